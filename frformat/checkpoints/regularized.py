@@ -36,7 +36,7 @@ class Facts:
 
     Attributes:
         kind: ``spectral`` for coefficients of a tensor, ``statistics`` for a buffer that differs from tier to tier,
-            ``tucker`` for a core and factors.
+            ``tucker`` for a core and factors, ``corner`` for a weight whose smaller tiers are its corners.
         shape: shape of the tensor.
         view: shape in which the spectrum is taken; None means the tensor's own.
         format: number format for which the coefficients were trained.
@@ -67,7 +67,7 @@ class Facts:
             facts = cls(**{**found, **lengths})
         except (ValueError, TypeError, AttributeError, RecursionError):
             return None
-        known = facts.kind in ("spectral", "statistics", "tucker") and isinstance(facts.format, str | None)
+        known = facts.kind in ("spectral", "statistics", "tucker", "corner") and isinstance(facts.format, str | None)
         return facts if known and isinstance(facts.tiers, int) and facts.tiers > 0 else None
 
 
@@ -139,7 +139,7 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         hidden |= {original: path, name: "", f"{match[1]}0.{LEVEL}": ""}
         tiers = max(tiers, facts.tiers)
         held = named[original]
-        found[path] = Coefficients(held, facts) if facts.kind == "spectral" else held[-1]
+        found[path] = _largest(held, facts)
     if not hidden:
         return dict(named), []
     plain = {}
@@ -148,7 +148,14 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         if path:  # None for the facts themselves
             plain[path] = found[path] if name in hidden else named[name]
     spectra = sum(isinstance(value, Coefficients) for value in found.values())
-    notes = [f"read the spectra of {count(spectra, 'regularized tensor')}"]
+    notes = [f"read the spectra of {count(spectra, 'regularized tensor')}"] if spectra else []
     if tiers > 1:
         notes.append(f"the largest of {tiers} tiers was read; frformat.torch.save_model writes all of them")
     return plain, notes
+
+
+def _largest(held: Tensor, facts: Facts) -> Any:
+    """Return the largest tier of a tensor, as coefficients if it is regularized."""
+    if facts.kind == "spectral":
+        return Coefficients(held, facts)
+    return held if facts.kind == "corner" else held[-1]

@@ -31,6 +31,7 @@ Examples:
   frformat train lenet5 --distill 0.5 --teacher runs/teacher/model.frz
   frformat train lenet5 --size 1.5kB
   frformat train lenet5 --tiers 25%,50% --distill 0.5 --temperature 1
+  frformat train lenet5 --nested --tiers 20%,36%,60% --minimum 0.97
   frformat train unet-isbi --schedule tail --epochs 300 --resume
   torchrun --nproc-per-node 2 -m frformat train resnet20
   frformat train elm --seed 1 -o runs/elm
@@ -91,6 +92,10 @@ def list_recipes(*, as_json: bool) -> None:
 @click.option("--tiers", metavar="N,N%,…", help="Also train smaller tiers, which keep this much of each tensor.")
 @click.option("--size", metavar="BYTES", help="Train for a file of this size, such as 900 or 1.5kB.")
 @click.option("--dense", is_flag=True, help="Train the plain model: a reference, or a teacher.")
+@click.option("--nested", is_flag=True, help="Train tiers with fewer filters; --tiers gives their shares.")
+@click.option("--minimum", metavar="METRIC", type=float, help="What the smallest tier must reach (--nested).")
+@click.option("--stage-epochs", metavar="N", type=int, help="Epochs of each stage of pruning and growing (--nested).")
+@click.option("--ranking", metavar="NAME", help="Which filters are kept (--nested): trr, l1, random.")
 @setting_options
 @click.option("--teacher", metavar="FILE.frz", type=click.Path(), help="A trained model to learn from.")
 @click.option("--from", "weights", metavar="FILE.frz", type=click.Path(), help="Initial weights.")
@@ -112,6 +117,10 @@ def train(
     tiers: str | None,
     size: str | None,
     dense: bool,
+    nested: bool,
+    minimum: float | None,
+    stage_epochs: int | None,
+    ranking: str | None,
     teacher: str | None,
     weights: str | None,
     device: str | None,
@@ -140,6 +149,7 @@ def train(
     import torch
 
     from frformat import train as training
+    from frformat.cli.nested import train_and_report
     from frformat.cli.training import Bar, find, report
     from frformat.torch.regularization import parse_size
 
@@ -148,12 +158,26 @@ def train(
         changes["keep"] = _keep(keep)
     if rules:
         changes["rules"] = rules
-    if tiers is not None:
-        changes["tiers"] = tuple(tier_cuts(tiers))
+    cuts = () if tiers is None else tuple(tier_cuts(tiers))
+    folder = output or os.path.join("runs", kind.name)
+    stages: dict[str, Any] = {"minimum": minimum, "epochs": stage_epochs, "ranking": ranking}
+    others = {"keep": keep, "rule": rules, "size": size, "dense": dense, "teacher": teacher, "from": weights}
+    _check_nested(nested, stages, others)
+    if nested:
+        _check(os.path.join(folder, "dense"), resume, force)
+        if threads:
+            torch.set_num_threads(threads)
+        with told(), training.joined(device) as workers:
+            recipe = kind(replace(kind.defaults, **{"holdout": 0.1, **changes}))
+            if cuts:
+                stages["shares"] = cuts
+            train_and_report(recipe, folder, stages, data=data, workers=workers, resume=resume, as_json=as_json)
+        return
+    if cuts:
+        changes["tiers"] = cuts
     if size is not None:
         with told():
             changes = {"schedule": "start", **changes, "size": parse_size(size)}
-    folder = output or os.path.join("runs", kind.name)
     _check(folder, resume, force)
     if threads:
         torch.set_num_threads(threads)
@@ -198,6 +222,16 @@ def _check(folder: str, resume: bool, force: bool) -> None:
     path = os.path.join(folder, CHECKPOINT)
     if os.path.exists(path) and not (resume or force):
         raise FileExistsError(errno.EEXIST, "it belongs to a run; --resume continues it, --force starts over", path)
+
+
+def _check_nested(nested: bool, stages: dict[str, Any], others: dict[str, Any]) -> None:
+    """Check that no option is given that the way of training does not use."""
+    names = {"epochs": "stage-epochs"}
+    unused = others if nested else {names.get(name, name): value for name, value in stages.items()}
+    given = [f"--{name}" for name, value in unused.items() if value not in (None, False, ())]
+    if given:
+        relation = "cannot be combined with --nested" if nested else "requires --nested"
+        raise click.UsageError(f"{', '.join(given)}: {relation}.", click.get_current_context())
 
 
 def _keep(text: str) -> int | float:

@@ -25,6 +25,7 @@ from frformat.torch.files import load_file, save_file
 from frformat.torch.loading import Difference
 from frformat.torch.lowrank.summaries import summary
 from frformat.torch.models import MismatchError, load_model, save_model
+from frformat.torch.nesting import load_nested, nest
 from frformat.torch.regularization import parameter_groups, regularize, unregularize
 
 __all__ = [
@@ -40,6 +41,8 @@ __all__ = [
     "get_tier",
     "load_file",
     "load_model",
+    "load_nested",
+    "nest",
     "parameter_groups",
     "recompose",
     "regularize",

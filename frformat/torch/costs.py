@@ -13,9 +13,10 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from frformat.torch.capacity import get_tier
+from frformat.torch.corners import cornered
 from frformat.torch.lowrank.cost import Cost
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
-from frformat.torch.regularization.tiers import tier_sizes
+from frformat.torch.regularization.tiers import statistics, tier_sizes
 
 
 @torch.no_grad()
@@ -42,6 +43,8 @@ def costs(model: nn.Module, inputs: Tensor) -> Cost:
     for name, kept in tier_sizes(model)[get_tier(model)].items():
         parameter = spectral_tensors(model)[name].coefficients
         unused[id(parameter)] = len(parameter) - kept
+    for held in (*cornered(model).values(), *statistics(model).values()):
+        unused[id(held.original)] = held.original.numel() - held().numel()
     used = [(p.numel() - unused.get(id(p), 0), p.element_size()) for p in model.parameters()]
     numbers, weight_bytes = sum(count for count, _ in used), sum(count * size for count, size in used)
     products = counter.get_total_flops() // 2

@@ -19,6 +19,7 @@ from frformat.checkpoints import precision
 from frformat.checkpoints.torch_tensors import TORCH_DTYPES, aliases, to_torch
 from frformat.checkpoints.wrappers import AMBIGUOUS, COUNTER, MARKERS
 from frformat.torch import memory, wrappers
+from frformat.torch.corners import corner_of, cornered
 from frformat.torch.lowrank import tucker_files
 from frformat.torch.lowrank.layers import Coded, coded
 from frformat.torch.lowrank.tucker import parts, tucker_tensors
@@ -66,7 +67,8 @@ class Target:
     def read(self, file: FrzFile, source: str) -> Tensor:
         """Read the tensor of the file in the form that the target needs."""
         if self.held is None and self.coded is None:
-            return to_torch(file[source])
+            whole = to_torch(file[source])
+            return whole[corner_of(tuple(self.tensor.shape))] if _is_narrow(file, source, self.tensor) else whole
         return to_torch(file.spectrum(source).coefficients)
 
 
@@ -124,9 +126,7 @@ def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
             continue
         own = names[name]
         fault = (
-            _fault(file.info(own), target, way, file.tier)
-            or _misfit(file, own, target, fixed)
-            or _loss(file, own, target, way, plan)
+            _fault(file, own, target, way) or _misfit(file, own, target, fixed) or _loss(file, own, target, way, plan)
         )
         if fault:
             plan.faults.append(f"{name}: {fault}")
@@ -220,7 +220,8 @@ def _targets(model: nn.Module) -> dict[str, Target]:
         if last == EXTRA:
             found[name] = Target(name, state[name], own=False, extra=modules.get(path))
     found |= {name: Target(name, state[name], coded=each) for name, each in coded(model).items()}
-    found |= {name: Target(name, held()) for name, held in statistics(model).items()}
+    found |= {name: Target(name, held.original[-1]) for name, held in statistics(model).items()}
+    found |= {name: Target(name, held.original) for name, held in cornered(model).items()}
     found |= {name: Target(name, held.original, held) for _, name, held in places(model)}
     found |= {name: Target(name, held.original0, tucker=held) for name, held in tucker_tensors(model).items()}
     return {plain: found[name] for name, plain in wrappers.plain_names(model, found).items()}
@@ -259,9 +260,10 @@ def _reduced(name: str) -> str:
     return ".".join([*(part for part in parts if part not in (*MARKERS, AMBIGUOUS)), last])
 
 
-def _fault(info: TensorInfo, target: Target, way: Way, tier: int) -> str | None:
+def _fault(file: FrzFile, source: str, target: Target, way: Way) -> str | None:
     """Return why a tensor of the file cannot be loaded into its target."""
     tensor: Any = target.tensor
+    info = file.info(source)
     if target.held is not None:
         return None
     if target.tucker is not None:
@@ -277,13 +279,28 @@ def _fault(info: TensorInfo, target: Target, way: Way, tier: int) -> str | None:
     if tensor.device.type == "meta" and not way.assign:
         return "on the meta device in the model; call model.to_empty(device=…) first, or load with assign=True"
     if target.coded is not None:
-        return _other_coefficients(info, target.coded, len(tensor), tier)
-    if info.shape != tuple(tensor.shape):
+        return _other_coefficients(info, target.coded, len(tensor), file.tier)
+    if info.shape != tuple(tensor.shape) and not _is_narrow(file, source, tensor):
         return f"shape {list(info.shape)} in the file, {list(tensor.shape)} in the model"
     dtype = TORCH_DTYPES[info.dtype]
     if dtype != tensor.dtype and not (dtype.is_floating_point and tensor.dtype.is_floating_point):
         return f"{dtype} in the file, {tensor.dtype} in the model"
     return None
+
+
+def _is_narrow(file: FrzFile, source: str, tensor: object) -> bool:
+    """Return whether a target is exactly as large as the tier in use, of a file with nested tiers.
+
+    This is the corner of a weight, or the first entries of a vector that every tier stores again.
+    """
+    info = file.info(source)
+    shape = tuple(tensor.shape) if isinstance(tensor, Tensor) else info.shape
+    if shape == info.shape or not info.plain or info.view is not None:
+        return False
+    if info.corners:
+        return shape == info.corners[file.tier]
+    nested = any(group.corners is not None for group in file.container.directory.groups)
+    return nested and info.per_tier and len(info.shape) == len(shape) == 1 and shape[0] < info.shape[0]
 
 
 def _other_coefficients(info: TensorInfo, coded: Coded, kept: int, tier: int) -> str | None:

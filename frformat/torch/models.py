@@ -18,6 +18,7 @@ from frformat.format import limits
 from frformat.format.options import Progress, Tiers
 from frformat.format.reader import Source
 from frformat.torch.capacity import Tiered, get_tier, set_tier
+from frformat.torch.corners import corner_cuts
 from frformat.torch.files import save_as_named
 from frformat.torch.loading import Difference, Way, load, match
 from frformat.torch.lowrank.tucker_files import tucker_state
@@ -83,7 +84,7 @@ def save_model(
             spectral=spectral,
             metadata=metadata,
             format={names[name]: each for name, each in formats(model).items()} if format == "auto" else format,
-            tiers=tiers or {names[name]: each for name, each in cuts(model).items()},
+            tiers=tiers or {names[name]: each for name, each in (cuts(model) | corner_cuts(model)).items()},
             compression=compression,
             progress=progress,
         )

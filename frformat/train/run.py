@@ -43,7 +43,14 @@ class Run:
         losses: sums of this process's losses since the epoch began, float64 scalars, by part of the model.
     """
 
-    def __init__(self, recipe: Recipe, data: Data, workers: Workers, weights: StrPath | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: Data,
+        workers: Workers,
+        weights: StrPath | None = None,
+        model: nn.Module | None = None,
+    ) -> None:
         """Initialize the run.
 
         Args:
@@ -51,6 +58,7 @@ class Run:
             data: its samples.
             workers: the process group.
             weights: an ``.frz`` file with initial weights.
+            model: a model to train further, only at its current tier; None creates one.
 
         Raises:
             ValueError: the settings cannot be satisfied.
@@ -65,7 +73,8 @@ class Run:
             )
         self.recipe, self.workers = recipe, workers
         self.data = replace(data, train=TensorDataset(*(t.to(workers.device) for t in data.train.tensors)))
-        model = setup.plain_model(recipe, weights)
+        further = model is not None
+        model = setup.plain_model(recipe, weights) if model is None else model
         goals = {} if settings.dense else setup.regularized(recipe, model, data, weights is not None)
         self.model = model.to(workers.device)
         self.step, self.epoch_steps = 0, samples // settings.batch
@@ -75,7 +84,7 @@ class Run:
         self.losses = self._no_losses(losses)
         self._optimizers = {part: _optimizer(self.model, part, settings) for part in losses}
         self._regularized = next((name for name in losses if _has_spectra(self.model.get_submodule(name))), None)
-        self._tiers = tier_count(recipe.exported(self.model))
+        self._tiers = 1 if further else tier_count(recipe.exported(self.model))
         optimizer = self._optimizers[next(iter(losses))]
         self._schedule = setup.schedule(recipe, self.model, optimizer, goals, self.steps)
         self._formats = {} if self._rate else _formats(part, settings)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from frformat import PerTier, Spectrum
 from frformat.checkpoints.precision import overflow
 from frformat.checkpoints.torch_tensors import to_numpy
+from frformat.torch.corners import cornered
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.lowrank.tucker import tucker_tensors
 from frformat.torch.regularization.rounding import check_format, check_values
@@ -96,8 +97,8 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
     """Return the state dict of the plain model, with a spectrum for each regularized tensor.
 
     Tied names share one spectrum; factored layers also have spectra. If further parametrizations follow the spectral
-    one, their result is no longer a short spectrum, so the plain tensor is returned. Running statistics that differ
-    from tier to tier are returned for each tier.
+    one, their result is no longer a short spectrum, so the plain tensor is returned. Tensors that differ from tier to
+    tier are returned for each tier, and weights with corners as a whole.
 
     Raises:
         EncodeError: a coefficient is not finite.
@@ -113,6 +114,7 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
     for name, held in statistics(model).items():
         rows = [np.asarray(to_numpy(row)) for row in held.original]
         plain[name] = PerTier(rows) if len(rows) > 1 else held.original[-1]
+    plain |= {name: held.original for name, held in cornered(model).items()}
     state = plain_state(model, keep_vars=True)
     for name, each in coded(model).items():
         if id(state[name]) not in known:
@@ -122,8 +124,9 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
 
 
 def plain_state(model: nn.Module, keep_vars: bool = False) -> dict[str, Tensor]:
-    """Return a model's state dict without coefficients, Tucker factors and statistics of tiers."""
+    """Return a model's state dict without coefficients, Tucker factors, corners and statistics of tiers."""
     names = [name for _, name, _ in places(model)] + list(statistics(model)) + list(tucker_tensors(model))
+    names += list(cornered(model))
     parts = [name.rpartition(".") for name in names]
     held = [f"{path}.parametrizations.{attribute}.original".removeprefix(".") for path, _, attribute in parts]
     # Some wrappers appear in the names of modules, but not in those of the state dict.

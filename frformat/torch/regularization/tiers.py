@@ -22,14 +22,19 @@ STATISTICS = ("running_mean", "running_var")
 
 
 class Statistics(Tiered, nn.Module):
-    """The parametrization of a buffer that differs from tier to tier: tensor (tiers, …) → the row of the tier.
+    """The parametrization of a tensor that differs from tier to tier: tensor (tiers, …) → the row of the tier.
 
     The row is a view, so a layer that updates its running average in place updates that of its current tier.
+
+    Args:
+        tiers: number of tiers.
+        lengths: how many entries of its row each tier uses, for vectors; None means the whole row.
     """
 
-    def __init__(self, tiers: int) -> None:
+    def __init__(self, tiers: int, lengths: Sequence[int] | None = None) -> None:
         super().__init__()
         self._tiers = tiers
+        self.lengths = lengths
         self.tier = tiers - 1
 
     @property
@@ -46,7 +51,8 @@ class Statistics(Tiered, nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return the row of the current tier."""
-        return rows[self.tier]
+        row = rows[self.tier]
+        return row if self.lengths is None else row[: self.lengths[self.tier]]
 
     def right_inverse(self, row: Tensor) -> Tensor:
         """Return the same row for every tier."""

@@ -1,0 +1,72 @@
+"""``frformat train --nested``: show the stages and the tiers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from frformat.cli import terminal
+from frformat.cli.training import Bar
+from frformat.train import Recipe, Workers
+from frformat.train.nested import NestedOutcome, Nesting, train_nested
+
+
+def train_and_report(
+    recipe: Recipe,
+    folder: str,
+    stages: dict[str, Any],
+    *,
+    data: str | None,
+    workers: Workers,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    """Train a recipe's network with nested tiers, and print the outcome.
+
+    Args:
+        recipe: what to train.
+        folder: the folder of the run.
+        stages: attributes of :class:`frformat.train.nested.Nesting`; None means the default.
+        data: the folder of data sets.
+        workers: this process.
+        resume: continue an interrupted run.
+        as_json: print the outcome as JSON.
+    """
+    screen = terminal.console(stderr=True)
+    nesting = Nesting(**{name: value for name, value in stages.items() if value is not None})
+    bar = Bar(recipe, shown=workers.first)
+    with bar:
+        outcome = train_nested(
+            recipe,
+            folder,
+            nesting,
+            folder=data,
+            workers=workers,
+            resume=resume,
+            watcher=bar,
+            listener=lambda stage: screen.print(
+                f"{stage.kind} to {sum(stage.widths.values()):,} filters  {recipe.metric} {stage.score:.4f}"
+            ),
+        )
+    if as_json:
+        terminal.print_json({**outcome.as_dict(), "recipe": recipe.name, "settings": recipe.settings.as_dict()})
+        return
+    _show(recipe, outcome)
+
+
+def _show(recipe: Recipe, outcome: NestedOutcome) -> None:
+    columns = ("tier", "filters", "parameters", "ends at byte", recipe.metric, "multiply-adds", "memory", "ms")
+    table = terminal.table(*columns)
+    for number, tier in enumerate(outcome.tiers):
+        cost = tier.profile
+        counts = (sum(tier.widths.values()), cost.parameters, tier.nbytes)
+        score = f"{tier.figures[recipe.metric]:.4f}"
+        needs = (terminal.count(cost.multiply_adds), terminal.count(cost.memory), f"{1e3 * cost.latency:.3f}")
+        table.add_row(str(number), *map(terminal.count, counts), score, *needs)
+    terminal.show(table)
+    terminal.echo()
+    terminal.echo(
+        terminal.clean(
+            f"{outcome.path}: {terminal.count(outcome.tiers[-1].nbytes, 'byte')}. The whole network before pruning: "
+            f"{recipe.metric} {outcome.dense[recipe.metric]:.4f}, {terminal.count(outcome.dense_bytes, 'byte')}."
+        )
+    )

@@ -1,0 +1,122 @@
+"""Find the filters of a network that can be reordered and removed."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from frformat.torch.nesting.filters import LAYERS, NORMS, TRANSPOSED, FilterGroup, Member, permute
+from frformat.torch.nesting.structure import descendant, make_nested
+
+TOLERANCE: Final = 1e-4
+"""By how much outputs may differ after filters are reordered, as a share of the largest output."""
+
+
+def filter_groups(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
+    """Return the filters of a network that can be reordered and removed, by the name of their layer.
+
+    The dependencies come from torch-pruning (G. Fang et al., "DepGraph: towards any structural pruning", CVPR 2023).
+    Each group is then tried out: a network with its filters in another order must have equal outputs, and one with half
+    of them must run. What fails either is left out, as are the outputs of the network, groups that include several
+    convolutions' outputs (residual connections), and filters that share an axis with others (concatenation).
+
+    Args:
+        model: a plain network.
+        example: an input, such as one image.
+
+    Raises:
+        ValueError: the network does not return one tensor.
+        ModuleNotFoundError: torch-pruning is not installed.
+    """
+    model = copy.deepcopy(model).eval()
+    with torch.no_grad():
+        output: object = model(example)
+    if not isinstance(output, Tensor):
+        raise ValueError(f"{type(model).__name__} returns a {type(output).__name__}; it must return one tensor")
+    found = {}
+    names = {module: name for name, module in model.named_modules()}
+    for group in _dependencies(model, example):
+        members = list(_members(group, names))
+        root = group[0][0].target.module
+        if members and None not in members and _has_consumer(members, names[root]):
+            known = tuple(member for member in members if member is not None)
+            found[names[root]] = FilterGroup(names[root], len(group[0][1]), known)
+    taken = [(member.tensor, member.axis) for group in found.values() for member in group.members]
+    alone = {
+        name: group
+        for name, group in found.items()
+        if all(taken.count((member.tensor, member.axis)) == 1 for member in group.members)
+    }
+    order = [name for name, _ in model.named_modules() if name in alone]
+    return {name: alone[name] for name in order if _works(model, example, alone[name])}
+
+
+def _dependencies(model: nn.Module, example: Tensor) -> Iterator[Any]:
+    try:
+        import torch_pruning
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "finding filters needs torch-pruning: pip install frz-format[nest]", name="torch_pruning"
+        ) from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph = torch_pruning.DependencyGraph().build_dependency(model, example_inputs=example)
+        yield from list(graph.get_all_groups(root_module_types=list(LAYERS)))
+
+
+def _members(group: Any, names: Mapping[nn.Module, str]) -> Iterator[Member | None]:
+    """Yield the members of a group of torch-pruning; None if it includes something that this module does not handle."""
+    count = len(group[0][1])
+    outputs = 0
+    for dependency, indices in group:
+        module, out = dependency.target.module, "out" in dependency.handler.__name__
+        if module not in names:
+            continue  # an operation without parameters
+        block, rest = divmod(len(indices), count)
+        handled = isinstance(module, (*LAYERS, *NORMS)) and getattr(module, "groups", 1) == 1
+        outputs += isinstance(module, LAYERS) and out
+        if not handled or rest or list(map(int, indices)) != list(range(len(indices))) or outputs > 1:
+            yield None
+            return
+        yield from _axes(module, names[module], out, block)
+
+
+def _axes(module: nn.Module, path: str, out: bool, block: int) -> Iterator[Member | None]:
+    if isinstance(module, NORMS):
+        if not module.affine:
+            yield None  # a file would not tell the width of its statistics
+            return
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            if getattr(module, name) is not None:
+                yield Member(f"{path}.{name}", 0, block)
+        return
+    first = out != isinstance(module, TRANSPOSED)
+    yield Member(f"{path}.weight", 0 if first else 1, block)
+    if out and getattr(module, "bias", None) is not None:
+        yield Member(f"{path}.bias", 0, block)
+
+
+def _has_consumer(members: Sequence[Member | None], root: str) -> bool:
+    return any(m is not None and m.tensor.endswith(".weight") and m.tensor != f"{root}.weight" for m in members)
+
+
+@torch.no_grad()
+def _works(model: nn.Module, example: Tensor, group: FilterGroup) -> bool:
+    """Return whether outputs survive another order of the filters, and whether half of the filters suffice to run."""
+    trial = copy.deepcopy(model)
+    try:
+        before = trial(example)
+        permute(trial, group, torch.arange(group.count - 1, -1, -1))
+        after = trial(example)
+        if not torch.allclose(before, after, rtol=0, atol=TOLERANCE * float(before.abs().max())):
+            return False
+        half = make_nested(trial, {group.layer: group}, [{group.layer: math.ceil(group.count / 2)}])
+        return bool(descendant(half, 0)(example).shape == before.shape)
+    except (RuntimeError, ValueError, TypeError):
+        return False

@@ -1,0 +1,153 @@
+"""From a trained network to nested tiers: prune to the seed, then freeze and grow."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from frformat.torch.capacity import set_tier, tier_count
+from frformat.torch.corners import Corner
+from frformat.torch.nesting.discovery import filter_groups
+from frformat.torch.nesting.filters import Groups, permute
+from frformat.torch.nesting.freezing import growing
+from frformat.torch.nesting.ranking import Ranking, l1
+from frformat.torch.nesting.structure import Widths, make_nested, originals, parts
+from frformat.torch.regularization.tiers import Statistics
+
+
+class SeedError(ValueError):
+    """Raised if even the largest of the smaller tiers is less accurate than the user wants."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the training.
+
+    Attributes:
+        kind: ``prune`` (with retraining) or ``grow``.
+        widths: number of filters of each layer.
+        score: the score after training.
+    """
+
+    kind: Literal["prune", "grow"]
+    widths: dict[str, int]
+    score: float
+
+
+def nest(
+    model: nn.Module,
+    example: Tensor,
+    fit: Callable[[nn.Module], None],
+    score: Callable[[nn.Module], float],
+    *,
+    minimum: float,
+    shares: Sequence[float] = (0.2, 0.36, 0.6),
+    ranking: Ranking = l1,
+    groups: Groups | None = None,
+    listener: Callable[[Stage], None] | None = None,
+) -> nn.Module:
+    """Give a trained network smaller tiers that have fewer filters, in place: the offline stage of NestDNN.
+
+    Pruning: at each of the smaller widths, from the largest on, the filters are ranked, the best ones are kept and
+    trained. It ends with the smallest width, or before the score falls below the minimum: this is the seed. Growing:
+    from the seed upwards, each tier gets its filters back; only these are trained, everything else is frozen. The seed,
+    and every other tier, is part of all larger ones, bit for bit.
+
+    Args:
+        model: a trained plain network in which :func:`frformat.torch.nesting.filter_groups` finds filters.
+        example: an input, such as one image.
+        fit: trains the parameters of a network that require gradients, and creates its own optimizer. It is called
+            once for each stage: up to twice the number of ``shares``.
+        score: returns the score of a network on validation samples; higher is better.
+        minimum: the score that the smallest tier must reach.
+        shares: the shares of filters that the smaller tiers keep, ascending; each layer keeps at least one.
+        ranking: ranks the filters; see :mod:`frformat.torch.nesting`.
+        groups: the filters, if they are not to be found automatically.
+        listener: called after each stage.
+
+    Returns:
+        The model. It has one tier for each share that reached the minimum, and one for all filters.
+
+    Raises:
+        SeedError: no smaller tier reaches the minimum. The largest tier is the network as it was.
+        ValueError: no filters can be removed, or the shares are not valid.
+        ModuleNotFoundError: torch-pruning is not installed, and no groups are given.
+    """
+    if not shares or any(not 0 < share < 1 for share in shares) or list(shares) != sorted(set(shares)):
+        raise ValueError(f"shares={list(shares)}: must be ascending, each between 0 and 1")
+    groups = filter_groups(model, example) if groups is None else groups
+    if not groups:
+        raise ValueError(f"{type(model).__name__} has no filters that can be removed")
+    widths = [{name: max(1, round(share * group.count)) for name, group in groups.items()} for share in shares]
+    whole = {name: group.count for name, group in groups.items()}
+    make_nested(model, groups, widths)
+    report = listener or (lambda stage: None)
+    seed = _prune(model, groups, [*widths, whole], ranking, fit, score, minimum, report)
+    _drop(model, seed)
+    for tier, wider in enumerate([*widths, whole][seed + 1 :], start=1):
+        _continue_rows(model, tier, tier - 1)
+        with growing(model, tier):
+            fit(model)
+            report(Stage("grow", wider, score(model)))
+    set_tier(model, None)
+    return model
+
+
+def _prune(
+    model: nn.Module,
+    groups: Groups,
+    widths: Sequence[Widths],
+    ranking: Ranking,
+    fit: Callable[[nn.Module], None],
+    score: Callable[[nn.Module], float],
+    minimum: float,
+    report: Callable[[Stage], None],
+) -> int:
+    """Prune and train, tier by tier; return the number of the smallest tier that reaches the minimum."""
+    for tier in reversed(range(len(widths) - 1)):
+        before = copy.deepcopy(model.state_dict())
+        set_tier(model, tier + 1)
+        for name, scores in ranking(model, groups).items():
+            permute(model, groups[name], scores.argsort(descending=True, stable=True).cpu(), originals(model))
+        _continue_rows(model, tier, tier + 1)
+        set_tier(model, tier)
+        fit(model)
+        reached = score(model)
+        report(Stage("prune", dict(widths[tier]), reached))
+        if not reached >= minimum:
+            model.load_state_dict(before)
+            if tier == len(widths) - 2:
+                raise SeedError(
+                    f"with {dict(widths[tier])} filters the score is {reached:.4f}, below the minimum of {minimum:g}: "
+                    "lower the minimum, add larger shares, or train longer"
+                )
+            return tier + 1
+    return 0
+
+
+@torch.no_grad()
+def _continue_rows(model: nn.Module, tier: int, other: int) -> None:
+    """Let a tier's own vectors begin with the values of another tier, as far as both use them."""
+    for held in parts(model).values():
+        if isinstance(held[0], Statistics):
+            lengths = held[0].lengths
+            used = None if lengths is None else min(lengths[tier], lengths[other])
+            held.original[tier][:used] = held.original[other][:used]
+
+
+def _drop(model: nn.Module, count: int) -> None:
+    """Remove the smallest tiers."""
+    tiers = tier_count(model) - count
+    for held in parts(model).values() if count else ():
+        old: Any = held[0]
+        if isinstance(old, Corner):
+            held[0] = Corner(old.corners[count:])
+        else:
+            held[0] = Statistics(tiers, None if old.lengths is None else old.lengths[count:])
+            held.original.data = held.original.data[count:].clone()
+    set_tier(model, None)

@@ -1,0 +1,193 @@
+"""Turn a network into one with nested tiers, and back into plain networks."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import (
+    ParametrizationList,
+    is_parametrized,
+    register_parametrization,
+)
+
+import frformat
+from frformat.torch.capacity import set_tier, tier_count
+from frformat.torch.corners import Corner, Shape, corner_of, cornered
+from frformat.torch.models import load_model
+from frformat.torch.nesting.filters import LAYERS, NORMS, TRANSPOSED, Groups
+from frformat.torch.regularization.tiers import STATISTICS, Statistics, statistics
+from frformat.torch.regularization.undo import take_off
+
+StrPath = str | os.PathLike[str]
+Widths = Mapping[str, int]
+"""Number of filters, by the name of their layer."""
+
+
+def make_nested(model: nn.Module, groups: Groups, widths: Sequence[Widths]) -> nn.Module:
+    """Give a network smaller tiers with fewer filters, in place. The whole network is the largest tier.
+
+    A smaller tier uses the first filters of each layer, so its weights are leading corners. Vectors that do not grow,
+    such as the biases of the output layer, and the statistics of batch normalization differ from tier to tier.
+    :func:`frformat.torch.set_tier` switches; :func:`frformat.torch.save_model` stores all tiers in one file.
+
+    Args:
+        model: a plain network.
+        groups: its filters; see :func:`frformat.torch.nesting.filter_groups`.
+        widths: the number of filters in each smaller tier, ascending; layers that are not named keep all.
+
+    Raises:
+        ValueError: a layer does not exist, a number is not possible, tensors are tied, normalization uses cumulative
+            averages, or the model already has tiers. The model is unchanged.
+    """
+    whole = {name: group.count for name, group in groups.items()}
+    rows = [{**whole, **each} for each in widths] + [whole]
+    _check(groups, rows)
+    tensors = _tensors(model)
+    shapes = {name: [list(tensor.shape) for _ in rows] for name, tensor in tensors.items()}
+    for name, group in groups.items():
+        for member in group.members:
+            for tier, row in enumerate(rows):
+                shapes[member.tensor][tier][member.axis] = row[name] * member.block
+    corners, apart = {}, {}
+    for name, each in shapes.items():
+        constant = each[0] == each[-1]
+        recurrent = isinstance(model.get_submodule(name.rpartition(".")[0]), nn.RNNBase)  # reads its weights directly
+        if name.rpartition(".")[2] in STATISTICS or (constant and len(each[0]) == 1 and not recurrent):
+            apart[name] = [length for (length,) in each]
+        elif not constant:
+            corners[name] = [tuple(shape) for shape in each]
+    _install(model, corners, apart, len(rows))
+    return model
+
+
+def load_nested(model: nn.Module, path: StrPath) -> nn.Module:
+    """Load a file with nested tiers into a plain network, in place, and give the network these tiers.
+
+    Switch between them with :func:`frformat.torch.set_tier`.
+
+    Args:
+        model: a plain network of the file's largest size.
+        path: the file; all tiers that are present are used.
+
+    Raises:
+        MismatchError, FrzError, OSError: as for :func:`frformat.torch.load_model`.
+    """
+    load_model(model, path, tier=0, strict=True)  # reports everything that does not fit before the model changes
+    with frformat.open(path) as file:
+        tiers = file.tiers_present
+        infos = [file.info(name) for name in file]
+        corners = {info.name: list(info.corners[:tiers]) for info in infos if info.corners}
+        apart = {}
+        for info in infos:
+            if info.per_tier:
+                own = corners.get(f"{info.name.rpartition('.')[0]}.weight".removeprefix("."), [])
+                apart[info.name] = [length for length, *_ in own or [info.shape] * tiers]
+    _install(model, corners, apart, tiers)
+    load_model(model, path)
+    return model
+
+
+def descendant(model: nn.Module, tier: int) -> nn.Module:
+    """Return a plain network with the weights of one tier; the model is unchanged.
+
+    Args:
+        model: a network with nested tiers.
+        tier: the tier; 0 is the smallest.
+    """
+    plain = copy.deepcopy(model)
+    set_tier(plain, tier)
+    modules: list[Any] = list(plain.modules())
+    for module in modules:
+        if not is_parametrized(module):
+            continue
+        for name in list(module.parametrizations):
+            if isinstance(module.parametrizations[name][0], Corner | Statistics):
+                own = isinstance(module.parametrizations[name].original, nn.Parameter)
+                value = getattr(module, name).detach().clone(memory_format=torch.contiguous_format)
+                take_off(module, name, keep=False)
+                setattr(module, name, nn.Parameter(value) if own else value)
+        _name_widths(module)
+    return plain
+
+
+def widths(model: nn.Module) -> list[dict[str, int]]:
+    """Return the number of filters of each layer that grows, by its name, for each tier."""
+    found: dict[str, list[int]] = {}
+    for name, held in cornered(model).items():
+        path, _, attribute = name.rpartition(".")
+        layer, corner = model.get_submodule(path), held[0]
+        if isinstance(layer, LAYERS) and isinstance(corner, Corner) and attribute == "weight":
+            counts = [shape[1 if isinstance(layer, TRANSPOSED) else 0] for shape in corner.corners]
+            if counts[0] < counts[-1]:
+                found[path] = counts
+    return [{path: counts[tier] for path, counts in found.items()} for tier in range(tier_count(model))]
+
+
+def originals(model: nn.Module) -> dict[str, Tensor]:
+    """Return parameters and buffers by the names of the plain network; tensors of tiers as a whole."""
+    return _tensors(model) | {name: held.original for name, held in parts(model).items()}
+
+
+def parts(model: nn.Module) -> dict[str, ParametrizationList]:
+    """Return the parametrizations of tensors that differ between tiers, by the names of the plain network."""
+    return cornered(model) | statistics(model)
+
+
+def frozen_part(held: Any, tier: int) -> tuple[slice, ...]:
+    """Return the index of the entries that belong to the tiers below ``tier``."""
+    return corner_of(held[0].corners[tier - 1]) if isinstance(held[0], Corner) else (slice(tier),)
+
+
+def _tensors(model: nn.Module) -> dict[str, Tensor]:
+    named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    return {name: tensor for name, tensor in named if ".parametrizations." not in f".{name}"}
+
+
+def _check(groups: Groups, rows: Sequence[Widths]) -> None:
+    for name in rows[0]:
+        if name not in groups:
+            raise ValueError(f"{name!r} has no filters to remove; these have: {', '.join(groups) or 'none'}")
+    for name, group in groups.items():
+        counts = [row[name] for row in rows]
+        if counts[0] < 1 or counts != sorted(counts):
+            raise ValueError(
+                f"{name}: {counts} filters in the tiers; numbers must be ascending, from 1 to {group.count}"
+            )
+
+
+def _install(model: nn.Module, corners: Mapping[str, Sequence[Shape]], apart: Mapping[str, Any], tiers: int) -> None:
+    if tier_count(model) > 1:
+        raise ValueError(f"{type(model).__name__} already has tiers; start with a plain network")
+    modules = dict(model.named_modules())
+    cumulative = [path for path, each in modules.items() if isinstance(each, NORMS) and each.momentum is None]
+    if cumulative:
+        raise ValueError(f"{', '.join(cumulative)}: averages over all batches cannot have tiers; set its momentum")
+    known = dict(model.named_parameters())
+    tied = [name for name in (*corners, *apart) if name not in known and name not in dict(model.named_buffers())]
+    if tied:
+        raise ValueError(f"{', '.join(tied)}: tied to other tensors, which cannot have tiers")
+    for name, each in corners.items():
+        path, _, attribute = name.rpartition(".")
+        register_parametrization(modules[path], attribute, Corner(each), unsafe=True)
+    for name, lengths in apart.items():
+        path, _, attribute = name.rpartition(".")
+        full = modules[path].get_parameter(attribute) if name in known else modules[path].get_buffer(attribute)
+        used = None if set(lengths) == {len(full)} else lengths
+        register_parametrization(modules[path], attribute, Statistics(tiers, used), unsafe=True)
+
+
+def _name_widths(module: Any) -> None:
+    """Adjust a layer's attributes to the shape of its weight."""
+    if isinstance(module, nn.Linear):
+        module.out_features, module.in_features = module.weight.shape
+    elif isinstance(module, LAYERS):
+        first, second = module.weight.shape[:2]
+        swap = isinstance(module, TRANSPOSED)
+        module.out_channels, module.in_channels = (second, first) if swap else (first, second)
+    elif isinstance(module, NORMS) and module.affine:
+        module.num_features = len(module.weight)

@@ -1,0 +1,238 @@
+"""Train a network with nested tiers: the offline stage of NestDNN, from data to a file."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from torch import nn
+
+import frformat
+from frformat.torch import each_tier, load_nested, nest, save_model
+from frformat.torch.nesting import Profile, Ranking, Stage, at_random, l1, profile, triplet_response, triplets, widths
+from frformat.torch.nesting.profile import profile_metadata
+from frformat.train import setup
+from frformat.train.export import evaluating
+from frformat.train.loop import MODEL, Watcher, train
+from frformat.train.recipe import Recipe, StrPath, batches
+from frformat.train.run import Run
+from frformat.train.settings import Settings
+from frformat.train.workers import Workers
+
+DENSE: Final = "dense"
+"""The folder of the whole network, trained before it is pruned; it is the teacher of the tiers."""
+
+RANKINGS: Final = ("trr", "l1", "random")
+TRIPLETS: Final = 2000
+"""Number of triplets of training samples for the ranking ``trr``."""
+
+STAGE_SEEDS: Final = 1_000_003
+"""Distance between the seeds of two stages."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nesting:
+    """How the tiers are made; see :func:`frformat.torch.nest`.
+
+    Attributes:
+        minimum: the metric that the smallest tier must reach on the validation samples; None accepts any.
+        shares: the shares of filters that the smaller tiers keep.
+        epochs: epochs of each stage after the training of the whole network.
+        ranking: ``trr``, ``l1`` or ``random``.
+    """
+
+    minimum: float | None = None
+    shares: tuple[float, ...] = (0.2, 0.36, 0.6)
+    epochs: int = 1
+    ranking: Literal["trr", "l1", "random"] = "trr"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise ValueError(f"epochs={self.epochs} of a stage: must be 1 or more")
+        if self.ranking not in RANKINGS:
+            raise ValueError(f"ranking={self.ranking!r}: must be one of {', '.join(RANKINGS)}")
+
+
+@dataclass(frozen=True)
+class NestedTier:
+    """One tier of the file.
+
+    Attributes:
+        figures: metrics on the test samples, computed with weights decoded from the file.
+        widths: number of filters of each layer that grows.
+        nbytes: size of the file up to the tier's end.
+        profile: its cost, and its metric on the validation samples.
+    """
+
+    figures: dict[str, float]
+    widths: dict[str, int]
+    nbytes: int
+    profile: Profile
+
+
+@dataclass(frozen=True)
+class NestedOutcome:
+    """The file of a run.
+
+    Attributes:
+        path: the file.
+        dense: metrics of the whole network before pruning, on the test samples.
+        dense_bytes: size of the file of that network.
+        stages: all stages in their order.
+        tiers: each tier, the smallest first.
+    """
+
+    path: str
+    dense: dict[str, float]
+    dense_bytes: int
+    stages: tuple[Stage, ...]
+    tiers: tuple[NestedTier, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON values."""
+        return asdict(self)
+
+
+def train_nested(
+    recipe: Recipe,
+    output: StrPath,
+    nesting: Nesting,
+    *,
+    folder: StrPath | None = None,
+    workers: Workers | None = None,
+    resume: bool = False,
+    watcher: Watcher | None = None,
+    listener: Callable[[Stage], None] | None = None,
+) -> NestedOutcome:
+    """Train the whole network, nest smaller tiers in it, and write ``model.frz``.
+
+    The seed is chosen by the metric on validation samples, which are split from the training samples (the setting
+    ``holdout``). If ``distill`` is set, the whole network is the teacher of all tiers.
+
+    Args:
+        recipe: what to train, and the settings; those of regularization are not used.
+        output: the folder for all files of the run.
+        nesting: how the tiers are made.
+        folder: the folder of data sets; see :mod:`frformat.train.data`.
+        workers: this process; nested tiers are not trained by several.
+        resume: continue an interrupted training of the whole network. The stages after it always start over.
+        watcher: callback for the training of the whole network.
+        listener: called after each stage.
+
+    Raises:
+        SeedError: no smaller tier reaches the minimum.
+        MissingDataError, DataError, CheckpointError, ValueError, OSError: as for :func:`frformat.train.train`.
+    """
+    place, workers = Path(output), workers or Workers()
+    if workers.size > 1:
+        raise ValueError("nested tiers are trained by one process: do not use torchrun")
+    if not recipe.settings.holdout:
+        raise ValueError("the seed is chosen by validation samples: set holdout, for example to 0.1")
+    plain = _with(
+        recipe, dense=True, tiers=(), distill=0.0, schedule="start", optimizer="adamw", average_from=None, size=None
+    )
+    dense = train(plain, place / DENSE, folder=folder, workers=workers, resume=resume, watcher=watcher)
+    stages = _Stages(recipe, plain, nesting, workers, place, folder)
+    tell = listener or (lambda stage: None)
+    found: list[Stage] = []
+
+    def report(stage: Stage) -> None:
+        signed = replace(stage, score=stages.sign * stage.score)
+        found.append(signed)
+        tell(signed)
+
+    nest(
+        stages.model,
+        stages.example,
+        stages.fit,
+        stages.score,
+        minimum=-math.inf if nesting.minimum is None else stages.sign * nesting.minimum,
+        shares=nesting.shares,
+        ranking=stages.ranking(),
+        listener=report,
+    )
+    path = place / MODEL
+    return NestedOutcome(str(path), dense.figures, dense.nbytes, tuple(found), stages.write(path))
+
+
+class _Stages:
+    """What the stages share.
+
+    Attributes:
+        model: the network.
+        example: an input.
+        sign: 1 if higher metrics are better, otherwise −1.
+    """
+
+    def __init__(
+        self, recipe: Recipe, plain: Recipe, nesting: Nesting, workers: Workers, place: Path, folder: StrPath | None
+    ) -> None:
+        self._recipe, self._plain, self._nesting, self._workers = recipe, plain, nesting, workers
+        self._data = plain.data(folder)
+        self._split = self._data.holding_out(plain.settings.holdout)
+        self.model = setup.plain_model(plain, place / DENSE / MODEL).to(workers.device)
+        if plain.exported(self.model) is not self.model:
+            raise ValueError(f"recipe {plain.name} exports only a part of its model, which cannot be nested")
+        self.example = plain.inputs(next(batches(self._split.test, 1, workers)))
+        self.sign = 1 if plain.maximize else -1
+        self._teacher = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self._stage = 0
+
+    def fit(self, model: nn.Module) -> None:
+        """Train a model at its current tier."""
+        self._stage += 1
+        settings = self._plain.settings
+        recipe = _with(
+            self._plain,
+            epochs=self._nesting.epochs,
+            distill=self._recipe.settings.distill,
+            seed=settings.seed + self._stage * STAGE_SEEDS,
+        )
+        recipe.teacher = self._teacher if recipe.settings.distill else None
+        run = Run(recipe, self._data, self._workers, model=model)
+        while run.step < run.steps:
+            run.advance()
+
+    def score(self, model: nn.Module) -> float:
+        """Return the metric on the validation samples; higher is better."""
+        with evaluating(model):
+            found = self._plain.evaluate(model, self._split.watched, self._workers)
+        return self.sign * found[self._plain.metric]
+
+    def ranking(self) -> Ranking:
+        """Return the ranking that the user wants."""
+        seed = self._plain.settings.seed
+        if self._nesting.ranking != "trr":
+            return l1 if self._nesting.ranking == "l1" else at_random(seed)
+        samples = self._split.train.tensors
+        if len(samples) < 2 or samples[1].dim() != 1:
+            raise ValueError("ranking trr needs a class for each sample; use l1")
+        drawn = triplets(samples[1], TRIPLETS, seed)
+        inputs = [self._plain.inputs(tuple(tensor[chosen] for tensor in samples)) for chosen in drawn]
+        anchors, positives, negatives = (each.to(self._workers.device) for each in inputs)
+        return triplet_response(anchors, positives, negatives)
+
+    def write(self, path: Path) -> tuple[NestedTier, ...]:
+        """Write the file, and evaluate what it contains."""
+        profiles = [
+            replace(each, score=self.sign * each.score) for each in profile(self.model, self.example, self.score)
+        ]
+        save_model(self.model, path, metadata=profile_metadata(profiles, self._plain.metric))
+        decoded = load_nested(self._plain.model(), path).to(self._workers.device)
+        with frformat.open(path) as file:
+            ends = file.container.ends
+        tiers, filters = [], widths(decoded)
+        with evaluating(decoded):
+            for tier in each_tier(decoded):
+                figures = self._plain.evaluate(decoded, self._data.test, self._workers)
+                tiers.append(NestedTier(figures, filters[tier], ends[tier], profiles[tier]))
+        return tuple(tiers)
+
+
+def _with(recipe: Recipe, **changes: Any) -> Recipe:
+    settings: Settings = replace(recipe.settings, **changes)
+    return type(recipe)(settings)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from frformat.torch.nesting import descendant, filter_groups, make_nested
+from frformat.train.models import LeNet5, ResNet20
+from tests.torch.nesting.networks import GROUPS, Digits, images
+
+pytest.importorskip("torch_pruning")
+
+
+@pytest.fixture(autouse=True)
+def _reproducible():
+    torch.manual_seed(0)
+
+
+def test_all_members_are_found():
+    found = filter_groups(Digits(), images(1))
+    assert list(found) == ["conv1", "conv2", "fc1"]
+    for name, group in found.items():
+        assert set(group.members) == set(GROUPS[name].members)
+        assert group.count == GROUPS[name].count
+
+
+def test_lenet5():
+    found = filter_groups(LeNet5(), torch.randn(1, 1, 28, 28))
+    assert {name: group.count for name, group in found.items()} == {"conv1": 20, "conv2": 50, "fc1": 500}
+
+
+def test_the_residual_stream_of_a_resnet_keeps_its_width():
+    model, x = ResNet20(), torch.randn(1, 3, 32, 32)
+    found = filter_groups(model, x)
+    assert list(found) == [f"layer{stage}.{block}.conv1" for stage in (1, 2, 3) for block in (0, 1, 2)]
+    make_nested(model, found, [{name: group.count // 5 for name, group in found.items()}])
+    assert descendant(model, 0).eval()(x).shape == (1, 10)
+
+
+def test_the_network_stays_as_it_is():
+    model = Digits().train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    filter_groups(model, images(1))
+    assert model.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_networks_with_several_outputs():
+    class Pair(nn.Module):
+        def forward(self, x):
+            return x, x
+
+    with pytest.raises(ValueError, match="Pair returns a tuple"):
+        filter_groups(Pair(), images(1))
+
+
+class Branches(nn.Module):
+    """Has filters that cannot be removed: in a concatenation, with groups, and shuffled by the code itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(1, 4, 3), nn.Conv2d(1, 4, 3)
+        self.joined = nn.Conv2d(8, 6, 1)
+        self.depthwise = nn.Conv2d(6, 6, 3, groups=6)
+        self.free = nn.Conv2d(6, 4, 1)
+        self.last = nn.Conv2d(4, 4, 1)
+        self.fixed = nn.Linear(4, 2)
+
+    def forward(self, x):
+        x = self.joined(torch.cat([self.one(x), self.two(x)], 1))
+        x = self.last(F.relu(self.free(self.depthwise(x))))
+        return self.fixed(x.mean((2, 3)).view(-1, 4) * torch.arange(1.0, 5.0))
+
+
+def test_what_cannot_be_removed_is_left_out():
+    assert list(filter_groups(Branches(), torch.randn(1, 1, 8, 8))) == ["free"]

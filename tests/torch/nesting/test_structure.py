@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+import torch
+from torch import nn
+
+import frformat
+from frformat.checkpoints.regularized import gather
+from frformat.torch import MismatchError, each_tier, load_file, load_model, load_nested, save_model, set_tier
+from frformat.torch.costs import costs
+from frformat.torch.nesting import FilterGroup, Member, descendant, growing, make_nested, permute, widths
+from frformat.torch.nesting.structure import parts
+from tests.conformance.kotlin import JAR
+from tests.torch.nesting.networks import GROUPS, WIDTHS, Digits, digits, fit, images
+
+
+@pytest.fixture(autouse=True)
+def _reproducible():
+    torch.manual_seed(0)
+
+
+def grown() -> nn.Module:
+    """Return a network with three tiers, each trained after the one before."""
+    model = make_nested(digits(), GROUPS, WIDTHS)
+    for tier in range(3):
+        with growing(model, tier):
+            fit(model)
+    return model
+
+
+def test_the_largest_tier_is_the_network_itself():
+    model, x = digits(), images()
+    before = model(x)
+    assert torch.equal(make_nested(model, GROUPS, WIDTHS)(x), before)
+    assert widths(model) == [*WIDTHS, {"conv1": 6, "conv2": 8, "fc1": 10}]
+
+
+def test_a_tier_runs_at_its_own_width():
+    model, x = make_nested(digits(), GROUPS, WIDTHS), images(1)
+    multiply_adds, numbers = [], []
+    for tier in each_tier(model):
+        cost, plain = costs(model, x), costs(descendant(model, tier), x)
+        assert (cost.numbers, cost.multiply_adds) == (plain.numbers, plain.multiply_adds)
+        multiply_adds.append(cost.multiply_adds)
+        numbers.append(cost.numbers)
+    assert multiply_adds[0] == 2 * 9 * 64 + 2 * 2 * 9 * 4 + 3 * 8 + 3 * 3
+    assert numbers[0] == 2 * 10 + 2 * 2 * 9 + 2 * 2 + 3 * 8 + 3 + 3 * 3 + 3
+    assert multiply_adds == sorted(multiply_adds)
+
+
+def test_reordered_filters_compute_the_same_function():
+    model, x = digits(), images()
+    before = model(x)
+    for group in GROUPS.values():
+        permute(model, group, torch.randperm(group.count))
+    torch.testing.assert_close(model(x), before)
+
+
+def test_a_file_holds_every_tier_once(tmp_path):
+    model, x = grown(), images()
+    save_model(model, tmp_path / "nested.frz")
+    loaded = load_nested(Digits(), tmp_path / "nested.frz").eval()
+    for tier in each_tier(model):
+        set_tier(loaded, tier)
+        assert torch.equal(loaded(x), model(x))
+        plain = descendant(model, tier)
+        expected = plain(x)
+        for tensor in (*plain.parameters(), *plain.buffers()):
+            tensor.data.zero_()
+        load_model(plain, tmp_path / "nested.frz", tier=tier)
+        assert torch.equal(plain(x), expected)
+    with frformat.open(tmp_path / "nested.frz") as file:
+        assert file.info("fc1.weight").corners == ((3, 8), (6, 20), (10, 32))
+        assert file.info("norm.running_var").per_tier
+        assert file.info("fc2.bias").per_tier
+
+
+def test_a_file_cut_after_a_tier_is_a_smaller_network(tmp_path):
+    model, x = grown(), images()
+    save_model(model, tmp_path / "nested.frz")
+    with frformat.open(tmp_path / "nested.frz") as file:
+        end = file.container.ends[1]
+    (tmp_path / "cut.frz").write_bytes((tmp_path / "nested.frz").read_bytes()[:end])
+    loaded = load_nested(Digits(), tmp_path / "cut.frz").eval()
+    for tier in each_tier(loaded):
+        set_tier(model, tier)
+        assert torch.equal(loaded(x), model(x))
+    assert widths(loaded) == WIDTHS
+
+
+def test_a_network_of_another_size_is_reported(tmp_path):
+    model = grown()
+    save_model(model, tmp_path / "nested.frz")
+    with pytest.raises(MismatchError, match=r"conv1\.weight: shape"):
+        load_model(descendant(model, 1), tmp_path / "nested.frz", tier=0)
+    before = {name: tensor.clone() for name, tensor in Digits().state_dict().items()}
+    other = Digits()
+    other.fc2 = nn.Linear(10, 4)
+    with pytest.raises(MismatchError, match=r"fc2\.weight: shape \[3, 10\] in the file, \[4, 10\]"):
+        load_nested(other, tmp_path / "nested.frz")
+    assert other.state_dict().keys() == before.keys()
+
+
+def test_copies_do_not_depend_on_each_other():
+    model, x = grown(), images()
+    set_tier(model, 0)
+    before = model(x)
+    small = descendant(model, 0)
+    fit(small)
+    assert torch.equal(model(x), before)
+    assert (small.conv2.in_channels, small.norm.num_features, small.fc1.in_features) == (2, 2, 8)
+
+
+@pytest.mark.parametrize(
+    ("smaller", "fault"),
+    [
+        ([{"conv9": 2}], "'conv9' has no filters"),
+        ([{"conv1": 0}], "conv1: .* ascending, from 1 to 6"),
+        ([{"conv1": 7}], "conv1: .* ascending, from 1 to 6"),
+        ([{"conv1": 4}, {"conv1": 3}], "conv1: .* ascending"),
+    ],
+)
+def test_impossible_widths(smaller, fault):
+    model = digits()
+    names = model.state_dict().keys()
+    with pytest.raises(ValueError, match=fault):
+        make_nested(model, GROUPS, smaller)
+    assert model.state_dict().keys() == names
+
+
+def test_networks_that_cannot_have_tiers():
+    model = digits()
+    model.norm.momentum = None
+    with pytest.raises(ValueError, match="norm: averages over all batches"):
+        make_nested(model, GROUPS, WIDTHS)
+    with pytest.raises(ValueError, match="already has tiers"):
+        make_nested(make_nested(digits(), {}, [{}]), {}, [{}])
+    tied = digits()
+    tied.fc2.bias = nn.Parameter(torch.zeros(3))
+    tied.other = nn.Linear(3, 3)
+    tied.other.bias = tied.fc2.bias
+    with pytest.raises(ValueError, match=r"other\.bias: tied"):
+        make_nested(tied, GROUPS, WIDTHS)
+
+
+def test_state_dicts_are_read_as_the_largest_tier():
+    model = grown()
+    found, notes = gather(model.state_dict())
+    plain = descendant(model, 2).state_dict()
+    assert found.keys() == plain.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in plain.items())
+    assert notes == ["the largest of 3 tiers was read; frformat.torch.save_model writes all of them"]
+
+
+def test_recurrent_layers_stay_whole():
+    model = nn.Sequential(nn.Linear(4, 6), nn.LSTM(6, 3))
+    make_nested(model, {"0": FilterGroup("0", 6, (Member("0.weight", 0), Member("0.bias", 0)))}, [{"0": 6}])
+    assert sorted(parts(model)) == ["0.bias"]
+
+
+@pytest.mark.skipif(not (shutil.which("java") and os.path.exists(JAR)), reason="the Kotlin decoder is not built")
+def test_the_kotlin_decoder_reads_the_same_tiers(tmp_path):
+    safetensors = pytest.importorskip("safetensors.torch")
+    path, out = os.fspath(tmp_path / "nested.frz"), os.fspath(tmp_path / "out.safetensors")
+    save_model(grown(), path)
+    for tier in range(3):
+        subprocess.run(["java", "-jar", JAR, "decode", path, "--tier", str(tier), "-o", out], check=True)
+        theirs, ours = safetensors.load_file(out), load_file(path, tier=tier)
+        assert theirs.keys() == ours.keys()
+        assert all(torch.equal(theirs[name], tensor) for name, tensor in ours.items())

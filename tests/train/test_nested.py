@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import frformat
+from frformat.torch import each_tier, load_model, load_nested
+from frformat.torch.nesting import FilterGroup, Member, SeedError, descendant, offline
+from frformat.train import Workers
+from frformat.train.nested import DENSE, Nesting, train_nested
+from tests.train.tiny import tiny
+
+NORM = tuple(Member(f"1.{name}", 0) for name in ("weight", "bias", "running_mean", "running_var"))
+GROUPS = {"0": FilterGroup("0", 4, (Member("0.weight", 0), Member("0.bias", 0), *NORM, Member("4.weight", 1, 16)))}
+
+
+@pytest.fixture(autouse=True)
+def _known_filters(monkeypatch):
+    """Use filters that are known, because torch-pruning can be missing."""
+    monkeypatch.setattr(offline, "filter_groups", lambda model, example: GROUPS)
+
+
+def recipe(**changes):
+    return tiny(**{"holdout": 0.25, "distill": 0.5, "temperature": 2.0, "batch": 12, **changes})
+
+
+@pytest.mark.parametrize("ranking", ["trr", "l1", "random"])
+def test_from_data_to_a_file_with_tiers(ranking, tmp_path):
+    stages = []
+    nesting = Nesting(shares=(0.25, 0.5), epochs=2, ranking=ranking)
+    outcome = train_nested(recipe(), tmp_path, nesting, listener=stages.append)
+    assert [(stage.kind, stage.widths["0"]) for stage in stages] == [
+        ("prune", 2),
+        ("prune", 1),
+        ("grow", 2),
+        ("grow", 4),
+    ]
+    assert list(outcome.stages) == stages
+    assert [tier.widths["0"] for tier in outcome.tiers] == [1, 2, 4]
+    data = recipe().data(None)
+    model = load_nested(recipe().model(), outcome.path).eval()
+    for tier in each_tier(model):
+        found = outcome.tiers[tier]
+        plain = descendant(model, tier)
+        load_model(plain, outcome.path, tier=tier)
+        with torch.no_grad():
+            assert recipe().evaluate(plain, data.test, Workers()) == pytest.approx(found.figures)
+    with frformat.open(outcome.path) as file:
+        assert [tier.nbytes for tier in outcome.tiers] == list(file.container.ends)
+        assert len(file.metadata["tiers.accuracy"].split(" ")) == 3
+    assert outcome.dense_bytes == (tmp_path / DENSE / "model.frz").stat().st_size
+
+
+def test_runs_are_reproducible_and_resume_after_the_whole_network(tmp_path):
+    nesting = Nesting(shares=(0.5,))
+    first = train_nested(recipe(), tmp_path / "one", nesting)
+    expected = Path(first.path).read_bytes()
+    again = train_nested(recipe(), tmp_path / "one", nesting, resume=True)
+    for outcome in (again, train_nested(recipe(), tmp_path / "two", nesting)):
+        assert Path(outcome.path).read_bytes() == expected
+    other = train_nested(recipe(seed=5), tmp_path / "three", nesting)
+    assert (frformat.load_file(other.path)["0.weight"] != frformat.load_file(first.path)["0.weight"]).any()
+
+
+def test_a_minimum_that_cannot_be_reached(tmp_path):
+    with pytest.raises(SeedError, match=r"below the minimum of 1\.5"):
+        train_nested(recipe(), tmp_path, Nesting(minimum=1.5))
+    assert not (tmp_path / "model.frz").exists()
+
+
+def test_unusable_settings(tmp_path):
+    with pytest.raises(ValueError, match="set holdout"):
+        train_nested(recipe(holdout=0.0), tmp_path, Nesting())
+    with pytest.raises(ValueError, match="one process"):
+        train_nested(recipe(), tmp_path, Nesting(), workers=replace(Workers(), size=2))
+    with pytest.raises(ValueError, match="ranking='best'"):
+        Nesting(ranking="best")
+    with pytest.raises(ValueError, match="epochs=0"):
+        Nesting(epochs=0)
+    assert not list(tmp_path.iterdir())
