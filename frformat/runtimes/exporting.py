@@ -21,7 +21,8 @@ class _Runtime(NamedTuple):
     """The properties of a runtime.
 
     Attributes:
-        extension: extension of its files.
+        extension: extension of its skeletons.
+        complete: extension of its files with weights, if it is another one.
         package: the package whose ``write`` function writes the files.
         options: options of ``write`` that are specific to this runtime.
         fixed: arguments that are always passed.
@@ -29,14 +30,17 @@ class _Runtime(NamedTuple):
 
     extension: str
     package: str
-    options: tuple[str, ...]
-    fixed: dict[str, Any]
+    options: tuple[str, ...] = ()
+    fixed: dict[str, Any] = {}  # noqa: RUF012 — never modified
+    complete: str | None = None
 
 
 RUNTIMES: Final = {
-    "onnxruntime": _Runtime(".onnx", "onnxruntime", ("dynamic",), {}),
-    "pytorch_mobile": _Runtime(".ptl", "pytorch_mobile", ("release", "probe"), {}),
+    "onnxruntime": _Runtime(".onnx", "onnxruntime", ("dynamic",)),
+    "pytorch_mobile": _Runtime(".ptl", "pytorch_mobile", ("release", "probe")),
     "torchscript": _Runtime(".pt", "pytorch_mobile", ("probe",), {"lite": False}),
+    "litert": _Runtime(".tflite.frt", "litert", complete=".tflite"),
+    "executorch": _Runtime(".pte.frt", "executorch", ("delegate",), complete=".pte"),
 }
 """The supported runtimes."""
 
@@ -82,7 +86,7 @@ def export(
     from frformat.runtimes import copies, models
 
     path = os.fspath(path)
-    name = _choose(path, runtime)
+    name = _choose(path, runtime, with_weights)
     chosen = RUNTIMES[name]
     for option in options:
         if option not in chosen.options:
@@ -103,14 +107,16 @@ def export(
     return written
 
 
-def _choose(path: str, runtime: str | None) -> str:
+def _choose(path: str, runtime: str | None, with_weights: bool) -> str:
     if runtime is not None:
         if runtime not in RUNTIMES:
             raise ExportError(f"there is no runtime {runtime!r}; choose one of {', '.join(RUNTIMES)}")
         return runtime
     for name, each in RUNTIMES.items():
-        if path.endswith(each.extension):
+        if path.endswith((with_weights and each.complete) or each.extension):
             return name
+        if each.complete is not None and path.endswith(each.complete):
+            raise ExportError(f"{path} would contain the weights; without them, the file is a template, {path}.frt")
     known = ", ".join(f"{each.extension} ({name})" for name, each in RUNTIMES.items())
     raise ExportError(f"{path}: no runtime is known by this extension; choose one of {known}")
 
