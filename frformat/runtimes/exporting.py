@@ -66,17 +66,18 @@ def export(
             results of :func:`frformat.torch.factorization.portable`.
         path: destination. An existing file is replaced only after the new one is complete.
         runtime: a key of :data:`RUNTIMES`; None selects it by extension: ``.onnx`` for ONNX Runtime, ``.ptl`` for the
-            lite interpreter of PyTorch Mobile, and ``.pt`` for TorchScript (LibTorch, DJL, ``torch.jit.load``).
+            lite interpreter of PyTorch Mobile, ``.pt`` for TorchScript (LibTorch, DJL, ``torch.jit.load``),
+            ``.tflite.frt`` for LiteRT, and ``.pte.frt`` for ExecuTorch.
         factored: run on the coefficients of ``weights`` without ever rebuilding the tensors. This requires ``example``,
             and the result is optimized for inputs of about its size.
-        example: an input, or a sequence of all inputs. ONNX Runtime requires an example. Decisions that depend on the
-            example's values become fixed.
+        example: an input, or a sequence of all inputs. ``.onnx`` and ``.frt`` require an example. Decisions
+            that depend on the example's values become fixed.
         weights: an ``.frz`` file, which must fit the model.
         tier: the capacity tier of that file; None for the largest one present.
         with_weights: include the model's own weights, for comparison.
         options: for ONNX Runtime, ``dynamic=False`` fixes input sizes to those of the example. For PyTorch Mobile,
             ``release`` is the oldest release that must be able to run the file, and ``probe=True`` also returns the
-            outputs of layers.
+            outputs of layers. For ExecuTorch, ``delegate=None`` runs the model without XNNPACK.
 
     Raises:
         ExportError: the runtime cannot run the model, or the weights do not fit it. The message says where and why.

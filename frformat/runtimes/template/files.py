@@ -144,8 +144,8 @@ def _pack_map(layout: Layout) -> bytes:
     to.number(len(layout.normalizations))
     for each in layout.normalizations:
         to.real(each.eps)
-        for name in (each.variance, each.mean, each.weight, each.bias):
-            to.number(reference(name))
+        for part in (each.variance, each.mean, each.weight, each.bias):
+            to.number(reference(part))
     to.number(len(layout.values))
     for value in layout.values:
         to.number(KINDS.index(type(value)))

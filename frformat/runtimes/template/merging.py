@@ -166,4 +166,4 @@ class _Merging:
 
     def _weight(self, node: Any) -> str | None:
         """Return the name of the weight that a node is; None if it is something else."""
-        return self._name(node.target) if isinstance(node, fx.Node) and node.op == "get_attr" else None
+        return self._name(str(node.target)) if isinstance(node, fx.Node) and node.op == "get_attr" else None
