@@ -99,7 +99,7 @@ def test_models_that_cannot_be_templates_are_refused(net: Net, tmp_path: Path):
     exporter, path = Exporter("Test", "tests 1", convert), str(tmp_path / "a.frt")
     with pytest.raises(ExportError, match="Test needs a trace; pass an example input"):
         write(net, path, exporter, example=None, with_weights=False)
-    with pytest.raises(ExportError, match="bias is of torch.float16; templates accept only torch.float32"):
+    with pytest.raises(ExportError, match=r"bias is of torch.float16; templates accept only torch.float32"):
         write(nn.Linear(2, 2).half(), path, exporter, example=(torch.zeros(1, 2).half(),), with_weights=False)
     with pytest.raises(ExportError, match="Net cannot be traced: "):
         write(net, path, exporter, example=(torch.zeros(3),), with_weights=False)
