@@ -219,8 +219,8 @@ public class FrzFile private constructor(private val container: Container, base:
     public fun verify(): Unit = container.lifetime.request(null) { loader.verify(it) }
 
     /**
-     * Returns the SHA-256 digest of the file up to the end of the open [tier]. It identifies what this instance decodes;
-     * the digest of the last tier is that of the complete file.
+     * Returns the SHA-256 digest of the file up to the end of the open [tier]. It identifies what is decoded here; that
+     * of the last tier is the digest of the complete file.
      */
     @WorkerThread
     @Throws(IOException::class)

@@ -42,11 +42,8 @@ public object FrzTemplate {
     @JvmOverloads
     @Throws(IOException::class)
     @WorkerThread
-    public fun fill(
-        template: FrzPart,
-        weights: FrzPart,
-        options: FrzLoadOptions = FrzLoadOptions.DEFAULT
-    ): ByteBuffer = loader(template, weights).load(options)
+    public fun fill(template: FrzPart, weights: FrzPart, options: FrzLoadOptions = FrzLoadOptions.DEFAULT): ByteBuffer =
+        loader(template, weights).load(options)
 
     /**
      * Returns a file in the folder [cacheDir] with the model file that results from filling [template] with [weights].

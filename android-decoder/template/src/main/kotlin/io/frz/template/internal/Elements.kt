@@ -32,7 +32,8 @@ private class Binary64(private val buffer: ByteBuffer, private val name: String)
 }
 
 private class Brain16(private val buffer: ByteBuffer) : Elements {
-    override fun float(index: Int) = Float.fromBits(buffer.getShort(index * Short.SIZE_BYTES).toInt() shl Short.SIZE_BITS)
+    override fun float(index: Int) =
+        Float.fromBits(buffer.getShort(index * Short.SIZE_BYTES).toInt() shl Short.SIZE_BITS)
 }
 
 private class Binary16(private val buffer: ByteBuffer) : Elements {
@@ -51,6 +52,7 @@ private class Binary16(private val buffer: ByteBuffer) : Elements {
         const val INFINITY = 0x7C00
         const val INFINITE = 0x7F800000
         const val SHIFT = 13
-        val SCALE = Math.scalb(1f, 112)
+        const val EXPONENT = 112
+        val SCALE = Math.scalb(1f, EXPONENT)
     }
 }

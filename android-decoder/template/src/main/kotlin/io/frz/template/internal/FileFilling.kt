@@ -70,7 +70,7 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
         }
     }
 
-    /** Writes zeros rather than only extending the file, so that a full disk causes an error here, not a crash later. */
+    /** Writes zeros rather than only extending the file, so that a full disk causes an error, not a crash later. */
     private fun reserve(file: RandomAccessFile, size: Long, load: FrzLoad) {
         val zeros = ByteArray(CHUNK)
         var left = size

@@ -109,13 +109,13 @@ internal class Filler(
         val stride = place.strides[depth].toInt()
         var index = start
         if (depth == place.counts.size - 1) {
-            for (i in 0 until place.counts[depth]) {
+            repeat(place.counts[depth].toInt()) {
                 target.putFloat(elements.float(index))
                 index += stride
             }
             return
         }
-        for (i in 0 until place.counts[depth]) {
+        repeat(place.counts[depth].toInt()) {
             if (depth == 0) load.checkCancelled()
             write(place, depth + 1, index, elements, target)
             index += stride

@@ -80,7 +80,8 @@ internal class LayoutParser private constructor(private val map: MapReader) {
         val reach = loops.map { (count, stride) -> Math.multiplyExact(count - 1, stride) }
         val low = reach.fold(start) { sum, each -> Math.addExact(sum, minOf(0, each)) }
         val high = reach.fold(start) { sum, each -> Math.addExact(sum, maxOf(0, each)) }
-        require(low >= 0 && high < lengths.getValue(value)) { "a place at byte $offset uses elements that do not exist" }
+        val exist = low >= 0 && high < lengths.getValue(value)
+        require(exist) { "a place at byte $offset uses elements that do not exist" }
         return place
     }
 

@@ -53,7 +53,8 @@ internal class MapReader(bytes: ByteArray) {
     /** Reads a list: its length, and each item by [read]. */
     inline fun <T> list(largest: Long = Long.MAX_VALUE, read: () -> T): List<T> {
         val items = ArrayList<T>()
-        for (i in 0 until number(largest)) items.add(read())
+        var left = number(largest)
+        while (left-- > 0) items.add(read())
         return items
     }
 

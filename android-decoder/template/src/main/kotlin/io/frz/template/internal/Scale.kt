@@ -12,16 +12,16 @@ internal class Scale(private val normalization: Normalization, tensor: (String) 
 
     /** Returns the elements of a [Kind.SCALED] value made from [tensor], or the scale itself if it is null. */
     fun scaled(tensor: Elements?, channels: Int, inner: Int): Elements {
-        val scale = DoubleArray(channels, ::scale)
+        val scale = DoubleArray(channels, ::factor)
         return Computed { finite((tensor?.double(it) ?: 1.0) * scale[it / inner % channels]) }
     }
 
     /** Returns the elements of a [Kind.SHIFTED] value made from the bias [tensor], which is 0 if it is null. */
     fun shifted(tensor: Elements?): Elements = Computed {
-        finite(((tensor?.double(it) ?: 0.0) - mean.double(it)) * scale(it) + (bias?.double(it) ?: 0.0))
+        finite(((tensor?.double(it) ?: 0.0) - mean.double(it)) * factor(it) + (bias?.double(it) ?: 0.0))
     }
 
-    private fun scale(channel: Int): Double =
+    private fun factor(channel: Int): Double =
         (weight?.double(channel) ?: 1.0) / Math.sqrt(variance.double(channel) + normalization.eps)
 
     private fun finite(exact: Double): Float {
