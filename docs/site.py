@@ -21,6 +21,7 @@ ROOT: Final = Path(__file__).parent.parent
 PAGES: Final = {
     "index.md": "README.md",
     "spec/format.md": "spec/format.md",
+    "spec/template.md": "spec/template.md",
     "spec/vectors/README.md": "spec/vectors/README.md",
     "contributing.md": "CONTRIBUTING.md",
     "changelog.md": "CHANGELOG.md",

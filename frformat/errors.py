@@ -80,6 +80,8 @@ PACKAGES: Final = {
     "onnx_ir": ("ONNX IR", "onnxscript"),
     "onnxscript": ("ONNX Script", "onnxscript"),
     "onnxruntime": ("ONNX Runtime", "onnxruntime"),
+    "litert_torch": ("LiteRT Torch", "litert-torch"),
+    "executorch": ("ExecuTorch", "executorch"),
 }
 """Optional packages: for each module, its name and what to pass to ``pip install``."""
 

@@ -29,7 +29,10 @@ PACKAGE = Path(frformat.__file__).parent
 NEEDS_MORE = (
     "integrations/lightning.py",
     "integrations/transformers.py",
+    "runtimes/executorch/__init__.py",
+    "runtimes/litert/__init__.py",
     "runtimes/onnxruntime/__init__.py",
+    "runtimes/template/__init__.py",
     "train/__init__.py",
     "train/data/__init__.py",
 )

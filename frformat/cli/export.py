@@ -26,6 +26,8 @@ file is executed. The extension of the output selects the runtime:
   .ptl   PyTorch Mobile. TorchScript must be able to compile the model or, with --example, to trace it. Its operators
          are checked against those of the oldest release.
   .pt    LibTorch, DJL and torch.jit.load.
+  .tflite.frt, .pte.frt
+         LiteRT and ExecuTorch: a template that an app fills with the weights. Inputs have the size of --example.
 
 The app passes the tensors of model.frz to the skeleton; the libraries in android-decoder do this.
 
@@ -97,7 +99,7 @@ def export(
         options["probe"] = True
     if fixed:
         options["dynamic"] = False
-    if sizes or (model in models.EXAMPLES and output.endswith(".onnx")):
+    if sizes or (model in models.EXAMPLES and output.endswith((".onnx", ".frt"))):
         options["example"] = [torch.zeros(size) for size in sizes or [models.EXAMPLES[model]]]
     with writing(output, force):
         net = models.build(model)
@@ -136,7 +138,9 @@ def _shape(text: str) -> list[int]:
 
 def _show(written: Export, whole: Export | None, weights: str | None) -> None:
     of = f", {len(written.coefficients):,} as coefficients," if written.coefficients else ""
-    runs = f"{written.runtime} {written.release} and later" if written.release else "LibTorch, DJL and torch.jit.load"
+    runs = f"{written.runtime} {written.release} and later" if written.release else written.runtime
+    if written.runtime == "TorchScript":
+        runs = "LibTorch, DJL and torch.jit.load"
     how = ", traced" if written.traced else ""
     echo(
         clean(

@@ -4,11 +4,11 @@
 >>> export(trained, "complete.ptl", with_weights=True)
 >>> export(UNet(), "model.ptl", factored=True, example=image, weights="unet.frz")  # runs on coefficients
 
-The extension selects the runtime. For every runtime, a **skeleton** is a file in its own format whose weights have
-names, shapes and dtypes, but no elements. A loader decodes ``model.frz`` and passes the weights to the network. It
-passes rebuilt tensors or, for a **factored** network, coefficients, so that the full tensors never exist.
-:mod:`frformat.runtimes.contract` defines what a skeleton and a file must agree on. Each package defines how its
-runtime receives weights.
+The extension selects the runtime. A **skeleton** is a file in the runtime's own format whose weights have names, shapes
+and dtypes, but no elements; for LiteRT and ExecuTorch, it is a template (:mod:`frformat.runtimes.template`). A loader
+decodes ``model.frz`` and passes the weights to the network. It passes rebuilt tensors or, for a **factored** network,
+coefficients, so that the full tensors never exist. :mod:`frformat.runtimes.contract` defines what a skeleton and a file
+must agree on. Each package defines how its runtime receives weights.
 """
 
 from frformat.runtimes.errors import ExportError, LoadError

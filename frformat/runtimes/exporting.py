@@ -21,7 +21,8 @@ class _Runtime(NamedTuple):
     """The properties of a runtime.
 
     Attributes:
-        extension: extension of its files.
+        extension: extension of its skeletons.
+        complete: extension of its files with weights, if it is another one.
         package: the package whose ``write`` function writes the files.
         options: options of ``write`` that are specific to this runtime.
         fixed: arguments that are always passed.
@@ -29,14 +30,17 @@ class _Runtime(NamedTuple):
 
     extension: str
     package: str
-    options: tuple[str, ...]
-    fixed: dict[str, Any]
+    options: tuple[str, ...] = ()
+    fixed: dict[str, Any] = {}  # noqa: RUF012 — never modified
+    complete: str | None = None
 
 
 RUNTIMES: Final = {
-    "onnxruntime": _Runtime(".onnx", "onnxruntime", ("dynamic",), {}),
-    "pytorch_mobile": _Runtime(".ptl", "pytorch_mobile", ("release", "probe"), {}),
+    "onnxruntime": _Runtime(".onnx", "onnxruntime", ("dynamic",)),
+    "pytorch_mobile": _Runtime(".ptl", "pytorch_mobile", ("release", "probe")),
     "torchscript": _Runtime(".pt", "pytorch_mobile", ("probe",), {"lite": False}),
+    "litert": _Runtime(".tflite.frt", "litert", complete=".tflite"),
+    "executorch": _Runtime(".pte.frt", "executorch", ("delegate",), complete=".pte"),
 }
 """The supported runtimes."""
 
@@ -63,18 +67,19 @@ def export(
             results of :func:`frformat.torch.factorization.portable`.
         path: destination. An existing file is replaced only after the new one is complete.
         runtime: a key of :data:`RUNTIMES`; None selects it by extension: ``.onnx`` for ONNX Runtime, ``.ptl`` for the
-            lite interpreter of PyTorch Mobile, and ``.pt`` for TorchScript (LibTorch, DJL, ``torch.jit.load``).
+            lite interpreter of PyTorch Mobile, ``.pt`` for TorchScript (LibTorch, DJL, ``torch.jit.load``),
+            ``.tflite.frt`` for LiteRT, and ``.pte.frt`` for ExecuTorch.
         factored: run on the coefficients of ``weights`` without ever rebuilding the tensors. This requires ``example``,
             and the result is optimized for inputs of about its size.
-        example: an input, or a sequence of all inputs. ONNX Runtime requires an example. Decisions that depend on the
-            example's values become fixed.
+        example: an input, or a sequence of all inputs. ``.onnx`` and ``.frt`` require an example. Decisions
+            that depend on the example's values become fixed.
         weights: an ``.frz`` file, which must fit the model.
         tier: the capacity tier of that file; None for the largest one present.
         base: the base of that file if it is a delta file; see :func:`frformat.open`.
         with_weights: include the model's own weights, for comparison.
         options: for ONNX Runtime, ``dynamic=False`` fixes input sizes to those of the example. For PyTorch Mobile,
             ``release`` is the oldest release that must be able to run the file, and ``probe=True`` also returns the
-            outputs of layers.
+            outputs of layers. For ExecuTorch, ``delegate=None`` runs the model without XNNPACK.
 
     Raises:
         ExportError: the runtime cannot run the model, or the weights do not fit it. The message says where and why.
@@ -84,7 +89,7 @@ def export(
     from frformat.runtimes import copies, models
 
     path = os.fspath(path)
-    name = _choose(path, runtime)
+    name = _choose(path, runtime, with_weights)
     chosen = RUNTIMES[name]
     for option in options:
         if option not in chosen.options:
@@ -105,14 +110,16 @@ def export(
     return written
 
 
-def _choose(path: str, runtime: str | None) -> str:
+def _choose(path: str, runtime: str | None, with_weights: bool) -> str:
     if runtime is not None:
         if runtime not in RUNTIMES:
             raise ExportError(f"there is no runtime {runtime!r}; choose one of {', '.join(RUNTIMES)}")
         return runtime
     for name, each in RUNTIMES.items():
-        if path.endswith(each.extension):
+        if path.endswith((with_weights and each.complete) or each.extension):
             return name
+        if each.complete is not None and path.endswith(each.complete):
+            raise ExportError(f"{path} would contain the weights; without them, the file is a template, {path}.frt")
     known = ", ".join(f"{each.extension} ({name})" for name, each in RUNTIMES.items())
     raise ExportError(f"{path}: no runtime is known by this extension; choose one of {known}")
 

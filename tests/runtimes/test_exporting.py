@@ -26,6 +26,8 @@ def test_the_extension_chooses(tmp_path: Path):
         export(net, tmp_path / "b.bin")
     with pytest.raises(ExportError, match="there is no runtime 'tflite'; choose one of onnxruntime, pytorch_mobile"):
         export(net, tmp_path / "b.ptl", runtime="tflite")
+    with pytest.raises(ExportError, match=r"b.tflite would contain the weights; .* a template, .*b.tflite.frt"):
+        export(net, tmp_path / "b.tflite")
     assert not (tmp_path / "b.ptl").exists()
 
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.dtypes import DTYPES
 from frformat.errors import DependencyError
 from frformat.format import limits
-from frformat.format.reader import FrzFile, Source, open
-from frformat.runtimes.contract import Contract, Wanted
+from frformat.format.reader import Source, open
+from frformat.runtimes.contract import Wanted
 from frformat.runtimes.errors import LoadError
 from frformat.runtimes.onnxruntime.skeleton import DTYPES as ONNX_DTYPES
 from frformat.runtimes.onnxruntime.skeleton import wanted
+from frformat.runtimes.weights import check, given
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, OrtValue, SessionOptions
@@ -65,10 +65,8 @@ def session(
     except ImportError as error:
         raise DependencyError("reading ONNX models", error) from error
     with open(weights, tier=tier, memory_budget=memory_budget, base=base) as file:
-        misfit = contract.misfit(file)
-        if misfit:
-            raise _mismatch(weights, misfit)
-        values = {name: _value(_given(contract, name, file, weights), want) for name, want in contract.wanted.items()}
+        check(contract, file, weights)
+        values = {name: _value(given(contract, name, file, weights), want) for name, want in contract.wanted.items()}
     options = onnxruntime.SessionOptions() if options is None else options
     try:
         options.add_external_initializers(list(values), list(values.values()))
@@ -87,26 +85,6 @@ def _read(path: StrPath) -> bytes:
         return file.read()
 
 
-def _given(contract: Contract, name: str, file: FrzFile, path: StrPath) -> Array:
-    """Return the value for one of the skeleton's names."""
-    want, found = contract.wanted[name], None
-    for source in contract.names(name):
-        if source not in file or (found is not None and file.aliases.get(source) is not None):
-            continue
-        array = file[source] if want.spectrum is None else file.spectrum(source).coefficients
-        if found is not None and found.tobytes() != array.tobytes():
-            raise _mismatch(path, f"{name} and {source} are one tensor in the model, but differ in the file")
-        found = array if found is None else found
-    assert found is not None
-    dtype = DTYPES[want.dtype]
-    if found.dtype == dtype:
-        return found
-    cast = found.astype(dtype)
-    if dtype.kind in "biu" and not np.array_equal(cast, found):
-        raise _mismatch(path, f"{name} has integers that do not fit into {want.dtype}")
-    return cast
-
-
 def _value(array: Array, want: Wanted) -> OrtValue:
     from onnxruntime import OrtValue
 
@@ -115,7 +93,3 @@ def _value(array: Array, want: Wanted) -> OrtValue:
         number = next(number for number, name in ONNX_DTYPES.items() if name == "bf16")
         return OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(np.uint16), number)
     return OrtValue.ortvalue_from_numpy(array)
-
-
-def _mismatch(path: StrPath, what: str) -> LoadError:
-    return LoadError("MISMATCH", f"{os.fspath(path)}: the file does not fit this skeleton: {what}")

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -14,6 +10,7 @@ from torch.export import Dim
 from torch.utils._pytree import tree_map_only
 
 from frformat.runtimes.errors import ExportError
+from frformat.runtimes.exporters import quietly, reason
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -38,7 +35,7 @@ def traced(model: nn.Module, example: tuple[Any, ...], dynamic: bool) -> tuple[i
     """
     shapes = tree_map_only(Tensor, lambda x: dict.fromkeys(range(x.dim()), Dim.AUTO), example) if dynamic else None
     try:
-        with _quietly(), torch.no_grad():
+        with quietly(), torch.no_grad():
             program = torch.onnx.export(
                 model,
                 example,
@@ -50,31 +47,10 @@ def traced(model: nn.Module, example: tuple[Any, ...], dynamic: bool) -> tuple[i
                 verbose=False,
             )
     except Exception as error:  # the exporter or the model can raise anything
-        raise ExportError(f"{type(model).__name__} cannot be exported to ONNX: {_reason(error)}") from error
+        raise ExportError(f"{type(model).__name__} cannot be exported to ONNX: {reason(error)}") from error
     assert program is not None
     assert program.exported_program is not None
     users = {node.name: len(node.users) for node in program.exported_program.graph.nodes}
     specs = program.exported_program.graph_signature.input_specs
     unused = {str(spec.target) for spec in specs if spec.target is not None and users.get(spec.arg.name) == 0}
     return program.model, unused
-
-
-def _reason(error: BaseException) -> str:
-    """Return the message of the original cause of an error, on one line."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Suppress the exporter's warnings and logs, which are about its internals."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

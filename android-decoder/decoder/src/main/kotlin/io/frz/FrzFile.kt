@@ -218,6 +218,14 @@ public class FrzFile private constructor(private val container: Container, base:
     @Throws(IOException::class)
     public fun verify(): Unit = container.lifetime.request(null) { loader.verify(it) }
 
+    /**
+     * Returns the SHA-256 digest of the file up to the end of the open [tier]. It identifies what is decoded here; that
+     * of the last tier is the digest of the complete file.
+     */
+    @WorkerThread
+    @Throws(IOException::class)
+    public fun sha256(): ByteArray = container.lifetime.request(null) { container.digest(tier, it) }
+
     /** Returns this file as the base of a delta file. */
     private fun asBase() = Base(container) { name -> directory.find(name).let { if (it < 0) null else tensors[it] } }
 

@@ -6,6 +6,7 @@ import io.frz.loading.FrzLoader
 import io.frz.onnxruntime.FrzSession
 import io.frz.pytorch.FrzModule
 import io.frz.scheduling.Plan
+import io.frz.template.FrzTemplate
 import java.io.File
 import java.util.zip.ZipFile
 import org.jetbrains.kotlin.abi.tools.AbiFilters
@@ -24,7 +25,8 @@ class ApiTest {
         "frz-loading" to FrzLoader::class.java,
         "frz-loading-ktx" to Class.forName("io.frz.loading.ktx.FrzCoroutines"),
         "frz-pytorch" to FrzModule::class.java,
-        "frz-onnxruntime" to FrzSession::class.java
+        "frz-onnxruntime" to FrzSession::class.java,
+        "frz-template" to FrzTemplate::class.java
     )
 
     @TestFactory

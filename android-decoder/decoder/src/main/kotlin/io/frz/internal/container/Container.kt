@@ -21,7 +21,7 @@ import java.security.MessageDigest
  *
  * @property tiersPresent the number of tiers in the file, counted from the first
  * @property tier the tier to decode
- * @param end the size of the complete file
+ * @param ends for each tier, the size of the file if it is cut after that tier
  */
 internal class Container private constructor(
     private val source: Source,
@@ -30,7 +30,7 @@ internal class Container private constructor(
     private val offsets: List<LongArray>,
     val tiersPresent: Int,
     val tier: Int,
-    private val end: Long
+    private val ends: LongArray
 ) : Closeable {
     /** Returns the segment of [group] in [tier], to be read for [request]; null if it has no values. */
     fun segment(group: Group, tier: Int, request: Request): Segment? {
@@ -39,8 +39,9 @@ internal class Container private constructor(
         return Segment(source, request, offset, group.numbers.sizes[tier], group.name(0))
     }
 
-    /** Returns the SHA-256 digest of the whole file; all of its tiers must be present. */
-    fun digest(request: Request): ByteArray {
+    /** Returns the SHA-256 digest of the file up to the end of [tier], which must be present. */
+    fun digest(tier: Int, request: Request): ByteArray {
+        val end = ends[tier]
         val digest = MessageDigest.getInstance("SHA-256")
         val chunk = ByteBuffer.allocate(minOf(end, Segment.CHUNK.toLong()).toInt())
         var at = 0L
@@ -83,7 +84,7 @@ internal class Container private constructor(
             if (wanted >= present && options.tier != null) {
                 throw FrzException(ErrorCode.TIER, "the file contains tiers 0 to ${present - 1}, not tier $wanted")
             }
-            return Container(source, lifetime, directory, offsets, present, minOf(wanted, present - 1), ends.last())
+            return Container(source, lifetime, directory, offsets, present, minOf(wanted, present - 1), ends)
         }
 
         /** Fills in the start of each segment, and returns the end of each tier. */

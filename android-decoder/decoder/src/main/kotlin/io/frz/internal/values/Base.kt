@@ -33,7 +33,7 @@ internal class Base(private val container: Container, private val tensor: (name:
         if (directory.tiers != 1 || directory.base != null) {
             throw misfit("a base must have one tier, and must not be a delta file itself")
         }
-        if (!container.digest(request).contentEquals(other.directory.base)) {
+        if (!container.digest(0, request).contentEquals(other.directory.base)) {
             throw misfit("the base is not the file that this delta file was made from; use that file")
         }
         for (group in other.directory.groups) {

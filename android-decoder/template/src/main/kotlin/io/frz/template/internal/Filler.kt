@@ -1,0 +1,132 @@
+package io.frz.template.internal
+
+import io.frz.ErrorCode
+import io.frz.FrzException
+import io.frz.FrzFile
+import io.frz.FrzTensor
+import io.frz.loading.FrzLoad
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.security.MessageDigest
+
+/** Fills a template: combines the literal bytes in [stream] with [weights] as [layout] says. */
+internal class Filler(
+    private val layout: Layout,
+    private val stream: Stream,
+    private val weights: FrzFile,
+    private val load: FrzLoad
+) {
+    private val contract = Contract(layout, weights)
+    private val places = layout.places.groupBy { it.value }
+    private val total = layout.places.sumOf { it.elements * Place.BYTES }
+    private var done = 0L
+
+    /** Checks that the weights fit, and that filling needs no more memory than the options allow. */
+    fun check() {
+        contract.misfit()?.let { throw mismatch(it) }
+        if (layout.size > Int.MAX_VALUE) {
+            throw FrzException(ErrorCode.BUDGET, "a filled file of ${layout.size} bytes does not fit into a buffer")
+        }
+        val largest = weights.tensors.maxByOrNull { it.bytes }
+        val copies = if (layout.ties.isEmpty()) 1 else 2
+        load.admit(weights, layout.size + copies * (largest?.bytes ?: 0), largest?.name)
+    }
+
+    /** Fills [target], which has the size of the filled file. */
+    fun fill(target: ByteBuffer) {
+        val bytes = target.duplicate().order(ByteOrder.LITTLE_ENDIAN)
+        literal(bytes.duplicate())
+        load.report(0, total)
+        val small = layout.normalizations.flatMap { it.tensors }.toSet().associateWith {
+            weights.load(contract.sources(it).first()).elements()
+        }
+        val scales = layout.normalizations.associateWith { Scale(it, small::getValue) }
+        for (value in places.keys) if (value.tensor == null) write(value, scales, null, bytes)
+        val values = places.keys.filter { it.tensor != null }.groupBy { contract.sources(it.tensor!!).first() }
+        // Tied tensors have several sources. All of them must be equal.
+        layout.tensors.keys.forEach(::checkTied)
+        val largest = weights.tensors.filter { it.name in values }.maxOfOrNull { it.bytes } ?: 0
+        load.memory(largest).use { memory ->
+            val room = memory.allocate(largest)
+            weights.forEach({ if (it.name in values) room.duplicate() else null }) { tensor ->
+                load.checkCancelled()
+                for (value in values.getValue(tensor.name)) write(value, scales, tensor, bytes)
+            }
+        }
+        for (digest in layout.digests) digest(digest, bytes)
+    }
+
+    private fun literal(target: ByteBuffer) {
+        for ((start, end) in layout.holes) {
+            load.checkCancelled()
+            stream.copy(start - target.position(), target)
+            target.position(end.toInt())
+        }
+        stream.copy(layout.size - target.position(), target)
+        stream.finish()
+    }
+
+    private fun checkTied(name: String) {
+        val sources = contract.sources(name)
+        if (sources.size < 2) return
+        val first = weights.load(sources[0])
+        for (source in sources.drop(1)) {
+            val other = weights.load(source)
+            if (other.dtype != first.dtype || other.buffer != first.buffer) {
+                throw mismatch("$name and $source are one tensor in the model, but differ in the file")
+            }
+        }
+    }
+
+    private fun write(value: Value, scales: Map<Normalization, Scale>, tensor: FrzTensor?, target: ByteBuffer) {
+        val source = tensor?.elements()
+        val normalization = value.normalization
+        val elements = if (normalization == null) {
+            source!!
+        } else {
+            val channels = layout.tensors.getValue(normalization.variance)[0].toInt()
+            val scale = scales.getValue(normalization)
+            if (value.kind == Kind.SCALED) {
+                scale.scaled(source, channels, value.inner.toInt())
+            } else {
+                scale.shifted(source)
+            }
+        }
+        for (place in places.getValue(value)) {
+            target.position(place.offset.toInt())
+            write(place, 0, place.start.toInt(), elements, target)
+            done += place.elements * Place.BYTES
+            load.report(done, total)
+        }
+    }
+
+    /** Writes the elements that the loops of [place] from loop [depth] on visit, starting at [start]. */
+    private fun write(place: Place, depth: Int, start: Int, elements: Elements, target: ByteBuffer) {
+        if (depth == place.counts.size) {
+            target.putFloat(elements.float(start))
+            return
+        }
+        val stride = place.strides[depth].toInt()
+        var index = start
+        if (depth == place.counts.size - 1) {
+            repeat(place.counts[depth].toInt()) {
+                target.putFloat(elements.float(index))
+                index += stride
+            }
+            return
+        }
+        repeat(place.counts[depth].toInt()) {
+            if (depth == 0) load.checkCancelled()
+            write(place, depth + 1, index, elements, target)
+            index += stride
+        }
+    }
+
+    private fun digest(digest: Digest, target: ByteBuffer) {
+        val content = target.duplicate()
+        content.limit(digest.place.end.toInt()).position(digest.place.offset.toInt())
+        val bytes = MessageDigest.getInstance("SHA-256").apply { update(content) }.digest()
+        target.position(digest.offset.toInt())
+        for (byte in bytes) target.put("%02x".format(byte).toByteArray())
+    }
+}

@@ -1,0 +1,40 @@
+package io.frz.template.internal
+
+/**
+ * The scale and shift of each channel of [normalization]. All operations are in 64-bit floats, so that every decoder
+ * computes the same bits; only results are rounded to 32 bits.
+ */
+internal class Scale(private val normalization: Normalization, tensor: (String) -> Elements) {
+    private val variance = tensor(normalization.variance)
+    private val mean = tensor(normalization.mean)
+    private val weight = normalization.weight?.let(tensor)
+    private val bias = normalization.bias?.let(tensor)
+
+    /** Returns the elements of a [Kind.SCALED] value made from [tensor], or the scale itself if it is null. */
+    fun scaled(tensor: Elements?, channels: Int, inner: Int): Elements {
+        val scale = DoubleArray(channels, ::factor)
+        return Computed { finite((tensor?.double(it) ?: 1.0) * scale[it / inner % channels]) }
+    }
+
+    /** Returns the elements of a [Kind.SHIFTED] value made from the bias [tensor], which is 0 if it is null. */
+    fun shifted(tensor: Elements?): Elements = Computed {
+        finite(((tensor?.double(it) ?: 0.0) - mean.double(it)) * factor(it) + (bias?.double(it) ?: 0.0))
+    }
+
+    private fun factor(channel: Int): Double =
+        (weight?.double(channel) ?: 1.0) / Math.sqrt(variance.double(channel) + normalization.eps)
+
+    private fun finite(exact: Double): Float {
+        val rounded = exact.toFloat()
+        if (rounded.isNaN() || rounded.isInfinite()) {
+            throw mismatch("the normalization of ${normalization.variance} makes weights that do not fit into f32")
+        }
+        return rounded
+    }
+
+    private class Computed(private val compute: (Int) -> Float) : Elements {
+        override fun float(index: Int) = compute(index)
+    }
+}
+
+private fun Elements.double(index: Int): Double = float(index).toDouble()

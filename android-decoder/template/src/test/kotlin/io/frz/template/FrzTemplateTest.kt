@@ -1,0 +1,206 @@
+package io.frz.template
+
+import io.frz.ErrorCode
+import io.frz.FrzException
+import io.frz.loading.FrzLoadException
+import io.frz.loading.FrzLoadException.Kind
+import io.frz.loading.FrzLoadOptions
+import io.frz.loading.FrzPart
+import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.nio.file.Files
+import java.nio.file.Paths
+import java.util.zip.CRC32
+import java.util.zip.Deflater
+import java.util.zip.Inflater
+import kotlin.experimental.xor
+import org.junit.jupiter.api.Assertions.assertArrayEquals
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+
+/** Filled files are those of the exporters, and whatever is faulty is refused. */
+class FrzTemplateTest {
+    private val template = bytes("synthetic.frt")
+    private val weights = bytes("synthetic.frz")
+
+    private fun bytes(name: String) = File("src/test/resources/$name").readBytes()
+
+    private fun fill(template: ByteArray, weights: ByteArray, options: FrzLoadOptions = FrzLoadOptions.DEFAULT) =
+        FrzTemplate.fill(FrzPart.of(template), FrzPart.of(weights), options)
+
+    private fun content(buffer: ByteBuffer) = ByteArray(buffer.remaining()).also { buffer.duplicate().get(it) }
+
+    private fun fault(template: ByteArray, weights: ByteArray = this.weights): FrzLoadException =
+        assertThrows(FrzLoadException::class.java) { fill(template, weights) }
+
+    private fun sealed(bytes: ByteArray): ByteArray {
+        val marked = bytes + "frz:crc32:".toByteArray()
+        return marked + "%08x".format(CRC32().apply { update(marked) }.value).toByteArray()
+    }
+
+    /** Returns the inflated map and literal bytes of [template]. */
+    private fun inflated(template: ByteArray): ByteArray {
+        val inflater = Inflater(true).apply { setInput(template, HEADER, template.size - HEADER - SEAL) }
+        val out = ByteArray(1 shl 16)
+        return out.copyOf(inflater.inflate(out)).also { inflater.end() }
+    }
+
+    /** Returns a template with a valid seal that contains [content], of which [size] bytes are the map. */
+    private fun template(content: ByteArray, size: Int): ByteArray {
+        val deflater = Deflater(9, true).apply {
+            setInput(content)
+            finish()
+        }
+        val out = ByteArray(1 shl 16)
+        val stream = out.copyOf(deflater.deflate(out)).also { deflater.end() }
+        val header = ByteBuffer.allocate(HEADER).order(ByteOrder.LITTLE_ENDIAN)
+        header.put(template, 0, HEADER - Int.SIZE_BYTES).putInt(size)
+        return sealed(header.array() + stream)
+    }
+
+    private val mapSize = ByteBuffer.wrap(template).order(ByteOrder.LITTLE_ENDIAN).getInt(HEADER - Int.SIZE_BYTES)
+
+    @Test
+    fun `filled files are those of the exporters`() {
+        assertArrayEquals(bytes("synthetic.bin"), content(fill(template, weights)))
+        assertArrayEquals(bytes("half.bin"), content(fill(template, bytes("half.frz"))))
+        for (name in listOf("tiny.tflite", "tiny.pte")) {
+            assertArrayEquals(bytes(name), content(fill(bytes("$name.frt"), bytes("tiny.frz"))), name)
+        }
+    }
+
+    @Test
+    fun `the buffer is one that LiteRT accepts, and progress is reported`() {
+        val seen = ArrayList<Pair<Long, Long>>()
+        val options = FrzLoadOptions.builder().progress { done, total -> seen += done to total }.build()
+        val buffer = fill(template, weights, options)
+        assertTrue(buffer.isDirect)
+        assertEquals(ByteOrder.nativeOrder(), buffer.order())
+        assertEquals(0, buffer.position())
+        assertEquals(0L, seen.first().first)
+        assertEquals(seen.last().second, seen.last().first)
+    }
+
+    @Test
+    fun `weights must fit`() {
+        val fault = fault(template, bytes("other.frz"))
+        assertEquals(Kind.MISMATCH, fault.kind)
+        assertTrue("missing from the file: " in fault.message!! && "not in the model: " in fault.message!!)
+    }
+
+    @Test
+    fun `memory is bounded`() {
+        val options = FrzLoadOptions.builder().memoryBudget(2000).build()
+        val fault = assertThrows(FrzException::class.java) { fill(bytes("tiny.pte.frt"), bytes("tiny.frz"), options) }
+        assertEquals(ErrorCode.BUDGET, fault.code)
+    }
+
+    @Test
+    fun `every altered byte and every truncation is found`() {
+        for (i in template.indices) {
+            val altered = template.clone().also { it[i] = (it[i].toInt() xor 4).toByte() }
+            assertEquals(Kind.SKELETON_DAMAGED, fault(altered).kind)
+            assertEquals(Kind.SKELETON_DAMAGED, fault(template.copyOf(i)).kind)
+        }
+    }
+
+    @Test
+    fun `malformed templates with a valid seal are refused`() {
+        val content = inflated(template)
+        assertArrayEquals(template(content, mapSize).let(::inflated), content)
+        for (i in 0 until mapSize) {
+            val altered = content.clone().also { it[i] = it[i] xor VALUES[i % VALUES.size] }
+            try {
+                fill(template(altered, mapSize), weights)
+            } catch (e: FrzLoadException) {
+                assertTrue(e.kind == Kind.SKELETON_DAMAGED || e.kind == Kind.MISMATCH, e.message)
+            } catch (e: FrzException) {
+                assertEquals(ErrorCode.BUDGET, e.code)
+            }
+        }
+        val faults = mapOf(
+            "ends too early" to template(content.copyOf(content.size - 1), mapSize),
+            "does not end where it should" to template(content + 1, mapSize),
+            "is malformed" to sealed(template.copyOf(HEADER) + ByteArray(20) { -1 }),
+            "map is larger" to template(content, (1 shl 22) + 1),
+            "its map is larger" to template(content, -1)
+        )
+        for ((problem, faulty) in faults) {
+            val fault = fault(faulty)
+            assertEquals(Kind.SKELETON_DAMAGED, fault.kind, problem)
+            assertTrue(problem in fault.message!!, fault.message)
+        }
+        assertEquals(Kind.SKELETON_UNSUPPORTED, fault(sealed("another".toByteArray())).kind)
+        val later = template.copyOf(template.size - SEAL).also { it[VERSION] = 2 }
+        assertTrue("it has version 2, not 1" in fault(sealed(later)).message!!)
+    }
+
+    @Test
+    fun `files are filled once and verified on each use`(@TempDir folder: File) {
+        val cache = File(folder, "cache")
+        fun fillFile(name: String = "tiny.frz") = FrzTemplate.fillFile(
+            FrzPart.of(bytes(if (name == "tiny.frz") "tiny.pte.frt" else "synthetic.frt")),
+            FrzPart.of(bytes(name)),
+            cache
+        )
+        val file = fillFile()
+        assertArrayEquals(bytes("tiny.pte"), file.readBytes())
+        val inode = Files.getAttribute(Paths.get(file.path), "unix:ino")
+        assertEquals(file, fillFile())
+        assertEquals(inode, Files.getAttribute(Paths.get(file.path), "unix:ino"))
+        file.writeBytes(file.readBytes().also { it[100] = (it[100] + 1).toByte() })
+        assertArrayEquals(bytes("tiny.pte"), fillFile().readBytes())
+        file.writeBytes(ByteArray(3))
+        assertArrayEquals(bytes("tiny.pte"), fillFile().readBytes())
+        assertTrue(fillFile("synthetic.frz").readBytes().contentEquals(bytes("synthetic.bin")))
+        assertTrue(fillFile("half.frz").readBytes().contentEquals(bytes("half.bin")))
+        assertEquals(3, cache.list()!!.size)
+    }
+
+    @Test
+    fun `files left behind are deleted, and faults leave none`(@TempDir folder: File) {
+        val old = File(folder, "filled-1.partial").apply { writeText("") }
+        val unused = File(folder, "filled-2").apply { writeText("") }
+        val recent = File(folder, "filled-3.partial").apply { writeText("") }
+        old.setLastModified(1)
+        unused.setLastModified(1)
+        FrzTemplate.fillFile(FrzPart.of(template), FrzPart.of(weights), folder)
+        assertTrue(!old.exists() && !unused.exists() && recent.exists())
+        val count = folder.list()!!.size
+        val damaged = weights.clone().also { it[it.size - 5] = (it[it.size - 5] + 1).toByte() }
+        assertThrows(FrzException::class.java) {
+            FrzTemplate.fillFile(FrzPart.of(template), FrzPart.of(damaged), folder)
+        }
+        assertEquals(count, folder.list()!!.size)
+        val file = File(folder, "file").apply { writeText("") }
+        val fault = assertThrows(FrzLoadException::class.java) {
+            FrzTemplate.fillFile(FrzPart.of(template), FrzPart.of(weights), file)
+        }
+        assertEquals(Kind.CACHE, fault.kind)
+    }
+
+    @Test
+    fun `an interrupt cancels`(@TempDir folder: File) {
+        Thread.currentThread().interrupt()
+        try {
+            val fault = assertThrows(FrzLoadException::class.java) {
+                FrzTemplate.fillFile(FrzPart.of(template), FrzPart.of(weights), folder)
+            }
+            assertEquals(Kind.CANCELLED, fault.kind)
+        } finally {
+            Thread.interrupted()
+        }
+        assertEquals(0, folder.list()!!.size)
+    }
+
+    private companion object {
+        val VALUES = byteArrayOf(1, 0x7F, -1, 2, -128)
+        const val VERSION = 4
+        const val HEADER = 9
+        const val SEAL = 18
+    }
+}

@@ -1,0 +1,59 @@
+"""Makes the templates, weights and filled files beside it anew; needs the extras ``litert`` and ``executorch``.
+
+``synthetic.frt`` is for ``synthetic.bin``, the file of a runtime that does not exist, which has every kind of place.
+``tiny.tflite.frt`` and ``tiny.pte.frt`` are for files of LiteRT and ExecuTorch; ``tiny.tflite`` and ``tiny.pte`` are
+what their exporters write for the weights in ``tiny.frz``. ``other.frz`` holds the weights of another network, and
+``half.frz`` the weights for ``synthetic.frt`` in 16-bit and 64-bit floats, with the result ``half.bin``.
+"""
+
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import torch
+from torch import nn
+
+import frformat
+from frformat.runtimes import export
+from frformat.torch import save_model
+from tests.runtimes.template import synthetic
+
+HERE = Path(__file__).parent
+
+
+class Tiny(nn.Sequential):
+    """A normalization that can be merged, one that cannot, and a linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(12, 4)
+        )
+        for norm in (self[1], self[3]):
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2)
+            nn.init.uniform_(norm.weight, 0.5, 2)
+            nn.init.normal_(norm.bias)
+
+
+def main() -> None:
+    """Write all files."""
+    torch.manual_seed(0)
+    weights = synthetic.tensors()
+    (HERE / "synthetic.frt").write_bytes(synthetic.template())
+    frformat.save_file(weights, HERE / "synthetic.frz")
+    (HERE / "synthetic.bin").write_bytes(synthetic.runtime_file(synthetic.merged(weights)))
+    half = {name: each.astype(np.float16) for name, each in weights.items()}
+    half["fc.weight"] = weights["fc.weight"].astype(ml_dtypes.bfloat16)
+    half["conv.bias"] = weights["conv.bias"].astype(np.float64) / 3
+    frformat.save_file(half, HERE / "half.frz")
+    (HERE / "half.bin").write_bytes(synthetic.runtime_file(synthetic.merged(half)))
+    save_model(nn.Linear(3, 2), HERE / "other.frz")
+    net = Tiny().eval()
+    save_model(net, HERE / "tiny.frz")
+    for extension in ("tflite", "pte"):
+        export(net, HERE / f"tiny.{extension}", example=torch.zeros(1, 2, 4, 4), with_weights=True)
+        export(net, HERE / f"tiny.{extension}.frt", example=torch.zeros(1, 2, 4, 4))
+
+
+if __name__ == "__main__":
+    main()

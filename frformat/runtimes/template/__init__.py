@@ -1,0 +1,19 @@
+"""Templates: a runtime's own file with the weights cut out, and a map of where to put them.
+
+>>> fill("model.tflite.frt", "model.frz")  # the complete model.tflite, as a bytearray
+
+Some runtimes, such as LiteRT and ExecuTorch, accept weights only as part of their model file. For these, a skeleton is
+a template (``.frt``). The file's format is specified in ``spec/template.md`` and is independent of the runtime: a
+template consists of all bytes that are not weights, compressed, and of a map that gives for every other place which
+elements of which tensor it contains.
+
+:mod:`~frformat.runtimes.template.places` finds the places. To do so, it needs no knowledge of the runtime's format: the
+model is exported with numbered elements instead of weights, and the numbers are searched for in the file. A weight
+whose numbers are not found was changed by the exporter, so the export is refused. Normalizations, which exporters merge
+into convolutions, are merged beforehand by :mod:`~frformat.runtimes.template.fusing`, and the map says how to scale the
+weights when the template is filled.
+"""
+
+from frformat.runtimes.template.filling import fill, fill_file
+
+__all__ = ["fill", "fill_file"]

@@ -1,0 +1,145 @@
+"""Fill templates with the weights of ``.frz`` files. PyTorch is not needed."""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import math
+import os
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from frformat.errors import FrzError
+from frformat.format import limits
+from frformat.format.atomic import replacing
+from frformat.format.reader import FrzFile, open
+from frformat.runtimes.template.files import Literal, parse
+from frformat.runtimes.template.layout import BYTES, DIGITS, Layout, Place, Plain
+from frformat.runtimes.template.values import computed
+from frformat.runtimes.weights import check, given, mismatch
+
+StrPath = str | os.PathLike[str]
+Array = NDArray[Any]
+
+
+def fill(
+    template: StrPath | bytes,
+    weights: StrPath,
+    *,
+    tier: int | None = None,
+    memory_budget: int = limits.MEMORY_BUDGET,
+) -> bytearray:
+    """Return the runtime's model file with the weights of an ``.frz`` file.
+
+    Args:
+        template: a file written by :func:`frformat.runtimes.export`, or its bytes.
+        weights: the ``.frz`` file. Floating-point tensors of any precision are converted to 32 bits.
+        tier: the capacity tier; None for the largest one present.
+        memory_budget: number of bytes that the result and the largest tensor may take together.
+
+    Raises:
+        LoadError: the template is damaged, or the weights do not fit it.
+        FrzError: the weights are damaged, or the result exceeds ``memory_budget``.
+        OSError: a file cannot be read.
+    """
+    layout, literal = parse(template if isinstance(template, bytes) else _read(template))
+    with open(weights, tier=tier, memory_budget=memory_budget) as file:
+        check(layout.contract, file, weights)
+        needed = layout.size + _working_bytes(layout)
+        if needed > memory_budget:
+            raise FrzError(
+                "BUDGET", f"filling the template takes {needed} bytes and may take {memory_budget}; allow more"
+            )
+        filled = bytearray(layout.size)
+        _write_literal(filled, layout, literal)
+        _write_values(filled, layout, file, weights)
+        _write_digests(filled, layout)
+    return filled
+
+
+def fill_file(
+    template: StrPath | bytes,
+    weights: StrPath,
+    path: StrPath,
+    *,
+    tier: int | None = None,
+    memory_budget: int = limits.MEMORY_BUDGET,
+) -> int:
+    """Write the result of :func:`fill` to a file, which is replaced only after the new one is complete.
+
+    Returns:
+        The size of the file in bytes.
+
+    Raises:
+        LoadError: the template is damaged, or the weights do not fit it.
+        FrzError: the weights are damaged, or the result exceeds ``memory_budget``.
+        OSError: a file cannot be read or written.
+    """
+    filled = fill(template, weights, tier=tier, memory_budget=memory_budget)
+    with replacing(path) as file:
+        return file.write(filled)
+
+
+def _read(path: StrPath) -> bytes:
+    with builtins.open(path, "rb") as file:
+        return file.read()
+
+
+def _working_bytes(layout: Layout) -> int:
+    """Return the memory for one tensor, a copy in 64-bit floats, and its product with a scale."""
+    return 20 * max(map(math.prod, layout.tensors.values()), default=0)
+
+
+def _write_literal(to: bytearray, layout: Layout, literal: Literal) -> None:
+    end = 0
+    for start, next_end in layout.holes:
+        to[end:start] = literal.take(start - end)
+        end = next_end
+    to[end:] = literal.take(layout.size - end)
+    literal.finish()
+
+
+def _write_values(to: bytearray, layout: Layout, file: FrzFile, path: StrPath) -> None:
+    contract = layout.contract
+    small = {name for each in layout.normalizations for name in each.tensors()}
+    tensors = {name: given(contract, name, file, path) for name in small}
+    places: dict[int, list[Place]] = {}
+    for place in layout.places:
+        places.setdefault(place.value, []).append(place)
+    by_tensor: dict[str | None, list[int]] = {}
+    for number, value in enumerate(layout.values):
+        by_tensor.setdefault(value.tensor, []).append(number)
+    for name, numbers in by_tensor.items():
+        if name is not None and name not in tensors:
+            tensors[name] = given(contract, name, file, path)
+        for number in numbers:
+            value = layout.values[number]
+            array = computed(value, layout.normalizations, tensors.__getitem__)
+            if not isinstance(value, Plain) and not np.isfinite(array).all():
+                norm = layout.normalizations[value.normalization].variance
+                raise mismatch(path, f"the normalization of {norm} makes weights that do not fit into f32")
+            for place in places.get(number, []):
+                _write(to, place, array)
+        if name not in small:
+            tensors.pop(name or "", None)
+
+
+def _write_digests(to: bytearray, layout: Layout) -> None:
+    for digest in layout.digests:
+        place = layout.places[digest.place]
+        content = memoryview(to)[place.offset : place.offset + BYTES * place.elements]
+        to[digest.offset : digest.offset + DIGITS] = hashlib.sha256(content).hexdigest().encode()
+
+
+def _write(to: bytearray, place: Place, array: Array) -> None:
+    """Copy elements of an array, which the parser has checked to contain them."""
+    source = as_strided(
+        array.reshape(-1)[place.start :],
+        [count for count, _ in place.axes],
+        [stride * array.itemsize for _, stride in place.axes],
+    )
+    target = np.frombuffer(to, "<f4", place.elements, place.offset)
+    target.reshape(source.shape)[...] = source

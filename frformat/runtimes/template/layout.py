@@ -1,0 +1,165 @@
+"""What a template contains, apart from the literal bytes; ``spec/template.md`` is the specification."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from frformat.runtimes.contract import Contract, Wanted
+
+Axes = tuple[tuple[int, int], ...]
+"""For each loop of a place, outermost first, its number of steps and its stride in elements of the value."""
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """A batch normalization in evaluation mode. It maps x to scale · x + shift, separately for each channel.
+
+    Attributes:
+        eps: what is added to the variance.
+        variance: name of the tensor of variances, as of the others of shape (channels,).
+        mean: name of the means.
+        weight: name of the factors; None if they are 1.
+        bias: name of the summands; None if they are 0.
+    """
+
+    eps: float
+    variance: str
+    mean: str
+    weight: str | None = None
+    bias: str | None = None
+
+    def tensors(self) -> list[str]:
+        """Return the names of its tensors."""
+        return [name for name in (self.variance, self.mean, self.weight, self.bias) if name is not None]
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A tensor of the ``.frz`` file, unchanged."""
+
+    tensor: str
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A tensor multiplied along an axis by the scale of a normalization; the scale itself if there is no tensor."""
+
+    tensor: str | None
+    axis: int
+    normalization: int
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """The bias of a layer that is followed by a normalization: scale · tensor + shift, or shift if it has no bias."""
+
+    tensor: str | None
+    normalization: int
+
+
+Value = Plain | Scaled | Shifted
+"""An array that is computed from tensors of the ``.frz`` file and written to one or more places."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where elements of a value are in the filled file.
+
+    Attributes:
+        offset: offset of the first element in the filled file, in bytes.
+        value: index of the value.
+        start: index of the first element in the value, in row-major order.
+        axes: the loops that visit the elements. Without loops, the place has one element.
+    """
+
+    offset: int
+    value: int
+    start: int
+    axes: Axes
+
+    @property
+    def elements(self) -> int:
+        """The number of elements."""
+        return math.prod(count for count, _ in self.axes)
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """The smallest and the largest index that the place uses."""
+        reach = [(count - 1) * stride for count, stride in self.axes]
+        return self.start + sum(min(0, each) for each in reach), self.start + sum(max(0, each) for each in reach)
+
+
+@dataclass(frozen=True)
+class Digest:
+    """Where a file contains the SHA-256 of the bytes of a place, as 64 lower-case hexadecimal digits.
+
+    ExecuTorch uses such keys to share equal weights among models, so they must depend on the weights.
+
+    Attributes:
+        offset: offset of the first digit in the filled file, in bytes.
+        place: index of the place.
+    """
+
+    offset: int
+    place: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The map of a template.
+
+    Attributes:
+        runtime: the runtime that reads the filled file, such as ``LiteRT``.
+        exporter: the program that wrote the file, with its version.
+        size: size of the filled file in bytes.
+        tensors: shapes of the needed tensors by name. All have float elements.
+        normalizations: the normalizations that values use.
+        values: what the places contain.
+        places: in the order of their offsets.
+        digests: in the order of their offsets. They overlap neither each other nor places.
+        ties: further names of tensors, each with the corresponding name in ``tensors``.
+        unused: names that the model has and the template does not need.
+    """
+
+    runtime: str
+    exporter: str
+    size: int
+    tensors: Mapping[str, tuple[int, ...]]
+    normalizations: tuple[Normalization, ...]
+    values: tuple[Value, ...]
+    places: tuple[Place, ...]
+    digests: tuple[Digest, ...] = ()
+    ties: Mapping[str, str] = field(default_factory=dict)
+    unused: Collection[str] = ()
+
+    @property
+    def holes(self) -> list[tuple[int, int]]:
+        """The offsets at which places and digests start and end, in order."""
+        holes = [(place.offset, place.offset + BYTES * place.elements) for place in self.places]
+        return sorted(holes + [(each.offset, each.offset + DIGITS) for each in self.digests])
+
+    @property
+    def literal(self) -> int:
+        """The number of bytes of the filled file that are outside all places and digests."""
+        return self.size - sum(end - start for start, end in self.holes)
+
+    @property
+    def contract(self) -> Contract:
+        """What an ``.frz`` file must contain."""
+        wanted = {name: Wanted(shape, "f32") for name, shape in self.tensors.items()}
+        return Contract(wanted, self.ties, self.unused)
+
+    def shape(self, value: Value) -> tuple[int, ...]:
+        """Return the shape of a value."""
+        if value.tensor is not None:
+            return self.tensors[value.tensor]
+        assert not isinstance(value, Plain)
+        return self.tensors[self.normalizations[value.normalization].variance]
+
+
+BYTES = 4
+"""Size of an element: a 32-bit float, little-endian."""
+DIGITS = 64
+"""Size of a digest."""

@@ -1,0 +1,169 @@
+"""Merge normalizations into the layers before them, as exporters would, and record how to compute the new weights."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import Tensor, fx, nn
+
+from frformat.runtimes.contract import Contract
+from frformat.runtimes.copies import copied
+from frformat.runtimes.errors import ExportError
+from frformat.runtimes.exporters import quietly, reason
+from frformat.runtimes.template.layout import Normalization, Plain, Scaled, Shifted, Value
+
+_ATEN: Final = torch.ops.aten
+NORMALIZE: Final = _ATEN.batch_norm.default
+LINEAR: Final[dict[Any, int]] = {
+    _ATEN.linear.default: 0,
+    _ATEN.conv1d.default: 0,
+    _ATEN.conv2d.default: 0,
+    _ATEN.conv3d.default: 0,
+    _ATEN.conv_transpose1d.default: 1,
+    _ATEN.conv_transpose2d.input: 1,
+    _ATEN.conv_transpose3d.input: 1,
+}
+"""The layers that can be merged with a normalization, and the axis of their output channels in the weight."""
+GROUPS: Final = 6
+"""Position of the number of groups among the arguments of a transposed convolution."""
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A traced model without normalizations that have constant statistics.
+
+    Attributes:
+        module: the model. It shares no parameters with the original.
+        parameters: names of its parameters and buffers that contain weights.
+        values: how to compute each of them, in the same order.
+        normalizations: the normalizations that the values use.
+    """
+
+    module: fx.GraphModule
+    parameters: list[str]
+    values: list[Value]
+    normalizations: list[Normalization]
+
+    def set(self, number: int, tensor: Tensor) -> None:
+        """Replace the elements of a parameter."""
+        place, _, name = self.parameters[number].rpartition(".")
+        old = getattr(self.module.get_submodule(place), name)
+        old.data = tensor.reshape(old.shape)
+
+
+def merged(model: nn.Module, example: tuple[Any, ...], contract: Contract) -> Merged:
+    """Trace a model in evaluation mode and merge its normalizations.
+
+    Args:
+        model: a result of :func:`frformat.runtimes.copies.plain`, which is not modified.
+        example: all inputs.
+        contract: its weights.
+
+    Raises:
+        ExportError: the model cannot be traced.
+    """
+    copy = copied(model, lambda weight: weight.clone())
+    try:
+        with quietly(), torch.no_grad():
+            program = torch.export.export(copy, example, strict=False)
+            checks = "check_guards" in inspect.signature(program.module).parameters
+            module: Any = program.module(**({"check_guards": False} if checks else {}))
+    except Exception as error:  # the exporter or the model can raise anything
+        raise ExportError(f"{type(model).__name__} cannot be traced: {reason(error)}") from error
+    return _Merging(module, contract).run()
+
+
+class _Merging:
+    def __init__(self, module: fx.GraphModule, contract: Contract) -> None:
+        self.module = module
+        self.contract = contract
+        self.parameters: list[str] = []
+        self.values: list[Value] = []
+        self.normalizations: list[Normalization] = []
+
+    def run(self) -> Merged:
+        for node in list(self.module.graph.nodes):
+            if node.target is NORMALIZE:
+                self._merge(node)
+        self.module.graph.eliminate_dead_code()
+        self.module.recompile()
+        used = {node.target for node in self.module.graph.nodes if node.op == "get_attr"}
+        for target in sorted(used):
+            name = self._name(target)
+            if name is not None:
+                self.parameters.append(target)
+                self.values.append(Plain(name))
+        return Merged(self.module, self.parameters, self.values, self.normalizations)
+
+    def _name(self, target: str) -> str | None:
+        """Return the name of a weight in the contract; None for another constant."""
+        name = self.contract.ties.get(target, target)
+        return name if name in self.contract.wanted else None
+
+    def _merge(self, node: fx.Node) -> None:
+        """Merge a normalization into the layer before it or, if that is impossible, into one factor and one summand."""
+        source, weight, bias, mean, variance, training, _, eps, *_ = node.args
+        names = [self._weight(each) for each in (variance, mean, weight, bias)]
+        absent = [each is None for each in (variance, mean, weight, bias)]
+        if training or any(name is None and not none for name, none in zip(names, absent, strict=True)):
+            return
+        if names[0] is None or names[1] is None:
+            return  # it normalizes by the statistics of its input
+        assert isinstance(eps, float)
+        self.normalizations.append(Normalization(eps, names[0], names[1], names[2], names[3]))
+        assert isinstance(source, fx.Node)
+        if not self._merge_into(source, node):
+            self._unmerged(source, node)
+
+    def _merge_into(self, layer: fx.Node, node: fx.Node) -> bool:
+        number = len(self.normalizations) - 1
+        axis = LINEAR.get(layer.target)
+        if axis is None or len(layer.users) > 1 or (axis and len(layer.args) > GROUPS and layer.args[GROUPS] != 1):
+            return False
+        channel = node.args[0].meta["val"].dim() - 1 if layer.target is _ATEN.linear.default else 1  # type: ignore[union-attr]
+        if channel != 1:
+            return False  # a normalization of another axis than that of the layer's outputs
+        weight = self._weight(layer.args[1])
+        bias = layer.args[2] if len(layer.args) > 2 else None
+        bias_name = self._weight(bias)
+        if weight is None or (bias is not None and bias_name is None):
+            return False
+        shape = self.contract.wanted[weight].shape
+        name = f"merged_{number}"
+        with self.module.graph.inserting_before(layer):
+            new = (
+                self._parameter(f"{name}_weight", Scaled(weight, axis, number), shape),
+                self._parameter(f"{name}_bias", Shifted(bias_name, number), self._channels(number)),
+            )
+        layer.args = (layer.args[0], *new, *layer.args[3:])
+        node.replace_all_uses_with(layer)
+        self.module.graph.erase_node(node)
+        return True
+
+    def _unmerged(self, source: fx.Node, node: fx.Node) -> None:
+        number = len(self.normalizations) - 1
+        shape = (*self._channels(number), *[1] * (source.meta["val"].dim() - 2))
+        graph = self.module.graph
+        with graph.inserting_before(node):
+            scale = self._parameter(f"merged_{number}_scale", Scaled(None, 0, number), shape)
+            shift = self._parameter(f"merged_{number}_shift", Shifted(None, number), shape)
+            product = graph.call_function(_ATEN.mul.Tensor, (source, scale))
+            new = graph.call_function(_ATEN.add.Tensor, (product, shift))
+        node.replace_all_uses_with(new)
+        graph.erase_node(node)
+
+    def _parameter(self, name: str, value: Value, shape: tuple[int, ...]) -> fx.Node:
+        self.module.register_parameter(name, nn.Parameter(torch.zeros(shape), False))
+        self.parameters.append(name)
+        self.values.append(value)
+        return self.module.graph.get_attr(name)
+
+    def _channels(self, number: int) -> tuple[int, ...]:
+        return self.contract.wanted[self.normalizations[number].variance].shape
+
+    def _weight(self, node: Any) -> str | None:
+        """Return the name of the weight that a node is; None if it is something else."""
+        return self._name(str(node.target)) if isinstance(node, fx.Node) and node.op == "get_attr" else None
