@@ -8,6 +8,7 @@ from frformat.cli import terminal
 from frformat.cli.training import Bar
 from frformat.train import Recipe, Workers
 from frformat.train.nested import NestedOutcome, Nesting, train_nested
+from frformat.wording import count
 
 
 def train_and_report(
@@ -60,13 +61,13 @@ def _show(recipe: Recipe, outcome: NestedOutcome) -> None:
         cost = tier.profile
         counts = (sum(tier.widths.values()), cost.parameters, tier.nbytes)
         score = f"{tier.figures[recipe.metric]:.4f}"
-        needs = (terminal.count(cost.multiply_adds), terminal.count(cost.memory), f"{1e3 * cost.latency:.3f}")
-        table.add_row(str(number), *map(terminal.count, counts), score, *needs)
+        needs = (count(cost.multiply_adds), count(cost.memory), f"{1e3 * cost.latency:.3f}")
+        table.add_row(str(number), *map(count, counts), score, *needs)
     terminal.show(table)
     terminal.echo()
     terminal.echo(
         terminal.clean(
-            f"{outcome.path}: {terminal.count(outcome.tiers[-1].nbytes, 'byte')}. The whole network before pruning: "
-            f"{recipe.metric} {outcome.dense[recipe.metric]:.4f}, {terminal.count(outcome.dense_bytes, 'byte')}."
+            f"{outcome.path}: {count(outcome.tiers[-1].nbytes, 'byte')}. The whole network before pruning: "
+            f"{recipe.metric} {outcome.dense[recipe.metric]:.4f}, {count(outcome.dense_bytes, 'byte')}."
         )
     )

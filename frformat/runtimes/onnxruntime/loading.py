@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from frformat.errors import DependencyError
 from frformat.format import limits
-from frformat.format.reader import Source, open
+from frformat.format.reader import FrzFile, Source, open
 from frformat.runtimes.contract import Wanted
 from frformat.runtimes.errors import LoadError
 from frformat.runtimes.onnxruntime.skeleton import DTYPES as ONNX_DTYPES
