@@ -24,6 +24,9 @@ from frformat.train.workers import Workers
 
 AUTOCAST = {"bf16": torch.bfloat16, "f16": torch.float16}
 
+MOMENTUM = 0.9
+"""Momentum of ``sgd``."""
+
 
 class Run:
     """A model in training; :meth:`state_dict` returns its complete state.
@@ -226,6 +229,8 @@ def _optimizer(model: nn.Module, part: str, settings: Settings) -> torch.optim.O
     for parameter in model.get_submodule(part).parameters():
         groups[id(parameter) not in coefficients]["params"].append(parameter)
     groups = [group for group in groups if group["params"]]
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True)
     return fr.EigenAdam(groups) if settings.optimizer == "eigen" else torch.optim.AdamW(groups)
 
 
