@@ -63,6 +63,34 @@ public class TensorInfo internal constructor(
     public val box: LongArray
         get() = kept?.let { Box(record.axes.views[index]).of(it) } ?: record.extents.corner(index, tier)
 
+    /**
+     * What [FrzFile.coefficients] stand for in the open tier, or null if the tensor has none. For a spectrum, this is
+     * the shape in which it is taken. For a core with factors, it is the tensor's shape, and then a number for each
+     * axis: minus the rank of its factor, or 0 if it has none. Each call returns a new array.
+     */
+    public val form: LongArray?
+        get() {
+            val kinds = record.axes.kinds(index)
+            if (kept != null) return (view ?: shape).takeIf { kinds.all { it == BasisKind.DCT } }
+            val lengths = shape
+            val corner = box
+            val isFactored = view == null && BasisKind.STORED in kinds && kinds.indices.all {
+                kinds[it] == BasisKind.STORED || (kinds[it] == BasisKind.IDENTITY && corner[it] == lengths[it])
+            }
+            if (!isFactored) return null
+            return lengths + LongArray(lengths.size) { if (kinds[it] == BasisKind.STORED) -corner[it] else 0 }
+        }
+
+    /** The number of [FrzFile.coefficients] in the open tier; 0 if the tensor has none. */
+    public val coefficients: Long
+        get() {
+            val form = form ?: return 0
+            kept?.let { return it.toLong() }
+            val axes = form.size / 2
+            val core = box.fold(1L) { count, length -> count * length }
+            return (0 until axes).fold(core) { count, axis -> count - form[axes + axis] * form[axis] }
+        }
+
     /** Whether every tier of the file stores its own version of this tensor. */
     public val perTier: Boolean get() = record.extents.perTier
 
