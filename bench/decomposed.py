@@ -1,6 +1,6 @@
 """Compare the decomposed ResNet-20 on its factors with the same network on rebuilt weights.
 
-    python -m bench decomposed
+python -m bench decomposed
 """
 
 from __future__ import annotations

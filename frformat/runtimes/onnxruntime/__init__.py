@@ -7,7 +7,7 @@
 A skeleton is an ordinary ONNX model whose weights are initializers with external data at ``model.frz``, a path that is
 never opened. Before a loader creates the session from the skeleton's bytes, it passes all weights to
 ``add_external_initializers`` of the session's options. The loader can then free the weights, because ONNX Runtime keeps
-copies. ONNX Runtime rejects unknown names, other shapes and other dtypes, but its message for missing names is
+copies. ONNX Runtime rejects unknown names, wrong shapes and wrong dtypes, but its message for missing names is
 misleading, so a loader compares the skeleton and the file first. This is the contract between skeletons and loaders:
 
 * Each external initializer is required, under a name of the state dict, with its ``dims`` and ``data_type``. If its
