@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 import frformat
-from bench import ROOT, Row
+from bench import Row
+from bench.isolated import current_memory, measured, peak_memory, reset_peak
 from bench.unet import carvana, spectra
 from frformat.torch import factorize
 from frformat.torch.factorization import portable
@@ -103,7 +103,7 @@ def _compare(networks: tuple[nn.Module, ...], x: Tensor, truth: Tensor) -> Image
 
 def _memory(path: Path) -> Iterator[Row]:
     """Measure memory in new processes, beyond that of a process that has imported and used all modules once."""
-    rebuilt, factored = (_measured(kind, path) for kind in ("rebuilt", "factored"))
+    rebuilt, factored = (measured("bench.factored", kind, path) for kind in ("rebuilt", "factored"))
     loaded = f"{factored['loaded'] / 1e6:.1f} MB, rebuilt {rebuilt['loaded'] / 1e6:.0f} MB"
     yield Row("… weights: resident after loading", loaded, "≤ 2 MB", factored["loaded"] <= 2e6)
     yield Row(
@@ -121,20 +121,6 @@ def _memory(path: Path) -> Iterator[Row]:
     yield Row("… loading and one forward together", f"{share:.0%} of the rebuilt network's", "", True)
 
 
-def _measured(kind: str, path: Path) -> dict[str, int]:
-    command = [sys.executable, "-m", "bench.factored", kind, str(path)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
-    made: dict[str, int] = json.loads(done.stdout)
-    return made
-
-
-def _status(key: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(key):
-            return int(line.split()[1]) << 10
-    raise OSError(f"/proc/self/status has no {key}")
-
-
 def main(kind: str, path: str) -> None:
     """Load one of the networks and run it once; print its memory use."""
     torch.set_num_threads(THREADS)
@@ -148,16 +134,16 @@ def main(kind: str, path: str) -> None:
         frformat.save_file(small, file.name)
         _load(kind, file.name, 8, x[..., :64, :64])(x[..., :64, :64])
     gc.collect()
-    before = _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
+    before = current_memory()
+    reset_peak()
     network = _load(kind, path, 64, x)
     gc.collect()
-    loaded, loading = _status("VmRSS") - before, _status("VmHWM") - before
-    Path("/proc/self/clear_refs").write_text("5")
-    start = _status("VmRSS")
+    loaded, loading = current_memory() - before, peak_memory() - before
+    reset_peak()
+    start = current_memory()
     with torch.inference_mode():
         network(x)
-    print(json.dumps({"loaded": loaded, "loading": loading, "running": _status("VmHWM") - start}))
+    print(json.dumps({"loaded": loaded, "loading": loading, "running": peak_memory() - start}))
 
 
 def _load(kind: str, path: str, width: int, x: Tensor) -> nn.Module:

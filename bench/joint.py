@@ -40,13 +40,13 @@ from torch.utils.data import TensorDataset
 
 import frformat
 from bench import ROOT
+from bench.unet import SmallUNet
 from frformat.format.atomic import replacing
 from frformat.torch import each_tier, load_model, set_tier
 from frformat.torch.costs import costs
 from frformat.torch.regularization import tier_sizes
 from frformat.train import Data, Recipe, Row, Settings, Workers, setup, train
 from frformat.train.recipes.lenet5 import LeNet5OnMnist
-from frformat.train.recipes.unet import UNetOnIsbi
 from frformat.train.run import Run
 
 BUILD = ROOT / "build" / "joint"
@@ -64,17 +64,6 @@ class FewDigits(LeNet5OnMnist):
     def data(self, folder: Any) -> Data:
         data = super().data(folder)
         return Data(TensorDataset(*(tensor[:24_000] for tensor in data.train.tensors)), data.test)
-
-
-class SmallUNet(UNetOnIsbi):
-    """The UNet with one eighth of the channels, trained with crops of 128×128 pixels.
-
-    An epoch consists of sixty passes over the data, because testing takes longer than training.
-    """
-
-    crop = 128
-    passes = 60
-    width = 8
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,11 @@ from typing import Any, Final
 import torch
 
 from bench import DATA, ROOT
+from bench.unet import NarrowUNet
 from frformat.format.atomic import replacing
 from frformat.train import RECIPES, Recipe, train
 from frformat.train.loop import MODEL
 from frformat.train.recipes import resnet20
-from frformat.train.recipes.unet import UNetOnIsbi
 
 BUILD: Final = ROOT / "build" / "networks"
 RESULTS: Final = ROOT / "bench" / "results" / "networks.json"
@@ -58,14 +58,6 @@ after the number of parameters that remain."""
 
 CONVERTED: Final = ("resnet20",)
 """Recipes whose runs start with the dense network's weights, except for the dense run itself."""
-
-
-class Narrow(UNetOnIsbi):
-    """The UNet with 16 channels instead of 64 at full resolution, trained with crops of 128×128 pixels."""
-
-    name = "unet-isbi-16"
-    crop = 128
-    width = 16
 
 
 @dataclass(frozen=True)
@@ -105,7 +97,7 @@ def main(words: Sequence[str]) -> None:
             path = BUILD / name / "point.json"
             if not path.exists() and (not words or any(word in name for word in words)):
                 print(name, flush=True)
-                kind = Narrow if recipe == Narrow.name else RECIPES[recipe]
+                kind = NarrowUNet if recipe == NarrowUNet.name else RECIPES[recipe]
                 weights = BUILD / dense / MODEL if recipe in CONVERTED and case != DENSE else None
                 point = run(kind(replace(kind.defaults, **changes, **own)), case, path.parent, weights)
                 path.write_text(json.dumps(asdict(point)))

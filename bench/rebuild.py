@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import numpy as np
 
 import frformat
 from bench import Row, jar
+from bench.isolated import measured
 from bench.unet import spectra
 
 RUNS = 21
@@ -33,7 +33,7 @@ def _python(path: Path) -> list[Row]:
     fill, load = _paired(
         lambda: [np.full(shape, 1.0, np.float32) for shape in shapes], lambda: frformat.load_file(path)
     )
-    peak = int(subprocess.run([sys.executable, "-m", "bench.peak", path], check=True, capture_output=True).stdout)
+    peak = measured("bench.peak", path)
     return [
         Row(
             "Python: read, decode and rebuild 31 M weights",

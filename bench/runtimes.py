@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from torch import Tensor
 
 import frformat
 from bench import DATA, ROOT, Missing, Row
+from bench.isolated import current_memory, measured, peak_memory, reset_peak
 from bench.unet import carvana, spectra
 from frformat.runtimes import export
 from frformat.runtimes.onnxruntime import session
@@ -29,6 +29,7 @@ THREADS: Final = 1
 """Number of threads. With one, processor time measures the actual work, and other programs hardly affect it."""
 
 ROUNDS: Final = 2
+LOADS: Final = 5
 EXAMPLE: Final = (1, 3, 640, 959)
 
 Array = NDArray[Any]
@@ -156,19 +157,12 @@ def _larger(runs: dict[str, Callable[[Array], Array]], x: Tensor) -> Iterator[Ro
 
 
 def _loading(skeleton: Path, weights: Path, complete: Path) -> Row:
-    """Compare the times to create a session, measured in turn. The fastest of each counts."""
-    import onnxruntime
-
-    calls: dict[str, Callable[[], Any]] = {
-        "skeleton": lambda: session(skeleton, weights, options=options()),
-        "complete": lambda: onnxruntime.InferenceSession(str(complete), options()),
-    }
+    """Compare the processor times to create the first session of a process. Processes alternate; the fastest count."""
+    calls = {"skeleton": (skeleton, weights), "complete": (complete,)}
     seconds = dict.fromkeys(calls, float("inf"))
-    for _ in range(5):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            seconds[name] = min(seconds[name], time.perf_counter() - start)
+    for _ in range(LOADS):
+        for name, paths in calls.items():
+            seconds[name] = min(seconds[name], measured("bench.runtimes", "load", *paths)["seconds"])
     ratio = seconds["skeleton"] / seconds["complete"]
     size = complete.stat().st_size
     times = f"{1000 * seconds['skeleton']:.0f} ms, {size / 1e6:.0f} MB with weights {1000 * seconds['complete']:.0f} ms"
@@ -179,32 +173,38 @@ def _loading(skeleton: Path, weights: Path, complete: Path) -> Row:
 def _memory(rebuilt: Path, factored: Path, weights: Path) -> Iterator[Row]:
     """Measure the peak memory of loading and running in new processes, beyond that of importing all modules."""
     for path, aim in ((rebuilt, None), (factored, 220)):
-        command = [sys.executable, "-m", "bench.runtimes", str(path), str(weights)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
-        found: dict[str, int] = json.loads(done.stdout)
-        mebibytes = found["peak"] / (1 << 20)
+        mebibytes = measured("bench.runtimes", "run", path, weights)["peak"] / (1 << 20)
         met = aim is None or mebibytes <= aim
         what = f"UNet {path.stem}, peak memory of loading and one image"
         yield Row(what, f"{mebibytes:.0f} MiB", f"≤ {aim} MiB" if aim else "", met)
 
 
-def _status(key: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(key):
-            return int(line.split()[1]) << 10
-    raise OSError(f"/proc/self/status has no {key}")
+def load(path: str, weights: str | None = None) -> None:
+    """Print the processor time to create a session as JSON. Without ``weights``, the model contains them."""
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory() as folder:  # everything is imported before the clock starts
+        small, own = Path(folder) / "small.onnx", ROOT / "examples" / "lenet5.frz"
+        export(LeNet5(), small, example=torch.zeros(1, 1, 28, 28), weights=own)
+        session(small, own, options=options())
+    start = time.process_time()
+    if weights is None:
+        onnxruntime.InferenceSession(path, options())
+    else:
+        session(path, weights, options=options())
+    print(json.dumps({"seconds": time.process_time() - start}))
 
 
-def main(skeleton: str, weights: str) -> None:
+def run_once(skeleton: str, weights: str) -> None:
     """Load a skeleton, run it once, and print the peak memory as JSON."""
     x = np.ascontiguousarray(UNIT_PIXELS(carvana()[0][0][None]).numpy())
     small = np.ascontiguousarray(x[..., :16, :16])
     made(Path(skeleton), Path(weights))(small)
-    before = _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
+    before = current_memory()
+    reset_peak()
     made(Path(skeleton), Path(weights))(x)
-    print(json.dumps({"peak": _status("VmHWM") - before}))
+    print(json.dumps({"peak": peak_memory() - before}))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    {"load": load, "run": run_once}[sys.argv[1]](*sys.argv[2:])

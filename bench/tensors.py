@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ import numpy as np
 
 import frformat
 from bench import Row
+from bench.isolated import measured
 from frformat.cli import main as command_line
 
 MANY = 1_000_000
@@ -48,8 +48,7 @@ def run() -> list[Row]:
 
 def _measured(step: str, count: int, path: Path) -> tuple[float, int]:
     """Return the processor time in seconds and the peak memory in bytes of a step that runs in a separate process."""
-    command = [sys.executable, "-m", "bench.tensors", step, str(count), path]
-    seconds, peak = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    seconds, peak = measured("bench.tensors", step, count, path)
     return seconds, peak
 
 

@@ -1,4 +1,4 @@
-"""Load the published UNet as spectra, and compute its score."""
+"""Load the published UNet as spectra, compute its score, and train narrower ones."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from frformat import Spectrum
 from frformat.spectral import zigzag
 from frformat.train.data import UNIT_PIXELS, MaskFolder, MissingDataError, load_carvana
 from frformat.train.models import UNet
+from frformat.train.recipes.unet import UNetOnIsbi
 
 
 @lru_cache(maxsize=1)
@@ -56,3 +57,22 @@ def dice(network: nn.Module, pairs: Iterable[tuple[Tensor, Tensor]]) -> float:
         mask = network(image)[0].argmax(0).bool()
         scores.append(2 * float((mask & truth).sum() / (mask.sum() + truth.sum())))
     return float(np.mean(scores))
+
+
+class NarrowUNet(UNetOnIsbi):
+    """The UNet with 16 channels instead of 64 at full resolution, trained with crops of 128×128 pixels."""
+
+    name = "unet-isbi-16"
+    crop = 128
+    width = 16
+
+
+class SmallUNet(NarrowUNet):
+    """The UNet with 8 channels at full resolution.
+
+    An epoch consists of sixty passes over the data, because testing takes longer than training.
+    """
+
+    name = "unet-isbi-8"
+    passes = 60
+    width = 8

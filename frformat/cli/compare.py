@@ -54,7 +54,6 @@ Examples:
     "--tolerance",
     type=click.FloatRange(min=0),
     default=1e-3,
-    show_default=True,
     help="Largest allowed difference between outputs.",
 )
 @click.option("--html", metavar="OUT.html", type=click.Path(), help="Also write an HTML page with pictures.")

@@ -61,16 +61,15 @@ Examples:
     "--max-error", metavar="SHARE", help="Keep the fewest whose error is below this share of the largest weight."
 )
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Treat some tensors differently; see above.")
-@click.option(
-    "--format", metavar="FORMAT", default="auto", show_default=True, help="Number format: f32, f16, bf16, qN, step=S."
-)
+@click.option("--format", metavar="FORMAT", default="auto", help="Number format: f32, f16, bf16, qN, step=S.")
 @spectral_option
-@click.option("--tiers", metavar="N,N%,…", default="", help="What the smaller tiers keep of each spectrum.")
+@click.option(
+    "--tiers", metavar="N,N%,…", default="", show_default=False, help="What the smaller tiers keep of each spectrum."
+)
 @click.option(
     "--compression",
     metavar="HOW",
     default="auto",
-    show_default=True,
     help="core (no zstd), fast (to read), none, deflate, zstd, adaptive, static.",
 )
 @click.option(

@@ -58,7 +58,6 @@ memory_option = click.option(
     "--memory-budget",
     type=ByteCount(),
     default="4GiB",
-    show_default=True,
     metavar="SIZE",
     help="Maximum memory to use for tensors, e.g. 8GiB.",
 )

@@ -98,9 +98,7 @@ def list_recipes(*, as_json: bool) -> None:
 )
 @click.option("--resume", is_flag=True, help="Continue the interrupted run in the folder.")
 @click.option("--force", is_flag=True, help="Start over in a folder that already contains a run.")
-@click.option(
-    "--checkpoint-every", type=float, default=60, show_default=True, metavar="SECONDS", help="Time between checkpoints."
-)
+@click.option("--checkpoint-every", type=float, default=60, metavar="SECONDS", help="Time between checkpoints.")
 @click.option("--list", "listed", is_flag=True, help="List the recipes.")
 @json_option
 def train(

@@ -7,7 +7,6 @@ import inspect
 import os
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -49,7 +48,7 @@ class Bar:
             self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._shown:
             self._bar.stop()
 

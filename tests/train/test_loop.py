@@ -73,14 +73,6 @@ def same(one, other):
     return one == other
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @ways
 def test_it_learns_and_the_file_is_the_model(way, tmp_path):
     recipe, listener = tiny(epochs=8, **WAYS[way]), Listener()

@@ -34,14 +34,6 @@ WAYS = {
 ways = pytest.mark.parametrize("way", WAYS)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def several(way, **changes):
     return tiny(**{"keep": 0.6, "tiers": (0.3, 0.6), **changes, **WAYS[way]})
 

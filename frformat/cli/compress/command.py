@@ -61,15 +61,12 @@ BATCH: Final = 64
 @click.option(
     "--metric", type=click.Choice(["accuracy", "agreement"]), help="Metric.  [default: accuracy if there are labels]"
 )
-@click.option(
-    "--calibrate", type=click.IntRange(min=2), default=512, show_default=True, help="Number of calibration inputs."
-)
+@click.option("--calibrate", type=click.IntRange(min=2), default=512, help="Number of calibration inputs.")
 @click.option("--mirror", is_flag=True, help="Also calibrate with mirrored inputs.")
 @click.option(
     "--pixels",
     type=click.Choice(["unit", "grey", "imagenet", "mnist"]),
     default="unit",
-    show_default=True,
     help="Normalization of pixels.",
 )
 @click.option(
@@ -79,10 +76,9 @@ BATCH: Final = 64
     "--effort",
     type=click.IntRange(min=1),
     default=1,
-    show_default=True,
     help="With --size or --bits, try this many files and keep the best.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed for the choice of inputs.")
+@click.option("--seed", type=int, default=0, help="Seed for the choice of inputs.")
 @click.option("--plot", type=click.Path(), metavar="OUT.png", help="Plot all trials: size against quality.")
 @entry_option
 @click.option(

@@ -32,7 +32,6 @@ Examples:
     "--tolerance",
     type=click.FloatRange(min=0),
     default=0.0,
-    show_default=True,
     metavar="X",
     help="Weights are equal if they differ by at most X times the tensor's largest weight in A.",
 )

@@ -87,7 +87,6 @@ class Coder:
         integers: whether it accepts integers, which groups with steps contain.
         types: the types of exact values that it accepts; None for all.
         plain: whether the stored bytes are the values themselves, so that parts of them can be read.
-        bounded: whether the format limits the number of values that one stored byte can represent.
         slow: whether it decodes no more than tens of millions of values per second.
         tables: whether it stores tables for each tensor, which do not pay off for small tensors.
         memory: returns the number of bytes that decoding needs in addition to the values, given the runs and the number
@@ -100,10 +99,14 @@ class Coder:
     integers: bool = False
     types: Sequence[str] | None = None
     plain: bool = False
-    bounded: bool = False
     slow: bool = False
     tables: bool = False
     memory: Callable[[Runs, int], int] = _no_memory
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the format limits the number of values that one stored byte can represent."""
+        return self.integers
 
     @property
     def general(self) -> bool:

@@ -60,7 +60,6 @@ def entropy_coder(
         make_encoder,
         integers=True,
         types=FORMATS,
-        bounded=True,
         slow=slow,
         tables=tables,
         memory=total_memory,

@@ -6,7 +6,7 @@ An integer stores the sign, and the distance of the exponent from the largest on
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,17 +81,25 @@ class _Exponents:
         return found
 
 
-class FloatEncoder:
-    """Encodes floats with an integer coder.
+IntegerCoder = TypeVar("IntegerCoder", IntegerEncoder, IntegerDecoder)
+
+
+class _Floats(Generic[IntegerCoder]):
+    """Converts floats to integers and mantissas, or back.
 
     Args:
         coder: the integer coder.
         value_type: a key of :data:`LAYOUTS`.
     """
 
-    def __init__(self, coder: IntegerEncoder, value_type: str) -> None:
-        self._coder = coder
+    def __init__(self, coder: IntegerCoder, value_type: str) -> None:
+        self._coder: IntegerCoder = coder
+        self._type = DTYPES[value_type]
         self._layout = LAYOUTS[value_type]
+
+
+class FloatEncoder(_Floats[IntegerEncoder]):
+    """Encodes floats with an integer coder."""
 
     def encode(self, pieces: Pieces, out: Writable, progress: Progress | None = None) -> None:
         """See :class:`~frformat.format.coders.base.Encoder`."""
@@ -139,18 +147,8 @@ def _survey(arrays: Sequence[Array], layout: Layout) -> tuple[int, int]:
     return largest >> layout.mantissa, union & ((1 << layout.mantissa) - 1)
 
 
-class FloatDecoder:
-    """Decodes floats with an integer coder.
-
-    Args:
-        coder: the integer coder.
-        value_type: a key of :data:`LAYOUTS`.
-    """
-
-    def __init__(self, coder: IntegerDecoder, value_type: str) -> None:
-        self._coder = coder
-        self._type = DTYPES[value_type]
-        self._layout = LAYOUTS[value_type]
+class FloatDecoder(_Floats[IntegerDecoder]):
+    """Decodes floats with an integer coder."""
 
     def decode(self, stored: Readable, runs: Runs) -> Array:
         """See :class:`~frformat.format.coders.base.Decoder`."""

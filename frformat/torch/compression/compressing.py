@@ -33,6 +33,9 @@ QUALITY: Final = 6.0
 FINEST, COARSEST, FIRST = 1e-7, 30.0, 0.03
 """Losses: the search stays between the scales of the first two, and starts at the scale of the third."""
 
+FEW: Final = 0.1
+"""Average shrinkage above which the user should provide more calibration inputs."""
+
 SHOWN: Final = 5
 """Maximum number of names to list in a note."""
 
@@ -44,7 +47,7 @@ class Compressed:
     Attributes:
         data: contents of the file.
         model: a module with the weights in the file; None if tensors were compressed instead of a model.
-        point: size and loss of this file.
+        point: size of this file, and its loss on the calibration inputs. On other inputs, the loss is larger.
         curve: size and loss of every trial, from the smallest file to the largest.
         metric: name of the metric; empty if there is none.
         original: the metric of the original model, or None if there is no metric.
@@ -204,12 +207,25 @@ def _notes(weighed: Weighed, contents: Contents) -> list[str]:
         notes.append(
             f"batch normalization was folded into the preceding weights, {number} times: the file is for inference only"
         )
+    chance = _chance(weighed)
+    if chance > FEW:
+        notes.append(
+            f"{chance:.0%} of the measured statistics are due to chance: more calibration inputs would reduce the loss"
+        )
     if weighed.guessed:
         names = _shown([site.name for site in weighed.guessed])
         notes.append(f"no observed layer uses {names} as weights: rounded as without batches")
     if contents.unseen and weighed.batches:
         notes.append(f"no observed layer uses {_shown(contents.unseen)} as weights: rounded to 8 bits")
     return notes
+
+
+def _chance(weighed: Weighed) -> float:
+    """Return how much of the statistics is due to chance, averaged over all weights that batches have used."""
+    sites = [site for site in weighed.sites if site not in weighed.guessed]
+    sizes = [site.form.inputs * site.form.outputs * site.form.groups for site in sites]
+    total = sum(size * weighed.statistics[site].inputs.shrinkage for size, site in zip(sizes, sites, strict=True))
+    return total / max(sum(sizes), 1)
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -38,6 +38,11 @@ class GuessedInputs:
         zeros = np.zeros((self.form.groups, self.form.inputs))
         return zeros, zeros
 
+    @property
+    def shrinkage(self) -> float:
+        """Return 0, since the moments are no estimates."""
+        return 0.0
+
     def second(self, *, centred: bool) -> Doubles:
         """Return the moments (groups, blocks, n, n), with one block per channel."""
         shape = (self.form.groups, self.blocks, *self._kernel.shape)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from frformat.torch.compression.forms import CHUNK, Form, columns, rows
 from frformat.torch.compression.recording import Call, Recorder, Site
+from frformat.torch.compression.shrinkage import Shrinkage
 
 Doubles = NDArray[np.float64]
 
@@ -31,6 +32,9 @@ CHEAP: Final = 1 << 16
 
 MOST: Final = 1 << 17
 """Maximum number of columns to use."""
+
+PARTS: Final = 4
+"""Minimum number of parts of a batch, unless it has fewer samples. Their differences show how reliable moments are."""
 
 
 class Inputs:
@@ -52,6 +56,7 @@ class Inputs:
         self._second = torch.zeros(shape, dtype=torch.float64)
         self._cross = torch.zeros(shape, dtype=torch.float64) if cross and not form.sparse else None
         self._means = torch.zeros(2, form.groups, form.inputs, dtype=torch.float64)
+        self._shrinkage = Shrinkage()
 
     def add(self, y: Call, x: Call | None, thin: Sequence[int], phase: Sequence[int]) -> None:
         """Add the inputs of one call, seen in each of the models.
@@ -76,6 +81,7 @@ class Inputs:
             self.count += own.shape[-1]
             self._means[0] += other.sum(-1).double().reshape(self.form.groups, -1).cpu()
             self._means[1] += own.sum(-1).double().reshape(self.form.groups, -1).cpu()
+            self._shrinkage.add(own)
             turned = own.transpose(-1, -2)
             self._second += (own @ turned).double().cpu()
             if self._cross is not None:
@@ -90,6 +96,14 @@ class Inputs:
         """Return the means of x and of y: (groups, inputs)."""
         x, y = (self._means / max(self.count, 1)).numpy()
         return x, y
+
+    @property
+    def shrinkage(self) -> float:
+        """How much of the moments is due to chance, from 0 to 1; see :class:`Shrinkage`."""
+        if self.form.sparse or not self.count:
+            return 0.0
+        means = self.means[1].reshape(self.form.groups, self.blocks, -1)
+        return self._shrinkage.intensity(self.second(centred=False), means)
 
     def second(self, *, centred: bool) -> Doubles:
         """Return E[y yᵀ] or the covariance of y: (groups, blocks, n, n), or the diagonals (groups, blocks, n)."""
@@ -152,12 +166,12 @@ def _blocks(form: Form) -> int:
 
 
 def _parts(call: Call, form: Form) -> Iterable[slice]:
-    """Return slices of a batch; as columns, each has at most about :data:`CHUNK` entries."""
+    """Return slices of a batch, at least :data:`PARTS`; as columns, each has at most about :data:`CHUNK` entries."""
     n = len(call.input)
     if call.input.dim() <= len(form.kernel) + 1 and form.kernel:
         return [slice(None)]
     each = max(1, call.input.numel() // max(n, 1)) * math.prod(form.kernel)
-    step = max(1, CHUNK // each)
+    step = max(1, min(CHUNK // each, -(-n // PARTS)))
     return [slice(begin, begin + step) for begin in range(0, n, step)]
 
 
@@ -185,6 +199,10 @@ class InputMoments(Protocol):
     @property
     def means(self) -> tuple[Doubles, Doubles]:
         """Return the means of the inputs in both models: (groups, inputs)."""
+
+    @property
+    def shrinkage(self) -> float:
+        """How much of the moments is due to chance, from 0 to 1."""
 
     def second(self, *, centred: bool) -> Doubles:
         """Return the second moments, or the covariances: (groups, blocks, n, n), or diagonals (groups, blocks, n)."""

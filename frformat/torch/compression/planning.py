@@ -92,7 +92,8 @@ def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> P
             stats = weighed.statistics[site]
             second = stats.inputs.second(centred=weighed.adjustable(site) is not None)
             second = in_basis(second, site.form) if cosines else second
-            wanted = ideal(second, damping(entries), stats.outputs.second(), site.form)
+            added = damping(entries, stats.inputs.shrinkage)
+            wanted = ideal(second, added, stats.outputs.second(), site.form)
             logarithms[site.rows] = site.form.tensor(wanted)
         active = int((np.abs(whole.tensor(entries)) > scale * 2.0 ** (logarithms - 1)).sum())
         candidates.append(plan(whole, cosines, logarithms, active))

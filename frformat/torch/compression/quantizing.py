@@ -254,7 +254,7 @@ def _round(
     moments = plan.moments(second)
     original = plan.transform(before)
     steps = np.where(original == 0, NEVER, sizes) if pruned(original) else sizes
-    q = rounded_in_blocks(entries, steps, moments, damping(original), down)
+    q = rounded_in_blocks(entries, steps, moments, damping(original, inputs.shrinkage), down)
     after = plan.restore(q * sizes)
     integers.values[site.rows] = _whole(form.tensor(q))
     weight[site.rows] = torch.from_numpy(form.tensor(after).astype(np.float32)).to(weight)

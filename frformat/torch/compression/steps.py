@@ -19,7 +19,7 @@ Array = NDArray[Any]
 Doubles = NDArray[np.float64]
 
 DAMPING: Final = 0.01
-"""Damping of the second moments of inputs, relative to their mean."""
+"""Minimum damping of the second moments of inputs, relative to their mean."""
 
 PRUNED: Final = 0.5
 """A tensor counts as pruned if a larger fraction than this is zero. Its zeros stay zero."""
@@ -113,9 +113,15 @@ def pruned(entries: Array) -> bool:
     return float(np.mean(entries == 0)) > PRUNED
 
 
-def damping(entries: Array) -> float:
-    """Return the damping to use for weights that are given in the basis in which they are rounded."""
-    return PRUNED_DAMPING if pruned(entries) else DAMPING
+def damping(entries: Array, shrinkage: float) -> float:
+    """Return the damping of the second moments of inputs.
+
+    Args:
+        entries: the weights, in the basis in which they are rounded.
+        shrinkage: how much of the moments is due to chance; see :class:`~.shrinkage.Shrinkage`. Undamped weights
+            would compensate for errors along directions that are missing from the calibration inputs only by chance.
+    """
+    return max(PRUNED_DAMPING if pruned(entries) else DAMPING, shrinkage / (1 - shrinkage))
 
 
 def ideal(second: Doubles, damping: float, gradients: Doubles, form: Form) -> Doubles:

@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from frformat.format import tables
-from frformat.torch.lowrank.summaries import ModelSummary
-
-HEAD = ("weight", "kind", "shape", "core", "parameters", "multiply-adds", "error", "why not")
+from frformat.torch.lowrank.summaries import LayerOutcome, ModelSummary
 
 
 @dataclass(frozen=True)
-class Decomposed:
-    """The outcome for one layer.
+class Decomposed(LayerOutcome):
+    """What :func:`frformat.torch.decompose` did to one layer.
+
+    ``name`` and ``shape`` are those of its weight, and ``kind`` is its class, such as ``Conv2d``.
 
     Attributes:
-        name: name of its weight.
-        kind: class of the layer, such as ``Conv2d``.
-        shape: shape of the weight.
         core: shape of the core; None if the weight is unchanged.
         parameters: number of parameters before and after.
         multiply_adds: multiply-adds of all its calls in the example, before and after; None without an example.
@@ -25,14 +22,18 @@ class Decomposed:
         why: why the weight is unchanged, or an empty string.
     """
 
-    name: str
-    kind: str
-    shape: tuple[int, ...]
     core: tuple[int, ...] | None
     parameters: tuple[int, int]
     multiply_adds: tuple[int, int] | None
     error: float
     why: str
+
+    def row(self) -> tuple[str, ...]:
+        """See :class:`LayerOutcome`."""
+        shape, core = ("×".join(map(str, each)) if each else "–" for each in (self.shape, self.core))
+        error = f"{self.error:.3f}" if self.core else "–"
+        work = _change(self.multiply_adds)
+        return self.name, self.kind, shape, core, _change(self.parameters), work, error, self.why
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,14 +45,12 @@ class Decomposition(ModelSummary):
         weaken: how far ranks were moved from those of EVBMF towards full ranks.
     """
 
+    head = ("weight", "kind", "shape", "core", "parameters", "multiply-adds", "error", "why not")
     layers: tuple[Decomposed, ...]
     weaken: float
 
-    def rows(self) -> list[tuple[str, ...]]:
-        """Return one row per layer, and a total."""
-        return [HEAD, *map(_row, self.layers), self._total()]
-
-    def _total(self) -> tuple[str, ...]:
+    def total(self) -> tuple[str, ...]:
+        """Return the sums of parameters and multiply-adds."""
         parameters = [sum(layer.parameters[i] for layer in self.layers) for i in (0, 1)]
         counted = [layer.multiply_adds for layer in self.layers if layer.multiply_adds is not None]
         work = [sum(each[i] for each in counted) for i in (0, 1)] if counted else None
@@ -61,13 +60,6 @@ class Decomposition(ModelSummary):
         """Return a note with the number of decomposed layers."""
         done = sum(layer.core is not None for layer in self.layers)
         return f"{done} of {len(self.layers)} layers are decomposed, at weaken={self.weaken:.3g}. Fine-tune them next."
-
-
-def _row(layer: Decomposed) -> tuple[str, ...]:
-    shape, core = ("×".join(map(str, each)) if each else "–" for each in (layer.shape, layer.core))
-    error = f"{layer.error:.3f}" if layer.core else "–"
-    work = _change(layer.multiply_adds)
-    return layer.name, layer.kind, shape, core, _change(layer.parameters), work, error, layer.why
 
 
 def _change(pair: tuple[int, int] | list[int] | None) -> str:

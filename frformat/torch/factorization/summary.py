@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from frformat.format import tables
 from frformat.torch.lowrank.cost import Cost
 from frformat.torch.lowrank.factors import Modes
-from frformat.torch.lowrank.summaries import ModelSummary
-
-HEAD: Final = (
-    "layer",
-    "kind",
-    "weight",
-    "k",
-    "box",
-    "runs on",
-    "multiply-adds",
-    "bytes moved",
-    "peak",
-    "weights",
-    "why",
-)
+from frformat.torch.lowrank.summaries import LayerOutcome, ModelSummary
 
 
 @dataclass(frozen=True)
-class LayerSummary:
+class LayerSummary(LayerOutcome):
     """The outcome for one layer whose weight is given as coefficients.
 
+    ``name`` is that of the layer, ``kind`` its class, such as ``Conv2d``, and ``shape`` that of its weight.
+
     Attributes:
-        name: name of the layer.
-        kind: class of the layer, such as ``Conv2d``.
-        shape: shape of its weight.
         kept: number of coefficients.
         box: the smallest corner that contains them.
         modes: the bases that stay factors, or None if the weight is rebuilt.
@@ -41,9 +25,6 @@ class LayerSummary:
         factored: cost of all its runs on the best factors; None if there are none.
     """
 
-    name: str
-    kind: str
-    shape: tuple[int, ...]
     kept: int
     box: tuple[int, ...]
     modes: Modes | None
@@ -56,6 +37,13 @@ class LayerSummary:
         """The cost of the chosen variant."""
         return self.rebuilt if self.modes is None else self.factored
 
+    def row(self) -> tuple[str, ...]:
+        """See :class:`LayerOutcome`."""
+        where = "+".join(self.modes) if self.modes else "weights"
+        shape, box = "×".join(map(str, self.shape)), "×".join(map(str, self.box))
+        costs = _costs(self.rebuilt, self.factored)
+        return self.name, self.kind, shape, str(self.kept), box, where, *costs, self.why
+
 
 @dataclass(frozen=True, repr=False)
 class Summary(ModelSummary):
@@ -67,48 +55,22 @@ class Summary(ModelSummary):
         fusion: why layers are not fused with the operations between them, or an empty string.
     """
 
+    head = ("layer", "kind", "weight", "k", "box", "runs on", "multiply-adds", "bytes moved", "peak", "weights", "why")
     layers: tuple[LayerSummary, ...]
     streams: int = 0
     fusion: str = ""
 
-    def rows(self) -> list[tuple[str, ...]]:
-        """Return one row per layer, and a total."""
-        return [HEAD, *(_row(layer) for layer in self.layers), _total(self.layers)]
+    def total(self) -> tuple[str, ...]:
+        """Return the sums of coefficients and costs."""
+        both = [(each.rebuilt, each.chosen) for each in self.layers if each.rebuilt and each.chosen]
+        rebuilt, chosen = ([pair[i] for pair in both] for i in (0, 1))
+        kept = str(sum(each.kept for each in self.layers))
+        return "all, as chosen", "", "", kept, "", "", *_costs(Cost.of_layers(rebuilt), Cost.of_layers(chosen)), ""
 
     def note(self) -> str:
         """Return a note that explains the costs and what was fused."""
         fused = f"in {self.streams} places all channels exist only in blocks" if not self.fusion else self.fusion
         return f"Costs are rebuilt → factored. Fusion: {fused}."
-
-
-def _row(layer: LayerSummary) -> tuple[str, ...]:
-    where = "+".join(layer.modes) if layer.modes else "weights"
-    shape, box = "×".join(map(str, layer.shape)), "×".join(map(str, layer.box))
-    return (
-        layer.name,
-        layer.kind,
-        shape,
-        str(layer.kept),
-        box,
-        where,
-        *_costs(layer.rebuilt, layer.factored),
-        layer.why,
-    )
-
-
-def _total(layers: tuple[LayerSummary, ...]) -> tuple[str, ...]:
-    both = [(layer.rebuilt, layer.chosen) for layer in layers if layer.rebuilt is not None and layer.chosen is not None]
-    rebuilt, chosen = ([pair[i] for pair in both] for i in (0, 1))
-    return (
-        "all, as chosen",
-        "",
-        "",
-        str(sum(layer.kept for layer in layers)),
-        "",
-        "",
-        *_costs(Cost.of_layers(rebuilt), Cost.of_layers(chosen)),
-        "",
-    )
 
 
 def _costs(rebuilt: Cost | None, factored: Cost | None) -> tuple[str, str, str, str]:

@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import fx, nn
 
 from frformat.format import tables
 
 
-class ModelSummary(ABC):
-    """A table of layers, with a note below."""
+@dataclass(frozen=True)
+class LayerOutcome(ABC):
+    """The outcome for one layer.
+
+    Attributes:
+        name: name of the layer, or of its weight.
+        kind: class of the layer, such as ``Conv2d``.
+        shape: shape of its weight.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
 
     @abstractmethod
+    def row(self) -> tuple[str, ...]:
+        """Return the layer's row of the table."""
+
+
+class ModelSummary(ABC):
+    """A table of layers, with a note below.
+
+    Attributes:
+        head: heading of the table.
+        layers: the layers, in model order.
+    """
+
+    head: ClassVar[tuple[str, ...]]
+    layers: Sequence[LayerOutcome]
+
     def rows(self) -> list[tuple[str, ...]]:
-        """Return the table; the first row is the heading."""
+        """Return the table: the heading, one row per layer, and a total."""
+        return [self.head, *(layer.row() for layer in self.layers), self.total()]
+
+    @abstractmethod
+    def total(self) -> tuple[str, ...]:
+        """Return the last row of the table."""
 
     @abstractmethod
     def note(self) -> str:

@@ -79,16 +79,6 @@ class ConvolutionLayer(Layer):
     seed: int
 
     @property
-    def units(self) -> int:
-        """See :class:`Layer`."""
-        return self.settings.filters
-
-    @property
-    def scale(self) -> np.float32:
-        """See :class:`Layer`."""
-        return np.float32(1)
-
-    @property
     def weight_shape(self) -> tuple[int, ...]:
         """See :class:`Layer`."""
         return self.units, self.shape[0], self.settings.size, self.settings.size

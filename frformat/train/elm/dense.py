@@ -61,11 +61,6 @@ class DenseLayer(Layer):
     seed: int
 
     @property
-    def units(self) -> int:
-        """See :class:`Layer`."""
-        return self.settings.neurons
-
-    @property
     def scale(self) -> np.float32:
         """See :class:`Layer`."""
         return np.float32(self.settings.gain * math.sqrt(3 / max(self.inputs, 1)))

@@ -32,11 +32,6 @@ class Layer(ABC):
 
     @property
     @abstractmethod
-    def units(self) -> int:
-        """Number of neurons or filters. The features of the first n units are those of a layer with n units."""
-
-    @property
-    @abstractmethod
     def weight_shape(self) -> tuple[int, ...]:
         """Shape of the weights."""
 
@@ -45,14 +40,20 @@ class Layer(ABC):
     def output_shape(self) -> tuple[int, ...]:
         """Shape of the features, without the constant one."""
 
-    @property
-    @abstractmethod
-    def scale(self) -> np.float32:
-        """Factor of the seeded weights."""
-
     @abstractmethod
     def __call__(self, inputs: Array) -> Floats:
         """Return the features, shape (n, features), of inputs of shape (n, …)."""
+
+    @property
+    def units(self) -> int:
+        """Number of neurons or filters. The features of the first n units are those of a layer with n units."""
+        units: int = getattr(self.settings, self.settings.unit_field)
+        return units
+
+    @property
+    def scale(self) -> np.float32:
+        """Factor of the seeded weights."""
+        return np.float32(1)
 
     @property
     def unit_features(self) -> int:

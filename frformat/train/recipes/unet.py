@@ -17,24 +17,26 @@ class UNetOnCarvana(Segmentation):
     """Trains 33 coefficients for each of 23 tensors instead of 31 million weights.
 
     Attributes:
+        width: number of channels of the network at full resolution.
+        images: returns all images and masks, given the folder of data sets.
         tested: number of images at the end of the data set that are used for tests.
         passes: number of passes over the other images in an epoch, each with different crops.
         channels: number of channels of an image.
-        width: number of channels of the network at full resolution.
     """
 
     name = "unet-carvana"
     summary = "the 31 M UNet on cars: 759 of 31,024,960 parameters"
     defaults = Settings(epochs=40, batch=8, lr=0.05, warmup=0.1, keep=33)
     crop = 256
+    width = 64
+    images = staticmethod(load_carvana)
     tested = 2
     passes = 20
     channels = 3
-    width = 64
 
     def data(self, folder: StrPath | None) -> Data:
         """Return the images and masks; the last ones are for tests."""
-        return split(load_carvana(folder), self.tested, self.passes)
+        return split(self.images(folder), self.tested, self.passes)
 
     def model(self) -> nn.Module:
         """Return the UNet."""
@@ -47,13 +49,10 @@ class UNetOnIsbi(UNetOnCarvana):
     name = "unet-isbi"
     summary = "the 31 M UNet on cell membranes (ISBI 2012): 2,936 parameters"
     defaults = Settings(epochs=40, batch=4, lr=0.05, warmup=0.1, keep=128)
+    images = staticmethod(load_isbi)
     tested = 6
     passes = 5
     channels = 1
-
-    def data(self, folder: StrPath | None) -> Data:
-        """Return the images and masks; the last ones are for tests."""
-        return split(load_isbi(folder), self.tested, self.passes)
 
 
 def split(folder: MaskFolder, tested: int, passes: int) -> Data:

@@ -72,17 +72,21 @@ def test_operators_that_the_runtime_lacks_are_named_with_their_place(tmp_path: P
         export(nn.MultiheadAttention(8, 2), path)
 
 
-def test_what_cannot_be_scripted_is_traced_if_there_is_an_example(tmp_path: Path):
-    model = Unscriptable()
-    with pytest.raises(ExportError, match=r"Unscriptable cannot be scripted: .*test_export.py.*example"):
-        exported(model, tmp_path)
-    written = exported(model, tmp_path, example=torch.zeros(1, 3))
+def check_traced(model: nn.Module, example: Tensor, x: Tensor, folder: Path) -> None:
+    """Check that a model is traced with an example, and that the skeleton computes the same from another input."""
+    written = exported(model, folder, example=example)
     assert written.traced
     module = load(written)
     module.run_method("load_weights", dict(model.state_dict()))
     with torch.no_grad():
-        x = torch.ones(5, 3)
         assert_same(module(x), model(x), network_slack(model, x))
+
+
+def test_what_cannot_be_scripted_is_traced_if_there_is_an_example(tmp_path: Path):
+    model = Unscriptable()
+    with pytest.raises(ExportError, match=r"Unscriptable cannot be scripted: .*test_export.py.*example"):
+        exported(model, tmp_path)
+    check_traced(model, torch.zeros(1, 3), torch.ones(5, 3), tmp_path)
     with pytest.raises(ExportError, match=r"cannot be traced with the example"):
         exported(model, tmp_path, example=[torch.zeros(1, 4)])
 
@@ -131,13 +135,7 @@ def test_classes_that_the_runtime_cannot_read_are_traced_away(tmp_path: Path, ki
         exported(model, tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert export(model, tmp_path / "model.pt").traced is False
-    written = exported(model, tmp_path, example=torch.zeros(2, 3))
-    assert written.traced
-    module = load(written)
-    module.run_method("load_weights", dict(model.state_dict()))
-    with torch.no_grad():
-        x = torch.randn(5, 3)
-        assert_same(module(x), model(x), network_slack(model, x))
+    check_traced(model, torch.zeros(2, 3), torch.randn(5, 3), tmp_path)
 
 
 class Listed(Paired):

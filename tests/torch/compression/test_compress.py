@@ -329,7 +329,7 @@ def test_pruned_weights_get_steps_for_zeros_that_cannot_compensate(monkeypatch: 
         for weight in weights:
             weight *= torch.rand_like(weight) > 0.9
     mix = torch.randn(20, 60)
-    inputs, others = (torch.randn(n, 20) @ mix for n in (64, 512))
+    inputs, others = (torch.randn(n, 20) @ mix for n in (4096, 512))
 
     def error(found: nn.Module) -> float:
         with torch.no_grad():

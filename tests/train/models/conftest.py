@@ -7,11 +7,7 @@ import torch
 
 
 @pytest.fixture(autouse=True)
-def _reproducible() -> Iterator[None]:
-    """Run each test with the same random numbers, on one thread and without gradients."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
+def _inference(reproducible: None) -> Iterator[None]:
+    """Run each test without gradients."""
     with torch.inference_mode():
         yield
-    torch.set_num_threads(threads)

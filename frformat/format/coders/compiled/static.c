@@ -35,6 +35,11 @@ struct frz_lanes {
     uint8_t bits[256], near_of[256];
 };
 
+/* Call a function with the constants that apply, so that the compiler makes a version of its loop for each combination. */
+#define SPECIALIZED(run, l, lanes, count, n, lagged) \
+    ((l)->one ? (lagged) ? run(l, lanes, count, n, 1, 1) : run(l, lanes, count, n, 1, 0) \
+              : (lagged) ? run(l, lanes, count, n, 0, 1) : run(l, lanes, count, n, 0, 0))
+
 /* ---- the data before the lanes ---- */
 
 static int within(const int32_t *x, uint64_t n, int64_t low, int64_t high) {
@@ -226,17 +231,6 @@ static inline void code_run(const frz_lanes *l, coded *given, size_t count, uint
     }
 }
 
-static void code_lanes(const frz_lanes *l, coded *lanes, size_t count, uint64_t n) {
-    const int lagged = l->reach > 0;
-    if (l->one) {
-        if (lagged) code_run(l, lanes, count, n, 1, 1);
-        else code_run(l, lanes, count, n, 1, 0);
-    } else {
-        if (lagged) code_run(l, lanes, count, n, 0, 1);
-        else code_run(l, lanes, count, n, 0, 0);
-    }
-}
-
 frz_result frz_lanes_encode(frz_lanes *l, uint64_t first, const int32_t *values, size_t count, uint8_t *counts,
                             uint8_t *space, size_t *start) {
     const frz_result result = prepare_to_code(l);
@@ -252,7 +246,7 @@ frz_result frz_lanes_encode(frz_lanes *l, uint64_t first, const int32_t *values,
             const size_t at = last - (k << l->lane);
             end_at(l, &some[k], (first << l->lane) + at + n - 1, values + at, end - k * apart);
         }
-        code_lanes(l, some, together, n);
+        SPECIALIZED(code_run, l, some, together, n, l->reach > 0);
         for (size_t k = 0; k < together; k++) {
             const uint8_t *words = put(put(some[k].out, some[k].x), some[k].x >> 16);
             const size_t size = (size_t)(end - k * apart - words), number = size / 2 - 1;
@@ -378,14 +372,7 @@ frz_result frz_lanes_decode(frz_lanes *l, uint64_t first, const uint8_t *counts,
             size -= bytes;
         }
         if (result != FRZ_OK) break;
-        const int lagged = l->reach && l->lag > 1;
-        if (l->one) {
-            if (lagged) run(l, some, together, n, 1, 1);
-            else run(l, some, together, n, 1, 0);
-        } else {
-            if (lagged) run(l, some, together, n, 0, 1);
-            else run(l, some, together, n, 0, 0);
-        }
+        SPECIALIZED(run, l, some, together, n, l->reach && l->lag > 1);
         for (int k = 0; k < together; k++) {
             if (some[k].fault || some[k].x != START || some[k].in != some[k].end) result = FRZ_STREAM;
         }

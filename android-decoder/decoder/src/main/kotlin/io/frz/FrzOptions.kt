@@ -11,26 +11,25 @@ import java.util.concurrent.Executor
  * @property helpers the executor that supplies additional threads, or null for the pool that all files share
  * @property tier the tier to decode, or null for the highest in the file
  */
-public class FrzOptions private constructor(builder: Builder) {
-    public val memoryBudget: Long = builder.memoryBudget
-    public val threads: Int = builder.threads
-    public val helpers: Executor? = builder.helpers
-    public val tier: Int? = builder.tier
+public class FrzOptions private constructor(private val settings: Settings) {
+    public val memoryBudget: Long get() = settings.memoryBudget
+    public val threads: Int get() = settings.threads
+    public val helpers: Executor? get() = settings.helpers
+    public val tier: Int? get() = settings.tier
 
     /** Returns a builder that starts from these options. */
-    public fun newBuilder(): Builder = Builder().also {
-        it.memoryBudget = memoryBudget
-        it.threads = threads
-        it.helpers = helpers
-        it.tier = tier
-    }
+    public fun newBuilder(): Builder = Builder().also { it.settings = settings }
+
+    internal data class Settings(
+        val memoryBudget: Long = Runtime.getRuntime().maxMemory(),
+        val threads: Int = 1,
+        val helpers: Executor? = null,
+        val tier: Int? = null
+    )
 
     /** Collects options; every setter returns the builder itself. */
     public class Builder {
-        internal var memoryBudget: Long = Runtime.getRuntime().maxMemory()
-        internal var threads: Int = 1
-        internal var helpers: Executor? = null
-        internal var tier: Int? = null
+        internal var settings = Settings()
 
         /**
          * Limits the memory of each request to [bytes] bytes. A request that needs more fails with [ErrorCode.BUDGET]
@@ -39,7 +38,7 @@ public class FrzOptions private constructor(builder: Builder) {
          */
         public fun memoryBudget(bytes: Long): Builder = apply {
             require(bytes >= 0) { "the memory budget must not be negative: $bytes" }
-            memoryBudget = bytes
+            settings = settings.copy(memoryBudget = bytes)
         }
 
         /**
@@ -48,7 +47,7 @@ public class FrzOptions private constructor(builder: Builder) {
          */
         public fun threads(count: Int): Builder = apply {
             require(count in 1..MAX_THREADS) { "threads must be from 1 to $MAX_THREADS, not $count" }
-            threads = count
+            settings = settings.copy(threads = count)
         }
 
         /**
@@ -56,16 +55,16 @@ public class FrzOptions private constructor(builder: Builder) {
          * share a pool of daemon threads, which end when idle. If the executor is busy, rejects tasks or never runs
          * them, rebuilding is slower but still correct.
          */
-        public fun helpers(executor: Executor?): Builder = apply { helpers = executor }
+        public fun helpers(executor: Executor?): Builder = apply { settings = settings.copy(helpers = executor) }
 
         /** Decodes tier [index], where 0 is the smallest, and reads nothing beyond it. */
         public fun tier(index: Int): Builder = apply {
             require(index >= 0) { "the tier must not be negative: $index" }
-            tier = index
+            settings = settings.copy(tier = index)
         }
 
         /** Returns the options collected so far. */
-        public fun build(): FrzOptions = FrzOptions(this)
+        public fun build(): FrzOptions = FrzOptions(settings)
     }
 
     /** Creates options. */

@@ -19,29 +19,19 @@ import java.util.concurrent.Executor
  * @property background the executor that runs asynchronous loading
  * @property callbacks the executor that runs the callbacks of asynchronous loading
  */
-public class FrzLoadOptions private constructor(builder: Builder) {
-    public val threads: Int = builder.threads
-    public val helpers: Executor? = builder.helpers
-    public val memoryBudget: Long? = builder.memoryBudget
-    public val scratch: File? = builder.scratch
-    public val tier: Int? = builder.tier
-    public val verify: Boolean = builder.verify
-    public val progress: FrzProgress? = builder.progress
-    public val background: Executor = builder.background
-    public val callbacks: Executor = builder.callbacks
+public class FrzLoadOptions private constructor(private val settings: Settings) {
+    public val threads: Int get() = settings.threads
+    public val helpers: Executor? get() = settings.helpers
+    public val memoryBudget: Long? get() = settings.memoryBudget
+    public val scratch: File? get() = settings.scratch
+    public val tier: Int? get() = settings.tier
+    public val verify: Boolean get() = settings.verify
+    public val progress: FrzProgress? get() = settings.progress
+    public val background: Executor get() = settings.background
+    public val callbacks: Executor get() = settings.callbacks
 
     /** Returns a builder that starts from these options. */
-    public fun newBuilder(): Builder = Builder().also {
-        it.threads = threads
-        it.helpers = helpers
-        it.memoryBudget = memoryBudget
-        it.scratch = scratch
-        it.tier = tier
-        it.verify = verify
-        it.progress = progress
-        it.background = background
-        it.callbacks = callbacks
-    }
+    public fun newBuilder(): Builder = Builder().also { it.settings = settings }
 
     /** Returns the options for the decoder. */
     internal fun decoding(): FrzOptions {
@@ -51,17 +41,21 @@ public class FrzLoadOptions private constructor(builder: Builder) {
         return builder.build()
     }
 
+    internal data class Settings(
+        val threads: Int = 1,
+        val helpers: Executor? = null,
+        val memoryBudget: Long? = null,
+        val scratch: File? = null,
+        val tier: Int? = null,
+        val verify: Boolean = false,
+        val progress: FrzProgress? = null,
+        val background: Executor = Executor { Thread(it, "frz-load").apply { isDaemon = true }.start() },
+        val callbacks: Executor = MainThread
+    )
+
     /** Collects options; every setter returns the builder itself. */
     public class Builder {
-        internal var threads: Int = 1
-        internal var helpers: Executor? = null
-        internal var memoryBudget: Long? = null
-        internal var scratch: File? = null
-        internal var tier: Int? = null
-        internal var verify: Boolean = false
-        internal var progress: FrzProgress? = null
-        internal var background: Executor = Executor { Thread(it, "frz-load").apply { isDaemon = true }.start() }
-        internal var callbacks: Executor = MainThread
+        internal var settings = Settings()
 
         /**
          * Rebuilds large tensors on [count] threads, including the loading thread. The weights do not depend on
@@ -69,11 +63,11 @@ public class FrzLoadOptions private constructor(builder: Builder) {
          */
         public fun threads(count: Int): Builder = apply {
             FrzOptions.builder().threads(count)
-            threads = count
+            settings = settings.copy(threads = count)
         }
 
         /** Runs the work of the other threads on [executor]. By default, all loads share a pool of threads. */
-        public fun helpers(executor: Executor?): Builder = apply { helpers = executor }
+        public fun helpers(executor: Executor?): Builder = apply { settings = settings.copy(helpers = executor) }
 
         /**
          * Limits the weights and their working memory to [bytes] bytes in total. Loading that would exceed the limit
@@ -82,7 +76,7 @@ public class FrzLoadOptions private constructor(builder: Builder) {
          */
         public fun memoryBudget(bytes: Long): Builder = apply {
             FrzOptions.builder().memoryBudget(bytes)
-            memoryBudget = bytes
+            settings = settings.copy(memoryBudget = bytes)
         }
 
         /**
@@ -90,12 +84,12 @@ public class FrzLoadOptions private constructor(builder: Builder) {
          * heap. By default, tensors are rebuilt in direct buffers, which Android counts against the app's heap limit.
          * The files are deleted as soon as they are mapped, so other apps cannot see them and none are left behind.
          */
-        public fun scratch(folder: File?): Builder = apply { scratch = folder }
+        public fun scratch(folder: File?): Builder = apply { settings = settings.copy(scratch = folder) }
 
         /** Loads tier [index], where 0 is the smallest, and reads nothing beyond it. */
         public fun tier(index: Int): Builder = apply {
             FrzOptions.builder().tier(index)
-            tier = index
+            settings = settings.copy(tier = index)
         }
 
         /**
@@ -103,22 +97,22 @@ public class FrzLoadOptions private constructor(builder: Builder) {
          * twice, but damage at the end of a large file is detected early. Damaged weights are never passed to the
          * runtime in either case.
          */
-        public fun verify(first: Boolean): Builder = apply { verify = first }
+        public fun verify(first: Boolean): Builder = apply { settings = settings.copy(verify = first) }
 
         /** Reports progress to [listener]. */
-        public fun progress(listener: FrzProgress?): Builder = apply { progress = listener }
+        public fun progress(listener: FrzProgress?): Builder = apply { settings = settings.copy(progress = listener) }
 
         /** Runs asynchronous loading on [executor]. By default, each load uses a new daemon thread. */
-        public fun background(executor: Executor): Builder = apply { background = executor }
+        public fun background(executor: Executor): Builder = apply { settings = settings.copy(background = executor) }
 
         /**
          * Runs the callbacks of asynchronous loading, including progress, on [executor]. By default, they run on the
          * app's main thread or, in a process without one, on the loading thread.
          */
-        public fun callbacks(executor: Executor): Builder = apply { callbacks = executor }
+        public fun callbacks(executor: Executor): Builder = apply { settings = settings.copy(callbacks = executor) }
 
         /** Returns the options collected so far. */
-        public fun build(): FrzLoadOptions = FrzLoadOptions(this)
+        public fun build(): FrzLoadOptions = FrzLoadOptions(settings)
     }
 
     /** Provides the default options and creates builders. */

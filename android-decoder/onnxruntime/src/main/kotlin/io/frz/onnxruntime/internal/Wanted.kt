@@ -12,7 +12,7 @@ import io.frz.FrzFile
  */
 internal class Wanted(val shape: LongArray, val dtype: DType, val form: LongArray?) {
     /** The type of the weight's elements in ONNX Runtime. */
-    val type: OnnxJavaType get() = TYPES.getValue(dtype)
+    val type: OnnxJavaType get() = ELEMENTS.first { it.dtype == dtype }.type
 
     /** The size of all elements, in bytes. */
     val bytes: Long get() = shape.fold(dtype.bytes.toLong()) { size, length -> Math.multiplyExact(size, length) }
@@ -45,29 +45,17 @@ internal class Wanted(val shape: LongArray, val dtype: DType, val form: LongArra
     }
 
     companion object {
-        private val TYPES = mapOf(
-            DType.F32 to OnnxJavaType.FLOAT,
-            DType.F64 to OnnxJavaType.DOUBLE,
-            DType.F16 to OnnxJavaType.FLOAT16,
-            DType.BF16 to OnnxJavaType.BFLOAT16,
-            DType.U8 to OnnxJavaType.UINT8,
-            DType.I8 to OnnxJavaType.INT8,
-            DType.I16 to OnnxJavaType.INT16,
-            DType.I32 to OnnxJavaType.INT32,
-            DType.I64 to OnnxJavaType.INT64,
-            DType.BOOL to OnnxJavaType.BOOL
-        )
-        private val NUMBERS = mapOf(
-            1L to DType.F32,
-            2L to DType.U8,
-            3L to DType.I8,
-            5L to DType.I16,
-            6L to DType.I32,
-            7L to DType.I64,
-            9L to DType.BOOL,
-            10L to DType.F16,
-            11L to DType.F64,
-            16L to DType.BF16
+        private val ELEMENTS = listOf(
+            Element(1, DType.F32, OnnxJavaType.FLOAT),
+            Element(2, DType.U8, OnnxJavaType.UINT8),
+            Element(3, DType.I8, OnnxJavaType.INT8),
+            Element(5, DType.I16, OnnxJavaType.INT16),
+            Element(6, DType.I32, OnnxJavaType.INT32),
+            Element(7, DType.I64, OnnxJavaType.INT64),
+            Element(9, DType.BOOL, OnnxJavaType.BOOL),
+            Element(10, DType.F16, OnnxJavaType.FLOAT16),
+            Element(11, DType.F64, OnnxJavaType.DOUBLE),
+            Element(16, DType.BF16, OnnxJavaType.BFLOAT16)
         )
         private val REAL = setOf(DType.F16, DType.BF16, DType.F32, DType.F64)
         private val WHOLE = setOf(DType.BOOL, DType.U8, DType.I8, DType.I16, DType.I32, DType.I64)
@@ -75,9 +63,12 @@ internal class Wanted(val shape: LongArray, val dtype: DType, val form: LongArra
         /**
          * Returns the element type with ONNX's number [number], or null if sessions do not accept weights of that type.
          */
-        fun dtype(number: Long): DType? = NUMBERS[number]
+        fun dtype(number: Long): DType? = ELEMENTS.find { it.number == number }?.dtype
 
         private fun DType.converts(to: DType) =
             this == to || (this in REAL && to in REAL) || (this in WHOLE && to in WHOLE)
     }
+
+    /** A type of elements, which has the number [number] in ONNX. */
+    private class Element(val number: Long, val dtype: DType, val type: OnnxJavaType)
 }

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from frformat.torch import compress
+from frformat.torch.compression.shrinkage import MOST, Shrinkage
+from frformat.torch.compression.steps import DAMPING, damping
+
+
+def intensity(parts: list[torch.Tensor]) -> float:
+    found = Shrinkage()
+    for part in parts:
+        found.add(part)
+    x = torch.cat(parts, -1).double().numpy()
+    return found.intensity(x @ np.swapaxes(x, -1, -2) / x.shape[-1], x.mean(-1))
+
+
+def test_the_intensity_is_that_of_ledoit_and_wolf():
+    x = torch.randn(20, 50, dtype=torch.float64) * torch.linspace(0.1, 2, 20)[:, None]
+    x -= x.mean(1, keepdim=True)
+    x[:, 0] = 0  # the first part, so its mean is the mean of all columns
+    x -= x.mean(1, keepdim=True)
+    covariance = x @ x.T / 50
+    distance = (covariance - covariance.trace() / 20 * torch.eye(20)).square().sum()
+    variance = sum((column[:, None] * column - covariance).square().sum() for column in x.T) / 50**2
+    found = Shrinkage()
+    found._center = x.mean(1, keepdim=True)
+    for column in x.T:
+        found.add(column[:, None])
+    # Ledoit and Wolf divide by n², an unbiased estimate by n (n − 1).
+    expected = float(variance / distance) * 50 / 49
+    np.testing.assert_allclose(found.intensity(covariance.numpy(), x.mean(1).numpy()), expected, rtol=1e-6)
+
+
+def test_more_samples_need_less_shrinkage():
+    draws = torch.Generator().manual_seed(0)
+    scales = torch.logspace(0, -2, 64)[:, None]
+    found = [
+        intensity([torch.randn(64, 8, generator=draws) * scales + 3 for _ in range(count)]) for count in (4, 16, 256)
+    ]
+    assert found[0] > 2 * found[1] > 4 * found[2] > 0
+
+
+def test_blocks_and_long_parts():
+    draws = torch.Generator().manual_seed(0)
+    wide = [torch.randn(2, 3, 5, 40, generator=draws) for _ in range(6)]
+    assert 0 < intensity(wide) <= MOST
+    narrow = [column for part in wide for column in part.split(2, -1)]
+    assert 0 < intensity(narrow) <= MOST
+
+
+@pytest.mark.parametrize("parts", [[], [torch.randn(4, 9)]])
+def test_one_part_shows_nothing(parts: list[torch.Tensor]):
+    found = Shrinkage()
+    for part in parts:
+        found.add(part)
+    assert found.intensity(np.eye(4), np.zeros(4)) == 0
+
+
+def test_constant_inputs_need_none():
+    assert intensity([torch.full((4, 3), 2.0)] * 5) == 0
+
+
+def test_the_damping_grows_with_the_shrinkage():
+    entries = np.ones(4)
+    assert damping(entries, 0) == DAMPING
+    assert damping(entries, 0.5) == 1
+
+
+def test_few_inputs_do_not_mislead(monkeypatch: pytest.MonkeyPatch):
+    """With few inputs, rounding must not hide errors where only the calibration inputs do not show them."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(200, 64), nn.ReLU(), nn.Linear(64, 10)).eval()
+    mixing = torch.randn(200, 200) * torch.logspace(0, -1.5, 200)
+    calibration, test = torch.randn(60, 200) @ mixing.T, torch.randn(2000, 200) @ mixing.T
+
+    def error() -> tuple[float, list[str]]:
+        found = compress(model, batches=calibration.split(20), quality=5, outputs="values")
+        assert found.model is not None
+        with torch.no_grad():
+            return float((found.model(test) - model(test)).square().mean()), found.notes
+
+    shrunk, notes = error()
+    assert any("due to chance" in note for note in notes)
+    monkeypatch.setattr(Shrinkage, "intensity", lambda *arguments: 0.0)
+    plain, notes = error()
+    assert not any("due to chance" in note for note in notes)
+    assert shrunk < 0.8 * plain

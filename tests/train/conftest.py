@@ -1,0 +1,3 @@
+from tests.reproducible import reproducible
+
+__all__ = ["reproducible"]
