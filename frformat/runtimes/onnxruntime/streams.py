@@ -57,10 +57,14 @@ def stream(how: Pass, axes: int) -> str:
         return _braced(head, lines)
     window = list(how.window) if any(how.pooled) else [1] * axes
     scan = ", ".join(f"b{i}" for i in range(count))
-    results = ", ".join(f"float[{'q,s' if pooled else 'f,q,s'}] o{i}" for i, pooled in enumerate(how.pooled))
+    results = ", ".join(f"float[{1 if pooled else 'f'},q,s] o{i}" for i, pooled in enumerate(how.pooled))
     inner = ["y = MatMul (basis, zb)", activation]
     if any(how.pooled):
-        inner += ["first = Constant <value_ints = [0]> ()", "most = ReduceMax <keepdims = 0> (a, first)"]
+        pixels = ", ".join(f"a{i}" for i in range(_product(window)))  # ReduceMax is several times as slow
+        inner += [
+            f"{pixels} = Split <axis = 0, num_outputs = {_product(window)}> (a)",
+            f"most = Max ({pixels})",
+        ]
     inner += [f"o{i} = MatMul (p{i}, {'most' if pooled else 'a'})" for i, pooled in enumerate(how.pooled)]
     body = _braced(f"block (float[f,r,s] zb) => ({results})", inner)
     lines = [*_to_blocks(window), f"{scan} = Scan <num_scan_inputs = 1, body = {body}> (zb4)"]
@@ -128,9 +132,9 @@ def _from_blocks(i: int, pooled: bool, axes: int) -> list[str]:
     tiles = ", ".join(f"T{j}" for j in places)
     starts = ", ".join(["i0"] * axes)
     spatial = ", ".join(f"i{j + 2}" for j in places)
-    if pooled:  # (blocks, r', windows of a block)
+    if pooled:  # (blocks, 1, r', windows of a block)
         return [
-            f"t{i} = Transpose <perm = [1, 0, 2]> (b{i})",
+            f"t{i} = Transpose <perm = [2, 0, 1, 3]> (b{i})",
             f"q{i} = Shape <end = 1> (t{i})",
             f"s{i} = Concat <axis = 0> (q{i}, every)",
             f"f{i} = Reshape (t{i}, s{i})",
