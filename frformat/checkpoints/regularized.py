@@ -25,6 +25,10 @@ FACTS: Final = re.compile(r"((?:.*\.)?parametrizations\.([^.]+)\.)0\._extra_stat
 """Matches names of extra states. Groups: the prefix of all names that belong to the tensor, and its attribute."""
 
 
+LEVEL: Final = "level"
+"""Name of a parametrization's learned quantization step, which its facts contain as the number format."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """A parametrization's description of itself.
@@ -131,7 +135,7 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
                 f"{path}: further parametrizations change this tensor, and a state dict does not contain their code; "
                 "write the model with frformat.torch.save_model"
             )
-        hidden |= {original: path, name: ""}
+        hidden |= {original: path, name: "", f"{match[1]}0.{LEVEL}": ""}
         tiers = max(tiers, facts.tiers)
         held = named[original]
         found[path] = Coefficients(held, facts) if facts.kind == "spectral" else held[-1]

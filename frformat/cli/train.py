@@ -29,6 +29,7 @@ Examples:
   frformat train lenet5 --data ~/data --seed 1 -o runs/lenet5-1
   frformat train lenet5 --dense -o runs/teacher
   frformat train lenet5 --distill 0.5 --teacher runs/teacher/model.frz
+  frformat train lenet5 --size 1.5kB
   frformat train lenet5 --tiers 25%,50% --distill 0.5 --temperature 1
   frformat train unet-isbi --schedule tail --epochs 300 --resume
   torchrun --nproc-per-node 2 -m frformat train resnet20
@@ -88,6 +89,7 @@ def list_recipes(*, as_json: bool) -> None:
 @click.option("--keep", metavar="N|N%", help="Number of coefficients per tensor, or their share.")
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Rules, as for encode, that replace the recipe's.")
 @click.option("--tiers", metavar="N,N%,…", help="Also train smaller tiers, which keep this much of each tensor.")
+@click.option("--size", metavar="BYTES", help="Train for a file of this size, such as 900 or 1.5kB.")
 @click.option("--dense", is_flag=True, help="Train the plain model: a reference, or a teacher.")
 @setting_options
 @click.option("--teacher", metavar="FILE.frz", type=click.Path(), help="A trained model to learn from.")
@@ -108,6 +110,7 @@ def train(
     keep: str | None,
     rules: tuple[str, ...],
     tiers: str | None,
+    size: str | None,
     dense: bool,
     teacher: str | None,
     weights: str | None,
@@ -138,6 +141,7 @@ def train(
 
     from frformat import train as training
     from frformat.cli.training import Bar, find, report
+    from frformat.torch.regularization import parse_size
 
     kind = find(name)
     if keep is not None:
@@ -146,6 +150,9 @@ def train(
         changes["rules"] = rules
     if tiers is not None:
         changes["tiers"] = tuple(tier_cuts(tiers))
+    if size is not None:
+        with told():
+            changes = {"schedule": "start", **changes, "size": parse_size(size)}
     folder = output or os.path.join("runs", kind.name)
     _check(folder, resume, force)
     if threads:

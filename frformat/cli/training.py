@@ -62,7 +62,8 @@ class Bar:
         values = {**{f"{part} loss".strip(): loss for part, loss in row.losses.items()}, **row.figures}
         words = [f"{name} {value:.4f}" for name, value in values.items()]
         epoch = f"epoch {row.epoch:>3} of {self.recipe.settings.epochs}"
-        self._screen.print("  ".join([epoch, *words, f"{row.numbers:,} numbers", f"{row.seconds:.0f} s"]))
+        size = [] if row.nbytes is None else [terminal.count(row.nbytes, "byte")]
+        self._screen.print("  ".join([epoch, *words, f"{row.numbers:,} numbers", *size, f"{row.seconds:.0f} s"]))
 
 
 def find(name: str) -> type[Recipe]:

@@ -23,6 +23,7 @@ class Row:
         kept: number of nonzero coefficients of each regularized tensor.
         seconds: total working time so far, including evaluation and all resumed parts of the run.
         tiers: metrics of each tier, smallest first; empty if there is only one. ``figures`` are those of the largest.
+        nbytes: size of the model's file when it was last encoded; None if it is not trained for a size.
     """
 
     epoch: int
@@ -33,6 +34,7 @@ class Row:
     kept: dict[str, int]
     seconds: float
     tiers: list[dict[str, float]] = field(default_factory=list)
+    nbytes: int | None = None
 
 
 def write(path: Path, rows: Iterable[Row]) -> None:

@@ -148,7 +148,7 @@ def _evaluated(run: Run, clock: _Clock) -> Row:
     losses = {part: float(run.workers.total(loss)) / share for part, loss in run.losses.items()}
     epoch = run.step // run.epoch_steps
     several = tiers if len(tiers) > 1 else []
-    return Row(epoch, run.step, losses, tiers[-1], run.numbers, run.kept, clock.seconds, several)
+    return Row(epoch, run.step, losses, tiers[-1], run.numbers, run.kept, clock.seconds, several, run.nbytes)
 
 
 class _Clock:

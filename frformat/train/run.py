@@ -22,6 +22,10 @@ from frformat.train.settings import Settings
 from frformat.train.tiers import lessons, tiers_of_step
 from frformat.train.workers import Workers
 
+SPARING = 150
+"""Steps between updates of the optimizer's axes in runs for a file size, which train several times as many coefficients
+as they keep."""
+
 AUTOCAST = {"bf16": torch.bfloat16, "f16": torch.float16}
 
 MOMENTUM = 0.9
@@ -66,13 +70,16 @@ class Run:
         goals = {} if settings.dense else setup.regularized(recipe, model, data, weights is not None)
         self.model = model.to(workers.device)
         self.step, self.epoch_steps = 0, samples // settings.batch
+        part = recipe.exported(self.model)
+        self._rate = None if settings.size is None else fr.RateTerm(part, settings.size, steps=self.steps)
         losses = recipe.losses()
         self.losses = self._no_losses(losses)
         self._optimizers = {part: _optimizer(self.model, part, settings) for part in losses}
+        self._regularized = next((name for name in losses if _has_spectra(self.model.get_submodule(name))), None)
         self._tiers = tier_count(recipe.exported(self.model))
         optimizer = self._optimizers[next(iter(losses))]
         self._schedule = setup.schedule(recipe, self.model, optimizer, goals, self.steps)
-        self._formats = _formats(recipe.exported(self.model), settings)
+        self._formats = {} if self._rate else _formats(part, settings)
         self._rounding = False
         self._scaler = torch.amp.GradScaler(workers.device.type, enabled=settings.precision == "f16")
         self._average: AveragedModel | None = None
@@ -93,13 +100,20 @@ class Run:
     def numbers(self) -> int:
         """Number of parameters of the exported model: nonzero coefficients, and parameters that are not regularized."""
         part = self.recipe.exported(self.model)
-        zeros = sum(tensor.kept - tensor.numbers for tensor in fr.spectral_tensors(part).values())
-        return sum(parameter.numel() for parameter in part.parameters()) - zeros
+        tensors = fr.spectral_tensors(part).values()
+        zeros = sum(tensor.kept - tensor.numbers for tensor in tensors)
+        steps = sum(tensor.spectral.level is not None for tensor in tensors)
+        return sum(parameter.numel() for parameter in part.parameters()) - zeros - steps
 
     @property
     def kept(self) -> dict[str, int]:
         """Number of nonzero coefficients of each regularized tensor, by its name in the exported model."""
         return {name: t.numbers for name, t in fr.spectral_tensors(self.recipe.exported(self.model)).items()}
+
+    @property
+    def nbytes(self) -> int | None:
+        """Size of the model's file when it was last encoded; None if the settings have no size."""
+        return None if self._rate is None else self._rate.nbytes
 
     def advance(self) -> None:
         """Take a step."""
@@ -123,6 +137,10 @@ class Run:
             self._become_shorter(self._schedule.step())
         if self._average is not None:
             self._average.update_parameters(self.model)
+        if self._rate is not None:
+            self._rate.step()
+            if self.step == self.steps:
+                self._rate.finish(self.recipe.exported(self.result))
 
     def truncate(self, metric: float) -> None:
         """Step the schedule at the end of an epoch, given the metric of that epoch."""
@@ -142,6 +160,7 @@ class Run:
             "schedule": None if self._schedule is None else self._schedule.state_dict(),
             "scaler": self._scaler.state_dict(),
             "average": None if self._average is None else self._average.state_dict(),
+            "rate": None if self._rate is None else self._rate.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -153,6 +172,8 @@ class Run:
             optimizer.load_state_dict(state["optimizers"][part])
         if self._schedule is not None:
             self._schedule.load_state_dict(state["schedule"])
+        if self._rate is not None:
+            self._rate.load_state_dict(state["rate"])
         self._scaler.load_state_dict(state["scaler"])
         if state["average"] is not None:
             self._average = AveragedModel(self.model)
@@ -199,8 +220,10 @@ class Run:
         for weight in lessons(self.recipe, self.model, tiers):
             with torch.autocast(self.workers.device.type, precision, enabled=precision is not None):
                 loss: Tensor = weight * self._forward(part, batch, draws)
-            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
+            if self._rate is not None and part == self._regularized:
+                loss = loss + self._rate()
+            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.step(optimizer)
         return torch.stack(losses).sum()
 
@@ -221,17 +244,27 @@ class _Step(nn.Module):
 
 def _optimizer(model: nn.Module, part: str, settings: Settings) -> torch.optim.Optimizer:
     """Return the optimizer for a part of the model, with separate learning rates for coefficients and others."""
-    coefficients = {id(tensor.coefficients) for tensor in fr.spectral_tensors(model).values()}
+    tensors = fr.spectral_tensors(model).values()
+    coefficients = {id(tensor.coefficients) for tensor in tensors}
+    levels = {id(tensor.spectral.level) for tensor in tensors}
     groups: list[dict[str, Any]] = [
         {"params": [], "largest": settings.lr, "weight_decay": settings.weight_decay},
         {"params": [], "largest": settings.plain_lr, "weight_decay": settings.weight_decay},
+        {"params": [], "largest": settings.lr, "weight_decay": 0.0},
     ]
     for parameter in model.get_submodule(part).parameters():
-        groups[id(parameter) not in coefficients]["params"].append(parameter)
+        group = 2 if id(parameter) in levels else id(parameter) not in coefficients
+        groups[group]["params"].append(parameter)
     groups = [group for group in groups if group["params"]]
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True)
-    return fr.EigenAdam(groups) if settings.optimizer == "eigen" else torch.optim.AdamW(groups)
+    if settings.optimizer == "eigen":
+        return fr.EigenAdam(groups, every=50 if settings.size is None else SPARING)
+    return torch.optim.AdamW(groups)
+
+
+def _has_spectra(model: nn.Module) -> bool:
+    return bool(fr.spectral_tensors(model))
 
 
 def _formats(model: nn.Module, settings: Settings) -> dict[str, str]:

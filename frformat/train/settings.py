@@ -54,6 +54,9 @@ class Settings:
         temperature: the divisor of the teacher's and the model's logits for that comparison.
         tiers: what the smaller tiers keep of each tensor, in ascending order: numbers of coefficients (int) or shares
             below 1 (float). All tiers are trained together and stored in one file.
+        size: the size of the file in bytes, or None. If given, ``keep`` and ``rules`` determine only how the initial
+            coefficients are distributed. A rate term in the loss decides which ones are kept, and learns their
+            quantization steps, which replace ``format``; see :class:`frformat.torch.regularization.RateTerm`.
         dense: train the plain model, as a reference or a teacher.
         precision: precision of the forward pass, through autocast.
     """
@@ -78,6 +81,7 @@ class Settings:
     distill: float = 0.0
     temperature: float = 4.0
     tiers: tuple[int | float, ...] = ()
+    size: int | None = None
     dense: bool = False
     precision: Precision = "f32"
 
@@ -92,6 +96,8 @@ class Settings:
             raise ValueError(
                 f"optimizer eigen does not support a decreasing number of coefficients, as in schedule {self.schedule}"
             )
+        if self.size is not None:
+            self._check_size(self.size)
         if self.schedule == "prune":
             self._check_pruning()
         elif self.schedule != "start" and self.epochs < 2:
@@ -100,6 +106,16 @@ class Settings:
             raise ValueError("schedule guarded needs a validation set: set holdout, for example to 0.1")
         if self.tiers and self.dense:
             raise ValueError("tiers are prefixes of coefficients, but a dense model has none")
+
+    def _check_size(self, size: int) -> None:
+        """Check that no other setting conflicts with a size."""
+        if size < 1:
+            raise ValueError(f"size={size}: must be at least 1 byte")
+        if self.schedule != "start":
+            raise ValueError(f"size replaces schedule {self.schedule}: both determine the number of coefficients")
+        if self.tiers or self.dense:
+            other = "tiers" if self.tiers else "dense"
+            raise ValueError(f"size and {other} are mutually exclusive: a size is that of one regularized model")
 
     def _check_pruning(self) -> None:
         """Check that no other setting conflicts with schedule prune."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Mapping
 from typing import Final, Literal
 
 import torch
@@ -14,6 +16,9 @@ from frformat.train.recipe import Data, Recipe, StrPath
 
 SAMPLE = 2
 """Number of samples to run through the model once, to find views."""
+
+PER_BYTE: Final = 3.0
+"""Number of coefficients per byte of the file with which a run for a file size starts."""
 
 PRUNINGS: Final = 100
 """Approximate number of prunings in a run whose schedule lasts until its end."""
@@ -51,12 +56,13 @@ def regularized(recipe: Recipe, model: nn.Module, data: Data, trained: bool) -> 
     part = recipe.exported(model)
     example = recipe.inputs(tuple(tensor[:SAMPLE] for tensor in data.test.tensors))
 
-    goal = part if settings.schedule == "start" else copy.deepcopy(part)
+    goal = part if settings.schedule == "start" and settings.size is None else copy.deepcopy(part)
     goals = fr.spectral_tensors(
         fr.regularize(goal, settings.keep, rules=settings.rules, example=example, trained=trained)
     )
     if goal is not part:
-        fr.regularize(part, rules=lambda name, _: _whole(goals.get(name)), trained=trained)
+        kept = None if settings.size is None else _initial(goals, settings.size)
+        fr.regularize(part, rules=lambda name, _: _words(goals.get(name), kept), trained=trained)
     if settings.tiers:
         fr.make_tiers(part, settings.tiers)
     return {name: tensor.kept for name, tensor in goals.items()}
@@ -98,11 +104,22 @@ def pruning_period(updates: int) -> int:
     return max(1, updates // PRUNINGS)
 
 
-def _whole(tensor: fr.SpectralTensor | None) -> str:
-    """Return the words of a rule that keeps all coefficients of a tensor, in its chosen view and number format."""
+def _initial(goals: Mapping[str, fr.SpectralTensor], size: int) -> dict[str, int]:
+    """Return how many coefficients of each tensor a run for a file size starts with, in proportion to the goals."""
+    factor = PER_BYTE * size / sum(tensor.kept for tensor in goals.values())
+    return {name: min(tensor.elements, math.ceil(factor * tensor.kept)) for name, tensor in goals.items()}
+
+
+def _words(tensor: fr.SpectralTensor | None, kept: Mapping[str, int] | None) -> str:
+    """Return the words of a rule for a tensor in its chosen view and number format.
+
+    Args:
+        tensor: the tensor; None if it is not regularized.
+        kept: number of coefficients by name; None means all.
+    """
     if tensor is None:
         return "raw"
-    words = ["keep=100%"]
+    words = ["keep=100%" if kept is None else f"keep={kept[tensor.name]}"]
     if tensor.spectral.view is not None:
         words.append("view=" + ",".join(map(str, tensor.spectral.view)))
     if tensor.spectral.format is not None:

@@ -47,6 +47,14 @@ def test_tiers_are_trained_and_told(tmp_path: Path):
     assert "neither a number of coefficients" in refused(*run[:-4], "--tiers", "x", "-o", tmp_path / "no")
 
 
+def test_a_run_for_a_size_reports_the_bytes(tmp_path: Path):
+    outcome = frformat("train", TINY, "--size", "0.56kB", "--json", "-o", tmp_path / "run")
+    assert outcome.code == 0
+    assert outcome.json["nbytes"] == (tmp_path / "run" / "model.frz").stat().st_size <= 560
+    assert outcome.json["settings"]["size"] == 560
+    assert outcome.err.splitlines()[-1].count(f"{outcome.json['nbytes']} bytes") == 1
+
+
 def test_a_finished_run_is_not_repeated(tmp_path: Path):
     arguments = ("train", TINY, *CPU, "-o", tmp_path, "--epochs", "1", "--json")
     first = frformat(*arguments).json
@@ -90,6 +98,11 @@ def test_the_list_of_recipes():
         ([TINY, "--rule", "x raw"], "x raw"),
         ([TINY, "--format", "q1"], "q1"),
         ([TINY, "--keep", "many"], "neither a number"),
+        ([TINY, "--size", "1.5K"], "size '1.5K': must be a number of bytes, such as 900, 1.5kB, 2MB or 1.5KiB"),
+        ([TINY, "--size", "0"], "size '0': must be a number of bytes"),
+        ([TINY, "--size", "99"], "size=99: names, shapes and tensors that are not regularized already take"),
+        ([TINY, "--size", "900", "--tiers", "50%"], "size and tiers are mutually exclusive"),
+        ([TINY, "--size", "900", "--schedule", "tail"], "size replaces schedule tail"),
         ([TINY, "--device", "abacus"], "device 'abacus' cannot be used"),
         ([TINY, "--distill", "0.5"], "no teacher"),
         ([TINY, "--teacher", "none.frz", "--distill", "0.5"], "none.frz"),

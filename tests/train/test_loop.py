@@ -29,6 +29,7 @@ WAYS = {
     "averaged": {"average_from": 0.4, "format": "q9", "weight_decay": 0.1},
     "bf16": {"precision": "bf16"},
     "sgd": {"optimizer": "sgd", "schedule": "tail", "weight_decay": 0.1},
+    "size": {"size": 560, "format": "q8"},
 }
 ways = pytest.mark.parametrize("way", WAYS)
 
@@ -87,7 +88,7 @@ def test_it_learns_and_the_file_is_the_model(way, tmp_path):
     with frformat.open(outcome.path) as file:
         kept = {name: file.spectrum(name).kept for name in file if file.info(name).spectral}
     ends = listener.rows[-1].kept
-    assert kept == ends or (way == "prune" and all(kept[name] >= ends[name] for name in ends))
+    assert kept == ends or (way in ("prune", "size") and all(kept[name] >= ends[name] for name in ends))
 
 
 @pytest.mark.parametrize("way", ["tail", "geometric", "budget", "prune"])
@@ -101,6 +102,12 @@ def test_schedules_end_with_what_was_asked_for(way, tmp_path):
     assert totals[0] > totals[-1] == sum(goal.kept.values())
     if way != "budget":
         assert listener.rows[-1].kept == goal.kept
+
+
+def test_an_average_has_the_size_too(tmp_path):
+    outcome = train(tiny(size=560, average_from=0.5), tmp_path)
+    assert outcome.nbytes == Path(outcome.path).stat().st_size <= 560
+    assert outcome.decoded["accuracy"] == outcome.figures["accuracy"]
 
 
 @ways

@@ -24,6 +24,10 @@ from frformat.train import RECIPES, Settings
         ({"schedule": "prune", "average_from": 0.4}, "that schedule prune removes"),
         ({"schedule": "prune", "tiers": (5,)}, "tiers are prefixes"),
         ({"seed": -1}, "must not be negative"),
+        ({"size": 0}, "size=0: must be at least 1 byte"),
+        ({"size": 900, "schedule": "tail", "epochs": 2}, "size replaces schedule tail"),
+        ({"size": 900, "tiers": (5,)}, "size and tiers are mutually exclusive"),
+        ({"size": 900, "dense": True}, "size and dense are mutually exclusive"),
     ],
 )
 def test_impossible_settings(change, message):

@@ -7,10 +7,12 @@
 
 from frformat.torch.regularization.budget import allocate, relative_energy, sensitivity
 from frformat.torch.regularization.eigen_adam import EigenAdam
+from frformat.torch.regularization.file_size import file_size, fit_file_size, parse_size
 from frformat.torch.regularization.groups import parameter_groups
 from frformat.torch.regularization.guarded import GuardedTruncation
 from frformat.torch.regularization.parametrization import Spectral
 from frformat.torch.regularization.pruning import SpectralPruning
+from frformat.torch.regularization.rate import RateTerm
 from frformat.torch.regularization.regularize import regularize, unregularize
 from frformat.torch.regularization.schedule import Schedule
 from frformat.torch.regularization.schedules import BudgetTruncation, GeometricTruncation, TailTruncation
@@ -24,16 +26,20 @@ __all__ = [
     "EigenAdam",
     "GeometricTruncation",
     "GuardedTruncation",
+    "RateTerm",
     "Schedule",
     "Spectral",
     "SpectralPruning",
     "SpectralTensor",
     "TailTruncation",
     "allocate",
+    "file_size",
+    "fit_file_size",
     "formats",
     "load_spectra",
     "make_tiers",
     "parameter_groups",
+    "parse_size",
     "regularize",
     "relative_energy",
     "sensitivity",

@@ -28,15 +28,16 @@ def parameter_groups(
 
     Returns:
         The nonempty groups, each with its ``name``: ``coefficients`` and ``weights``, which decay, then ``short
-        coefficients`` and ``others``, which do not.
+        coefficients`` (with learned quantization steps) and ``others``, which do not.
     """
     ranks = {id(tensor.coefficients): len(tensor.shape) for tensor in spectral_tensors(model).values()}
+    levels = {id(tensor.spectral.level) for tensor in spectral_tensors(model).values()}
     members: dict[tuple[bool, bool], list[Tensor]] = {
         (spectral, matrix): [] for matrix in (True, False) for spectral in (True, False)
     }
     for parameter in model.parameters():
         if parameter.requires_grad:
-            spectral = id(parameter) in ranks
+            spectral = id(parameter) in ranks or id(parameter) in levels
             members[spectral, ranks.get(id(parameter), parameter.dim()) >= 2].append(parameter)
     names = {
         (True, True): "coefficients",

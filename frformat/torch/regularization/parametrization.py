@@ -15,7 +15,7 @@ from frformat.checkpoints.regularized import Facts
 from frformat.format.grouping import kept_per_tier
 from frformat.spectral import zigzag
 from frformat.torch.capacity import Tiered
-from frformat.torch.regularization.rounding import check_format, fake_quantize
+from frformat.torch.regularization.rounding import check_format, fake_quantize, learned_quantize, level_of, step_of
 from frformat.torch.regularization.synthesis import Synthesis
 
 EXTRA: Final = "_extra_state"
@@ -39,8 +39,8 @@ class Spectral(Tiered, nn.Module):
     Attributes:
         shape: shape of the tensor.
         view: shape in which the spectrum is taken; None means the tensor's own.
-        format: number format to which coefficients are rounded during training (see :func:`frformat.save_file`); None
-            means no rounding. All tiers share the step of an integer format.
+        level: the learned quantization step (see :meth:`learn_step`); None if it is not learned. It takes precedence
+            over a number format.
         cuts: what each tier but the largest keeps: a number of coefficients, or a share below 1.
         tier: the tier in use.
         alone: whether this is the only parametrization of the tensor.
@@ -48,6 +48,7 @@ class Spectral(Tiered, nn.Module):
 
     cuts: tuple[int | float, ...] = ()
     alone: bool = True
+    level: nn.Parameter | None
 
     def __init__(
         self,
@@ -86,10 +87,25 @@ class Spectral(Tiered, nn.Module):
             raise ValueError(f"{kept:,} coefficients for shape {list(self.shape)}, which can have 1 … {count:,}")
         if format is not None:
             check_format(format)
-        self.format = format
+        self._format = format
+        self.register_parameter("level", None)
         wide = torch.float64 if dtype == torch.float64 else torch.float32
         self._syntheses = nn.ModuleList([Synthesis(self.view or self.shape, kept, device, wide)])
         self.tier = 0
+
+    @property
+    def format(self) -> str | None:
+        """Number format to which coefficients are rounded (see :func:`frformat.save_file`); None: no rounding."""
+        return self._format if self.level is None else f"step={float(step_of(self.level))}"
+
+    def set_format(self, wanted: str | None) -> None:
+        """Round to a number format from now on, or not at all; this ends the learning of a step."""
+        self._format, self.level = wanted, None
+
+    def learn_step(self, initial: float) -> nn.Parameter:
+        """Round coefficients to multiples of a step that is trained with them; return its parameter, a scalar."""
+        self.level = nn.Parameter(self._whole.short_basis.new_tensor(level_of(initial)))
+        return self.level
 
     @property
     def kept(self) -> int:
@@ -135,18 +151,18 @@ class Spectral(Tiered, nn.Module):
 
     def forward(self, coefficients: Tensor) -> Tensor:
         """Compute the tensor of all coefficients, shape (k,) → shape :attr:`shape`, in their dtype."""
-        with _full_precision(coefficients):
+        with full_precision(coefficients):
             tensor: Tensor = self.synthesis(self._values(coefficients))
         return tensor.reshape(self.shape).to(coefficients.dtype)
 
     def core(self, coefficients: Tensor, *, expanded: bool = True) -> Tensor:
         """See :meth:`Synthesis.core`."""
-        with _full_precision(coefficients):
+        with full_precision(coefficients):
             return self.synthesis.core(self._values(coefficients), expanded=expanded)
 
     def rest(self, coefficients: Tensor) -> Tensor:
         """See :meth:`Synthesis.rest`."""
-        with _full_precision(coefficients):
+        with full_precision(coefficients):
             return self.synthesis.rest(self._values(coefficients))
 
     def right_inverse(self, tensor: Tensor) -> Tensor:
@@ -187,17 +203,22 @@ class Spectral(Tiered, nn.Module):
             f", format={self.format!r}" if self.format else ""
         )
 
+    def stored(self, coefficients: Tensor) -> Tensor:
+        """Return the coefficients as a reader will decode them; the gradient ignores the rounding."""
+        if self.level is not None:
+            return learned_quantize(coefficients, self.level)
+        return coefficients if self._format is None else fake_quantize(coefficients, self._format)
+
     def _values(self, coefficients: Tensor) -> Tensor:
         """Return the tier's coefficients for the product: rounded if there is a format, in float32 or float64."""
-        if self.format is not None:
-            coefficients = fake_quantize(coefficients, self.format)
+        coefficients = self.stored(coefficients)
         synthesis = self.synthesis
         if synthesis.kept < len(coefficients):
             coefficients = coefficients[: synthesis.kept]
         return coefficients.to(synthesis.short_basis.dtype)
 
 
-def _full_precision(tensor: Tensor) -> AbstractContextManager[object]:
+def full_precision(tensor: Tensor) -> AbstractContextManager[object]:
     """Disable autocast: a sum over many basis functions is rounded once, as a whole."""
     device = tensor.device.type
     possible = torch.amp.is_autocast_available(device)  # not available on the meta device

@@ -6,6 +6,9 @@ The gradient passes straight through (Bengio, Léonard, Courville 2013). The res
 
 from __future__ import annotations
 
+import math
+from typing import Final
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,6 +17,9 @@ from frformat.errors import EncodeError
 from frformat.format import quantization
 from frformat.format.limits import STEP_CODES
 from frformat.format.quantization import quantized, step, step_code
+
+LEVELS: Final = 4
+"""Number of levels per octave of a learned step; see :func:`step_of`."""
 
 
 def check_format(format: str) -> None:
@@ -80,3 +86,56 @@ def _step_for(largest: Tensor, bits: int) -> Tensor:
     least = (largest / (2 ** (bits - 1) - 1)).clamp(min=step(STEP_CODES[0]))
     mantissa, exponent = torch.frexp(least)
     return torch.ldexp(torch.ceil(mantissa * 32), exponent - 5)
+
+
+def step_of(level: Tensor) -> Tensor:
+    """Return the representable step nearest to ``2^(level / 4)``, float64, without a gradient.
+
+    Levels are quarters of an octave, so that a step learns at a suitable pace with the learning rate of coefficients.
+    """
+    wanted = torch.exp2(level.detach().double() / LEVELS)
+    mantissa, exponent = torch.frexp(wanted.clamp(step(STEP_CODES[0]), step(STEP_CODES[-1])))
+    return torch.ldexp(torch.round(mantissa * 32), exponent - 5)
+
+
+def level_of(size: float) -> float:
+    """Return the level of a step: the inverse of :func:`step_of`."""
+    return LEVELS * math.log2(size)
+
+
+def quotients(coefficients: Tensor, level: Tensor) -> Tensor:
+    """Return coefficients in units of a learned step, rounded to whole numbers; the gradient ignores the rounding.
+
+    Args:
+        coefficients: floating-point tensor of shape (k,).
+        level: see :func:`step_of`; scalar.
+
+    Returns:
+        A tensor of shape (k,), at least float32.
+    """
+    wide = torch.promote_types(coefficients.dtype, torch.float32)
+    growth = torch.exp2((level.detach() - level) / LEVELS)  # 1, but with the gradient
+    exact = coefficients.to(wide) * (growth / step_of(level)).to(wide)
+    return exact + (torch.round(exact) - exact).detach()
+
+
+def learned_quantize(coefficients: Tensor, level: Tensor) -> Tensor:
+    """Return the coefficients as a reader will decode them when stored with a learned step.
+
+    The gradients of coefficients pass unchanged, that of the step follows S. K. Esser et al., "Learned step size
+    quantization", 2020.
+
+    Args:
+        coefficients: floating-point tensor of shape (k,).
+        level: see :func:`step_of`; scalar.
+
+    Returns:
+        A tensor of the same shape and dtype, whose values are exact multiples of the step.
+    """
+    size = step_of(level)
+    wide = coefficients.detach().to(torch.float32).to(torch.float64)
+    stored = torch.round(wide / size) * size
+    slope = ((stored - wide) * (math.log(2) / LEVELS)).to(coefficients.dtype)
+    stored = stored.to(torch.float32).to(coefficients.dtype)
+    # In this order, the sums are exact, because the differences are zero.
+    return stored + (coefficients - coefficients.detach()) + slope * (level - level.detach()).to(coefficients.dtype)

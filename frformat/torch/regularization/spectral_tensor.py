@@ -59,8 +59,9 @@ class SpectralTensor:
 
     @property
     def numbers(self) -> int:
-        """Number of nonzero coefficients; see :class:`SpectralPruning`."""
-        return int(torch.count_nonzero(self.coefficients.detach()))
+        """Number of nonzero coefficients; see :class:`SpectralPruning`. With a learned step, rounded ones count."""
+        coefficients, spectral = self.coefficients.detach(), self.spectral
+        return int(torch.count_nonzero(coefficients if spectral.level is None else spectral.stored(coefficients)))
 
     def resize(self, coefficients: Tensor) -> None:
         """Replace the coefficients with any number of others, from 1 to the element count; see also ``truncate``."""

@@ -83,7 +83,7 @@ def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) 
             check_format(wanted)
             check_values(tensors[name].coefficients, wanted, name)
     for name, wanted in by_name.items():
-        tensors[name].spectral.format = wanted
+        tensors[name].spectral.set_format(wanted)
 
 
 def formats(model: nn.Module) -> dict[str, str]:

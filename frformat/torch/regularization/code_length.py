@@ -1,0 +1,117 @@
+"""A differentiable model of the bytes that quantized coefficients take in a file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from frformat.spectral import zigzag
+from frformat.torch.regularization.parametrization import full_precision
+from frformat.torch.regularization.rounding import quotients, step_of
+from frformat.torch.regularization.spectral_tensor import SpectralTensor
+
+TAIL: Final = 0.03
+"""Probability of a coefficient from the wide distribution, which makes single large coefficients affordable."""
+
+WIDER: Final = 6.0
+"""By how much the wide distribution is wider, plus one step."""
+
+SCALES: Final = (0.03, 1e4)
+"""Smallest and largest scale of a distribution, in steps."""
+
+FALL: Final = -0.3
+"""Initial exponent with which scales fall along each axis."""
+
+
+class CodeLength(nn.Module):
+    """Estimates how many bits a coder that has adapted to the coefficients spends on them.
+
+    The integers of a tensor are modelled by a Laplace distribution, integrated over each step. Its scale falls with
+    powers of the frequencies along the axes; these powers are parameters. The estimate is differentiable with respect
+    to coefficients, steps and parameters.
+    """
+
+    def __init__(self, tensors: Iterable[SpectralTensor]) -> None:
+        """Initialize the model.
+
+        Args:
+            tensors: regularized tensors with learned steps.
+        """
+        super().__init__()
+        self._tensors = list(tensors)
+        self.scales = nn.ParameterList()
+        for number, tensor in enumerate(self._tensors):
+            spectral, where = tensor.spectral, tensor.coefficients.device
+            places = zigzag.prefix(spectral.view or spectral.shape, spectral.kept)
+            frequencies = np.log1p(places.astype(np.float32))
+            ones = np.ones((len(places), 1), np.float32)
+            features = torch.from_numpy(np.concatenate([ones, frequencies], 1)).to(where)
+            self.register_buffer(f"features{number}", features, persistent=False)
+            self.scales.append(nn.Parameter(self._initial(tensor, features)))
+
+    def forward(self) -> Tensor:
+        """Return the estimate in bits, a scalar.
+
+        Raises:
+            ValueError: a tensor's step is no longer learned.
+        """
+        integers, scales = [], []
+        with full_precision(self._tensors[0].coefficients):
+            for number, (tensor, weights) in enumerate(zip(self._tensors, self.scales, strict=True)):
+                integers.append(quotients(tensor.coefficients, _level(tensor)))
+                scales.append(self.get_buffer(f"features{number}")[: tensor.kept] @ weights)
+        return bits(torch.cat(integers), torch.cat(scales).exp().clamp(*SCALES)).sum()
+
+    @staticmethod
+    def _initial(tensor: SpectralTensor, features: Tensor) -> Tensor:
+        """Return parameters that agree with the mean magnitude of the coefficients."""
+        magnitude = float(tensor.coefficients.detach().abs().double().mean() / step_of(_level(tensor)))
+        falls = torch.full_like(features[0], FALL)
+        falls[0] = 0
+        mean = float((features @ falls).exp().mean())
+        falls[0] = math.log(max(magnitude, 0.1) / mean)
+        return falls
+
+
+def bits(integers: Tensor, scales: Tensor) -> Tensor:
+    """Return the information in each integer, in bits.
+
+    Args:
+        integers: whole numbers, as floats.
+        scales: mean magnitudes of the Laplace distributions from which they come; the same shape.
+    """
+    sizes = integers.abs()
+    likely = (1 - TAIL) * _probability(sizes, scales) + TAIL * _probability(sizes, WIDER * scales + 1)
+    return -torch.log2(likely + 1e-9)
+
+
+def _probability(sizes: Tensor, scales: Tensor) -> Tensor:
+    """Return the probability of an integer with one sign, given its magnitude."""
+    half = 0.5 / scales
+    inner = -torch.expm1(-half)
+    # The integral of the density from n - 1/2 to n + 1/2, without overflow of either exponential.
+    outer = 0.5 * torch.exp((1 - 2 * sizes) * half) * -torch.expm1(-2 * half)
+    return torch.where(sizes == 0, inner, outer)
+
+
+def _level(tensor: SpectralTensor) -> nn.Parameter:
+    level = tensor.spectral.level
+    if level is None:
+        raise ValueError(f"{tensor.name}: its quantization step is no longer learned, because a format was set")
+    return level
+
+
+def learn_steps(tensors: Mapping[str, SpectralTensor], share: float) -> None:
+    """Make the steps of all tensors trainable; they start as a share of each tensor's standard deviation.
+
+    A tensor of zeros, such as the bias of some layers, gets a step with which its first coefficient can shift all
+    values by about 0.01.
+    """
+    for tensor in tensors.values():
+        spread = float(tensor.coefficients.detach().double().square().mean().sqrt())
+        tensor.spectral.learn_step(share * spread if spread else 0.01 * math.sqrt(tensor.elements))

@@ -1,0 +1,126 @@
+"""The size of a regularized model's file, and how to fit a model into a number of bytes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import nn
+
+import frformat
+from frformat import Spectrum
+from frformat.checkpoints.torch_tensors import aliases, to_numpy
+from frformat.torch.lowrank.tucker_files import tucker_state
+from frformat.torch.regularization.spectral_tensor import spectral_tensors
+from frformat.torch.regularization.state import formats, spectral_state
+from frformat.torch.regularization.truncation import check_truncatable, truncate
+from frformat.torch.wrappers import plain_names
+
+UNITS: Final = {"": 1, "B": 1, "kB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+SHARES: Final = 1024
+"""Coefficients are dropped in this many parts."""
+
+
+def parse_size(text: str | int) -> int:
+    """Return a number of bytes from a text such as ``900``, ``1.5kB`` or ``2 MiB``.
+
+    Raises:
+        ValueError: it is not a positive number with one of these units.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]*)\s*", str(text))
+    if match is None or match[2] not in UNITS or (size := int(float(match[1]) * UNITS[match[2]])) < 1:
+        raise ValueError(f"size {text!r}: must be a number of bytes, such as 900, 1.5kB, 2MB or 1.5KiB")
+    return size
+
+
+def file_size(model: nn.Module, *, without_coefficients: bool = False) -> int:
+    """Return the size in bytes of the file that ``save_model`` will write once zeros at the ends have been removed.
+
+    Args:
+        model: a regularized model.
+        without_coefficients: assume that all coefficients are zero: the rest is names, shapes and other tensors.
+    """
+    counts = dict.fromkeys(spectral_tensors(model), 0) if without_coefficients else _needed(model, 0)
+    return _size(model, counts)
+
+
+def fit_file_size(model: nn.Module, size: int) -> int:
+    """Remove coefficients from the ends of prefixes, in place, until the model's file has at most ``size`` bytes.
+
+    Coefficients that a file with steps stores as zeros are always removed from the ends, which changes no weight. If
+    this is not enough, the highest frequencies of all tensors follow, the same share of nonzero ones from each.
+
+    Args:
+        model: a regularized model whose coefficients are rounded to steps.
+        size: number of bytes.
+
+    Returns:
+        The size of the file.
+
+    Raises:
+        ValueError: the file is larger even without coefficients, or the model cannot be truncated. It is unchanged.
+    """
+    check_truncatable(model)
+    enough = 0
+    if _size(model, _needed(model, 0)) > size:
+        least = file_size(model, without_coefficients=True)
+        if least > size:
+            raise ValueError(f"size={size:,}: the file has {least:,} bytes even without coefficients")
+        missing, enough = 0, SHARES
+        while enough - missing > 1:
+            middle = (missing + enough) // 2
+            if _size(model, _needed(model, middle)) > size:
+                missing = middle
+            else:
+                enough = middle
+    truncate(model, {name: max(1, count) for name, count in _needed(model, enough).items()})
+    if enough == SHARES:
+        _clear(model)
+    return file_size(model)
+
+
+def _clear(model: nn.Module) -> None:
+    """Set the only coefficient of each tensor to zero."""
+    with torch.no_grad():
+        for tensor in spectral_tensors(model).values():
+            tensor.coefficients.zero_()
+
+
+def _needed(model: nn.Module, dropped: int) -> dict[str, int]:
+    """Return the length of each prefix if this share of nonzero coefficients, in 1/SHARES, is dropped from its end.
+
+    Zeros at the end are always dropped.
+    """
+    counts = {}
+    for name, tensor in spectral_tensors(model).items():
+        with torch.no_grad():
+            places = tensor.spectral.stored(tensor.coefficients).flatten().nonzero().flatten()
+        places = places[: len(places) - len(places) * dropped // SHARES]
+        counts[name] = int(places[-1]) + 1 if len(places) else 0
+    return counts
+
+
+def _size(model: nn.Module, counts: dict[str, int]) -> int:
+    """Return the size of the file if each tensor had this many coefficients (0 means a single one, zero)."""
+    state, cut = {**spectral_state(model), **tucker_state(model)}, {}
+    for name, tensor in spectral_tensors(model).items():
+        spectrum = tensor.spectrum()
+        values = spectrum.coefficients[: counts[name]] if counts[name] else np.zeros(1, np.float32)
+        cut[name] = Spectrum(values, spectrum.shape, spectrum.view, spectrum.dtype)
+    ties = aliases({name: each for name, each in state.items() if isinstance(each, torch.Tensor)})
+    names = plain_names(model, state)
+    known: dict[int, Any] = {}
+    arrays: dict[str, Any] = {}
+    for name, plain in names.items():
+        value = state[name]
+        if name in ties:
+            continue
+        if isinstance(value, torch.Tensor):
+            arrays[plain] = to_numpy(value)
+        else:
+            arrays[plain] = known.setdefault(id(value), cut.get(name, value))
+    held = {names[name]: each for name, each in formats(model).items()}
+    return len(frformat.save(arrays, aliases={names[a]: names[b] for a, b in ties.items()}, format=held or "auto"))
