@@ -130,15 +130,22 @@ static inline int bit(coder *c, const uint32_t *rate, counter *state, int b, con
     uint32_t p = *state >> 8;
     const uint32_t n = *state & 255, r = rate[n];
     const uint32_t bound = (c->range >> 16) * (p >> 6 | 8);
-    if (reading) b = c->code < bound;
-    if (b) {
-        c->range = bound;
-        p += (uint32_t)((uint64_t)((1u << 22) - p) * r >> 16);
-    } else {
-        c->range -= bound;
-        if (reading) c->code -= bound;
-        else c->low += bound;
-        p -= (uint32_t)((uint64_t)p * r >> 16);
+    if (reading) {
+        b = c->code < bound;
+        if (b) {
+            c->range = bound;
+            p += (uint32_t)((uint64_t)((1u << 22) - p) * r >> 16);
+        } else {
+            c->range -= bound;
+            c->code -= bound;
+            p -= (uint32_t)((uint64_t)p * r >> 16);
+        }
+    } else { /* no branches, since the processor would often mispredict them */
+        const uint32_t none = (uint32_t)b - 1; /* all bits are set if b is 0 */
+        const uint32_t change = (uint32_t)((uint64_t)(b ? (1u << 22) - p : p) * r >> 16);
+        c->low += bound & none;
+        c->range = (c->range & none) + (bound ^ none) - none; /* range - bound, or bound */
+        p += (change ^ none) - none;
     }
     *state = p << 8 | (n + (n < 255));
     normalize(c, reading);
@@ -155,8 +162,8 @@ static inline uint32_t direct(coder *c, uint32_t x, int count, const int reading
             b = c->code >= c->range;
             if (b) c->code -= c->range;
             if (c->code >= c->range) c->fault = 1;
-        } else if (b) {
-            c->low += c->range;
+        } else {
+            c->low += c->range & (0u - b);
         }
         y = y << 1 | b;
         normalize(c, reading);
