@@ -18,6 +18,7 @@ NAMES = (
     "training",
     "scheduling",
     "factored",
+    "decomposed",
     "runtimes",
     "zoo",
     "delta",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from frformat.dtypes import DTYPES, REAL_DTYPES
 from frformat.format.bases import PLAIN
 from frformat.format.directory import Shape
-from frformat.format.tensor import SPECTRAL
+from frformat.format.tensor import SPECTRAL, STORED
 from frformat.spectral import zigzag
 
 
@@ -79,6 +79,22 @@ class TensorInfo:
         if self.kept:
             return zigzag.box(meant, self.kept[tier])
         return self.corners[tier] if self.corners else meant
+
+    def form(self, tier: int = -1) -> tuple[int, ...]:
+        """Return what the coefficients stand for in a tier of the file; see :meth:`frformat.FrzFile.coefficients`.
+
+        Returns:
+            For a spectrum, the shape in which it is taken. For a core with factors, the tensor's shape, and then a
+            number for each axis: minus the rank of its factor, or 0 if it has none. Otherwise ().
+        """
+        if self.spectral:
+            return self.shape if self.view is None else self.view
+        box = self.box(tier)
+        kinds = set(self.bases)
+        factored = STORED in kinds and kinds <= {STORED, PLAIN} and self.view is None and not self.kept
+        if not factored or any(kind == PLAIN and r < n for kind, r, n in zip(self.bases, box, self.shape, strict=True)):
+            return ()
+        return (*self.shape, *(-r if kind == STORED else 0 for kind, r in zip(self.bases, box, strict=True)))
 
     def numbers(self, tier: int = -1) -> int:
         """Return the number of core entries in a tier of the file."""

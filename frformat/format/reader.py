@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from frformat.errors import FrzError
@@ -210,6 +211,29 @@ class FrzFile:
         found = stored.spectrum()
         assert found is not None
         return found
+
+    def coefficients(self, name: str) -> NDArray[np.float32]:
+        """Return the numbers by which a network can compute without the rebuilt tensor, as one vector.
+
+        Those of a spectrum are in zigzag order. Those of a core with factors are the core, in row-major order, and then
+        the factor (rank, length) of each axis that has one. :meth:`TensorInfo.form` describes them.
+
+        Raises:
+            FrzError: ``NOT_FOUND``, also if the tensor has neither form, or an error of rebuilding.
+        """
+        info = self.info(name)
+        if info.spectral:
+            return self.spectrum(name).coefficients
+        if not info.form(self.tier):
+            raise FrzError("NOT_FOUND", "it has neither a spectrum nor factors", path=self._path, tensor=name)
+        stored = self.stored(name)
+        with self._located(name):
+            stored.check_values(finite=True)
+            parts = [stored.canonical()]
+            for axis, length, rank in zip(stored.axes, stored.shape, stored.corner, strict=True):
+                if isinstance(axis.argument, CodedTensor):
+                    parts.append(axis.argument.canonical()[:rank, :length])
+        return np.concatenate([np.ravel(part) for part in parts]).astype(np.float32, copy=False)
 
     def load(self) -> dict[str, Array]:
         """Rebuild all tensors; aliases are the same array as their target.

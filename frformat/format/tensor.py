@@ -27,6 +27,9 @@ Array = NDArray[Any]
 SPECTRAL: Final = "dct"
 """The kind of all axes of a spectrum."""
 
+STORED: Final = "stored"
+"""The kind of axes with a factor."""
+
 BLOCK: Final = 1 << 18
 """Number of values that are examined at a time."""
 

@@ -21,6 +21,7 @@ from frformat import FrzFile
 from frformat.checkpoints.torch_tensors import to_torch
 from frformat.parity import runner
 from frformat.parity.runner import Floats, timed
+from frformat.runtimes.contract import described
 from frformat.runtimes.pytorch_mobile.probe import OUTPUT
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 
@@ -70,16 +71,16 @@ def load(skeleton: Path, weights: Path, times: dict[str, float]) -> Any:
     return module
 
 
-def _coefficients(file: FrzFile, name: str, spectrum: list[int]) -> Any:
-    """Return the coefficients of a tensor, after checking the shape of its spectrum."""
-    info = file.info(name)
-    stored = f"in a spectrum of {list(info.view or info.shape)}" if info.spectral else "without a spectrum"
-    if stored != f"in a spectrum of {spectrum}":
+def _coefficients(file: FrzFile, name: str, wanted: list[int]) -> Any:
+    """Return the coefficients of a tensor, after checking their form."""
+    form = file.info(name).form(file.tier)
+    if list(form) != wanted:
+        stored = f"in {described(form)}" if form else "without coefficients"
         raise SystemExit(
-            f"the skeleton expects the coefficients of {name} in a spectrum of {spectrum}, but the file stores it "
-            f"{stored}; export the skeleton again with this file"
+            f"the skeleton expects the coefficients of {name} in {described(wanted)}, but the file stores it {stored}; "
+            "export the skeleton again with this file"
         )
-    return file.spectrum(name).coefficients
+    return file.coefficients(name)
 
 
 def _floats(tensor: Tensor) -> Floats:

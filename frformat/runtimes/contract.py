@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,12 +20,12 @@ class Wanted:
     Attributes:
         shape: shape of the tensor, or (k,) if coefficients are needed.
         dtype: element type, a key of :data:`frformat.dtypes.DTYPES`.
-        spectrum: the shape of the spectrum if coefficients are needed, or else None.
+        form: what the coefficients stand for if they are needed (see :meth:`frformat.TensorInfo.form`), or else ().
     """
 
     shape: tuple[int, ...]
     dtype: str
-    spectrum: tuple[int, ...] | None = None
+    form: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,16 @@ def _listed(what: str, faults: list[str]) -> str:
 
 def _fault(wanted: Wanted, file: FrzFile, name: str) -> str:
     info = file.info(name)
-    if wanted.spectrum is not None:
-        if not info.spectral:
-            return f"the model needs coefficients of {list(wanted.spectrum)}, but none are stored; export again"
-        spectrum, kept = info.view or info.shape, info.kept[file.tier]
-        if spectrum != wanted.spectrum:
-            return f"spectrum {list(spectrum)} in the file, {list(wanted.spectrum)} in the model; export again"
-        if (kept,) != wanted.shape:
+    if wanted.form:
+        form = info.form(file.tier)
+        if not form:
+            return f"the model needs the coefficients of {described(wanted.form)}, but none are stored; export again"
+        if form != wanted.form:
+            tier = form[: len(info.shape)] == wanted.form[: len(info.shape)]
+            advice = "choose its tier, or export again" if tier else "export again"
+            return f"{described(form)} in the file, {described(wanted.form)} in the model; {advice}"
+        if info.spectral and (info.kept[file.tier],) != wanted.shape:
+            kept = info.kept[file.tier]
             return f"{kept} coefficients in the file, {wanted.shape[0]} in the model; choose its tier, or export again"
         return ""
     if info.shape != wanted.shape:
@@ -96,3 +99,12 @@ def _fault(wanted: Wanted, file: FrzFile, name: str) -> str:
 
 def _is_real(dtype: str) -> bool:
     return DTYPES[dtype].kind not in "biu"
+
+
+def described(form: Sequence[int]) -> str:
+    """Describe the form of coefficients; see :meth:`frformat.TensorInfo.form`."""
+    if form[-1] > 0:
+        return f"a spectrum of {list(form)}"
+    half = len(form) // 2
+    core = [-r or n for n, r in zip(form[:half], form[half:], strict=True)]
+    return f"a core of {core} with factors for {list(form[:half])}"

@@ -13,8 +13,9 @@ from torch.nn.parameter import is_lazy
 from frformat.checkpoints.torch_tensors import aliases, dtype_name
 from frformat.runtimes.contract import Contract, Wanted
 from frformat.runtimes.errors import ExportError
-from frformat.torch import unregularize
+from frformat.torch import recompose, unregularize
 from frformat.torch.lowrank.layers import coded
+from frformat.torch.lowrank.tucker import tucker_tensors
 from frformat.torch.regularization import spectral_tensors
 
 DTYPES: Final = (
@@ -33,8 +34,10 @@ DTYPES: Final = (
 
 
 def plain(model: nn.Module) -> nn.Module:
-    """Return the model, or a copy without parametrizations if it is trained with Frequency Regularization."""
-    return unregularize(copy.deepcopy(model)) if spectral_tensors(model) else model
+    """Return the model, or a copy without parametrizations if it has coefficients or Tucker factors."""
+    if not spectral_tensors(model) and not tucker_tensors(model):
+        return model
+    return recompose(unregularize(copy.deepcopy(model)))
 
 
 def state(model: nn.Module) -> dict[str, Tensor]:
@@ -62,10 +65,10 @@ def contract(model: nn.Module) -> Contract:
     Raises:
         ExportError: see :func:`state`.
     """
-    weights, spectra = state(model), coded(model)
+    weights, codes = state(model), coded(model)
     ties = aliases(weights)
     wanted = {
-        name: Wanted(tuple(tensor.shape), dtype_name(tensor.dtype), spectra[name].lengths if name in spectra else None)
+        name: Wanted(tuple(tensor.shape), dtype_name(tensor.dtype), codes[name].form if name in codes else ())
         for name, tensor in weights.items()
         if name not in ties
     }

@@ -16,7 +16,7 @@ from frformat.format import limits
 from frformat.format.reader import Source
 from frformat.runtimes.errors import ExportError
 from frformat.torch import MismatchError, factorize, load_model, summary
-from frformat.torch.factorization import Summary, portable
+from frformat.torch.factorization import Factored, Summary, portable
 from frformat.torch.regularization.views import Example
 from frformat.train import models
 
@@ -103,7 +103,7 @@ def factored(
             reasons = [f"{layer.name}: {layer.why}" for layer in facts.layers[:3]]
             whys = "; ".join(reasons) or "the file holds no coefficients of its layers"
             raise ExportError(f"no layer of {type(model).__name__} runs on coefficients ({whys}); export it whole")
-        if facts.fusion:
+        if facts.fusion and any(isinstance(layer, Factored) for layer in found.modules()):
             raise ExportError(f"{type(model).__name__} cannot be exported factored: {facts.fusion}; export it whole")
         return portable(found)
     except ExportError:

@@ -39,7 +39,7 @@ def given(contract: Contract, name: str, file: FrzFile, path: StrPath) -> Array:
     for source in contract.names(name):
         if source not in file or (found is not None and file.aliases.get(source) is not None):
             continue
-        array = file[source] if want.spectrum is None else file.spectrum(source).coefficients
+        array = file.coefficients(source) if want.form else file[source]
         if found is not None and found.tobytes() != array.tobytes():
             raise mismatch(path, f"{name} and {source} are one tensor in the model, but differ in the file")
         found = array if found is None else found

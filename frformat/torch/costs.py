@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from frformat.torch.capacity import get_tier
 from frformat.torch.corners import cornered
+from frformat.torch.lowrank import tucker
 from frformat.torch.lowrank.cost import Cost
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.tiers import statistics, tier_sizes
@@ -39,7 +40,7 @@ def costs(model: nn.Module, inputs: Tensor) -> Cost:
         model.train(training)
         for parameter in trained:
             parameter.requires_grad_()
-    unused = {}
+    unused = tucker.unused(model)
     for name, kept in tier_sizes(model)[get_tier(model)].items():
         parameter = spectral_tensors(model)[name].coefficients
         unused[id(parameter)] = len(parameter) - kept

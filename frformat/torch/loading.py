@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,9 +24,9 @@ from frformat.torch.lowrank import tucker_files
 from frformat.torch.lowrank.layers import Coded, coded
 from frformat.torch.lowrank.tucker import parts, tucker_tensors
 from frformat.torch.regularization.parametrization import EXTRA, resize, spectral_of
-from frformat.torch.regularization.spectral_tensor import places, spectral_tensors
+from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors
 from frformat.torch.regularization.state import plain_state
-from frformat.torch.regularization.tiers import make_tiers, statistics
+from frformat.torch.regularization.tiers import set_tiers, statistics
 from frformat.wording import count
 
 
@@ -69,7 +69,7 @@ class Target:
         if self.held is None and self.coded is None:
             whole = to_torch(file[source])
             return whole[corner_of(tuple(self.tensor.shape))] if _is_narrow(file, source, self.tensor) else whole
-        return to_torch(file.spectrum(source).coefficients)
+        return to_torch(file.coefficients(source))
 
 
 @dataclass(frozen=True)
@@ -152,10 +152,14 @@ def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
 @torch.no_grad()
 def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
     """Write the tensors of the file to their targets."""
-    _load_spectra(model, file, plan, way)
+    smaller = _load_spectra(file, plan, way, spectral_tensors(model))
+    names = {id(held): name for name, held in tucker_tensors(model).items()}
     for source, target in plan.steps:
         if target.tucker is not None:
             _load_parts(target.tucker, tucker_files.read(file, source), way)
+            smaller[names[id(target.tucker)]] = tucker_files.smaller_ranks(file.info(source), target.tucker, file.tier)
+    if smaller:
+        set_tiers(model, smaller, file.tier + 1)
     kept_apart = statistics(model)
     others: dict[int, Tensor] = {}
     extras: list[tuple[Any, Tensor]] = []
@@ -183,10 +187,12 @@ def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
         average.get_buffer("n_averaged").clamp_(min=1)  # otherwise the next update would overwrite the loaded values
 
 
-def _load_spectra(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
-    """Write coefficients, whose number can change, and create their tiers."""
-    smaller = {}
-    first_names = {id(each.parametrizations): name for name, each in spectral_tensors(model).items()}
+def _load_spectra(
+    file: FrzFile, plan: Plan, way: Way, tensors: Mapping[str, SpectralTensor]
+) -> dict[str, Sequence[int | tuple[int, ...]]]:
+    """Write coefficients, whose number can change; return what the smaller tiers keep, by name."""
+    smaller: dict[str, Sequence[int | tuple[int, ...]]] = {}
+    first_names = {id(each.parametrizations): name for name, each in tensors.items()}
     for source, target in plan.steps:
         held = target.held
         if held is not None:
@@ -196,8 +202,7 @@ def _load_spectra(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None
             if way.assign:
                 held.to(way.device_for(held.original), way.dtype_for(held.original))
             smaller[first_names[id(held)]] = file.info(source).kept[: file.tier]
-    if smaller:
-        make_tiers(model, smaller)
+    return smaller
 
 
 def _load_parts(held: ParametrizationList, values: list[Tensor], way: Way) -> None:
@@ -267,7 +272,7 @@ def _fault(file: FrzFile, source: str, target: Target, way: Way) -> str | None:
     if target.held is not None:
         return None
     if target.tucker is not None:
-        return tucker_files.misfit(info, target.tucker)
+        return tucker_files.misfit(info, target.tucker, file.tier)
     if target.extra is not None and isinstance(tensor, Tensor):
         return None
     if not isinstance(tensor, Tensor):
@@ -305,11 +310,14 @@ def _is_narrow(file: FrzFile, source: str, tensor: object) -> bool:
 
 def _other_coefficients(info: TensorInfo, coded: Coded, kept: int, tier: int) -> str | None:
     """Return why a factored layer cannot take its coefficients from the file."""
-    if info.spectral and (info.shape, info.view or info.shape, info.kept[tier]) == (*coded, kept):
+    form = info.form(tier)
+    if form and (info.shape, form) == coded and (not coded.spectral or info.kept[tier] == kept):
         return None
-    there = f"{info.kept[tier]:,} in shape {list(info.view or info.shape)}" if info.spectral else "weights"
-    here = f"{count(kept, 'coefficient')} in shape {list(coded.lengths)}"
-    return f"{here} in the model, {there} in the file; factorize() again"
+    there = "weights"
+    if form:
+        there = f"{info.kept[tier]:,} in shape {list(form)}" if info.spectral else f"a core of {list(info.box(tier))}"
+    own = f"in shape {list(coded.form)}" if coded.spectral else f"in a core with factors of {list(coded.shape)}"
+    return f"{count(kept, 'coefficient')} {own} in the model, {there} in the file; factorize() again"
 
 
 def _misfit(file: FrzFile, source: str, target: Target, fixed: bool) -> str | None:

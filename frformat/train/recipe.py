@@ -45,13 +45,14 @@ class Data:
         return self.held_out or self.test
 
     def holding_out(self, share: float) -> Data:
-        """Split off the last samples of ``train`` as validation samples."""
-        count = math.ceil(share * len(self.train))
+        """Split off a share of ``train`` as validation samples, evenly spaced because data sets are sorted by class."""
+        total = len(self.train)
+        count = math.ceil(share * total)
         if count == 0:
             return self
-        kept, held = (
-            TensorDataset(*(t[part] for t in self.train.tensors)) for part in (slice(-count), slice(-count, None))
-        )
+        chosen = torch.zeros(total, dtype=torch.bool)
+        chosen[torch.arange(count) * total // count] = True
+        kept, held = (TensorDataset(*(t[part] for t in self.train.tensors)) for part in (~chosen, chosen))
         return Data(kept, self.test, held)
 
 

@@ -29,6 +29,9 @@ as they keep."""
 
 AUTOCAST = {"bf16": torch.bfloat16, "f16": torch.float16}
 
+MOMENTUM = 0.9
+"""Momentum of ``sgd``."""
+
 
 class Run:
     """A model in training; :meth:`state_dict` returns its complete state.
@@ -264,6 +267,8 @@ def _optimizer(model: nn.Module, part: str, settings: Settings) -> torch.optim.O
         group = 2 if id(parameter) in levels else id(parameter) not in coefficients
         groups[group]["params"].append(parameter)
     groups = [group for group in groups if group["params"]]
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True)
     if settings.optimizer == "eigen":
         return fr.EigenAdam(groups, every=50 if settings.size is None else SPARING)
     return torch.optim.AdamW(groups)

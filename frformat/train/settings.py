@@ -9,11 +9,11 @@ from typing import Any, Final, Literal
 
 Schedule = Literal["start", "tail", "geometric", "guarded", "budget", "prune"]
 Precision = Literal["f32", "bf16", "f16"]
-OptimizerName = Literal["adamw", "eigen"]
+OptimizerName = Literal["adamw", "sgd", "eigen"]
 
 SCHEDULES: Final = ("start", "tail", "geometric", "guarded", "budget", "prune")
 PRECISIONS: Final = ("f32", "bf16", "f16")
-OPTIMIZERS: Final = ("adamw", "eigen")
+OPTIMIZERS: Final = ("adamw", "sgd", "eigen")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,13 +23,14 @@ class Settings:
     Attributes:
         epochs: number of passes over the training set.
         batch: number of samples per step, in all processes together.
-        optimizer: ``adamw``, or ``eigen`` for :class:`frformat.torch.regularization.EigenAdam`, which needs fewer
+        optimizer: ``adamw``; ``sgd``, with Nesterov momentum of 0.9, which is often better for fine-tuning a dense or
+            decomposed network; or ``eigen`` for :class:`frformat.torch.regularization.EigenAdam`, which needs fewer
             epochs but does not support a decreasing number of coefficients.
         lr: largest learning rate of coefficients, which need larger ones than weights; see
             :func:`frformat.torch.regularize`.
         plain_lr: largest learning rate of parameters that are not regularized, and of all parameters in a dense run.
         warmup: share of the run in which the learning rates rise from 0; they then fall to 0 along a cosine.
-        weight_decay: decoupled (AdamW).
+        weight_decay: decoupled from the gradient, except with ``sgd``.
         seed: seed of all random numbers.
         keep: number of coefficients per tensor, as for :func:`frformat.torch.regularize`.
         rules: exceptions to ``keep``, views, and tensors that stay raw, by name.
@@ -41,7 +42,7 @@ class Settings:
             to zero.
         truncate_for: share of the run during which a schedule is active (not for ``start`` and ``guarded``).
         tolerance: by how much the metric may fall (only for ``guarded``).
-        holdout: share of the training samples, the last ones, to use as a validation set: metrics after each epoch are
+        holdout: share of the training samples, evenly spaced, to use as a validation set: metrics after each epoch are
             computed on it instead of the test samples. ``guarded`` needs one, so that no choice depends on test
             samples.
         format: number format to which coefficients are rounded during training, so that storing them loses nothing.

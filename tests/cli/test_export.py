@@ -91,7 +91,7 @@ def test_a_factored_skeleton_agrees_with_the_desktop(weights: Path, tmp_path: Pa
     assert "runtime and desktop agree on 1 input: " in outcome.out
     told = refused(*(weights if arg is TRAINED else arg for arg in compare), skeleton)
     assert "the skeleton expects the coefficients of fc1.weight in a spectrum of [500, 50, 4, 4]" in told
-    assert "the file stores it without a spectrum; export the skeleton again with this file" in told
+    assert "the file stores it without coefficients; export the skeleton again with this file" in told
     assert "takes no weights" in refused(*compare, complete)
 
 

@@ -32,9 +32,9 @@ def path(tmp_path: Path) -> Path:
         (Contract({"a": MATRIX, "s": CORE, "x": CORE}, unused=["n"]), "missing from the file: x"),
         (Contract({"a": Wanted((3, 4), "f32"), "s": CORE}, unused=["n"]), "a: shape [4, 3] in the file, [3, 4]"),
         (Contract({"a": MATRIX, "s": CORE, "n": Wanted((3,), "f32")}), "n: i64 in the file, f32 in the model"),
-        (Contract({"a": CORE, "s": CORE}, unused=["n"]), "a: the model needs coefficients of [4, 3], but none"),
+        (Contract({"a": CORE, "s": CORE}, unused=["n"]), "a: the model needs the coefficients of a spectrum of [4, 3]"),
         (Contract({"a": MATRIX, "s": Wanted((4,), "f32", (4, 3))}, unused=["n"]), "s: 5 coefficients in the file"),
-        (Contract({"a": MATRIX, "s": Wanted((5,), "f32", (12,))}, unused=["n"]), "s: spectrum [4, 3] in the file, "),
+        (Contract({"a": MATRIX, "s": Wanted((5,), "f32", (12,))}, unused=["n"]), "s: a spectrum of [4, 3] in the "),
     ],
 )  # fmt: skip
 def test_misfit(contract: Contract, fault: str, path: Path):

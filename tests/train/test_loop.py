@@ -7,11 +7,12 @@ import torch
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from torch.utils.data import TensorDataset
 
 import frformat
 from frformat.torch import load_model, save_model
 from frformat.torch.regularization import spectral_tensors
-from frformat.train import CheckpointError, Workers, history, train
+from frformat.train import CheckpointError, Data, Workers, history, train
 from frformat.train.loop import CHECKPOINT, HISTORY
 from frformat.train.run import Run
 from tests.sums import same_sums
@@ -27,6 +28,7 @@ WAYS = {
     "prune": {"schedule": "prune", "truncate_for": 0.6, "format": "q8", "average_from": 0.8},
     "averaged": {"average_from": 0.4, "format": "q9", "weight_decay": 0.1},
     "bf16": {"precision": "bf16"},
+    "sgd": {"optimizer": "sgd", "schedule": "tail", "weight_decay": 0.1},
     "size": {"size": 560, "format": "q8"},
 }
 ways = pytest.mark.parametrize("way", WAYS)
@@ -123,6 +125,17 @@ def test_a_run_that_was_broken_off_comes_to_the_same_weights(way, data, tmp_path
     timeless = [[{**row, "seconds": 0} for row in state["rows"]] for state in states]
     assert timeless[0] == timeless[1]
     assert Path(whole.path).read_bytes() == Path(broken.path).read_bytes()
+
+
+def test_validation_samples_represent_sorted_classes():
+    labels = torch.arange(10).repeat_interleave(60)
+    samples = TensorDataset(torch.arange(600), labels)
+    data = Data(samples, samples).holding_out(0.1)
+    assert data.held_out is not None
+    assert (len(data.train), len(data.held_out)) == (540, 60)
+    assert data.held_out.tensors[1].bincount().tolist() == [6] * 10
+    together = torch.cat([data.train.tensors[0], data.held_out.tensors[0]])
+    assert together.sort().values.equal(samples.tensors[0])
 
 
 def test_a_checkpoint_of_another_run_is_refused_and_stays(tmp_path):

@@ -17,7 +17,7 @@ from frformat.train import RECIPES, Settings
         ({"average_from": 2.0}, "average_from=2"),
         ({"schedule": "sudden"}, "must be one of start, tail"),
         ({"precision": "f8"}, "must be one of f32"),
-        ({"optimizer": "sgd"}, "must be one of adamw, eigen"),
+        ({"optimizer": "lion"}, "must be one of adamw, sgd, eigen"),
         ({"optimizer": "eigen", "schedule": "tail", "epochs": 2}, "a decreasing number of coefficients"),
         ({"schedule": "guarded", "epochs": 2}, "needs a validation set"),
         ({"schedule": "tail"}, "epochs must be 2 or more"),

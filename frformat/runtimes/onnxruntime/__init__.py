@@ -11,9 +11,11 @@ copies. ONNX Runtime rejects unknown names, wrong shapes and wrong dtypes, but i
 misleading, so a loader compares the skeleton and the file first. This is the contract between skeletons and loaders:
 
 * Each external initializer is required, under a name of the state dict, with its ``dims`` and ``data_type``. If its
-  ``external_data`` has the key ``frz.spectrum``, for example ``500,50,4,4``, coefficients are required instead: those
-  of a spectrum of that shape, in zigzag order, with shape (k,). A file does not fit if it stores the tensor in any
-  other way or has a different number of coefficients.
+  ``external_data`` has the key ``frz.form``, coefficients are required instead, with shape (k,); see
+  :meth:`frformat.FrzFile.coefficients`. The key's value is their form (:meth:`frformat.TensorInfo.form`): for example,
+  ``500,50,4,4`` for a spectrum of that shape, or ``64,64,3,3,-12,-8,0,0`` for a core of shape (12, 8, 3, 3) with
+  factors for the channels. A file does not fit if it stores the tensor in another form or has a different number of
+  coefficients.
 * The metadata ``frz.ties`` lists further names of tensors, as pairs of lines: the name, and the initializer's name.
   Any of these names will do. If a file contains several of them, their values must be equal.
 * The metadata ``frz.unused`` lists names of the state dict that the skeleton does not need, one per line. A file may

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import onnx
 
 PLACE: Final = "model.frz"
-SPECTRUM: Final = "frz.spectrum"
+FORM: Final = "frz.form"
 TIES: Final = "frz.ties"
 UNUSED: Final = "frz.unused"
 
@@ -46,13 +46,13 @@ def hollow(model: onnx.ModelProto, contract: Contract) -> bytes:
     """
     for tensor in model.graph.initializer:
         if tensor.name in contract.wanted:
-            spectrum = contract.wanted[tensor.name].spectrum
+            form = contract.wanted[tensor.name].form
             tensor.ClearField("raw_data")
             del tensor.external_data[:]
             tensor.data_location = tensor.EXTERNAL
             tensor.external_data.add(key="location", value=PLACE)
-            if spectrum is not None:
-                tensor.external_data.add(key=SPECTRUM, value=",".join(map(str, spectrum)))
+            if form:
+                tensor.external_data.add(key=FORM, value=",".join(map(str, form)))
     ties = [name for pair in contract.ties.items() for name in pair]
     for key, names in ((TIES, ties), (UNUSED, list(contract.unused))):
         if names:
@@ -88,8 +88,8 @@ def wanted(data: bytes) -> Contract:
             kind = f"{tensor.name} has a dtype ({tensor.data_type}) that .frz files do not support"
             raise LoadError("SKELETON_UNSUPPORTED", f"{kind}; export it again with `frformat export`")
         facts = {entry.key: entry.value for entry in tensor.external_data}
-        spectrum = tuple(map(int, facts[SPECTRUM].split(","))) if SPECTRUM in facts else None
-        found[tensor.name] = Wanted(tuple(tensor.dims), DTYPES[tensor.data_type], spectrum)
+        form = tuple(map(int, facts[FORM].split(","))) if FORM in facts else ()
+        found[tensor.name] = Wanted(tuple(tensor.dims), DTYPES[tensor.data_type], form)
     listed = {entry.key: entry.value.split("\n") for entry in model.metadata_props}
     ties = listed.get(TIES, [])
     return Contract(found, dict(zip(ties[::2], ties[1::2], strict=True)), listed.get(UNUSED, ()))

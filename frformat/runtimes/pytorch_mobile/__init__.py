@@ -6,15 +6,14 @@ loader on the phone decodes ``model.frz`` and passes the weights to the module. 
 loaders:
 
 ``coefficients_wanted() -> Dict[str, List[int]]``
-    Returns the names of the weights to pass as coefficients, each with the shape of its spectrum: the shape of the
-    tensor's view in ``model.frz`` if it has one, or else the tensor's shape. The result is empty for a network that is
-    not factored. A loader calls this once, and rejects a file that stores such a tensor in any other way or with a
-    spectrum of a different shape.
+    Returns the names of the weights to pass as coefficients (:meth:`frformat.FrzFile.coefficients`), each with its form
+    (:meth:`frformat.TensorInfo.form`). The result is empty for a network that is not factored. A loader calls this
+    once, and rejects a file that stores such a tensor in another form.
 
 ``load_weights(weights: Dict[str, Tensor]) -> None``
     Accepts all or some of the weights, in any order, and can be called repeatedly. Names are those of the state dict.
     Each tensor must have the full shape of the model's tensor. A weight that is needed as coefficients has the shape
-    (k,), in zigzag order, where k depends on the file and its tier. Floating-point tensors of any precision are
+    (k,), where k depends on the file and its tier. Floating-point tensors of any precision are
     converted to the model's dtype. Integers and bools are converted to the model's integer dtype if no value changes.
     float16 and bfloat16 can thus be passed as float32, bool as uint8, and int16 as int32. Tensors are copied, so the
     caller can reuse their memory after the call. For a tensor with several names (tied weights), one name is enough;

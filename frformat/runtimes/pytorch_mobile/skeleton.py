@@ -16,21 +16,21 @@ from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 from frformat.runtimes.pytorch_mobile.scripting import scripted
 from frformat.runtimes.pytorch_mobile.weights import assign, missing, refuse  # noqa: F401 — TorchScript finds them by name
-from frformat.torch.lowrank.layers import spectra
+from frformat.torch.lowrank.layers import forms
 
 METHODS: Final = """
 def _own(self) -> Dict[str, Tensor]:
     return {own}
 
 def load_weights(self, weights: Dict[str, Tensor]) -> None:
-    assign(self._own(), self._ties, self._loaded, self._spectra, weights)
+    assign(self._own(), self._ties, self._loaded, self._forms, weights)
     self._ready = len(missing(self._own(), self._ties, self._loaded)) == 0
 
 def weights_missing(self) -> List[str]:
     return missing(self._own(), self._ties, self._loaded)
 
 def coefficients_wanted(self) -> Dict[str, List[int]]:
-    return self._spectra
+    return self._forms
 """
 
 GUARDED: Final = """
@@ -49,12 +49,12 @@ class Skeleton(nn.Module):
     """Contains a scripted model and its weights; :func:`skeleton` compiles the methods."""
 
     def __init__(
-        self, model: torch.jit.ScriptModule, ties: dict[str, str], spectra: dict[str, list[int]], ready: bool
+        self, model: torch.jit.ScriptModule, ties: dict[str, str], forms: dict[str, list[int]], ready: bool
     ) -> None:
         super().__init__()
         self.model = model
         self._ties = torch.jit.Attribute(ties, dict[str, str])
-        self._spectra = torch.jit.Attribute(spectra, dict[str, list[int]])
+        self._forms = torch.jit.Attribute(forms, dict[str, list[int]])
         self._loaded = torch.jit.Attribute({}, dict[str, str])
         self._ready = ready
 
@@ -86,7 +86,7 @@ def skeleton(
     entries = ", ".join(f"{_quoted(name)}: torch.jit._unwrap_optional({_place(name, probe)})" for name in weights)
     with quietly():
         fresh = type("Skeleton", (Skeleton,), {})  # otherwise TorchScript would treat two similar skeletons as one type
-        out = torch.jit.script(fresh(inner, aliases(weights), spectra(model), not weights))
+        out = torch.jit.script(fresh(inner, aliases(weights), forms(model), not weights))
         out.define(METHODS.format(own=f"{{{entries}}}" if entries else "torch.jit.annotate(Dict[str, Tensor], {})"))
         for name in _methods(model, inner):
             out.define(_guarded(name, inner))

@@ -2,7 +2,7 @@
 
 ``own`` contains the model's parameters and persistent buffers under all of their names. ``ties`` maps every further
 name of a tensor to its first name. ``loaded`` maps first names of loaded tensors to the names under which they were
-passed. ``spectra`` contains the names of the weights that are coefficients.
+passed. ``forms`` contains the names of the weights that are coefficients.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def assign(
     own: dict[str, Tensor],
     ties: dict[str, str],
     loaded: dict[str, str],
-    spectra: dict[str, list[int]],
+    forms: dict[str, list[int]],
     weights: dict[str, Tensor],
 ) -> None:
     """Copy some or all weights into the model, or none at all if one of them does not fit.
@@ -30,8 +30,8 @@ def assign(
         if name not in own:
             faults.append(f"{name} is left over, the model has no such weight")
         else:
-            fault = _misfit(name, given, own[name], name in spectra)
-            if given.shape != own[name].shape and name in spectra:
+            fault = _misfit(name, given, own[name], name in forms)
+            if given.shape != own[name].shape and name in forms:
                 advice = "; choose the tier that the model was exported for, or export it again with these weights"
             if fault == "":
                 fault = _contradiction(name, given, own[name], ties.get(name, name), leading, loaded, weights)
@@ -59,11 +59,11 @@ def _leading(ties: dict[str, str], loaded: dict[str, str], weights: dict[str, Te
     return leading
 
 
-def _misfit(name: str, given: Tensor, mine: Tensor, spectral: bool) -> str:
+def _misfit(name: str, given: Tensor, mine: Tensor, coded: bool) -> str:
     """Describe how a weight differs from the model's weight; return an empty string if it does not."""
     fault = ""
     if given.shape != mine.shape:
-        fault = f"{name} has {'coefficients' if spectral else 'shape'} {given.shape}, the model wants {mine.shape}"
+        fault = f"{name} has {'coefficients' if coded else 'shape'} {given.shape}, the model wants {mine.shape}"
     elif given.is_floating_point() != mine.is_floating_point():
         wanted = "floating-point numbers" if mine.is_floating_point() else "integers"
         fault = f"{name} is of another dtype, the model wants {wanted}"

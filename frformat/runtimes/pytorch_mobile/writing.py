@@ -20,7 +20,7 @@ from frformat.runtimes.pytorch_mobile.quiet import quietly
 from frformat.runtimes.pytorch_mobile.scripting import reason, scripted
 from frformat.runtimes.pytorch_mobile.skeleton import skeleton
 from frformat.runtimes.written import Export
-from frformat.torch.lowrank.layers import spectra
+from frformat.torch.lowrank.layers import forms
 
 TRACE: Final = "Pass an example input to trace it instead"
 WRAP: Final = "Wrap the part of it that takes and returns tensors in a module"
@@ -90,7 +90,7 @@ def write(
         runtime="PyTorch Mobile" if lite else "TorchScript",
         release=target.name if lite else None,
         tensors=list(state(model)),
-        coefficients=list(spectra(model)),
+        coefficients=list(forms(model)),
         operators=sorted(code.operators) if code else [],
         bytecode=code.version if code else None,
         traced=traced,

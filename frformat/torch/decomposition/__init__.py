@@ -5,10 +5,11 @@ ICLR 2016. ``vbmf`` estimates ranks, ``ranks`` weakens them or fits them to a bu
 ``normalization`` re-estimates its statistics. The Tucker form itself is in :mod:`frformat.torch.lowrank.tucker`.
 """
 
-from frformat.torch.decomposition.decompose import decompose, recompose
+from frformat.torch.decomposition.decompose import decompose
 from frformat.torch.decomposition.normalization import reestimate
 from frformat.torch.decomposition.ranks import Ranks
 from frformat.torch.decomposition.report import Decomposed, Decomposition
 from frformat.torch.decomposition.vbmf import Evbmf, evbmf
+from frformat.torch.regularization.regularize import recompose
 
 __all__ = ["Decomposed", "Decomposition", "Evbmf", "Ranks", "decompose", "evbmf", "recompose", "reestimate"]

@@ -1,4 +1,4 @@
-"""Turn a trained model into one whose weights are Tucker factors, and back."""
+"""Turn a trained model into one whose weights are Tucker factors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from frformat.torch.decomposition.report import Decomposed, Decomposition
 from frformat.torch.factorization.runs import find_runs
 from frformat.torch.lowrank.cost import Run
 from frformat.torch.lowrank.summaries import attach
-from frformat.torch.lowrank.tucker import Tucker, form_of, install, multiply_adds
-from frformat.torch.regularization.undo import take_off, undone_on_error
+from frformat.torch.lowrank.tucker import Tucker, install, multiply_adds
+from frformat.torch.regularization.undo import undone_on_error
 from frformat.torch.regularization.views import Example
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -85,18 +85,6 @@ def decompose(
         if batches is not None:
             reestimate(model, batches)
     attach(model, Decomposition(tuple(reports), weaken))
-    return model
-
-
-def recompose(model: Model) -> Model:
-    """Multiply the factors out in place, so that the model has plain weights again.
-
-    Returns:
-        The model.
-    """
-    for module in list(model.modules()):
-        if form_of(module) is not None:
-            take_off(module, "weight", keep=True)
     return model
 
 

@@ -20,7 +20,9 @@ from frformat.torch.factorization.sources import Weight, from_file, from_model, 
 from frformat.torch.factorization.summary import LayerSummary, Summary
 from frformat.torch.lowrank.cost import Surroundings
 from frformat.torch.lowrank.summaries import attach
+from frformat.torch.lowrank.tucker import tucker_tensors
 from frformat.torch.regularization import spectral_tensors, unregularize
+from frformat.torch.regularization.regularize import recompose
 from frformat.torch.regularization.views import Example
 
 StrPath = str | os.PathLike[str]
@@ -41,9 +43,10 @@ def factorize(
 
     A convolution becomes 1×1 → small core → 1×1, and a linear layer two or three thin products. A layer for which
     factors would cost more uses its rebuilt weight; :func:`summary` shows the choice, its reason and each layer's cost.
-    With ``fuse``, values stay thin between layers (see :mod:`frformat.torch.lowrank.algebra`): batch normalization is
-    folded into bases, and the full set of channels exists only for one block of pixels at a time, while an activation
-    and pooling are applied.
+    Coefficients are those of spectra (:func:`frformat.torch.regularize`), or cores and factors
+    (:func:`frformat.torch.decompose`). With ``fuse``, values stay thin between layers with spectra (see
+    :mod:`frformat.torch.lowrank.algebra`): batch normalization is folded into bases, and the full set of channels
+    exists only for one block of pixels at a time, while an activation and pooling are applied.
 
     >>> factored = factorize(model, images[:1])                     # of a model that regularize() changed
     >>> with torch.device("meta"):
@@ -55,14 +58,15 @@ def factorize(
     layers with such additions are not replaced, and models with such modules are not fused.
 
     The result is in evaluation mode and keeps the names of parameters and buffers. A factored layer's ``weight`` is the
-    vector of its coefficients, shape (k,). ``load_state_dict`` and :func:`frformat.torch.load_model` accept different
-    coefficients, and :func:`frformat.torch.save_model` writes them as a spectrum. Without ``fuse``, the result is the
-    model with some layers replaced, and can be trained further. A fused model is for inference only: its normalization
-    stays in evaluation mode, and ``train()`` has no effect.
+    vector of its coefficients, shape (k,); see :meth:`frformat.FrzFile.coefficients`. ``load_state_dict`` and
+    :func:`frformat.torch.load_model` accept different coefficients, and :func:`frformat.torch.save_model` writes them
+    in the form in which they were stored. Without ``fuse``, the result is the model with some layers replaced, and can
+    be trained further. A fused model is for inference only: its normalization stays in evaluation mode, and ``train()``
+    has no effect.
 
     Args:
-        model: a model that :func:`frformat.torch.regularize` changed; or, with ``weights``, a plain one, best created
-            on the meta device so that it takes no memory.
+        model: a model that :func:`frformat.torch.regularize` or :func:`frformat.torch.decompose` changed; or, with
+            ``weights``, a plain one, best created on the meta device so that it takes no memory.
         example: an input (a tensor, a sequence of positional inputs, or a mapping of keyword inputs) of the size to
             optimize for. It is not used in any computation; other sizes work as well.
         weights: an ``.frz`` file with the coefficients and everything else in a plain model's state dict.
@@ -73,7 +77,7 @@ def factorize(
         base: the base of a delta file; see :func:`frformat.open`.
 
     Raises:
-        ValueError: the model is not regularized and no file is given, or it does not run on the example.
+        ValueError: the model has no coefficients and no file is given, or it does not run on the example.
         MismatchError: the file and the model do not match.
         FrzError: the file is not valid, the tier is not present, or the base is missing or another file.
         OSError: the file cannot be read.
@@ -83,9 +87,10 @@ def factorize(
     net = copied(model).eval()
     if weights is None:
         given = from_model(net)
-        if not spectral_tensors(net):
+        if not spectral_tensors(net) and not tucker_tensors(net):
             raise ValueError(
-                f"{type(model).__name__} has no regularized tensor: call regularize(), or pass an .frz file as weights"
+                f"{type(model).__name__} has neither coefficients nor factors: call regularize() or decompose(), or "
+                "pass an .frz file as weights"
             )
         net, layers = _factor(net, example, given, fuse, prefer)
     else:
@@ -112,4 +117,4 @@ def _factor(
     summaries = [each.choose(around[each.name], prefer) for each in candidates]
     chosen = zip(candidates, summaries, strict=True)
     net = replaced(net, {each.layer: each.make(summary.modes) for each, summary in chosen if summary.modes})
-    return unregularize(net), summaries
+    return recompose(unregularize(net)), summaries

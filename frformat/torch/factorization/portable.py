@@ -14,10 +14,11 @@ from frformat.torch.lowrank.layers import CODED, Factored, coded
 
 
 def portable(model: nn.Module) -> nn.Module:
-    """Return a fused model that ``torch.jit.script``, ``torch.export`` and :func:`frformat.runtimes.export` accept.
+    """Return a factored model that ``torch.jit.script``, ``torch.export`` and :func:`frformat.runtimes.export` accept.
 
     Its parameters and persistent buffers have the model's names and shapes: coefficients in zigzag order for factored
-    layers, as in an ``.frz`` file, and rebuilt tensors for everything else. A skeleton tells loaders which of them are
+    layers, as in an ``.frz`` file, and rebuilt tensors for everything else. A model whose coefficients are all cores
+    and factors is portable as it is. A skeleton tells loaders which of them are
     coefficients. Bases are computed in each run, which takes about a millisecond; storing them would take a hundred
     times the space.
 
@@ -27,9 +28,11 @@ def portable(model: nn.Module) -> nn.Module:
         model: made by :func:`frformat.torch.factorize`; it is left unchanged, and its parameters are shared.
 
     Raises:
-        ValueError: its layers are not fused, or some of them cannot be exported.
+        ValueError: its spectral layers are not fused, or some of them cannot be exported.
     """
     if not isinstance(model, fx.GraphModule):
+        if coded(model) and not any(isinstance(layer, Factored) for layer in model.modules()):
+            return model
         raise ValueError(
             f"{type(model).__name__} is not fused (summary(model).fusion says why); only fused models can be exported"
         )

@@ -11,7 +11,11 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from frformat import FrzFile
 from frformat.checkpoints.torch_tensors import to_torch
-from frformat.torch.lowrank.layers import Factored
+from frformat.spectral import zigzag
+from frformat.torch.lowrank import tucker_files
+from frformat.torch.lowrank.layers import CodedLayer
+from frformat.torch.lowrank.tucker import form_of
+from frformat.torch.lowrank.tucker_factors import TuckerFactors
 from frformat.torch.models import MismatchError
 from frformat.torch.regularization import Spectral
 
@@ -22,17 +26,29 @@ class Weight:
 
     Attributes:
         shape: shape of the tensor.
-        view: shape in which the spectrum is taken, or None.
+        form: what the coefficients stand for; see :meth:`frformat.TensorInfo.form`.
         coefficients: shape (k,), in the layer's computing type; tied weights share one object.
     """
 
     shape: tuple[int, ...]
-    view: tuple[int, ...] | None
+    form: tuple[int, ...]
     coefficients: nn.Parameter
+
+    @property
+    def spectral(self) -> bool:
+        """Whether they are those of a spectrum."""
+        return self.form[-1] > 0
+
+    @property
+    def box(self) -> tuple[int, ...]:
+        """The smallest corner that contains the core."""
+        if self.spectral:
+            return zigzag.box(self.form, len(self.coefficients))
+        return TuckerFactors.of(self.form, transposed=False).box
 
 
 def from_model(model: nn.Module) -> dict[nn.Module, Weight]:
-    """Return the weights of a regularized model's layers, by module."""
+    """Return the weights of the regularized and decomposed layers of a model, by module."""
     found: dict[nn.Module, Weight] = {}
     tied: dict[int, nn.Parameter] = {}
     for module in model.modules():
@@ -44,7 +60,10 @@ def from_model(model: nn.Module) -> dict[nn.Module, Weight]:
             if id(held) not in tied:
                 values = spectral._values(held.original).detach().to(held.original.dtype).clone()
                 tied[id(held)] = nn.Parameter(values, held.original.requires_grad)
-            found[module] = Weight(spectral.shape, spectral.view, tied[id(held)])
+            found[module] = Weight(spectral.shape, spectral.view or spectral.shape, tied[id(held)])
+        elif form_of(module) is not None:
+            values = nn.Parameter(tucker_files.vector(held).detach(), held.original0.requires_grad)
+            found[module] = Weight(spectral.shape, tucker_files.form(held).form, values)
     return found
 
 
@@ -59,18 +78,17 @@ def from_file(model: nn.Module, file: FrzFile) -> dict[nn.Module, Weight]:
     tied: dict[str, nn.Parameter] = {}
     for path, module in model.named_modules():
         name, own = f"{path}.weight" if path else "weight", getattr(module, "weight", None)
-        if not isinstance(own, nn.Parameter) or name not in file or not file.info(name).spectral:
+        if not isinstance(own, nn.Parameter) or name not in file or not file.info(name).form(file.tier):
             continue
         if file.info(name).shape != tuple(own.shape):
             there = list(file.info(name).shape)
             raise MismatchError(f"{name}: shape {there} in the file, {list(own.shape)} in the model")
-        spectrum, source = file.spectrum(name), file.aliases.get(name, name)
+        info, source = file.info(name), file.aliases.get(name, name)
         if source not in tied:
             device = "cpu" if own.device.type == "meta" else own.device
-            tied[source] = nn.Parameter(
-                torch.from_numpy(spectrum.coefficients).to(device, own.dtype), own.requires_grad
-            )
-        found[module] = Weight(spectrum.shape, spectrum.view, tied[source])
+            values = torch.from_numpy(file.coefficients(name)).to(device, own.dtype)
+            tied[source] = nn.Parameter(values, own.requires_grad)
+        found[module] = Weight(info.shape, info.form(file.tier), tied[source])
     return found
 
 
@@ -84,7 +102,7 @@ def load_rest(model: nn.Module, file: FrzFile) -> None:
     done = {
         f"{path}.weight" if path else "weight"
         for path, layer in model.named_modules(remove_duplicate=False)
-        if isinstance(layer, Factored)
+        if isinstance(layer, CodedLayer)
     }
     state = model.state_dict(keep_vars=True)
     missing = [name for name in state if name not in file and name not in done]

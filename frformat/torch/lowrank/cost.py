@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from torch import nn
 
-from frformat.torch.lowrank.factors import Factors, Modes
+from frformat.torch.lowrank.factors import Modes
+from frformat.torch.lowrank.tucker_factors import AnyFactors
 
 THIN: Final = 16
 """An operation on fewer channels takes about as long as one on this many."""
@@ -138,7 +139,7 @@ class Product(NamedTuple):
         return (self.pixels if self.after is None else self.after) * self.groups * self.leaving
 
 
-def products(layer: nn.Module, factors: Factors | None, modes: Modes, before: int, after: int) -> list[Product]:
+def products(layer: nn.Module, factors: AnyFactors | None, modes: Modes, before: int, after: int) -> list[Product]:
     """Return the products of a layer in one run: the basis of each mode that stays a factor, and the core between them.
 
     Args:
@@ -162,7 +163,7 @@ def products(layer: nn.Module, factors: Factors | None, modes: Modes, before: in
 
 
 def estimate(
-    layer: nn.Module, factors: Factors | None, modes: Modes | None, run: Run, around: Surroundings, itemsize: int
+    layer: nn.Module, factors: AnyFactors | None, modes: Modes | None, run: Run, around: Surroundings, itemsize: int
 ) -> Estimate:
     """Estimate the cost of one run.
 
@@ -184,7 +185,7 @@ def estimate(
         core = next(step for step in steps if step.before is not None)
         numbers, resident = factors.kept, factors.resident(modes)
         weights = core.entering * core.leaving * taps * groups + sum(map(factors.elements, modes))
-        building, calls = factors.building(modes), len(steps) + 2 + len(factors.box)
+        building, calls = factors.building(modes), len(steps) + factors.operations()
     first, last = steps[0], steps[-1]
     unread = first.read if around.thin_inputs and first.taps == 1 else 0
     unwritten = last.written if around.thin_outputs and "out" in (modes or ()) else 0

@@ -141,6 +141,10 @@ class Factors:
         tables = sum(n * r for axis, (n, r) in enumerate(self._axes()) if axis not in left)
         return 3 * self.kept + tables + sum(map(self.elements, modes))
 
+    def operations(self) -> int:
+        """Return the number of operations besides products."""
+        return 2 + len(self.box)
+
     def choices(self) -> list[Modes]:
         """Return every nonempty set of bases that can be factors."""
         there: list[Mode] = [mode for mode in ("into", "out") if self.has(mode)]

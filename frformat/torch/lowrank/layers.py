@@ -21,19 +21,43 @@ class Coded(NamedTuple):
 
     Attributes:
         shape: shape of the tensor.
-        lengths: shape in which its spectrum is taken.
+        form: what the coefficients stand for; see :meth:`frformat.TensorInfo.form`.
     """
 
     shape: tuple[int, ...]
-    lengths: tuple[int, ...]
+    form: tuple[int, ...]
+
+    @property
+    def spectral(self) -> bool:
+        """Whether they are those of a spectrum, whose shape is then the form."""
+        return self.form[-1] > 0
 
 
-class Factored(nn.Module):
-    """A layer whose parameter ``weight``, named like the plain weight, is a vector of coefficients in zigzag order.
+class CodedLayer(nn.Module):
+    """A layer whose parameter ``weight``, named like the plain weight, is a vector of coefficients.
 
     Attributes:
-        weight: coefficients, (k,).
+        weight: coefficients, (k,); see :meth:`frformat.FrzFile.coefficients`.
         bias: as in the plain layer, or None.
+    """
+
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+
+    def __init__(self, weight: nn.Parameter, bias: nn.Parameter | None) -> None:
+        super().__init__()
+        self.weight = weight
+        self.register_parameter("bias", bias)
+
+    def coded(self) -> Coded:
+        """Return what the coefficients describe."""
+        raise NotImplementedError
+
+
+class Factored(CodedLayer):
+    """A layer on the coefficients of a spectrum, in zigzag order.
+
+    Attributes:
         factors: the core and the bases that the coefficients represent.
         modes: the bases that stay factors.
         into: basis (channels, rank) of the input channels, or None if the core is multiplied by it.
@@ -41,19 +65,19 @@ class Factored(nn.Module):
         rank: number of axes of its inputs, including the batch, or None if that varies or there is no batch.
     """
 
-    weight: nn.Parameter
-    bias: nn.Parameter | None
     places: Tensor
     into: Tensor | None
     out: Tensor | None
     rank: int | None = None
 
     def __init__(self, weight: nn.Parameter, bias: nn.Parameter | None, factors: Factors, modes: Modes) -> None:
-        super().__init__()
-        self.weight = weight
-        self.register_parameter("bias", bias)
+        super().__init__(weight, bias)
         self.factors, self.modes = factors, modes
         self._tabulate()
+
+    def coded(self) -> Coded:
+        """Return the spectrum that the coefficients describe."""
+        return Coded(self.factors.shape, self.factors.axes.lengths)
 
     def core(self, shape: list[int]) -> Tensor:
         """Return the core; along each channel axis, ``shape`` is the rank of the basis, or the number of channels."""
@@ -96,20 +120,20 @@ class Factored(nn.Module):
 
 
 def coded(model: nn.Module) -> dict[str, Coded]:
-    """Return the parameters of factored layers, which are coefficients, by name, and the tensors they describe."""
+    """Return the parameters that are coefficients, by name, and the tensors they describe."""
     found: dict[str, Coded] = {}
     for path, module in model.named_modules(remove_duplicate=False):
-        if isinstance(module, Factored):
-            found[f"{path}.weight" if path else "weight"] = Coded(module.factors.shape, module.factors.axes.lengths)
+        if isinstance(module, CodedLayer):
+            found[f"{path}.weight" if path else "weight"] = module.coded()
         elif isinstance(module, fx.GraphModule):  # a portable model has no factored layers left
             noted: dict[str, Coded] = module.meta.get(CODED, {})
             found |= {f"{path}.{name}" if path else name: each for name, each in noted.items()}
     return found
 
 
-def spectra(model: nn.Module) -> dict[str, list[int]]:
-    """Return the parameters that are coefficients, by name, and the shape in which each spectrum is taken."""
-    return {name: list(each.lengths) for name, each in coded(model).items()}
+def forms(model: nn.Module) -> dict[str, list[int]]:
+    """Return the parameters that are coefficients, by name, and their forms."""
+    return {name: list(each.form) for name, each in coded(model).items()}
 
 
 class FactoredLinear(Factored):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
 from frformat.checkpoints.regularized import Facts
+from frformat.torch.capacity import Tiered
 from frformat.torch.lowrank.cost import Run
 from frformat.torch.lowrank.override import override
 from frformat.torch.lowrank.products import Movement, convolve, multiply
@@ -22,14 +23,20 @@ TOLERANCE: Final = 1e-7
 """The iteration ends when a round adds less than this share of the weight's energy to the core."""
 
 
-class Tucker(nn.Module):
+Ranks = dict[int, int]
+"""The rank of the factor of each decomposed axis, in ascending axis order."""
+
+
+class Tucker(Tiered, nn.Module):
     """Represents a weight as a core times factors along some axes, as a parametrization of PyTorch.
 
-    The original parameters become the core, and a factor of shape (n, r) for each decomposed axis. All are trained.
+    The original parameters become the core, and a factor of shape (n, r) for each decomposed axis. All are trained. A
+    smaller tier uses a corner of the core, and the first columns of the factors.
 
     Attributes:
         shape: shape of the weight.
-        ranks: the rank of the factor of each decomposed axis, in ascending axis order.
+        ranks: the ranks of the largest tier.
+        smaller: the ranks of the other tiers, ascending.
     """
 
     def __init__(self, shape: Sequence[int], ranks: Mapping[int, int]) -> None:
@@ -40,22 +47,53 @@ class Tucker(nn.Module):
         """
         super().__init__()
         self.shape, self.ranks = tuple(shape), dict(sorted(ranks.items()))
+        self.smaller: list[Ranks] = []
+        self.tier = 0
         for axis, rank in self.ranks.items():
             if not 0 <= axis < len(self.shape) or not 1 <= rank <= self.shape[axis]:
                 raise ValueError(f"rank {rank} along axis {axis} of a weight of shape {list(self.shape)}")
 
     @property
+    def tiers(self) -> int:
+        """Number of tiers."""
+        return len(self.smaller) + 1
+
+    @property
+    def used(self) -> Ranks:
+        """The ranks of the current tier."""
+        return [*self.smaller, self.ranks][self.tier]
+
+    @property
     def core_shape(self) -> tuple[int, ...]:
-        """Shape of the core."""
-        return tuple(self.ranks.get(axis, n) for axis, n in enumerate(self.shape))
+        """Shape of the core in the current tier."""
+        return self.core_of(self.used)
 
     @property
     def parameters_needed(self) -> int:
-        """Number of parameters of core and factors."""
-        return math.prod(self.core_shape) + sum(self.shape[axis] * rank for axis, rank in self.ranks.items())
+        """Number of parameters of core and factors in the current tier."""
+        return math.prod(self.core_shape) + sum(self.shape[axis] * rank for axis, rank in self.used.items())
+
+    def core_of(self, ranks: Ranks) -> tuple[int, ...]:
+        """Return the shape of a core with these ranks."""
+        return tuple(ranks.get(axis, n) for axis, n in enumerate(self.shape))
+
+    def cut(self, smaller: Sequence[Ranks]) -> None:
+        """Set the ranks of the smaller tiers, ascending."""
+        self.smaller = [dict(sorted(ranks.items())) for ranks in smaller]
+        self.tier = len(self.smaller)
+
+    def corner(self, core: Tensor, *factors: Tensor) -> list[Tensor]:
+        """Return the parts of the core and the factors that the current tier uses, as views."""
+        if self.tier == len(self.smaller):
+            return [core, *factors]
+        ranks = self.used
+        for axis, rank in ranks.items():
+            core = core.narrow(axis, 0, rank)
+        return [core, *(factor[:, :rank] for factor, rank in zip(factors, ranks.values(), strict=True))]
 
     def forward(self, core: Tensor, *factors: Tensor) -> Tensor:
         """Return the weight of shape :attr:`shape` from the core (…, r, …) and factors (n, r)."""
+        core, *factors = self.corner(core, *factors)  # type: ignore[assignment]
         for axis, factor in zip(self.ranks, factors, strict=True):
             core = torch.tensordot(factor, core, dims=([1], [axis])).movedim(0, axis)
         return core
@@ -104,9 +142,26 @@ def partial_tucker(weight: Tensor, ranks: Mapping[int, int]) -> tuple[Tensor, li
         if energy - before <= TOLERANCE * float(wide.square().sum()):
             break
         before = energy
-    core = _projected(wide, factors)
-    turns = {axis: _leading(core, axis, rank) for axis, rank in ranks.items()}
-    return _projected(core, turns), [factors[axis] @ turns[axis] for axis in ranks]
+    return _turned(_projected(wide, factors), factors)
+
+
+@torch.no_grad()
+def order(held: Any) -> None:
+    """Put the columns of trained factors into HOSVD order again, in place. The weight stays the same."""
+    core, *factors = (part.double() for part in parts(held))
+    orthonormal = {}
+    for axis, factor in zip(held[0].ranks, factors, strict=True):
+        orthonormal[axis], triangle = torch.linalg.qr(factor)
+        core = torch.tensordot(triangle, core, dims=([1], [axis])).movedim(0, axis)
+    core, factors = _turned(core, orthonormal)
+    for part, value in zip(parts(held), (core, *factors), strict=True):
+        part.copy_(value)
+
+
+def _turned(core: Tensor, factors: Mapping[int, Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Return a core and orthonormal factors in HOSVD order."""
+    turns = {axis: _leading(core, axis, core.shape[axis]) for axis in factors}
+    return _projected(core, turns), [factor @ turns[axis] for axis, factor in factors.items()]
 
 
 def form_of(layer: Any) -> Any:
@@ -125,8 +180,18 @@ def tucker_tensors(model: nn.Module) -> dict[str, ParametrizationList]:
     return found
 
 
+def unused(model: nn.Module) -> dict[int, int]:
+    """Return how many elements of cores and factors the current tier does not use, by id of the parameter."""
+    found = {}
+    for held in tucker_tensors(model).values():
+        every = parts(held)
+        for whole, part in zip(every, held[0].corner(*every), strict=True):  # type: ignore[operator]
+            found[id(whole)] = whole.numel() - part.numel()
+    return found
+
+
 def parts(held: Any) -> list[Tensor]:
-    """Return the trained core and factors."""
+    """Return the trained core and factors, for all tiers."""
     return [getattr(held, f"original{number}") for number in range(1 + len(held[0].ranks))]
 
 
@@ -146,7 +211,7 @@ def _attempt(layer: Any, x: Tensor) -> Tensor | None:
 
 
 def _factored(layer: Any, x: Tensor, held: Any) -> Tensor:
-    core, *factors = parts(held)
+    core, *factors = held[0].corner(*parts(held))
     along = dict(zip(held[0].ranks, factors, strict=True))
     entering = 0 if getattr(layer, "transposed", False) else 1
     into, out = along.get(entering), along.get(1 - entering)

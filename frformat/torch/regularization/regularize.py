@@ -10,6 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 
 from frformat.checkpoints.precision import overflow
+from frformat.torch.lowrank.tucker import form_of
 from frformat.torch.regularization import factored as factors
 from frformat.torch.regularization.choices import Candidate, Rules, candidates, choose
 from frformat.torch.regularization.parametrization import Spectral, replace_data, watch_state
@@ -93,12 +94,32 @@ def unregularize(model: Model) -> Model:
     found = list(places(model))
     with torch.no_grad():
         plain = {id(held): (held.original, held()) for _, _, held in found}
-        averages = [(module, name, held().clone()) for module, name, held in places(model, Statistics)]
     for module, name, _ in found:
         _expose(module, name)
     for parameter, tensor in plain.values():
         parameter.grad = None
         replace_data(parameter, tensor)
+    return _with_plain_statistics(model)
+
+
+def recompose(model: Model) -> Model:
+    """Multiply the factors of a decomposed model out in place, so that it has plain weights again.
+
+    A model with tiers keeps its current tier, including that tier's running statistics.
+
+    Returns:
+        The model.
+    """
+    for module in list(model.modules()):
+        if form_of(module) is not None:
+            take_off(module, "weight", keep=True)
+    return _with_plain_statistics(model)
+
+
+@torch.no_grad()
+def _with_plain_statistics(model: Model) -> Model:
+    """Keep only the running statistics of the current tier."""
+    averages = [(module, name, held().clone()) for module, name, held in places(model, Statistics)]
     for module, name, tensor in averages:
         _expose(module, name).data = tensor
     return model

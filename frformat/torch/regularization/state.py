@@ -117,9 +117,10 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
     plain |= {name: held.original for name, held in cornered(model).items()}
     state = plain_state(model, keep_vars=True)
     for name, each in coded(model).items():
-        if id(state[name]) not in known:
-            known[id(state[name])] = spectrum_of(name, state[name], each.shape, each.lengths)
-        plain[name] = known[id(state[name])]
+        if each.spectral:
+            if id(state[name]) not in known:
+                known[id(state[name])] = spectrum_of(name, state[name], each.shape, each.form)
+            plain[name] = known[id(state[name])]
     return {**plain_state(model), **plain}
 
 

@@ -1,8 +1,9 @@
-"""Tiers of a regularized model: shorter prefixes of the same coefficients, and separate running statistics."""
+"""Tiers of a model: fewer of the same coefficients or ranks, and separate running statistics."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +12,12 @@ from torch.nn.utils.parametrize import ParametrizationList, register_parametriza
 from frformat.checkpoints.regularized import Facts
 from frformat.format.grouping import kept_per_tier
 from frformat.torch.capacity import Tiered, set_tier, tier_count
+from frformat.torch.lowrank.tucker import order, tucker_tensors
 from frformat.torch.regularization.spectral_tensor import places, spectral_tensors
 
 Cuts = Sequence[int | float] | Mapping[str, Sequence[int | float]]
-"""What the smaller tiers keep, in ascending order, for all tensors or by name: numbers of coefficients (int) or shares
-below 1 (float)."""
+"""What the smaller tiers keep, in ascending order, for all tensors or by name: numbers of coefficients or ranks (int),
+or shares below 1 (float)."""
 
 STATISTICS = ("running_mean", "running_var")
 """Buffers of normalization layers: averages over what the layer has seen, which differ from tier to tier."""
@@ -60,24 +62,28 @@ class Statistics(Tiered, nn.Module):
 
 
 def make_tiers(model: nn.Module, keep: Cuts) -> None:
-    """Add smaller capacity tiers to a regularized model. Its current capacity becomes the largest tier.
+    """Add smaller capacity tiers to a regularized or decomposed model. Its current capacity becomes the largest tier.
 
-    Tiers share their parameters, both coefficients and those that are not regularized. Running statistics (batch
-    normalization) become one set for each tier, initially equal to the existing ones. Switch between tiers with
+    Tiers share their parameters. Of a regularized tensor, a smaller tier uses the first coefficients; of a decomposed
+    one, a corner of the core and the first columns of the factors, after these have been put into HOSVD order. Running
+    statistics (batch normalization) become one set for each tier, initially equal to the existing ones;
+    :func:`frformat.torch.decomposition.reestimate` computes them for the current tier. Switch between tiers with
     :func:`frformat.torch.set_tier`. Train all tiers with the sum of their losses, or with ``Settings.tiers`` of
     :mod:`frformat.train`.
 
-    >>> make_tiers(model, [0.25, 0.5])  # three tiers: a quarter, a half, and all of each tensor's coefficients
+    >>> make_tiers(model, [0.25, 0.5])  # three tiers: a quarter, a half, and all of each tensor's coefficients or ranks
     >>> make_tiers(model, {"conv1.weight": [10, 20], "fc1.weight": [50, 200]})  # other tensors are complete in each
 
     Args:
-        model: a regularized model.
-        keep: what the smaller tiers keep, as for :func:`frformat.save_file`; empty removes the tiers.
+        model: a regularized or decomposed model.
+        keep: what the smaller tiers keep: an int is a number of coefficients, or a rank along every decomposed axis;
+            a float is a share of the coefficients, or of every rank. Empty removes the tiers.
 
     Raises:
         ValueError: a name or number is not valid. The model is unchanged.
     """
-    tensors = spectral_tensors(model)
+    spectra, decomposed = spectral_tensors(model), tucker_tensors(model)
+    tensors = [*spectra, *decomposed]
     if not tensors:
         raise ValueError(f"{type(model).__name__} has no regularized tensor: call regularize(model) first")
     by_name = dict(keep) if isinstance(keep, Mapping) else dict.fromkeys(tensors, keep)
@@ -86,28 +92,57 @@ def make_tiers(model: nn.Module, keep: Cuts) -> None:
         raise ValueError(
             f"all tensors need the same number of tiers, but got {sorted(length + 1 for length in lengths)}"
         )
-    smaller = lengths.pop() if lengths else 0
     for name, each in by_name.items():
         if name not in tensors:
             raise ValueError(f"{name!r} is not a regularized tensor; the model has {', '.join(tensors)}")
         for cut in each:
             if not isinstance(cut, int | float) or not (cut >= 1 if isinstance(cut, int) else 0 < cut < 1):
                 raise ValueError(f"{name}: {cut!r} is neither a number of coefficients (an int from 1) nor a share")
-    shorter = {name: by_name.get(name, [tensor.kept] * smaller) for name, tensor in tensors.items()}
+    ranks = {name: _ranks(held, by_name[name]) for name, held in decomposed.items() if name in by_name}
+    set_tiers(model, {**by_name, **ranks}, (lengths.pop() if lengths else 0) + 1)
+    for held in decomposed.values():
+        order(held)
+
+
+def set_tiers(model: nn.Module, keep: Mapping[str, Sequence[int | float | tuple[int, ...]]], tiers: int) -> None:
+    """Add tiers whose coefficients or ranks are known, such as those of a file.
+
+    Args:
+        model: a regularized or decomposed model.
+        keep: what the smaller tiers keep of some tensors: numbers or shares of coefficients, or the ranks of factors.
+        tiers: number of tiers.
+    """
+    tensors: Any = spectral_tensors(model)
+    shorter: Any = {name: keep.get(name, [tensor.kept] * (tiers - 1)) for name, tensor in tensors.items()}
     made = {name: tensor.spectral.smaller(shorter[name]) for name, tensor in tensors.items()}
     for name, tensor in tensors.items():
         tensor.spectral.cut(shorter[name], made[name])
-    _separate_statistics(model, smaller + 1)
+    for name, held in tucker_tensors(model).items():
+        form: Any = held[0]
+        given: Any = keep.get(name) or [tuple(form.ranks.values())] * (tiers - 1)
+        form.cut([dict(zip(form.ranks, ranks, strict=True)) for ranks in given])
+    _separate_statistics(model, tiers)
     set_tier(model, None)
 
 
-def cuts(model: nn.Module) -> dict[str, list[int]]:
-    """Return what the smaller tiers keep of each regularized tensor, by name, in the form ``save_file`` accepts."""
-    return {
-        name: kept_per_tier(tensor.kept, tensor.spectral.cuts)[:-1]
+def _ranks(held: Any, cuts: Sequence[int | float]) -> list[tuple[int, ...]]:
+    """Return the ranks of the smaller tiers of a decomposed tensor."""
+    by_axis = [kept_per_tier(rank, cuts)[:-1] for rank in held[0].ranks.values()]
+    return list(zip(*by_axis, strict=True))
+
+
+def cuts(model: nn.Module) -> dict[str, list[int | tuple[int, ...]]]:
+    """Return what the smaller tiers keep of each tensor, by name, in the form that ``save_file`` accepts."""
+    spectra: dict[str, list[int | tuple[int, ...]]] = {
+        name: [*kept_per_tier(tensor.kept, tensor.spectral.cuts)[:-1]]
         for name, tensor in spectral_tensors(model).items()
         if tensor.spectral.cuts
     }
+    for name, held in tucker_tensors(model).items():
+        form: Any = held[0]
+        if form.smaller:
+            spectra[name] = [form.core_of(ranks) for ranks in form.smaller]
+    return spectra
 
 
 def tier_sizes(model: nn.Module) -> list[dict[str, int]]:

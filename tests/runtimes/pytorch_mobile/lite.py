@@ -62,7 +62,7 @@ def hand_over(module: Any, weights: Path, **options: Any) -> None:
     wanted = module.run_method("coefficients_wanted")
     with frformat.open(weights, **options) as file:
         for name in file:
-            value = file.spectrum(name).coefficients if name in wanted else file[name]
+            value = file.coefficients(name) if name in wanted else file[name]
             module.run_method("load_weights", {name: to_torch(value)})
     assert module.run_method("weights_missing") == []
 

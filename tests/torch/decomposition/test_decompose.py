@@ -5,7 +5,6 @@ import copy
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 import frformat
 from frformat.checkpoints import load as load_checkpoint
@@ -13,25 +12,7 @@ from frformat.errors import EncodeError
 from frformat.torch import MismatchError, decompose, load_model, recompose, save_model, summary
 from frformat.torch.decomposition import Decomposition, reestimate
 from frformat.torch.lowrank.tucker import Tucker, partial_tucker
-
-
-class Net(nn.Module):
-    """A first layer, a strided, a transposed and a depthwise convolution, and two linear layers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(3, 16, 3, padding=1)
-        self.norm = nn.BatchNorm2d(16)
-        self.strided = nn.Conv2d(16, 24, 3, stride=2, padding=1, padding_mode="reflect")
-        self.depthwise = nn.Conv2d(24, 24, 3, padding=1, groups=24)
-        self.up = nn.ConvTranspose2d(24, 12, 4, stride=2, padding=1)
-        self.hidden = nn.Linear(12 * 64, 40)
-        self.head = nn.Linear(40, 5, bias=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = F.relu(self.norm(self.first(x)))
-        x = F.relu(self.up(F.relu(self.depthwise(F.relu(self.strided(x))))))
-        return self.head(F.relu(self.hidden(x.flatten(1))))
+from tests.torch.decomposition.models import Net
 
 
 @pytest.fixture

@@ -182,7 +182,7 @@ def test_a_model_that_looks_at_elements_is_run_with_them():
 def test_what_cannot_be_done_is_said(saved, tmp_path):
     _, path = saved
     x = image()
-    with pytest.raises(ValueError, match="has no regularized tensor"):
+    with pytest.raises(ValueError, match="has neither coefficients nor factors"):
         factorize(UNet(), x)
     with pytest.raises(ValueError, match="does not run on the example"):
         factorize(UNet(width=16).to("meta"), torch.rand(1, 4, 64, 64), path)

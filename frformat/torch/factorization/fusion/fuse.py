@@ -15,7 +15,7 @@ from frformat.torch.factorization.fusion.operations import Activation, Join, Max
 from frformat.torch.factorization.fusion.values import Active, Builder, Dense, Joined, Projection, Stream, Value, Wide
 from frformat.torch.factorization.hooks import hand_over, is_watched, without_hooks
 from frformat.torch.lowrank import algebra
-from frformat.torch.lowrank.layers import Factored, FactoredConvolution
+from frformat.torch.lowrank.layers import CodedLayer, Factored, FactoredConvolution
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def fuse(model: nn.Module) -> Fusion:
     fused.graph.eliminate_dead_code()
     fused.recompile()
     for path, module in modules.items():
-        if isinstance(module, Factored):
+        if isinstance(module, CodedLayer):
             fused.set_submodule(path, module)
     complete(fused, model)
     hand_over(model, fused)

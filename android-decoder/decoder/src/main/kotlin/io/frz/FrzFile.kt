@@ -202,6 +202,26 @@ public class FrzFile private constructor(private val container: Container, base:
         core(factors[number], it)
     }
 
+    /**
+     * Returns the numbers by which a network can compute without the rebuilt tensor [name], of type f32 and shape (k,).
+     * Those of a spectrum are in zigzag order. Those of a core with factors are the core, in row-major order, and then
+     * the factor (rank, length) of each axis that has one. [TensorInfo.form] describes them.
+     *
+     * @throws FrzException [ErrorCode.NOT_FOUND], also if the tensor has neither form; [ErrorCode.BUDGET] or
+     *   [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if
+     *   the file is damaged
+     */
+    @WorkerThread
+    @Throws(IOException::class)
+    public fun coefficients(name: String): FrzTensor = container.lifetime.request(name) {
+        val info = tensor(name)
+        if (info.form == null) {
+            throw FrzException(ErrorCode.NOT_FOUND, "the tensor has neither a spectrum nor factors", name)
+        }
+        val values = loader.coefficients(info, info.factors.map { number -> factors[number] }, it)
+        FrzTensor(info.name, DType.F32, longArrayOf(info.coefficients), values)
+    }
+
     private fun core(info: TensorInfo, request: Request): FrzTensor {
         val dtype = if (info.record.isExact(info.index)) info.dtype else DType.F32
         val shape = info.kept?.let { longArrayOf(it.toLong()) } ?: info.box

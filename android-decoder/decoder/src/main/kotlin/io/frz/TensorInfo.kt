@@ -63,6 +63,25 @@ public class TensorInfo internal constructor(
     public val box: LongArray
         get() = kept?.let { Box(record.axes.views[index]).of(it) } ?: record.extents.corner(index, tier)
 
+    /**
+     * What [FrzFile.coefficients] stand for in the open tier, or null if the tensor has none. For a spectrum, this is
+     * the shape in which it is taken. For a core with factors, it is the tensor's shape, and then a number for each
+     * axis: minus the rank of its factor, or 0 if it has none. Each call returns a new array.
+     */
+    public val form: LongArray?
+        get() {
+            val kinds = record.axes.kinds(index)
+            return if (kept != null) {
+                (view ?: shape).takeIf { kinds.all { it == BasisKind.DCT } }
+            } else {
+                formOfFactors(kinds, shape, box)
+            }
+        }
+
+    /** The number of [FrzFile.coefficients] in the open tier; 0 if the tensor has none. */
+    public val coefficients: Long
+        get() = form?.let { kept?.toLong() ?: entries(it, box) } ?: 0
+
     /** Whether every tier of the file stores its own version of this tensor. */
     public val perTier: Boolean get() = record.extents.perTier
 
@@ -81,6 +100,20 @@ public class TensorInfo internal constructor(
 
     /** The index in [FrzFile.groups] of the group that stores the tensor. */
     public val group: Int get() = record.index
+
+    private fun formOfFactors(kinds: List<BasisKind>, lengths: LongArray, corner: LongArray): LongArray? {
+        val isFactored = view == null && BasisKind.STORED in kinds && kinds.indices.all {
+            kinds[it] == BasisKind.STORED || (kinds[it] == BasisKind.IDENTITY && corner[it] == lengths[it])
+        }
+        if (!isFactored) return null
+        return lengths + LongArray(lengths.size) { if (kinds[it] == BasisKind.STORED) -corner[it] else 0 }
+    }
+
+    /** Returns the number of entries of a core and its factors. */
+    private fun entries(form: LongArray, corner: LongArray): Long {
+        val core = corner.fold(1L) { count, length -> count * length }
+        return corner.indices.fold(core) { count, axis -> count - form[corner.size + axis] * form[axis] }
+    }
 
     private fun <T> byTier(of: (tier: Int) -> T): List<T> = Collections.unmodifiableList(List(tiers, of))
 

@@ -14,6 +14,7 @@ import io.frz.internal.container.GroupField.SHAPES
 import java.util.Random
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
@@ -96,6 +97,27 @@ class BasesTest {
     }
 
     private fun core(axes: List<Axis>) = numbers(axes.fold(1) { product, axis -> product * axis.r })
+
+    @Test
+    fun `coefficients are the core and its factors`() {
+        val stored = BasisKind.STORED
+        val identity = BasisKind.IDENTITY
+        val axes = axes(Triple(stored, 6, 2), Triple(identity, 3, 3), Triple(stored, 5, 4))
+        val core = core(axes)
+        val file = FrzFile.open(file(axes, core, DType.F32))
+        val info = file.tensor("w")
+        assertEquals(listOf(6L, 3L, 5L, -2L, 0L, -4L), info.form!!.asList())
+        assertEquals(24L + 12 + 20, info.coefficients)
+        val found = file.coefficients("w")
+        assertEquals(listOf(56L), found.shape.asList())
+        assertEquals((core + axes[0].factor + axes[2].factor).toList(), found.floats().toList())
+        for (other in listOf(axes(Triple(stored, 6, 2), Triple(identity, 3, 2)), axes(Triple(BasisKind.DCT, 3, 2)))) {
+            val plain = FrzFile.open(file(other, core(other), DType.F32))
+            assertEquals(null, plain.tensor("w").form)
+            val thrown = assertThrows(FrzException::class.java) { plain.coefficients("w") }
+            assertEquals(ErrorCode.NOT_FOUND, thrown.code)
+        }
+    }
 
     @Test
     fun `bases of all kinds can be combined`() {

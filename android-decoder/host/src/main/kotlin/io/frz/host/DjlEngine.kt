@@ -53,13 +53,12 @@ internal class DjlEngine : Engine {
             val aliases = frz.aliases.entries.groupBy({ it.value }, { it.key })
             val names = { tensor: String -> listOf(tensor) + aliases[tensor].orEmpty() }
             val wanted = model.coefficientsWanted()
-            for ((name, spectrum) in wanted) {
-                val info = frz.tensor(name)
-                val stored = info.view ?: info.shape
-                if (!spectrum.contentEquals(stored)) {
-                    throw Failure("the spectrum of $name has shape ${stored.asList()}, not ${spectrum.asList()}")
+            for ((name, form) in wanted) {
+                val stored = frz.tensor(name).form
+                if (!form.contentEquals(stored)) {
+                    throw Failure("the coefficients of $name have the form ${stored?.asList()}, not ${form.asList()}")
                 }
-                model.hand(frz.core(name), listOf(name))
+                model.hand(frz.coefficients(name), listOf(name))
             }
             val memory = TensorMemory { info ->
                 if (wanted.keys.containsAll(names(info.name))) null else ByteBuffer.allocateDirect(info.bytes.toInt())
@@ -81,7 +80,7 @@ internal class DjlEngine : Engine {
             block = model.block as PtSymbolBlock
         }
 
-        /** Returns the weights that the skeleton takes as coefficients, with the shapes of their spectra. */
+        /** Returns the weights that the skeleton takes as coefficients, with their forms. */
         fun coefficientsWanted(): Map<String, LongArray> =
             IValueUtils.runMethod(block, "coefficients_wanted").use { result ->
                 result.toIValueMap().mapValues { it.value.toLongArray() }

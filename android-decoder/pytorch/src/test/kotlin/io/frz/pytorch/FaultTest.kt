@@ -81,9 +81,9 @@ class FaultTest : OnRuntime() {
         val low = FrzLoadOptions.builder().tier(0).build()
         val cases = mapOf(
             "first.weight has coefficients [50], the model wants [200]" to ("wide.frz" to low),
-            "second.weight in a spectrum of [512, 1024], the file stores it in one of [1024, 512]" to
+            "second.weight in the form [512, 1024], the file stores them in the form [1024, 512]" to
                 ("turned.frz" to FrzLoadOptions.DEFAULT),
-            "first.weight in a spectrum of [1024, 1024], the file stores it without one" to
+            "first.weight in the form [1024, 1024], the file stores none" to
                 ("plain.frz" to FrzLoadOptions.DEFAULT),
             "left over" to ("other.frz" to FrzLoadOptions.DEFAULT)
         )

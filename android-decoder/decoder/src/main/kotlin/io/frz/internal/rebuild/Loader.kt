@@ -94,6 +94,23 @@ internal class Loader(
         return memory
     }
 
+    /** Returns the core of [info], and then the rows that it uses of each of its [factors], in new memory. */
+    fun coefficients(info: TensorInfo, factors: List<TensorInfo>, request: Request): ByteBuffer {
+        if (factors.isEmpty()) return core(info.record, info.index, request)
+        val bytes = info.coefficients * Float.SIZE_BYTES
+        budget.require(saturatedProduct(3, bytes), info.name)
+        val memory = Budget.allocate(bytes, info.name)
+        memory.put(core(info.record, info.index, request))
+        val ranks = info.form!!.drop(info.shape.size).filter { it != 0L }
+        for ((factor, rank) in factors.zip(ranks)) {
+            val rows = core(factor.record, factor.index, request)
+            rows.limit((-rank * factor.shape[1]).toInt() * Float.SIZE_BYTES)
+            memory.put(rows)
+        }
+        memory.rewind()
+        return memory
+    }
+
     /** Checks that tensor [i] of [group] can be rebuilt, as far as this is known before decoding. */
     private fun prepare(group: Group, i: Int, reserved: Long) {
         contents.requireInstalled(group, i)

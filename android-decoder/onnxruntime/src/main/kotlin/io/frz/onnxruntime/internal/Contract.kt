@@ -89,9 +89,9 @@ internal class Contract private constructor(
             if (!isExternal) return
             val dtype =
                 Wanted.dtype(type) ?: throw unsupported("$name has element type $type, which is not supported", null)
-            val spectrum = facts["frz.spectrum"]?.split(",")?.map { it.toLong() }?.toLongArray()
-            require(spectrum == null || shape.size == 1)
-            wanted[name] = Wanted(shape.toLongArray(), dtype, spectrum)
+            val form = facts["frz.form"]?.split(",")?.map { it.toLong() }?.toLongArray()
+            require(form == null || shape.size == 1)
+            wanted[name] = Wanted(shape.toLongArray(), dtype, form)
         }
 
         private fun entry(message: Message, into: MutableMap<String, String>) {

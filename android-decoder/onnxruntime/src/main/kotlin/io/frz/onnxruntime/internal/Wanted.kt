@@ -1,7 +1,6 @@
 package io.frz.onnxruntime.internal
 
 import ai.onnxruntime.OnnxJavaType
-import io.frz.BasisKind
 import io.frz.DType
 import io.frz.FrzFile
 
@@ -9,9 +8,9 @@ import io.frz.FrzFile
  * A weight that a skeleton requires, as a tensor or as coefficients.
  *
  * @property shape the shape of the tensor, or (k,) for k coefficients
- * @property spectrum the shape of the spectrum to which the coefficients belong, or null for a tensor
+ * @property form what the coefficients stand for (see [io.frz.TensorInfo.form]), or null for a tensor
  */
-internal class Wanted(val shape: LongArray, val dtype: DType, val spectrum: LongArray?) {
+internal class Wanted(val shape: LongArray, val dtype: DType, val form: LongArray?) {
     /** The type of the weight's elements in ONNX Runtime. */
     val type: OnnxJavaType get() = ELEMENTS.first { it.dtype == dtype }.type
 
@@ -21,24 +20,24 @@ internal class Wanted(val shape: LongArray, val dtype: DType, val spectrum: Long
     /** Describes how the tensor [name] of [file] differs from this weight, or returns null if the tensor fits. */
     fun misfit(name: String, file: FrzFile): String? {
         val info = file.tensor(name)
-        val isSpectrum = info.kept != null && info.bases.all { it == BasisKind.DCT }
-        val stored = info.view ?: info.shape
+        val stored = info.form
         return when {
-            spectrum == null && !info.shape.contentEquals(shape) ->
+            form == null && !info.shape.contentEquals(shape) ->
                 "shape ${info.shape.asList()} in the file, ${shape.asList()} in the model"
 
-            spectrum == null && !info.dtype.converts(dtype) ->
+            form == null && !info.dtype.converts(dtype) ->
                 "${info.dtype.label} in the file, ${dtype.label} in the model"
 
-            spectrum == null -> null
+            form == null -> null
 
-            !isSpectrum -> "coefficients of ${spectrum.asList()} required, stored without a spectrum; export again"
+            stored == null -> "coefficients required, stored without a spectrum or factors; export again"
 
-            !stored.contentEquals(spectrum) ->
-                "spectrum ${stored.asList()} in the file, ${spectrum.asList()} in the model; export again"
+            !stored.contentEquals(form) ->
+                "coefficients of form ${stored.asList()} in the file, ${form.asList()} in the model; " +
+                    "choose its tier, or export again"
 
-            info.kept!!.toLong() != shape.single() ->
-                "${info.kept} coefficients in the file, ${shape.single()} in the model; " +
+            info.coefficients != shape.single() ->
+                "${info.coefficients} coefficients in the file, ${shape.single()} in the model; " +
                     "choose its tier, or export again"
 
             else -> null

@@ -11,10 +11,10 @@ import java.nio.ByteOrder
 /** Rebuilds the weights that a skeleton requires from [file], which fits [contract]. */
 internal class Weights(val contract: Contract, private val file: FrzFile, private val load: FrzLoad) {
     /** For each tensor of the file, the names of the required weights that are rebuilt from it. */
-    private val rebuilt = sources { it.spectrum == null }
+    private val rebuilt = sources { it.form == null }
 
     /** For each tensor of the file, the names of the required weights that are its coefficients. */
-    private val coefficients = sources { it.spectrum != null }
+    private val coefficients = sources { it.form != null }
     private val total = contract.wanted.values.fold(0L) { sum, wanted -> sum + wanted.bytes }
 
     private val buffers = LinkedHashMap<String, ByteBuffer>()
@@ -33,7 +33,7 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
         load.admit(file, COPIES * total + converted, largest?.name)
         return load.memory(total).use { memory ->
             load.report(0, total)
-            for (name in coefficients.keys) add(file.core(name), coefficients.getValue(name), memory)
+            for (name in coefficients.keys) add(file.coefficients(name), coefficients.getValue(name), memory)
             file.forEach({ room(it, memory) }, { add(it, rebuilt.getValue(it.name), memory) })
             for (name in rebuilt.keys - inPlace.values) add(file.load(name), rebuilt.getValue(name), memory)
             use(buffers)

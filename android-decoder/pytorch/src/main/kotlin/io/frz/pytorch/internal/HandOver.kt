@@ -85,9 +85,9 @@ internal class HandOver(private val module: Module, private val file: FrzFile, p
         /** Adds the coefficients of [share], of shape (k,). */
         fun addCoefficients(share: Share) {
             val values = room(share.coefficientBytes).asFloatBuffer()
-            val core = file.core(share.info.name)
-            values.put(core.buffer.asFloatBuffer()).rewind()
-            put(share.coefficients, Tensor.fromBlob(values, core.shape), share.coefficientBytes)
+            val coefficients = file.coefficients(share.info.name)
+            values.put(coefficients.buffer.asFloatBuffer()).rewind()
+            put(share.coefficients, Tensor.fromBlob(values, coefficients.shape), share.coefficientBytes)
         }
 
         /**

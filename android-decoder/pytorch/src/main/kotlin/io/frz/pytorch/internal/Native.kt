@@ -28,7 +28,7 @@ internal object Native {
         )
     }) { module.runMethod("weights_missing").toList().mapTo(LinkedHashSet()) { it.toStr() } }
 
-    /** Returns the weights that [module] takes as coefficients, with the shapes of their spectra. */
+    /** Returns the weights that [module] takes as coefficients, with their forms. */
     fun coefficientsWanted(module: Module): Map<String, List<Long>> = guarded({ failure ->
         FrzLoadException(
             Kind.SKELETON_UNSUPPORTED,

@@ -1,6 +1,5 @@
 package io.frz.pytorch.internal
 
-import io.frz.BasisKind
 import io.frz.FrzFile
 import io.frz.TensorInfo
 import io.frz.loading.FrzLoadException
@@ -21,18 +20,15 @@ internal class Share private constructor(
     val rebuiltBytes: Long = if (rebuilt.isEmpty()) 0 else Elements.bytes(info)
 
     /** The size of the coefficients in the runtime, in bytes; 0 if they are not needed. */
-    val coefficientBytes: Long = if (coefficients.isEmpty()) 0 else (info.kept ?: 0) * Float.SIZE_BYTES.toLong()
+    val coefficientBytes: Long = if (coefficients.isEmpty()) 0 else info.coefficients * Float.SIZE_BYTES
 
     /** The memory needed to prepare the tensor or its coefficients, in bytes. */
     val bytes: Long = maxOf(rebuiltBytes, coefficientBytes)
 
     companion object {
-        /**
-         * Returns the shares of a module that takes the weights in [wanted] as coefficients of spectra with these
-         * shapes.
-         */
+        /** Returns the shares of a module that takes the weights in [wanted] as coefficients of these forms. */
         fun of(file: FrzFile, wanted: Map<String, List<Long>>): List<Share> {
-            wanted.forEach { (name, spectrum) -> if (name in file) check(file.tensor(name), name, spectrum) }
+            wanted.forEach { (name, form) -> if (name in file) check(file.tensor(name), name, form) }
             val aliases = file.aliases.entries.groupBy({ it.value }, { it.key })
             return file.tensors.map { info ->
                 val names = listOf(info.name) + aliases[info.name].orEmpty()
@@ -41,14 +37,13 @@ internal class Share private constructor(
             }
         }
 
-        private fun check(info: TensorInfo, name: String, spectrum: List<Long>) {
-            val stored = (info.view ?: info.shape).asList()
-            val isSpectrum = info.kept != null && info.bases.all { it == BasisKind.DCT }
-            if (isSpectrum && stored == spectrum) return
+        private fun check(info: TensorInfo, name: String, form: List<Long>) {
+            val stored = info.form?.asList()
+            if (stored == form) return
             throw FrzLoadException(
                 Kind.MISMATCH,
-                "the skeleton wants the coefficients of $name in a spectrum of $spectrum, the file stores it " +
-                    (if (isSpectrum) "in one of $stored" else "without one") +
+                "the skeleton wants the coefficients of $name in the form $form, the file stores " +
+                    (if (stored == null) "none" else "them in the form $stored") +
                     "; export the skeleton again with this file"
             )
         }
