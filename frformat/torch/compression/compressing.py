@@ -21,7 +21,7 @@ from frformat.torch.compression.planning import scale_of
 from frformat.torch.compression.preparing import Told, prepare
 from frformat.torch.compression.quantizing import Weighed
 from frformat.torch.compression.reporting import LayerReport, layers
-from frformat.torch.compression.search import of_metric, of_size
+from frformat.torch.compression.search import of_loss, of_metric, of_size
 from frformat.torch.compression.state import Bag, copied
 from frformat.torch.compression.trials import Point, Trial, Trials
 
@@ -122,7 +122,8 @@ def compress(
         max_drop: largest acceptable drop in the metric.
         size: maximum file size in bytes. The size of the file will be close to it.
         bits: maximum file size in bits per parameter.
-        quality: from 1 (smallest file) to 10. Each increase by 3 reduces the loss to a tenth. The default is 6.
+        quality: from 1 (smallest file) to 10. Each increase by 3 reduces the loss to a tenth. The default is 6, for a
+            loss of about 0.01.
         outputs: ``logits`` for class logits along the last axis of outputs of rank 2 or 3, and otherwise along axis 1;
             ``values`` for other numbers; or ``auto`` to assume logits if the output is one matrix with at least two
             columns.
@@ -188,7 +189,8 @@ def _search(
         most = int(size if size is not None else (bits or 0) * contents.elements / 8)
         return of_size(trials.trial, trials.estimate, most, finest, coarsest, effort, trials.codes)
     if drop is None:
-        return trials.trial(scale_of(10 ** (-(QUALITY if quality is None else quality) / 3), count))
+        loss = 10 ** (-(QUALITY if quality is None else quality) / 3)
+        return of_loss(trials.trial, loss, scale_of(loss, count), finest)
     assert before is not None  # _check allows a drop only with a metric
     least = before - drop
     found = of_metric(trials.trial, lambda each: (each.point.metric or 0.0) >= least, first, finest, coarsest)

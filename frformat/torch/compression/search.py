@@ -34,6 +34,16 @@ FINE: Final = 2.0**0.16
 """The search for a metric stops at this ratio of scales, where file sizes differ by a few percent."""
 
 
+FAR: Final = 2.0
+"""A loss of at most this multiple of the intended loss is close enough."""
+
+CORRECTIONS: Final = 4
+"""Maximum number of times to choose finer steps if a loss is larger than intended."""
+
+MOST: Final = 1 / 8
+"""Smallest factor by which to change the scale at a time."""
+
+
 class Trial(Protocol):
     """Measurements of a model at a scale."""
 
@@ -116,6 +126,28 @@ def _where(estimate: Callable[[float], int], aim: float, finest: float, coarsest
         else:
             high = middle
     return float(2.0 ** (high * RESOLUTION))
+
+
+def of_loss(trial: Callable[[float], T], loss: float, start: float, finest: float) -> T:
+    """Return a model whose loss is at most about ``loss``, or the best one after a few trials.
+
+    The scale for a loss is calculated for small rounding errors that add up independently. If most weights become zero,
+    or the errors of the blocks of a wide layer add up, the loss is larger, and finer steps are needed.
+
+    Args:
+        trial: function that creates a model at a scale.
+        loss: the intended loss.
+        start: the scale at which this loss is expected.
+        finest: the smallest scale.
+    """
+    scale = start
+    found = trial(scale)
+    for _ in range(CORRECTIONS):
+        if found.loss <= FAR * loss or scale <= finest:
+            break
+        scale = max(scale * max(math.sqrt(loss / found.loss), MOST), finest)
+        found = trial(scale)
+    return found
 
 
 def of_metric(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from frformat.torch.compression import CompressionError
-from frformat.torch.compression.search import of_metric, of_size
+from frformat.torch.compression.search import CORRECTIONS, FAR, of_loss, of_metric, of_size
 
 
 @dataclass
@@ -72,6 +72,26 @@ def test_none_is_good_enough_or_all_are():
     best = of_metric(network.trial, lambda each: True, 0.1, 1e-3, 30.0)
     assert best is not None
     assert best.loss == pytest.approx(900)
+
+
+@pytest.mark.parametrize("more", [0.1, 1.0, 1.9, 30.0, 1000.0])
+def test_steps_become_finer_until_the_loss_is_close(more: float):
+    network = Network()
+
+    def trial(scale: float) -> Trial:
+        found = network.trial(scale)
+        return Trial(found.nbytes, more * found.loss)
+
+    assert of_loss(trial, 0.01, 0.1, 1e-4).loss <= FAR * 0.01
+    assert (len(network.tried) == 1) == (more <= FAR)
+
+
+def test_a_loss_out_of_reach_ends_the_search():
+    network = Network()
+    found = of_loss(lambda scale: Trial(network.trial(scale).nbytes, 5.0), 0.01, 0.1, 1e-4)
+    assert found.loss == 5
+    assert len(network.tried) <= 1 + CORRECTIONS
+    assert min(network.tried) >= 1e-4
 
 
 def test_of_several_files_the_best_is_taken():
