@@ -203,13 +203,14 @@ public class FrzFile private constructor(private val container: Container, base:
     }
 
     /**
-     * Returns the numbers by which a network can compute without the rebuilt tensor [name], of type f32 and shape (k,).
-     * Those of a spectrum are in zigzag order. Those of a core with factors are the core, in row-major order, and then
-     * the factor (rank, length) of each axis that has one. [TensorInfo.form] describes them.
+     * Returns the numbers from which a network can compute without rebuilding the tensor [name], as an f32 tensor of
+     * shape (k,). For a spectrum, they are its coefficients in zigzag order. For a core with factors, they are the core
+     * in row-major order, followed by the factor (rank, length) of each axis that has one. [TensorInfo.form] describes
+     * them.
      *
-     * @throws FrzException [ErrorCode.NOT_FOUND], also if the tensor has neither form; [ErrorCode.BUDGET] or
-     *   [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if
-     *   the file is damaged
+     * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such tensor, or if it has neither a spectrum nor
+     *   factors; with [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY] if the request cannot be met; with
+     *   [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -239,8 +240,8 @@ public class FrzFile private constructor(private val container: Container, base:
     public fun verify(): Unit = container.lifetime.request(null) { loader.verify(it) }
 
     /**
-     * Returns the SHA-256 digest of the file up to the end of the open [tier]. It identifies what is decoded here; that
-     * of the last tier is the digest of the complete file.
+     * Returns the SHA-256 digest of the file up to the end of the open [tier]. The digest identifies the content that
+     * this object decodes; for the last tier, it is the digest of the complete file.
      */
     @WorkerThread
     @Throws(IOException::class)

@@ -64,9 +64,9 @@ public class TensorInfo internal constructor(
         get() = kept?.let { Box(record.axes.views[index]).of(it) } ?: record.extents.corner(index, tier)
 
     /**
-     * What [FrzFile.coefficients] stand for in the open tier, or null if the tensor has none. For a spectrum, this is
-     * the shape in which it is taken. For a core with factors, it is the tensor's shape, and then a number for each
-     * axis: minus the rank of its factor, or 0 if it has none. Each call returns a new array.
+     * The form of the [FrzFile.coefficients] in the open tier, or null if the tensor has none. For a spectrum, it is
+     * the shape in which the spectrum was taken. For a core with factors, it is the tensor's shape, followed by one
+     * number for each axis: the negated rank of its factor, or 0 if the axis has none. Each call returns a new array.
      */
     public val form: LongArray?
         get() {

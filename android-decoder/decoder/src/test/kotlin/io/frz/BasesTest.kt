@@ -29,7 +29,7 @@ class BasesTest {
         val factor = if (kind == BasisKind.STORED) numbers(n * r) else FloatArray(0)
         val seed = random.nextLong()
 
-        /** The basis functions, one after the other. */
+        /** The [r] basis functions, each as an array of its [n] values. */
         val functions: Array<DoubleArray> by lazy {
             val arguments = object : BasisArguments {
                 override fun factor() = factor

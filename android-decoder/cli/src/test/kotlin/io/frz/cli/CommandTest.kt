@@ -139,7 +139,7 @@ class CommandTest {
     fun `attack finds that all damage is refused`() {
         val result = frz("attack", example)
         assertEquals(0, result.code)
-        val total = 9 * example.length() - 1 // The cut after a tier yields a valid file.
+        val total = 9 * example.length() - 1 // Cutting the file after a tier yields a valid file.
         assertTrue("$total of $total damaged files refused, 0 decoded" in result.out, result.out)
         val tiers = File(vectors, "valid").listFiles()!!.filter { it.name.startsWith("tiers-adaptive") }
         assertTrue(tiers.isNotEmpty())

@@ -32,8 +32,8 @@ import java.nio.ByteBuffer
  */
 public object FrzTemplate {
     /**
-     * Returns the model file that results from filling [template] with [weights]: a direct buffer in native byte order,
-     * as LiteRT's `Interpreter(ByteBuffer)` requires. Keep a reference to it for as long as the interpreter is in use.
+     * Fills [template] with [weights] and returns the model file as a direct buffer in native byte order, as LiteRT's
+     * `Interpreter(ByteBuffer)` requires. Keep a reference to it for as long as the interpreter is in use.
      *
      * Android counts direct buffers against the app's heap limit. For larger models, use [fillFile] and
      * `Interpreter(File)`.
@@ -46,11 +46,11 @@ public object FrzTemplate {
         loader(template, weights).load(options)
 
     /**
-     * Returns a file in the folder [cacheDir] with the model file that results from filling [template] with [weights].
+     * Fills [template] with [weights] and returns the model file, which is stored in the folder [cacheDir].
      *
      * The file is complete when it becomes visible, and later calls with the same template and weights return it after
      * verifying its checksum. Files that have not been used for 30 days are deleted. Android can delete cached files at
-     * any time, so call this before each use. Filling takes hardly any heap beyond that for the largest tensor.
+     * any time, so call this before each use. Besides the largest tensor, filling needs hardly any heap memory.
      */
     @JvmStatic
     @JvmOverloads
@@ -63,12 +63,12 @@ public object FrzTemplate {
         options: FrzLoadOptions = FrzLoadOptions.DEFAULT
     ): File = fileLoader(template, weights, cacheDir).load(options)
 
-    /** Returns a loader whose result is that of [fill]. */
+    /** Returns a loader with the same result as [fill]. */
     @JvmStatic
     public fun loader(template: FrzPart, weights: FrzPart): FrzLoader<ByteBuffer> =
         FrzLoader(MemoryFilling, template, weights)
 
-    /** Returns a loader whose result is that of [fillFile]. */
+    /** Returns a loader with the same result as [fillFile]. */
     @JvmStatic
     public fun fileLoader(template: FrzPart, weights: FrzPart, cacheDir: File): FrzLoader<File> =
         FrzLoader(FileFilling(cacheDir), template, weights)

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Filled files are those of the exporters, and whatever is faulty is refused. */
+/** Checks that filled files equal those of the exporters, and that faulty input is refused. */
 class FrzTemplateTest {
     private val template = bytes("synthetic.frt")
     private val weights = bytes("synthetic.frz")

@@ -94,7 +94,7 @@ internal class Loader(
         return memory
     }
 
-    /** Returns the core of [info], and then the rows that it uses of each of its [factors], in new memory. */
+    /** Returns the core of [info], followed by the rows that it uses of each of its [factors], in a new buffer. */
     fun coefficients(info: TensorInfo, factors: List<TensorInfo>, request: Request): ByteBuffer {
         if (factors.isEmpty()) return core(info.record, info.index, request)
         val bytes = info.coefficients * Float.SIZE_BYTES

@@ -8,7 +8,7 @@ import io.frz.FrzFile
  * A weight that a skeleton requires, as a tensor or as coefficients.
  *
  * @property shape the shape of the tensor, or (k,) for k coefficients
- * @property form what the coefficients stand for (see [io.frz.TensorInfo.form]), or null for a tensor
+ * @property form the form of the coefficients (see [io.frz.TensorInfo.form]), or null for a tensor
  */
 internal class Wanted(val shape: LongArray, val dtype: DType, val form: LongArray?) {
     /** The type of the weight's elements in ONNX Runtime. */

@@ -26,7 +26,7 @@ internal class Share private constructor(
     val bytes: Long = maxOf(rebuiltBytes, coefficientBytes)
 
     companion object {
-        /** Returns the shares of a module that takes the weights in [wanted] as coefficients of these forms. */
+        /** Returns the shares of a module that takes the weights in [wanted] as coefficients of the given forms. */
         fun of(file: FrzFile, wanted: Map<String, List<Long>>): List<Share> {
             wanted.forEach { (name, form) -> if (name in file) check(file.tensor(name), name, form) }
             val aliases = file.aliases.entries.groupBy({ it.value }, { it.key })

@@ -21,7 +21,7 @@ internal class Contract(private val layout: Layout, private val file: FrzFile) {
         ).joinToString("; ").ifEmpty { null }
     }
 
-    /** Returns the names of the file's tensors that are the required tensor [name]; several if they are tied. */
+    /** Returns the names of the required tensor [name] in the file; several if tied copies are stored separately. */
     fun sources(name: String): List<String> =
         layout.names(name).filter { it in file }.map { file.aliases[it] ?: it }.distinct()
 

@@ -4,7 +4,7 @@ import io.frz.DType
 import io.frz.FrzTensor
 import java.nio.ByteBuffer
 
-/** The elements of an array by their index in row-major order. */
+/** Provides the elements of an array by their row-major index. */
 internal interface Elements {
     /** Returns element [index], rounded to the nearest 32-bit float. */
     fun float(index: Int): Float
@@ -42,7 +42,7 @@ private class Binary16(private val buffer: ByteBuffer) : Elements {
         val sign = bits and SIGN shl Short.SIZE_BITS
         val magnitude = bits and SIGN.inv() and MASK shl SHIFT
         if (bits and INFINITY == INFINITY) return Float.fromBits(sign or magnitude or INFINITE)
-        // Shifting leaves the exponent too small; the product corrects it, including for subnormal numbers.
+        // After the shift, the exponent is too small. Multiplying by SCALE corrects it, also for subnormal numbers.
         return Float.fromBits(sign or (Float.fromBits(magnitude) * SCALE).toRawBits())
     }
 

@@ -9,7 +9,7 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.security.MessageDigest
 
-/** Fills a template: combines the literal bytes in [stream] with [weights] as [layout] says. */
+/** Fills a template: combines the literal bytes in [stream] with [weights] as [layout] specifies. */
 internal class Filler(
     private val layout: Layout,
     private val stream: Stream,
@@ -43,7 +43,7 @@ internal class Filler(
         val scales = layout.normalizations.associateWith { Scale(it, small::getValue) }
         for (value in places.keys) if (value.tensor == null) write(value, scales, null, bytes)
         val values = places.keys.filter { it.tensor != null }.groupBy { contract.sources(it.tensor!!).first() }
-        // Tied tensors have several sources. All of them must be equal.
+        // Tied tensors can have several sources, which must all be equal.
         layout.tensors.keys.forEach(::checkTied)
         val largest = weights.tensors.filter { it.name in values }.maxOfOrNull { it.bytes } ?: 0
         load.memory(largest).use { memory ->
@@ -100,7 +100,7 @@ internal class Filler(
         }
     }
 
-    /** Writes the elements that the loops of [place] from loop [depth] on visit, starting at [start]. */
+    /** Writes the elements that loop [depth] of [place] and its inner loops visit, from element [start] on. */
     private fun write(place: Place, depth: Int, start: Int, elements: Elements, target: ByteBuffer) {
         if (depth == place.counts.size) {
             target.putFloat(elements.float(start))

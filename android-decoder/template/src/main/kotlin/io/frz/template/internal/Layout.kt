@@ -5,8 +5,8 @@ package io.frz.template.internal
  *
  * @property eps the number that is added to the variance
  * @property variance the name of the tensor of variances; like the others, it has the shape (channels)
- * @property weight the name of the factors, or null if they are 1
- * @property bias the name of the summands, or null if they are 0
+ * @property weight the name of the tensor of factors, or null if they are 1
+ * @property bias the name of the tensor of summands, or null if they are 0
  */
 internal class Normalization(
     val eps: Double,
@@ -19,7 +19,7 @@ internal class Normalization(
     val tensors: List<String> get() = listOfNotNull(variance, mean, weight, bias)
 }
 
-/** How an array of a template is computed from tensors. */
+/** The ways of computing an array of a template from tensors. */
 internal enum class Kind {
     /** The tensor, unchanged. */
     PLAIN,
@@ -44,7 +44,7 @@ internal class Value(val kind: Kind, val tensor: String?, val normalization: Nor
  * @property offset the offset of the first element in the file, in bytes
  * @property start the index of the first element in the value
  * @property counts the number of steps of each loop
- * @property strides the distance of two steps of each loop, in elements
+ * @property strides the distance between two steps of each loop, in elements
  */
 internal class Place(
     val offset: Long,
@@ -65,7 +65,7 @@ internal class Place(
     }
 }
 
-/** The place of the SHA-256 of the bytes of [place], as 64 hexadecimal digits. */
+/** The position of a digest: the SHA-256 of the bytes of [place], as 64 hexadecimal digits. */
 internal class Digest(val offset: Long, val place: Place) {
     /** The offset of the byte after the last digit. */
     val end: Long get() = offset + DIGITS
@@ -83,7 +83,7 @@ internal class Digest(val offset: Long, val place: Place) {
  * @property size the size of the filled file in bytes
  * @property tensors the shapes of the required tensors by name
  * @property ties additional names of tensors, mapped to their names in [tensors]
- * @property unused names of the network that the template does not require
+ * @property unused names of tensors that the network has but the template does not require
  */
 internal class Layout(
     val runtime: String,

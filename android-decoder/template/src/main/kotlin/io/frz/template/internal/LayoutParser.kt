@@ -14,7 +14,7 @@ internal class LayoutParser private constructor(private val map: MapReader) {
 
     private fun parse(): Layout {
         val runtime = map.text()
-        map.text() // The exporter and its version are for people.
+        map.text() // The exporter and its version are only informative.
         val size = map.number(FILE_BYTES)
         map.list(read = ::tensor)
         val normalizations = map.list(read = ::normalization)

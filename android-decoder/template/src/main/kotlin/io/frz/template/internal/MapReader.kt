@@ -32,10 +32,10 @@ internal class MapReader(bytes: ByteArray) {
         return if (value and 1 == 0L) value shr 1 else -((value + 1) shr 1)
     }
 
-    /** Reads an index of [items] and returns the item. */
+    /** Reads an index into [items] and returns the item. */
     fun <T> item(items: List<T>): T = items[number(items.size - 1L).toInt()]
 
-    /** Reads an index of [items], counted from 1, and returns the item; 0 means null. */
+    /** Reads an index into [items], counted from 1, and returns the item; 0 means null. */
     fun <T : Any> optional(items: List<T>): T? = items.getOrNull(number(items.size.toLong()).toInt() - 1)
 
     /** Reads a finite number that is not negative. */
@@ -50,7 +50,7 @@ internal class MapReader(bytes: ByteArray) {
         return Charsets.UTF_8.newDecoder().onMalformedInput(CodingErrorAction.REPORT).decode(text).toString()
     }
 
-    /** Reads a list: its length, and each item by [read]. */
+    /** Reads a list: its length, then each item with [read]. */
     inline fun <T> list(largest: Long = Long.MAX_VALUE, read: () -> T): List<T> {
         val items = ArrayList<T>()
         var left = number(largest)
