@@ -29,5 +29,5 @@ def peak_memory() -> int:
 
 
 def reset_peak() -> None:
-    """Start to measure the peak memory anew."""
+    """Reset the peak memory measurement."""
     Path("/proc/self/clear_refs").write_text("5")

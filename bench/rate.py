@@ -7,7 +7,7 @@ This command trains the missing networks (only runs whose name contains one of t
 the network after the last epoch is tested, with weights decoded from its file.
 
 * The small network on scikit-learn's digits is trained by its recipe, for sizes and without one.
-* LeNet-5 on MNIST learns from the labels and, in equal parts, from the published LeNet-5 that was pruned by ADMM
+* LeNet-5 on MNIST learns, in equal parts, from the labels and from the published LeNet-5 that was pruned with ADMM
   (99.31 %). Images are shifted as in the recipe.
 * The time of a step is processor time, relative to a step of LeNet-5's recipe without a size.
 """
@@ -37,7 +37,7 @@ BUILD: Final = ROOT / "build" / "rate"
 RESULTS: Final = ROOT / "bench" / "results" / "rate.json"
 
 AIMS: Final = {520: 0.98, 900: 0.987, 1500: 0.9905, 3000: 0.9932}
-"""The accuracy to reach, by file size in bytes."""
+"""Target accuracies by file size in bytes."""
 
 DIGITS: Final = (None, 400, 600)
 """Sizes of the small network; None uses its recipe's number of coefficients."""
@@ -46,7 +46,7 @@ SEEDS: Final = (0, 1, 2)
 EPOCHS: Final = 30
 
 STEPS: Final = 150
-"""Number of steps to measure, after as many others. The optimizer's axes are updated once in this time."""
+"""Number of steps to measure, after as many warm-up steps. The optimizer's axes are updated once during them."""
 
 Json = dict[str, Any]
 
@@ -105,7 +105,7 @@ def _teacher() -> Path:
 
 
 def _steps() -> list[Json]:
-    """Measure a step of the recipe, and of runs for several sizes. They take turns."""
+    """Measure a step of the recipe and of runs for several sizes, which take turns."""
     data = LeNet5OnMnist().data(str(DATA))
     sizes = (None, *AIMS)
     runs = [Run(LeNet5OnMnist(replace(LeNet5OnMnist.defaults, size=size)), data, Workers()) for size in sizes]

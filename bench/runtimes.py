@@ -157,7 +157,7 @@ def _larger(runs: dict[str, Callable[[Array], Array]], x: Tensor) -> Iterator[Ro
 
 
 def _loading(skeleton: Path, weights: Path, complete: Path) -> Row:
-    """Compare the processor times to create the first session of a process. Processes alternate; the fastest count."""
+    """Compare the processor times to create a process's first session. Processes alternate; the fastest run counts."""
     calls = {"skeleton": (skeleton, weights), "complete": (complete,)}
     seconds = dict.fromkeys(calls, float("inf"))
     for _ in range(LOADS):

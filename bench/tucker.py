@@ -3,7 +3,7 @@
     python -m bench tucker
 
 Every network is fine-tuned for one epoch on the training images, with the same settings. The learning rate was chosen
-with the smallest network and a third of the training images, of which a fifth served for validation; no choice was
+with the smallest network and a third of the training images, of which a fifth were used for validation; no choice was
 based on the test images. Results are kept in ``bench/results/tucker.json``. Remove an entry to measure it again.
 """
 
@@ -47,7 +47,7 @@ RATES: Final = (0.01, 0.02, 0.05)
 """The learning rates to choose from."""
 
 TRIED: Final = "81,000 parameters"
-"""The network with which they are tried."""
+"""The network used to choose the learning rate."""
 
 FORMATS: Final = ("q8", "q6")
 SEEN: Final = 1024
@@ -82,14 +82,14 @@ class Tuned(ResNet20OnCifar10):
         model = network()
         if self.budget is not None:
             images = self.data(DATA).train.tensors[0]
-            seen = images[torch.arange(SEEN) * len(images) // SEEN]  # from all classes, by which they are sorted
+            seen = images[torch.arange(SEEN) * len(images) // SEEN]  # from all classes: images are sorted by class
             decompose(model, parameters=self.budget, batches=map(self.pixels, seen.split(128)))
         return model
 
 
 @cache
 def _cifar10() -> Data:
-    """Return CIFAR-10, which takes a while to read."""
+    """Return CIFAR-10; reading it takes a while, so it is cached."""
     return ResNet20OnCifar10().data(DATA)
 
 
@@ -180,7 +180,7 @@ def _folder(name: str) -> Path:
 
 
 def _kept(key: str, measure: Any) -> dict[str, float]:
-    """Return a known result, or measure and keep it."""
+    """Return a stored result, or measure and store it."""
     known: dict[str, dict[str, float]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if key not in known:
         found = measure()

@@ -38,7 +38,7 @@ def load(path: str, *, entry: str | None = None, trust_pickle: bool = False) -> 
         path: the file.
         entry: which of several state dicts to read: the keys that lead to it, joined with dots, such as ``ema.model``;
             ``.`` is the outermost one.
-        trust_pickle: run the code that the file refers to, which may do anything.
+        trust_pickle: run the code that the file refers to, which can do anything.
 
     Raises:
         EncodeError: the file cannot be loaded without running code, contains no state dict, or contains several.

@@ -17,7 +17,7 @@ Row = Sequence[str | None]
 """The cells of a line; None where a column does not apply."""
 
 GAPS: Final = "  ", " "
-"""Space between columns, and that between the columns of a table that would otherwise be too wide."""
+"""Space between columns, and the narrower space in a table that would otherwise be too wide."""
 
 INDENT: Final = "  "
 """Start of a line below the first cell of its row."""

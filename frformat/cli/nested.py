@@ -28,7 +28,7 @@ def train_and_report(
         folder: the folder of the run.
         stages: attributes of :class:`frformat.train.nested.Nesting`; None means the default.
         data: the folder of data sets.
-        workers: this process.
+        workers: the process group.
         resume: continue an interrupted run.
         as_json: print the outcome as JSON.
     """

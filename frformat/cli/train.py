@@ -225,7 +225,7 @@ def _check(folder: str, resume: bool, force: bool) -> None:
 
 
 def _check_nested(nested: bool, stages: dict[str, Any], others: dict[str, Any]) -> None:
-    """Check that no option is given that the way of training does not use."""
+    """Check that all given options apply to the selected way of training."""
     names = {"epochs": "stage-epochs"}
     unused = others if nested else {names.get(name, name): value for name, value in stages.items()}
     given = [f"--{name}" for name, value in unused.items() if value not in (None, False, ())]

@@ -219,7 +219,7 @@ class FrzFile:
         the factor (rank, length) of each axis that has one. :meth:`TensorInfo.form` describes them.
 
         Raises:
-            FrzError: ``NOT_FOUND``, also if the tensor has neither form, or an error of rebuilding.
+            FrzError: ``NOT_FOUND`` (even if the tensor exists, but in neither form), or an error of rebuilding.
         """
         info = self.info(name)
         if info.spectral:

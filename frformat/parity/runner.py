@@ -1,4 +1,4 @@
-"""Make parity reports with a runtime that is installed on this machine, in the form in which phones make them."""
+"""Make parity reports with a runtime that is installed on this machine, in the same form as phones."""
 
 from __future__ import annotations
 

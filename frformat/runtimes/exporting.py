@@ -22,7 +22,7 @@ class _Runtime(NamedTuple):
 
     Attributes:
         extension: extension of its skeletons.
-        complete: extension of its files with weights, if it is another one.
+        complete: extension of its files with weights, if that is different.
         package: the package whose ``write`` function writes the files.
         options: options of ``write`` that are specific to this runtime.
         fixed: arguments that are always passed.

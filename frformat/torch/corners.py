@@ -15,7 +15,7 @@ Shape = tuple[int, ...]
 
 
 class Corner(Tiered, nn.Module):
-    """Cuts a weight to the corner of the current tier, as a parametrization of PyTorch.
+    """A PyTorch parametrization that cuts a weight to the corner of the current tier.
 
     The result is a view, so a layer computes at the width of its tier, and switching tiers copies nothing.
 
@@ -50,7 +50,7 @@ class Corner(Tiered, nn.Module):
 
 
 def corner_of(corner: Shape) -> tuple[slice, ...]:
-    """Return the index of a corner."""
+    """Return the slices that select a corner."""
     return tuple(slice(length) for length in corner)
 
 

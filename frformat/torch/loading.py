@@ -294,9 +294,9 @@ def _fault(file: FrzFile, source: str, target: Target, way: Way) -> str | None:
 
 
 def _is_narrow(file: FrzFile, source: str, tensor: object) -> bool:
-    """Return whether a target is exactly as large as the tier in use, of a file with nested tiers.
+    """Return whether a target has exactly the size of the current tier of a file with nested tiers.
 
-    This is the corner of a weight, or the first entries of a vector that every tier stores again.
+    This is the size of the corner of a weight, or of the part of a vector that the tier uses.
     """
     info = file.info(source)
     shape = tuple(tensor.shape) if isinstance(tensor, Tensor) else info.shape

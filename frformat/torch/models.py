@@ -108,8 +108,8 @@ def load_model(
     time. A tensor with several names in the model (tied weights) is loaded if the file has one of them. Wrappers in
     the model, such as that of torch.compile, and the prefixes that wrappers left in the file's names, are ignored.
 
-    A model that :func:`frformat.torch.regularize` changed takes the file's coefficients, their number, and its tiers up
-    to the requested one; :func:`frformat.torch.set_tier` then switches between them.
+    A model that :func:`frformat.torch.regularize` changed adopts the file's coefficients, their number, and the tiers
+    up to the requested one; :func:`frformat.torch.set_tier` then switches between them.
 
     >>> with torch.device("meta"):
     ...     model = UNet()  # no weights in memory

@@ -24,14 +24,14 @@ from frformat.train.settings import Settings
 from frformat.train.workers import Workers
 
 DENSE: Final = "dense"
-"""The folder of the whole network, trained before it is pruned; it is the teacher of the tiers."""
+"""Folder of the run that trains the whole network before it is pruned. This network is the teacher of the tiers."""
 
 RANKINGS: Final = ("trr", "l1", "random")
 TRIPLETS: Final = 2000
 """Number of triplets of training samples for the ranking ``trr``."""
 
 STAGE_SEEDS: Final = 1_000_003
-"""Distance between the seeds of two stages."""
+"""Difference between the random seeds of consecutive stages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,14 +76,14 @@ class NestedTier:
 
 @dataclass(frozen=True)
 class NestedOutcome:
-    """The file of a run.
+    """The outcome of a run.
 
     Attributes:
         path: the file.
         dense: metrics of the whole network before pruning, on the test samples.
         dense_bytes: size of the file of that network.
         stages: all stages in their order.
-        tiers: each tier, the smallest first.
+        tiers: all tiers, smallest first.
     """
 
     path: str
@@ -110,7 +110,7 @@ def train_nested(
 ) -> NestedOutcome:
     """Train the whole network, nest smaller tiers in it, and write ``model.frz``.
 
-    The seed is chosen by the metric on validation samples, which are split from the training samples (the setting
+    The seed is chosen by the metric on validation samples, which are split off the training samples (setting
     ``holdout``). If ``distill`` is set, the whole network is the teacher of all tiers.
 
     Args:
@@ -118,7 +118,7 @@ def train_nested(
         output: the folder for all files of the run.
         nesting: how the tiers are made.
         folder: the folder of data sets; see :mod:`frformat.train.data`.
-        workers: this process; nested tiers are not trained by several.
+        workers: the process group, which must consist of this process alone.
         resume: continue an interrupted training of the whole network. The stages after it always start over.
         watcher: callback for the training of the whole network.
         listener: called after each stage.
@@ -160,7 +160,7 @@ def train_nested(
 
 
 class _Stages:
-    """What the stages share.
+    """The state that all stages share.
 
     Attributes:
         model: the network.
@@ -204,7 +204,7 @@ class _Stages:
         return self.sign * found[self._plain.metric]
 
     def ranking(self) -> Ranking:
-        """Return the ranking that the user wants."""
+        """Return the ranking that the user has chosen."""
         seed = self._plain.settings.seed
         if self._nesting.ranking != "trr":
             return l1 if self._nesting.ranking == "l1" else at_random(seed)

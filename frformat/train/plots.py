@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NAMED: Final = 8
-"""Number of tensors, those with the most coefficients, that the legend names; the others are gray."""
+"""The legend names this many tensors, those with the most coefficients; the others are gray."""
 
 
 def save(rows: Sequence[Row], metric: str, title: str, path: Path) -> None:
@@ -73,7 +73,7 @@ def _tensors(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def _label(axes: Axes, x: str, y: str, title: str) -> None:
-    """Write titles, and a legend if there is anything to name."""
+    """Add titles, and a legend if there is anything to name."""
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.set_title(title, fontsize=10)

@@ -61,7 +61,7 @@ class Run:
             data: its samples.
             workers: the process group.
             weights: an ``.frz`` file with initial weights.
-            model: a model to train further, only at its current tier; None creates one.
+            model: a model to train further, only at its current tier; None creates a new one.
 
         Raises:
             ValueError: the settings cannot be satisfied.

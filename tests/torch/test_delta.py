@@ -1,4 +1,4 @@
-"""Everything that takes an ``.frz`` file also takes the base of a delta file."""
+"""Every function that accepts an ``.frz`` file also accepts the base of a delta file."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ GROUPS = {"0": FilterGroup("0", 4, (Member("0.weight", 0), Member("0.bias", 0), 
 
 @pytest.fixture(autouse=True)
 def _known_filters(monkeypatch):
-    """Use filters that are known, because torch-pruning can be missing."""
+    """Use known filters, because torch-pruning can be missing."""
     monkeypatch.setattr(offline, "filter_groups", lambda model, example: GROUPS)
 
 

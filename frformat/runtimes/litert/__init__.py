@@ -3,6 +3,6 @@
 >>> export(LeNet5(), "model.tflite.frt", example=image)  # a template; the weights are in model.frz
 >>> Interpreter(model_content=bytes(fill("model.tflite.frt", "model.frz")))
 
-LiteRT maps a model file that contains the weights, so a skeleton is a template
+LiteRT loads a model and its weights from a single file, so a skeleton is a template
 (:mod:`frformat.runtimes.template`). On Android, ``io.frz:frz-template`` fills it.
 """

@@ -4,14 +4,14 @@
 
 Some runtimes, such as LiteRT and ExecuTorch, accept weights only as part of their model file. For these, a skeleton is
 a template (``.frt``). The file's format is specified in ``spec/template.md`` and is independent of the runtime: a
-template consists of all bytes that are not weights, compressed, and of a map that gives for every other place which
+template consists of all bytes that are not weights, compressed, and a map that states, for every other place, which
 elements of which tensor it contains.
 
-:mod:`~frformat.runtimes.template.places` finds the places. To do so, it needs no knowledge of the runtime's format: the
-model is exported with numbered elements instead of weights, and the numbers are searched for in the file. A weight
-whose numbers are not found was changed by the exporter, so the export is refused. Normalizations, which exporters merge
-into convolutions, are merged beforehand by :mod:`~frformat.runtimes.template.fusing`, and the map says how to scale the
-weights when the template is filled.
+:mod:`~frformat.runtimes.template.places` finds the places. It does not need to know the runtime's format: the model is
+exported with numbered elements instead of weights, and the file is searched for these numbers. If the numbers of a
+weight are not found, the exporter has changed the weight, so the export is refused. Normalizations, which exporters
+merge into convolutions, are merged beforehand by :mod:`~frformat.runtimes.template.merging`, and the map says how to
+scale the weights when the template is filled.
 """
 
 from frformat.runtimes.template.filling import fill, fill_file

@@ -26,13 +26,13 @@ MAGIC: Final = b"\x89FRT"
 VERSION: Final = 1
 HEADER: Final = struct.Struct("<4sBI")
 MAP_BYTES: Final = 1 << 22
-"""Limits of the format: the size of the map, the size of the filled file, the axes of a tensor or a place."""
+"""Limits of the format: the sizes of the map and of the filled file, and the number of axes of a tensor or a place."""
 FILE_BYTES: Final = 1 << 40
 RANK: Final = 8
 
 
 def pack(layout: Layout, content: bytes) -> bytes:
-    """Return the bytes of a template with a result of :func:`literal`. They depend on nothing but the arguments."""
+    """Return the bytes of a template, given a result of :func:`literal`. They depend only on the arguments."""
     assert len(content) == layout.literal, (len(content), layout.literal)
     body = _pack_map(layout)
     assert len(body) <= MAP_BYTES
@@ -51,7 +51,7 @@ def literal(file: bytes, layout: Layout) -> bytes:
 
 
 def parse(data: bytes) -> tuple[Layout, Literal]:
-    """Parse a template. Memory is limited by the size of ``data``, and to 4 MiB for the map.
+    """Parse a template. Memory use is limited by the size of ``data``, and to 4 MiB for the map.
 
     Returns:
         The map, and the literal bytes, which are inflated while they are read.
@@ -98,7 +98,7 @@ class Literal:
         """Return the next ``size`` bytes.
 
         Raises:
-            LoadError: the stream is malformed or ends before.
+            LoadError: the stream is malformed, or ends too early.
         """
         parts = []
         while size:
@@ -113,7 +113,7 @@ class Literal:
         """Check that the stream ends here.
 
         Raises:
-            LoadError: the stream is malformed or continues.
+            LoadError: the stream is malformed, or contains more bytes.
         """
         if self._inflated(1) or not self._inflate.eof or self._inflate.unused_data or self._rest:
             raise damaged("its stream does not end where it should")

@@ -135,7 +135,7 @@ def _write_digests(to: bytearray, layout: Layout) -> None:
 
 
 def _write(to: bytearray, place: Place, array: Array) -> None:
-    """Copy elements of an array, which the parser has checked to contain them."""
+    """Copy elements of an array. The parser has checked that the array contains them."""
     source = as_strided(
         array.reshape(-1)[place.start :],
         [count for count, _ in place.axes],

@@ -17,8 +17,8 @@ class Normalization:
     """A batch normalization in evaluation mode. It maps x to scale · x + shift, separately for each channel.
 
     Attributes:
-        eps: what is added to the variance.
-        variance: name of the tensor of variances, as of the others of shape (channels,).
+        eps: number that is added to the variance.
+        variance: name of the tensor of variances. Like the other tensors, it has the shape (channels,).
         mean: name of the means.
         weight: name of the factors; None if they are 1.
         bias: name of the summands; None if they are 0.
@@ -53,7 +53,7 @@ class Scaled:
 
 @dataclass(frozen=True)
 class Shifted:
-    """The bias of a layer that is followed by a normalization: scale · tensor + shift, or shift if it has no bias."""
+    """The bias of a layer before a normalization: scale · tensor + shift, or shift if there is no tensor."""
 
     tensor: str | None
     normalization: int
@@ -95,7 +95,7 @@ class Place:
 class Digest:
     """Where a file contains the SHA-256 of the bytes of a place, as 64 lower-case hexadecimal digits.
 
-    ExecuTorch uses such keys to share equal weights among models, so they must depend on the weights.
+    ExecuTorch uses such keys to share equal weights among models, so they must be computed from the new weights.
 
     Attributes:
         offset: offset of the first digit in the filled file, in bytes.
@@ -117,10 +117,10 @@ class Layout:
         tensors: shapes of the needed tensors by name. All have float elements.
         normalizations: the normalizations that values use.
         values: what the places contain.
-        places: in the order of their offsets.
-        digests: in the order of their offsets. They overlap neither each other nor places.
+        places: the places, in the order of their offsets.
+        digests: the digests, in the order of their offsets. They overlap neither each other nor places.
         ties: further names of tensors, each with the corresponding name in ``tensors``.
-        unused: names that the model has and the template does not need.
+        unused: names in the model that the template does not need.
     """
 
     runtime: str
@@ -147,7 +147,7 @@ class Layout:
 
     @property
     def contract(self) -> Contract:
-        """What an ``.frz`` file must contain."""
+        """The tensors that an ``.frz`` file must contain."""
         wanted = {name: Wanted(shape, "f32") for name, shape in self.tensors.items()}
         return Contract(wanted, self.ties, self.unused)
 

@@ -33,7 +33,7 @@ GROUPS: Final = 6
 
 @dataclass(frozen=True)
 class Merged:
-    """A traced model without normalizations that have constant statistics.
+    """A traced model from which all normalizations with constant statistics have been removed.
 
     Attributes:
         module: the model. It shares no parameters with the original.
@@ -99,7 +99,7 @@ class _Merging:
         return Merged(self.module, self.parameters, self.values, self.normalizations)
 
     def _name(self, target: str) -> str | None:
-        """Return the name of a weight in the contract; None for another constant."""
+        """Return the name of a weight in the contract; None for any other constant."""
         name = self.contract.ties.get(target, target)
         return name if name in self.contract.wanted else None
 
@@ -111,7 +111,7 @@ class _Merging:
         if training or any(name is None and not none for name, none in zip(names, absent, strict=True)):
             return
         if names[0] is None or names[1] is None:
-            return  # it normalizes by the statistics of its input
+            return  # it uses the statistics of its input
         assert isinstance(eps, float)
         self.normalizations.append(Normalization(eps, names[0], names[1], names[2], names[3]))
         assert isinstance(source, fx.Node)
@@ -125,7 +125,7 @@ class _Merging:
             return False
         channel = node.args[0].meta["val"].dim() - 1 if layer.target is _ATEN.linear.default else 1  # type: ignore[union-attr]
         if channel != 1:
-            return False  # a normalization of another axis than that of the layer's outputs
+            return False  # it normalizes an axis other than that of the output channels
         weight = self._weight(layer.args[1])
         bias = layer.args[2] if len(layer.args) > 2 else None
         bias_name = self._weight(bias)
@@ -165,5 +165,5 @@ class _Merging:
         return self.contract.wanted[self.normalizations[number].variance].shape
 
     def _weight(self, node: Any) -> str | None:
-        """Return the name of the weight that a node is; None if it is something else."""
+        """Return the name of the weight that a node refers to; None if it does not refer to a weight."""
         return self._name(str(node.target)) if isinstance(node, fx.Node) and node.op == "get_attr" else None

@@ -1,9 +1,10 @@
 """Find where a runtime's file contains weights.
 
-The model is exported twice, with two series of numbered elements: element i of all values together has the bit pattern
-``series + i``. Where a file contains such patterns, it contains these elements, in whatever order. Two files are
-compared, because a constant of the graph can look like a numbered element, and because an exporter can derive other
-constants from weights: those change with the series, and the export must be refused.
+The model is exported twice, with two series of numbered elements. The elements of all values are numbered
+consecutively, and element i has the bit pattern ``series + i``. Where a file contains such patterns, it contains these
+elements, in any order. Two files are compared for two reasons. A constant of the graph can look like a numbered
+element, but does not change with the series. An exporter can derive other constants from weights; these do change with
+the series, and the export must be refused.
 """
 
 from __future__ import annotations
@@ -49,12 +50,12 @@ def numbered(lengths: Sequence[int], series: int) -> list[Array]:
 
 
 class Found(NamedTuple):
-    """What :func:`find` has found.
+    """The result of :func:`find`.
 
     Attributes:
         places: the places of values, in the order of their offsets.
         digests: where the file contains digests of places.
-        lost: indices of the values of which some element was not found.
+        lost: indices of the values with at least one element that was not found.
     """
 
     places: list[Place]
@@ -139,7 +140,7 @@ def _search(file: bytes, lengths: Sequence[int], series: int) -> list[Place]:
 
 
 def _places(run: Array, offset: int, value: int, length: int) -> list[Place]:
-    """Return the places of consecutive elements of one value: one if possible, or else one for each copy of it."""
+    """Return the places of a run of elements of one value: one if possible, else one for each copy of the value."""
     axes = loops(run)
     if axes is not None:
         return [Place(offset, value, int(run[0]), axes)]
@@ -150,7 +151,7 @@ def _places(run: Array, offset: int, value: int, length: int) -> list[Place]:
 
 
 def loops(indices: Array) -> Axes | None:
-    """Return the loops that visit elements in this order, outermost first; None if they are more than 8."""
+    """Return the loops that visit elements in this order, outermost first; None if that takes more than 8."""
     axes: list[tuple[int, int]] = []
     while len(indices) > 1:
         steps = np.diff(indices)

@@ -20,7 +20,7 @@ class Writer:
         self.data = bytearray()
 
     def number(self, value: int) -> None:
-        """Write a number that is not negative: seven bits a byte, least significant first."""
+        """Write a nonnegative number with seven bits per byte, least significant first."""
         assert 0 <= value < 1 << BITS
         while value > 0x7F:
             self.data.append(value & 0x7F | 0x80)
@@ -28,11 +28,11 @@ class Writer:
         self.data.append(value)
 
     def signed(self, value: int) -> None:
-        """Write a number of any sign: twice its absolute value, minus one if it is negative."""
+        """Write a number of either sign as twice its absolute value, minus one if it is negative."""
         self.number(2 * value if value >= 0 else -2 * value - 1)
 
     def numbers(self, values: Iterable[int]) -> None:
-        """Write a list of numbers after its length."""
+        """Write the length of a list of numbers, and then the numbers."""
         values = list(values)
         for value in (len(values), *values):
             self.number(value)
@@ -42,7 +42,7 @@ class Writer:
         self.data += REAL.pack(value)
 
     def text(self, value: str) -> None:
-        """Write UTF-8 text after its length in bytes."""
+        """Write the number of bytes of a text in UTF-8, and then these bytes."""
         encoded = value.encode()
         self.number(len(encoded))
         self.data += encoded
@@ -83,7 +83,7 @@ class Reader:
         return items[number]
 
     def real(self) -> float:
-        """Read a finite 64-bit float that is not negative."""
+        """Read a finite, nonnegative 64-bit float."""
         value: float = REAL.unpack(self._take(REAL.size))[0]
         if not (math.isfinite(value) and value >= 0):
             raise ValueError(f"its map contains {value}")

@@ -40,7 +40,7 @@ class GuessedInputs:
 
     @property
     def shrinkage(self) -> float:
-        """Return 0, since the moments are no estimates."""
+        """Return 0, since these moments are not estimated from samples."""
         return 0.0
 
     def second(self, *, centred: bool) -> Doubles:

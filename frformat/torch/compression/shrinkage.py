@@ -1,4 +1,4 @@
-"""Estimate how reliable second moments are that were measured on few samples."""
+"""Estimate the reliability of second moments that were measured on few samples."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Shrinkage:
 
     Ledoit and Wolf (2004) choose the intensity that minimizes the expected squared error of the shrunk matrix: the
     variance of the matrix, divided by its squared distance from the multiple of the identity. Here, the variance is
-    that among parts of the data, so neighbouring positions of one sample do not count as independent.
+    estimated from parts of the data, so neighbouring positions of one sample do not count as independent.
 
-    Each part consists of columns (…, n, count), where leading axes are independent blocks. Means are subtracted
-    approximately: those of the first part.
+    Each part consists of columns (…, n, count), where leading axes are independent blocks. The means that are
+    subtracted are approximations, namely those of the first part.
     """
 
     def __init__(self) -> None:

@@ -36,7 +36,7 @@ class Weight:
 
     @property
     def spectral(self) -> bool:
-        """Whether they are those of a spectrum."""
+        """Whether the coefficients are those of a spectrum."""
         return self.form[-1] > 0
 
     @property

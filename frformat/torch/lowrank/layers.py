@@ -29,7 +29,7 @@ class Coded(NamedTuple):
 
     @property
     def spectral(self) -> bool:
-        """Whether they are those of a spectrum, whose shape is then the form."""
+        """Whether the coefficients are those of a spectrum. The form is then its shape."""
         return self.form[-1] > 0
 
 

@@ -28,7 +28,7 @@ Ranks = dict[int, int]
 
 
 class Tucker(Tiered, nn.Module):
-    """Represents a weight as a core times factors along some axes, as a parametrization of PyTorch.
+    """A PyTorch parametrization that represents a weight as a core times factors along some axes.
 
     The original parameters become the core, and a factor of shape (n, r) for each decomposed axis. All are trained. A
     smaller tier uses a corner of the core, and the first columns of the factors.
@@ -147,7 +147,7 @@ def partial_tucker(weight: Tensor, ranks: Mapping[int, int]) -> tuple[Tensor, li
 
 @torch.no_grad()
 def order(held: Any) -> None:
-    """Put the columns of trained factors into HOSVD order again, in place. The weight stays the same."""
+    """Restore the HOSVD order of the columns of trained factors, in place. The weight does not change."""
     core, *factors = (part.double() for part in parts(held))
     orthonormal = {}
     for axis, factor in zip(held[0].ranks, factors, strict=True):

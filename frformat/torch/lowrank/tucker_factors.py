@@ -12,7 +12,7 @@ from torch import Tensor
 from frformat.torch.lowrank.factors import Factors, Mode, Modes
 
 VIEWS: Final = 2
-"""The views of coefficients take about as long as this many operations."""
+"""Time to create the views of the coefficients, in operations."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class TuckerFactors:
 
     @classmethod
     def of(cls, form: Sequence[int], transposed: bool) -> TuckerFactors:
-        """Return the factors of a form with factors; see :meth:`frformat.TensorInfo.form`."""
+        """Return the factors that a form describes; see :meth:`frformat.TensorInfo.form`."""
         half = len(form) // 2
         return cls(tuple(form[:half]), tuple(-r for r in form[half:]), transposed)
 
@@ -79,7 +79,7 @@ class TuckerFactors:
         return VIEWS
 
     def choices(self) -> list[Modes]:
-        """Return the only set of factors: all of them."""
+        """Return the only choice of modes: all of them."""
         modes: tuple[Mode, ...] = ("into", "out")
         return [tuple(mode for mode in modes if self.ranks[self.axis(mode)])]
 
@@ -100,4 +100,4 @@ class TuckerFactors:
 
 
 AnyFactors = Factors | TuckerFactors
-"""The factors of a weight of either kind."""
+"""The factors of a spectrum, or of a weight in Tucker form."""

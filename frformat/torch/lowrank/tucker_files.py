@@ -45,7 +45,7 @@ def form(held: Any) -> TuckerFactors:
 
 
 def _layers(model: nn.Module) -> dict[str, tuple[TuckerFactors, list[Tensor]]]:
-    """Return the forms of weights that are vectors of core and factors, and their parts, by name."""
+    """Return the form and the parts of each weight that is a vector of a core and factors, by name."""
     state, found = model.state_dict(keep_vars=True), {}
     for name, each in coded(model).items():
         if not each.spectral:
@@ -97,7 +97,7 @@ def misfit(info: TensorInfo, held: Any, tier: int) -> str | None:
 
 
 def smaller_ranks(info: TensorInfo, held: Any, tier: int) -> list[tuple[int, ...]]:
-    """Return the ranks of the tiers of a file before one of them."""
+    """Return the ranks of the tiers of a file that are smaller than ``tier``."""
     return [tuple(corner[axis] for axis in held[0].ranks) for corner in info.corners[:tier]]
 
 

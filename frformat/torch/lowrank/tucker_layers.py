@@ -18,7 +18,7 @@ class TuckerLayer(CodedLayer):
     """A layer on a core and factors. Its code is valid TorchScript.
 
     Attributes:
-        factors: their shapes.
+        factors: shapes of the core and the factors.
     """
 
     def __init__(self, weight: nn.Parameter, bias: nn.Parameter | None, factors: TuckerFactors) -> None:
@@ -69,7 +69,7 @@ class TuckerConvolution(TuckerLayer):
     """A convolution or transposed convolution without groups, as 1×1 → core → 1×1.
 
     Attributes:
-        how: how it moves over its input.
+        how: how the convolution moves over its input.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class TuckerConvolution(TuckerLayer):
         return convolve(x, self.into(), self.core(), self.out(), self.bias, self.how)
 
     def _scripted(self, x: Tensor) -> Tensor:
-        """Compute the same with operations that TorchScript supports."""
+        """Compute the same result with operations that TorchScript supports."""
         into, out, mode, nothing = self.into(), self.out(), self.mode, [0] * len(self.ones)
         single = x.dim() == len(self.ones) + 1
         if single:
@@ -110,7 +110,7 @@ class TuckerConvolution(TuckerLayer):
 
 
 def made_layer(layer: Any, weight: nn.Parameter, bias: nn.Parameter | None, factors: TuckerFactors) -> TuckerLayer:
-    """Return the layer that computes the same as a linear layer or a convolution without groups."""
+    """Return the layer that replaces a linear layer or a convolution without groups."""
     if isinstance(layer, nn.Linear):
         return TuckerLinear(weight, bias, factors)
     return TuckerConvolution(layer, weight, bias, factors)

@@ -1,8 +1,9 @@
 """Nested networks: tiers with fewer filters, after B. Fang, X. Zeng and M. Zhang, "NestDNN", MobiCom 2018.
 
-:func:`frformat.torch.nest` does it all; the steps are here. A network's filters are ranked, and removed in steps, with
-training in between. The smallest network that is accurate enough is the seed. It is frozen, and filters are added to it
-in the same steps; only what is new is trained. Thus every tier contains all smaller ones, bit for bit.
+:func:`frformat.torch.nest` runs the whole procedure; this package contains its parts. The filters of a network are
+ranked and removed in several stages, and the network is trained after each of them. The smallest network that is
+accurate enough is the seed. It is frozen, and the filters are added to it again in the same stages; only the new ones
+are trained. Every tier therefore contains all smaller ones, bit for bit.
 """
 
 from frformat.torch.nesting.discovery import filter_groups

@@ -15,16 +15,17 @@ from frformat.torch.nesting.filters import LAYERS, NORMS, TRANSPOSED, FilterGrou
 from frformat.torch.nesting.structure import descendant, make_nested
 
 TOLERANCE: Final = 1e-4
-"""By how much outputs may differ after filters are reordered, as a share of the largest output."""
+"""Largest accepted change of an output when filters are reordered, as a share of the largest output."""
 
 
 def filter_groups(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
     """Return the filters of a network that can be reordered and removed, by the name of their layer.
 
     The dependencies come from torch-pruning (G. Fang et al., "DepGraph: towards any structural pruning", CVPR 2023).
-    Each group is then tried out: a network with its filters in another order must have equal outputs, and one with half
-    of them must run. What fails either is left out, as are the outputs of the network, groups that include several
-    convolutions' outputs (residual connections), and filters that share an axis with others (concatenation).
+    Each group is then tested: the network must have the same outputs when the filters are in another order, and must
+    run with half of them. Groups that fail either test are left out. So are the outputs of the network, groups that
+    include the outputs of several convolutions (residual connections), and filters that share an axis with others
+    (concatenation).
 
     Args:
         model: a plain network.
@@ -90,7 +91,7 @@ def _members(group: Any, names: Mapping[nn.Module, str]) -> Iterator[Member | No
 def _axes(module: nn.Module, path: str, out: bool, block: int) -> Iterator[Member | None]:
     if isinstance(module, NORMS):
         if not module.affine:
-            yield None  # a file would not tell the width of its statistics
+            yield None  # a file would not record the width of its statistics
             return
         for name in ("weight", "bias", "running_mean", "running_var"):
             if getattr(module, name) is not None:
@@ -108,7 +109,7 @@ def _has_consumer(members: Sequence[Member | None], root: str) -> bool:
 
 @torch.no_grad()
 def _works(model: nn.Module, example: Tensor, group: FilterGroup) -> bool:
-    """Return whether outputs survive another order of the filters, and whether half of the filters suffice to run."""
+    """Return whether reordering the filters preserves the outputs, and half of the filters suffice to run."""
     trial = copy.deepcopy(model)
     try:
         before = trial(example)

@@ -16,7 +16,7 @@ LAYERS: Final = (*CONVOLUTIONS, *TRANSPOSED, nn.Linear)
 """Layers whose outputs are filters."""
 
 VECTORS: Final = ("running_mean", "running_var", "num_batches_tracked")
-"""Buffers of normalization layers, of which a network with tiers has one row for each tier."""
+"""Buffers of normalization layers. In a network with tiers, they have one row for each tier."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def permute(model: nn.Module, group: FilterGroup, order: Tensor, held: Mapping[s
     Args:
         model: the network.
         group: the filters.
-        order: (n,) the current numbers of the first n filters in their new order; other filters stay where they are.
-        held: tensors by name, if the model's own names have changed; vectors may have a row for each tier.
+        order: current indices of the first n filters in their new order, shape (n,); other filters stay in place.
+        held: tensors by name, if the model's own names have changed; vectors can have a row for each tier.
     """
     tensors = held if held is not None else {**dict(model.named_parameters()), **dict(model.named_buffers())}
     with torch.no_grad():

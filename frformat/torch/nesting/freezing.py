@@ -1,4 +1,4 @@
-"""Train one tier of a network while the smaller tiers stay as they are, bit for bit."""
+"""Train one tier of a network while the smaller tiers remain unchanged, bit for bit."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from frformat.torch.nesting.structure import frozen_part, parts
 def growing(model: nn.Module, tier: int) -> Iterator[None]:
     """Within the block, train a tier of a network; everything that smaller tiers use is frozen.
 
-    Gradients of frozen entries are exactly zero. An optimizer that changes them nevertheless, by weight decay for
-    example, has no effect: they are restored before they are used again, and at the end. Create the optimizer within
-    the block.
+    Gradients of frozen entries are exactly zero. If an optimizer changes these entries nevertheless, for example
+    through weight decay, they are restored before they are used again, and at the end of the block. Create the
+    optimizer within the block.
 
     Args:
         model: a network with nested tiers; see :func:`frformat.torch.nesting.make_nested`.
@@ -63,6 +63,6 @@ def _masked(index: Any, gradient: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _restore(tensor: Tensor, index: Any, values: Tensor, *_: object) -> None:
-    """Restore frozen entries if anything has changed them; used as a hook, too."""
+    """Restore frozen entries if anything has changed them; also used as a hook."""
     if not torch.equal(tensor[index], values):
         tensor[index] = values

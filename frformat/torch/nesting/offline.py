@@ -1,4 +1,4 @@
-"""From a trained network to nested tiers: prune to the seed, then freeze and grow."""
+"""Create nested tiers in a trained network: prune it to the seed, then freeze and grow the seed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from frformat.torch.regularization.tiers import Statistics
 
 
 class SeedError(ValueError):
-    """Raised if even the largest of the smaller tiers is less accurate than the user wants."""
+    """Raised if even the largest of the smaller tiers does not reach the minimum score."""
 
 
 @dataclass(frozen=True)
@@ -51,30 +51,30 @@ def nest(
     groups: Groups | None = None,
     listener: Callable[[Stage], None] | None = None,
 ) -> nn.Module:
-    """Give a trained network smaller tiers that have fewer filters, in place: the offline stage of NestDNN.
+    """Add smaller tiers with fewer filters to a trained network, in place: the offline stage of NestDNN.
 
-    Pruning: at each of the smaller widths, from the largest on, the filters are ranked, the best ones are kept and
-    trained. It ends with the smallest width, or before the score falls below the minimum: this is the seed. Growing:
-    from the seed upwards, each tier gets its filters back; only these are trained, everything else is frozen. The seed,
-    and every other tier, is part of all larger ones, bit for bit.
+    First, the network is pruned: for each of the smaller widths, from the largest to the smallest, filters are ranked,
+    and the best ones are kept and trained. This ends with the smallest width, or before the score falls below the
+    minimum. The result is the seed. Then the seed grows: in ascending order, each tier gets its filters back. Only
+    these are trained; everything else is frozen. Every tier is therefore part of all larger ones, bit for bit.
 
     Args:
         model: a trained plain network in which :func:`frformat.torch.nesting.filter_groups` finds filters.
         example: an input, such as one image.
-        fit: trains the parameters of a network that require gradients, and creates its own optimizer. It is called
-            once for each stage: up to twice the number of ``shares``.
+        fit: trains the parameters of a network that require gradients, and creates its own optimizer. It is called once
+            for each stage, so at most twice for each share.
         score: returns the score of a network on validation samples; higher is better.
         minimum: the score that the smallest tier must reach.
         shares: the shares of filters that the smaller tiers keep, ascending; each layer keeps at least one.
         ranking: ranks the filters; see :mod:`frformat.torch.nesting`.
-        groups: the filters, if they are not to be found automatically.
+        groups: the filters; None finds them automatically.
         listener: called after each stage.
 
     Returns:
         The model. It has one tier for each share that reached the minimum, and one for all filters.
 
     Raises:
-        SeedError: no smaller tier reaches the minimum. The largest tier is the network as it was.
+        SeedError: no smaller tier reaches the minimum. The largest tier is the original network.
         ValueError: no filters can be removed, or the shares are not valid.
         ModuleNotFoundError: torch-pruning is not installed, and no groups are given.
     """
@@ -108,7 +108,7 @@ def _prune(
     minimum: float,
     report: Callable[[Stage], None],
 ) -> int:
-    """Prune and train, tier by tier; return the number of the smallest tier that reaches the minimum."""
+    """Prune and train tier by tier. Return the index of the smallest tier that reaches the minimum."""
     for tier in reversed(range(len(widths) - 1)):
         before = copy.deepcopy(model.state_dict())
         set_tier(model, tier + 1)
@@ -132,7 +132,7 @@ def _prune(
 
 @torch.no_grad()
 def _continue_rows(model: nn.Module, tier: int, other: int) -> None:
-    """Let a tier's own vectors begin with the values of another tier, as far as both use them."""
+    """Initialize a tier's own vectors with the values of another tier, for the entries that both use."""
     for held in parts(model).values():
         if isinstance(held[0], Statistics):
             lengths = held[0].lengths

@@ -22,14 +22,14 @@ RUNS: Final = 30
 
 @dataclass(frozen=True)
 class Profile:
-    """What a tier costs, and how good it is.
+    """The costs and the score of a tier.
 
     Attributes:
         tier: its number; 0 is the smallest.
         parameters: number of parameters.
         multiply_adds: multiply-adds of one inference.
         memory: bytes of parameters and of the activations in use at the same time.
-        latency: median time of one inference in seconds, on the current number of threads.
+        latency: median time of one inference in seconds, with the current number of threads.
         score: the score on validation samples; NaN if it was not measured.
     """
 
@@ -59,7 +59,7 @@ def profile(model: nn.Module, example: Tensor, score: Callable[[nn.Module], floa
         for network, found in zip(networks, times, strict=True):
             start = time.perf_counter()
             network(example)
-            if run:  # the first run also prepares
+            if run:  # the first run is a warm-up
                 found.append(time.perf_counter() - start)
     measured = []
     for tier, (network, found) in enumerate(zip(networks, times, strict=True)):
@@ -70,9 +70,9 @@ def profile(model: nn.Module, example: Tensor, score: Callable[[nn.Module], floa
 
 
 def profile_metadata(profiles: Sequence[Profile], metric: str = "accuracy") -> dict[str, str]:
-    """Return what profiles say about the tiers on any device, as metadata of a file: the score and the costs.
+    """Return the device-independent part of profiles, the score and the costs, as metadata of a file.
 
-    Latencies are left out: they are those of one device, and differ from run to run.
+    Latencies are left out, because they depend on the device and differ from run to run.
 
     Args:
         profiles: one for each tier, smallest first.

@@ -1,4 +1,4 @@
-"""Rank the filters of each layer: which ones a smaller network keeps."""
+"""Rank the filters of each layer, to choose those that a smaller network keeps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from frformat.torch.nesting.filters import TRANSPOSED, Groups
 
 Ranking = Callable[[nn.Module, Groups], Mapping[str, Tensor]]
-"""Function that returns a score for each filter of the current tier by layer, (filters,); the highest are kept."""
+"""Function that returns, by layer, a score for each filter of the current tier: (filters,). The highest are kept."""
 
 BATCH: Final = 250
 """Number of triplets to run at a time."""
@@ -29,7 +29,7 @@ def l1(model: nn.Module, groups: Groups) -> dict[str, Tensor]:
 
 
 def at_random(seed: int) -> Ranking:
-    """Return a ranking by random scores, the baseline for every other one."""
+    """Return a ranking by random scores, as a baseline for other rankings."""
     generator = torch.Generator().manual_seed(seed)
 
     def ranking(model: nn.Module, groups: Groups) -> dict[str, Tensor]:

@@ -29,11 +29,12 @@ Widths = Mapping[str, int]
 
 
 def make_nested(model: nn.Module, groups: Groups, widths: Sequence[Widths]) -> nn.Module:
-    """Give a network smaller tiers with fewer filters, in place. The whole network is the largest tier.
+    """Add smaller tiers with fewer filters to a network, in place. The whole network is the largest tier.
 
     A smaller tier uses the first filters of each layer, so its weights are leading corners. Vectors that do not grow,
-    such as the biases of the output layer, and the statistics of batch normalization differ from tier to tier.
-    :func:`frformat.torch.set_tier` switches; :func:`frformat.torch.save_model` stores all tiers in one file.
+    such as the biases of the output layer, and the statistics of batch normalization differ from tier to tier. To
+    switch between tiers, use :func:`frformat.torch.set_tier`; :func:`frformat.torch.save_model` stores all tiers in one
+    file.
 
     Args:
         model: a plain network.
@@ -41,8 +42,8 @@ def make_nested(model: nn.Module, groups: Groups, widths: Sequence[Widths]) -> n
         widths: the number of filters in each smaller tier, ascending; layers that are not named keep all.
 
     Raises:
-        ValueError: a layer does not exist, a number is not possible, tensors are tied, normalization uses cumulative
-            averages, or the model already has tiers. The model is unchanged.
+        ValueError: a layer does not exist, a number of filters is not possible, tensors are tied, normalization uses
+            cumulative averages, or the model already has tiers. The model is unchanged.
     """
     whole = {name: group.count for name, group in groups.items()}
     rows = [{**whole, **each} for each in widths] + [whole]
@@ -66,7 +67,7 @@ def make_nested(model: nn.Module, groups: Groups, widths: Sequence[Widths]) -> n
 
 
 def load_nested(model: nn.Module, path: StrPath) -> nn.Module:
-    """Load a file with nested tiers into a plain network, in place, and give the network these tiers.
+    """Load a file with nested tiers into a plain network, in place, and add these tiers to the network.
 
     Switch between them with :func:`frformat.torch.set_tier`.
 
@@ -129,7 +130,7 @@ def widths(model: nn.Module) -> list[dict[str, int]]:
 
 
 def originals(model: nn.Module) -> dict[str, Tensor]:
-    """Return parameters and buffers by the names of the plain network; tensors of tiers as a whole."""
+    """Return the complete parameters and buffers, for all tiers, by the names of the plain network."""
     return _tensors(model) | {name: held.original for name, held in parts(model).items()}
 
 

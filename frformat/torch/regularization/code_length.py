@@ -16,23 +16,23 @@ from frformat.torch.regularization.rounding import quotients, step_of
 from frformat.torch.regularization.spectral_tensor import SpectralTensor
 
 TAIL: Final = 0.03
-"""Probability of a coefficient from the wide distribution, which makes single large coefficients affordable."""
+"""Share of coefficients from the wide distribution, which limits the estimated cost of a single large coefficient."""
 
 WIDER: Final = 6.0
-"""By how much the wide distribution is wider, plus one step."""
+"""Ratio of the scales of the wide and the narrow distribution, before one step is added to the wide one."""
 
 SCALES: Final = (0.03, 1e4)
 """Smallest and largest scale of a distribution, in steps."""
 
 FALL: Final = -0.3
-"""Initial exponent with which scales fall along each axis."""
+"""Initial exponent of the power by which scales fall along each axis."""
 
 
 class CodeLength(nn.Module):
     """Estimates how many bits a coder that has adapted to the coefficients spends on them.
 
     The integers of a tensor are modelled by a Laplace distribution, integrated over each step. Its scale falls with
-    powers of the frequencies along the axes; these powers are parameters. The estimate is differentiable with respect
+    powers of the frequencies along the axes; the exponents are parameters. The estimate is differentiable with respect
     to coefficients, steps and parameters.
     """
 
@@ -69,7 +69,7 @@ class CodeLength(nn.Module):
 
     @staticmethod
     def _initial(tensor: SpectralTensor, features: Tensor) -> Tensor:
-        """Return parameters that agree with the mean magnitude of the coefficients."""
+        """Return initial parameters that match the mean magnitude of the coefficients."""
         magnitude = float(tensor.coefficients.detach().abs().double().mean() / step_of(_level(tensor)))
         falls = torch.full_like(features[0], FALL)
         falls[0] = 0
@@ -83,7 +83,7 @@ def bits(integers: Tensor, scales: Tensor) -> Tensor:
 
     Args:
         integers: whole numbers, as floats.
-        scales: mean magnitudes of the Laplace distributions from which they come; the same shape.
+        scales: mean magnitudes of the Laplace distributions from which they come; same shape.
     """
     sizes = integers.abs()
     likely = (1 - TAIL) * _probability(sizes, scales) + TAIL * _probability(sizes, WIDER * scales + 1)
@@ -91,7 +91,7 @@ def bits(integers: Tensor, scales: Tensor) -> Tensor:
 
 
 def _probability(sizes: Tensor, scales: Tensor) -> Tensor:
-    """Return the probability of an integer with one sign, given its magnitude."""
+    """Return the probabilities of integers with these magnitudes, for one sign."""
     half = 0.5 / scales
     inner = -torch.expm1(-half)
     # The integral of the density from n - 1/2 to n + 1/2, without overflow of either exponential.
@@ -107,10 +107,10 @@ def _level(tensor: SpectralTensor) -> nn.Parameter:
 
 
 def learn_steps(tensors: Mapping[str, SpectralTensor], share: float) -> None:
-    """Make the steps of all tensors trainable; they start as a share of each tensor's standard deviation.
+    """Make the steps of all tensors trainable; their initial value is a share of the tensor's standard deviation.
 
-    A tensor of zeros, such as the bias of some layers, gets a step with which its first coefficient can shift all
-    values by about 0.01.
+    A tensor of zeros, such as the bias of some layers, gets a step such that one step of its first coefficient shifts
+    all values by 0.01.
     """
     for tensor in tensors.values():
         spread = float(tensor.coefficients.detach().double().square().mean().sqrt())

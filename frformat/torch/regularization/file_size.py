@@ -1,4 +1,4 @@
-"""The size of a regularized model's file, and how to fit a model into a number of bytes."""
+"""Compute the size of a regularized model's file, and fit a model into a number of bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from frformat.torch.wrappers import plain_names
 UNITS: Final = {"": 1, "B": 1, "kB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 SHARES: Final = 1024
-"""Coefficients are dropped in this many parts."""
+"""The share of coefficients to drop is a multiple of the reciprocal of this number."""
 
 
 def parse_size(text: str | int) -> int:
@@ -41,7 +41,7 @@ def file_size(model: nn.Module, *, without_coefficients: bool = False) -> int:
 
     Args:
         model: a regularized model.
-        without_coefficients: assume that all coefficients are zero: the rest is names, shapes and other tensors.
+        without_coefficients: assume that all coefficients are zero, so only names, shapes and other tensors count.
     """
     counts = dict.fromkeys(spectral_tensors(model), 0) if without_coefficients else _needed(model, 0)
     return _size(model, counts)
@@ -51,7 +51,8 @@ def fit_file_size(model: nn.Module, size: int) -> int:
     """Remove coefficients from the ends of prefixes, in place, until the model's file has at most ``size`` bytes.
 
     Coefficients that a file with steps stores as zeros are always removed from the ends, which changes no weight. If
-    this is not enough, the highest frequencies of all tensors follow, the same share of nonzero ones from each.
+    this is not enough, the highest frequencies of all tensors are removed, too: the same share of the nonzero
+    coefficients of each tensor.
 
     Args:
         model: a regularized model whose coefficients are rounded to steps.
@@ -90,7 +91,7 @@ def _clear(model: nn.Module) -> None:
 
 
 def _needed(model: nn.Module, dropped: int) -> dict[str, int]:
-    """Return the length of each prefix if this share of nonzero coefficients, in 1/SHARES, is dropped from its end.
+    """Return the length of each prefix after dropping ``dropped / SHARES`` of its nonzero coefficients from its end.
 
     Zeros at the end are always dropped.
     """
@@ -104,7 +105,7 @@ def _needed(model: nn.Module, dropped: int) -> dict[str, int]:
 
 
 def _size(model: nn.Module, counts: dict[str, int]) -> int:
-    """Return the size of the file if each tensor had this many coefficients (0 means a single one, zero)."""
+    """Return the size of the file if each tensor had this many coefficients (0 means a single coefficient of zero)."""
     state, cut = {**spectral_state(model), **tucker_state(model)}, {}
     for name, tensor in spectral_tensors(model).items():
         spectrum = tensor.spectrum()

@@ -1,4 +1,4 @@
-"""Train for a file size: a rate term in the loss, steered to a number of bytes."""
+"""Train for a file size, with a rate term in the loss that is steered to a number of bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FINENESS: Final = 0.25
 """Initial steps, relative to the standard deviation of the coefficients."""
 
 DESCENT: Final = 0.5
-"""Share of the steps in which the budget falls to its final value."""
+"""Share of the steps during which the budget falls to its final value."""
 
 MARGIN: Final = 0.005
 """Share of the budget that stays unused, so that the last steps cannot exceed it."""
@@ -31,7 +31,7 @@ FREEDOM: Final = 40.0
 """Natural logarithm of the largest change of the integral part of the multiplier over all steps."""
 
 EAGERNESS: Final = 4.0
-"""Inverse of the relative excess at which the integral part grows at its largest pace."""
+"""Inverse of the relative excess at which the integral part grows fastest."""
 
 DAMPING: Final = 4.0
 """Natural logarithm of the proportional part, per relative excess. Bits follow the multiplier with a delay, and without
@@ -48,12 +48,12 @@ LEARNING_RATE: Final = 0.01
 
 
 class RateTerm:
-    """A term of the loss for the coefficients' code length, with which a model's file has the size that you choose.
+    """A loss term for the code length of the coefficients, which steers a model's file to a chosen size.
 
     The sum of the task's loss D and the rate term λ·R is the Lagrangian of rate–distortion optimization. It decides
     which coefficients are zero, how finely the others are stored (each tensor's quantization step is learned), and
     where each prefix ends. The multiplier λ is adjusted so that the complete file, with names and shapes, meets the
-    budget. For this purpose, the model is really encoded every few steps.
+    budget. For this purpose, the model is encoded every few steps.
 
     >>> model = regularize(LeNet5(), 300, rules=["fc1.weight: keep=1500", "*.bias: keep=8"])
     >>> rate = RateTerm(model, "1.5kB", steps=10 * len(loader))  # ten epochs
@@ -67,9 +67,9 @@ class RateTerm:
     >>> nbytes = rate.finish()
     >>> save_model(model, "model.frz")
 
-    From creation on, the model's forward pass uses exactly the coefficients that the file will contain. Learning rates
-    should fall to 0 at the end. The model should start with a few times as many coefficients as the file will have
-    bytes.
+    As soon as the term exists, the model's forward pass uses exactly the coefficients that the file would contain.
+    Learning rates should fall to 0 at the end. The model should start with a few times as many coefficients as the file
+    will have bytes.
 
     Attributes:
         model: the model.
@@ -122,7 +122,7 @@ class RateTerm:
 
     @property
     def budget(self) -> float:
-        """Bytes that coefficients may take now: from what they take at first, it falls to the final value."""
+        """Bytes that the coefficients can take now; the number falls from their initial size to the final value."""
         final = max(1.0, self.size * (1 - MARGIN) - self._fixed)
         surplus = max(0.0, self._initial - final)
         return final + surplus * max(0.0, 1 - self.last_step / (DESCENT * self.steps))
@@ -150,7 +150,7 @@ class RateTerm:
         If the file still exceeds the budget, the highest frequencies are dropped until it fits.
 
         Args:
-            model: an average of the model over the steps, to cut instead of the model itself.
+            model: a copy to cut instead of the model itself, such as an average over the steps.
 
         Raises:
             ValueError: the model cannot be truncated, for example because it is wrapped.
@@ -159,7 +159,7 @@ class RateTerm:
         return self.nbytes
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the complete state, except the model's; the steps are part of the model's."""
+        """Return the complete state of the term. The model's own state, which includes the steps, is not part of it."""
         return {
             "last_step": self.last_step,
             "nbytes": self.nbytes,

@@ -103,7 +103,7 @@ def unregularize(model: Model) -> Model:
 
 
 def recompose(model: Model) -> Model:
-    """Multiply the factors of a decomposed model out in place, so that it has plain weights again.
+    """Multiply out the factors of a decomposed model in place, so that it has plain weights again.
 
     A model with tiers keeps its current tier, including that tier's running statistics.
 

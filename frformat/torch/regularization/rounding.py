@@ -114,7 +114,7 @@ def quotients(coefficients: Tensor, level: Tensor) -> Tensor:
         A tensor of shape (k,), at least float32.
     """
     wide = torch.promote_types(coefficients.dtype, torch.float32)
-    growth = torch.exp2((level.detach() - level) / LEVELS)  # 1, but with the gradient
+    growth = torch.exp2((level.detach() - level) / LEVELS)  # equals 1, and passes the gradient on
     exact = coefficients.to(wide) * (growth / step_of(level)).to(wide)
     return exact + (torch.round(exact) - exact).detach()
 

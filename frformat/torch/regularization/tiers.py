@@ -64,9 +64,9 @@ class Statistics(Tiered, nn.Module):
 def make_tiers(model: nn.Module, keep: Cuts) -> None:
     """Add smaller capacity tiers to a regularized or decomposed model. Its current capacity becomes the largest tier.
 
-    Tiers share their parameters. Of a regularized tensor, a smaller tier uses the first coefficients; of a decomposed
-    one, a corner of the core and the first columns of the factors, after these have been put into HOSVD order. Running
-    statistics (batch normalization) become one set for each tier, initially equal to the existing ones;
+    Tiers share their parameters. A smaller tier uses the first coefficients of a regularized tensor, and a corner of
+    the core and the first columns of the factors of a decomposed one, after these have been put into HOSVD order. Each
+    tier gets its own running statistics (batch normalization), initially equal to the existing ones;
     :func:`frformat.torch.decomposition.reestimate` computes them for the current tier. Switch between tiers with
     :func:`frformat.torch.set_tier`. Train all tiers with the sum of their losses, or with ``Settings.tiers`` of
     :mod:`frformat.train`.
@@ -77,7 +77,7 @@ def make_tiers(model: nn.Module, keep: Cuts) -> None:
     Args:
         model: a regularized or decomposed model.
         keep: what the smaller tiers keep: an int is a number of coefficients, or a rank along every decomposed axis;
-            a float is a share of the coefficients, or of every rank. Empty removes the tiers.
+            a float is a share of the coefficients, or of every rank. An empty value removes the tiers.
 
     Raises:
         ValueError: a name or number is not valid. The model is unchanged.

@@ -11,11 +11,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Pixels:
-    """How pixels are normalized: scaled to 0 … 1, then normalized channel by channel.
+    """The normalization of pixels: they are scaled to 0 … 1, and each channel is then standardized.
 
     Attributes:
-        mean: the mean of each channel, or one for all channels, which is subtracted.
-        std: the standard deviation of each channel, or one for all channels, by which the result is divided.
+        mean: the mean to subtract, one per channel or one for all channels.
+        std: the standard deviation to divide by, one per channel or one for all channels.
         white: the integer that becomes 1.
     """
 

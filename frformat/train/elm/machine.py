@@ -87,7 +87,7 @@ class Machine(BaseEstimator):  # type: ignore[misc]
         return self._layer
 
     def restore(self, shape: tuple[int, ...], layer: Layer, weights: Floats) -> None:
-        """Become a model that can predict but not learn, with all units of ``layer`` and these weights."""
+        """Turn this into a model that can predict but not learn, with all units of ``layer`` and these weights."""
         self._adopt(shape, layer)
         self._weights, self._solved = weights, True
 

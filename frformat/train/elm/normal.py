@@ -123,7 +123,7 @@ class NormalEquations:
         """Remove samples that were added before.
 
         Raises:
-            ValueError: a value is not finite, or there are fewer samples than are to be removed.
+            ValueError: a value is not finite, or more samples are removed than there are.
         """
         if len(features) > self.samples:
             raise ValueError(f"cannot remove {len(features)} of {self.samples} samples")

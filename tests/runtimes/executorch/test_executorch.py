@@ -1,4 +1,4 @@
-"""Models exported for ExecuTorch, which these tests need. ``tests/runtimes/template`` has the tests that do not."""
+"""Models exported for ExecuTorch, which must be installed. Tests without it are in ``tests/runtimes/template``."""
 
 from __future__ import annotations
 

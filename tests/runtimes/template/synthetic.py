@@ -1,4 +1,4 @@
-"""Synthetic files of runtimes: literal bytes, and values in any order of their elements."""
+"""Synthetic files of runtimes: literal bytes, and values whose elements are in any order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exporting templates by an exporter that writes the parameters of a traced model one after the other."""
+"""Templates from an exporter that writes the parameters of a traced model one after the other."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def test_the_intensity_is_that_of_ledoit_and_wolf():
     found._center = x.mean(1, keepdim=True)
     for column in x.T:
         found.add(column[:, None])
-    # Ledoit and Wolf divide by n², an unbiased estimate by n (n − 1).
+    # Ledoit and Wolf divide by n²; for an unbiased estimate, divide by n (n − 1).
     expected = float(variance / distance) * 50 / 49
     np.testing.assert_allclose(found.intensity(covariance.numpy(), x.mean(1).numpy()), expected, rtol=1e-6)
 
@@ -71,7 +71,7 @@ def test_the_damping_grows_with_the_shrinkage():
 
 
 def test_few_inputs_do_not_mislead(monkeypatch: pytest.MonkeyPatch):
-    """With few inputs, rounding must not hide errors where only the calibration inputs do not show them."""
+    """With few inputs, rounding must not shift errors into directions that only the calibration inputs lack."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(200, 64), nn.ReLU(), nn.Linear(64, 10)).eval()
     mixing = torch.randn(200, 200) * torch.logspace(0, -1.5, 200)

@@ -140,7 +140,7 @@ def tiered(case: str) -> tuple[nn.Module, Tensor]:
     model, x = decomposed(case)
     make_tiers(model, [0.3, 0.6])
     for tier in each_tier(model):
-        model.train()(x + tier)  # other statistics for each tier
+        model.train()(x + tier)  # different statistics for each tier
     return model.eval(), x
 
 
@@ -178,7 +178,7 @@ def test_tiers_nest_and_each_is_what_readers_decode(case: str, tmp_path: Path) -
 
 @torch.no_grad()
 def test_smaller_tiers_are_smaller_decompositions() -> None:
-    """After training, the first columns are still those with the most energy."""
+    """After training, the first columns still have the most energy."""
     model, _ = decomposed("net")
     for parameter in model.parameters():
         parameter.add_(torch.randn_like(parameter), alpha=0.05)

@@ -40,7 +40,7 @@ def images(count=8):
 
 
 def digits() -> Digits:
-    """Return a network whose statistics are not those of a new one."""
+    """Return a network whose running statistics differ from their initial values."""
     model = Digits()
     for _ in range(3):
         model(2 * images() + 1)

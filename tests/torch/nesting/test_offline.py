@@ -18,7 +18,7 @@ def _reproducible():
 
 
 class Run:
-    """Records the stages, and what the tiers compute after each of them."""
+    """Records the stages, and the outputs of the tiers after each of them."""
 
     def __init__(self, scores=()):
         self.model, self.x = digits(), images()

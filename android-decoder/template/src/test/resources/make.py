@@ -1,9 +1,10 @@
-"""Makes the templates, weights and filled files beside it anew; needs the extras ``litert`` and ``executorch``.
+"""Regenerate the files next to this one; requires the extras ``litert`` and ``executorch``.
 
-``synthetic.frt`` is for ``synthetic.bin``, the file of a runtime that does not exist, which has every kind of place.
-``tiny.tflite.frt`` and ``tiny.pte.frt`` are for files of LiteRT and ExecuTorch; ``tiny.tflite`` and ``tiny.pte`` are
-what their exporters write for the weights in ``tiny.frz``. ``other.frz`` holds the weights of another network, and
-``half.frz`` the weights for ``synthetic.frt`` in 16-bit and 64-bit floats, with the result ``half.bin``.
+``synthetic.frt`` is the template of ``synthetic.bin``, a file for a fictitious runtime, with every kind of place.
+``tiny.tflite.frt`` and ``tiny.pte.frt`` are templates for LiteRT and ExecuTorch; ``tiny.tflite`` and ``tiny.pte`` are
+the files that their exporters write with the weights in ``tiny.frz``. ``other.frz`` contains the weights of another
+network. ``half.frz`` contains the weights for ``synthetic.frt`` as 16-bit and 64-bit floats; filling the template with
+them results in ``half.bin``.
 """
 
 from pathlib import Path
