@@ -78,5 +78,5 @@ def _label(axes: Axes, x: str, y: str, title: str) -> None:
     axes.set_ylabel(y)
     axes.set_title(title, fontsize=10)
     axes.grid(alpha=0.3)
-    if axes.lines:
+    if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=7)

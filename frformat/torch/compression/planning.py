@@ -92,8 +92,9 @@ def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> P
             stats = weighed.statistics[site]
             second = stats.inputs.second(centred=weighed.adjustable(site) is not None)
             second = in_basis(second, site.form) if cosines else second
-            added = damping(entries, stats.inputs.shrinkage)
-            wanted = ideal(second, added, stats.outputs.second(), site.form)
+            shrinkage = stats.inputs.shrinkage
+            wanted = ideal(second, damping(entries, shrinkage), stats.outputs.second(), site.form)
+            wanted -= 0.5 * math.log2(1 - shrinkage)  # shrinking, unlike damping, does not increase the mean
             logarithms[site.rows] = site.form.tensor(wanted)
         active = int((np.abs(whole.tensor(entries)) > scale * 2.0 ** (logarithms - 1)).sum())
         candidates.append(plan(whole, cosines, logarithms, active))
