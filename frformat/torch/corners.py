@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
+from torch.nn.utils.parametrize import ParametrizationList
 
 from frformat.checkpoints.regularized import Facts
 from frformat.torch.capacity import Tiered
+from frformat.torch.parametrizations import parametrized
 
 Shape = tuple[int, ...]
 
@@ -56,13 +57,7 @@ def corner_of(corner: Shape) -> tuple[slice, ...]:
 
 def cornered(model: nn.Module) -> dict[str, ParametrizationList]:
     """Return the parametrizations of weights with corners, by the weights' names in the plain model."""
-    found = {}
-    for path, module in model.named_modules(remove_duplicate=False):
-        if is_parametrized(module):
-            for attribute, held in module.parametrizations.items():
-                if isinstance(held[0], Corner):
-                    found[f"{path}.{attribute}" if path else attribute] = held
-    return found
+    return {name: held for _, name, held in parametrized(model, Corner)}
 
 
 def corner_cuts(model: nn.Module) -> dict[str, list[Shape]]:

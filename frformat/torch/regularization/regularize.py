@@ -11,6 +11,7 @@ from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 
 from frformat.checkpoints.precision import overflow
 from frformat.torch.lowrank.tucker import form_of
+from frformat.torch.parametrizations import parametrized
 from frformat.torch.regularization import factored as factors
 from frformat.torch.regularization.choices import Candidate, Rules, candidates, choose
 from frformat.torch.regularization.parametrization import Spectral, replace_data, watch_state
@@ -119,7 +120,7 @@ def recompose(model: Model) -> Model:
 @torch.no_grad()
 def _with_plain_statistics(model: Model) -> Model:
     """Keep only the running statistics of the current tier."""
-    averages = [(module, name, held().clone()) for module, name, held in places(model, Statistics)]
+    averages = [(module, name, held().clone()) for module, name, held in parametrized(model, Statistics)]
     for module, name, tensor in averages:
         _expose(module, name).data = tensor
     return model

@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
+from torch.nn.utils.parametrize import ParametrizationList
 
 from frformat import Spectrum
 from frformat.checkpoints.precision import overflow, vanishing
 from frformat.checkpoints.torch_tensors import dtype_name
 from frformat.errors import EncodeError
 from frformat.spectral import zigzag
+from frformat.torch.parametrizations import parametrized
 from frformat.torch.regularization.parametrization import Spectral, resize, spectral_of
 from frformat.wording import are, count
 
@@ -120,15 +121,6 @@ def is_sharded(tensor: Tensor) -> bool:
     return hasattr(tensor, "full_tensor")
 
 
-def places(model: nn.Module, kind: type[nn.Module] = Spectral) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:
-    """Yield every use of a regularized tensor: the module, the tensor's full name, and its parametrizations.
-
-    Args:
-        model: any module.
-        kind: class of the first parametrization, to find tensors other than regularized ones.
-    """
-    for path, module in model.named_modules(remove_duplicate=False):
-        if is_parametrized(module):
-            for attribute, parametrizations in module.parametrizations.items():
-                if isinstance(parametrizations[0], kind):
-                    yield module, f"{path}.{attribute}" if path else attribute, parametrizations
+def places(model: nn.Module) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:
+    """Yield every use of a regularized tensor: the module, the tensor's full name, and its parametrizations."""
+    return parametrized(model, Spectral)

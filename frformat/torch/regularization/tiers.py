@@ -13,7 +13,8 @@ from frformat.checkpoints.regularized import Facts
 from frformat.format.grouping import kept_per_tier
 from frformat.torch.capacity import Tiered, set_tier, tier_count
 from frformat.torch.lowrank.tucker import order, tucker_tensors
-from frformat.torch.regularization.spectral_tensor import places, spectral_tensors
+from frformat.torch.parametrizations import parametrized
+from frformat.torch.regularization.spectral_tensor import spectral_tensors
 
 Cuts = Sequence[int | float] | Mapping[str, Sequence[int | float]]
 """What the smaller tiers keep, in ascending order, for all tensors or by name: numbers of coefficients or ranks (int),
@@ -154,7 +155,7 @@ def tier_sizes(model: nn.Module) -> list[dict[str, int]]:
 
 def statistics(model: nn.Module) -> dict[str, ParametrizationList]:
     """Return the parametrizations of buffers that differ from tier to tier, by the buffers' names."""
-    return {name: held for _, name, held in places(model, Statistics)}
+    return {name: held for _, name, held in parametrized(model, Statistics)}
 
 
 @torch.no_grad()

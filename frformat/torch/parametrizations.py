@@ -1,0 +1,26 @@
+"""Find the parametrizations of PyTorch (``torch.nn.utils.parametrize``) in a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import nn
+from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
+
+
+def parametrized(model: nn.Module, kind: type[nn.Module]) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:
+    """Yield every use of a tensor whose first parametrization is of a class.
+
+    Args:
+        model: any module.
+        kind: the class.
+
+    Yields:
+        The module, the tensor's full name in the plain model, and its parametrizations. A tensor of a module that has
+        several names is yielded under each of them.
+    """
+    for path, module in model.named_modules(remove_duplicate=False):
+        if is_parametrized(module):
+            for attribute, parametrizations in module.parametrizations.items():
+                if isinstance(parametrizations[0], kind):
+                    yield module, f"{path}.{attribute}" if path else attribute, parametrizations
