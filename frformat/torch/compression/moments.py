@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -67,6 +68,7 @@ class Inputs:
             thin: see :func:`columns`.
             phase: see :func:`columns`.
         """
+        vars(self).pop("shrinkage", None)
         if self.form.sparse:
             counts = torch.bincount(y.input.reshape(-1).cpu(), minlength=self.form.inputs).double()
             self._second += counts.reshape(self._second.shape)
@@ -97,7 +99,7 @@ class Inputs:
         x, y = (self._means / max(self.count, 1)).numpy()
         return x, y
 
-    @property
+    @cached_property
     def shrinkage(self) -> float:
         """How much of the moments is due to chance, from 0 to 1; see :class:`Shrinkage`."""
         if self.form.sparse or not self.count:
