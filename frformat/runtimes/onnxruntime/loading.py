@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,7 +59,7 @@ def session(
         import onnxruntime
     except ImportError as error:
         raise DependencyError("running ONNX models", error) from error
-    data = skeleton if isinstance(skeleton, bytes) else _read(skeleton)
+    data = skeleton if isinstance(skeleton, bytes) else Path(skeleton).read_bytes()
     try:
         contract = wanted(data)
     except ImportError as error:
@@ -78,11 +78,6 @@ def session(
             "SKELETON_UNSUPPORTED" if unsupported else "RUNTIME_FAILED",
             f"ONNX Runtime {onnxruntime.__version__} cannot load this skeleton: {reason}",
         ) from error
-
-
-def _read(path: StrPath) -> bytes:
-    with builtins.open(path, "rb") as file:
-        return file.read()
 
 
 def _value(array: Array, want: Wanted) -> OrtValue:

@@ -9,8 +9,7 @@ from typing import Final
 from frformat.runtimes.errors import LoadError
 from frformat.runtimes.seal import LENGTH, MARK, is_whole, sealed
 from frformat.runtimes.template.layout import (
-    BYTES,
-    DIGITS,
+    RANK,
     Digest,
     Layout,
     Normalization,
@@ -26,9 +25,8 @@ MAGIC: Final = b"\x89FRT"
 VERSION: Final = 1
 HEADER: Final = struct.Struct("<4sBI")
 MAP_BYTES: Final = 1 << 22
-"""Limits of the format: the sizes of the map and of the filled file, and the number of axes of a tensor or a place."""
+"""Limits of the format: the sizes of the map and of the filled file."""
 FILE_BYTES: Final = 1 << 40
-RANK: Final = 8
 
 
 def pack(layout: Layout, content: bytes) -> bytes:
@@ -164,13 +162,13 @@ def _pack_map(layout: Layout) -> bytes:
         for count, stride in place.axes:
             to.number(count)
             to.signed(stride)
-        end = place.offset + BYTES * place.elements
+        end = place.end
     to.number(len(layout.digests))
     end = 0
     for digest in layout.digests:
         to.number(digest.offset - end)
         to.number(digest.place)
-        end = digest.offset + DIGITS
+        end = digest.end
     to.number(len(layout.ties))
     for tie, name in layout.ties.items():
         to.text(tie)
@@ -201,13 +199,13 @@ def _parse_map(source: Reader) -> Layout:
     end = 0
     for _ in range(source.number()):
         place = _place(source, end, lengths)
-        end = place.offset + BYTES * place.elements
+        end = place.end
         places.append(place)
     digests: list[Digest] = []
     end = 0
     for _ in range(source.number()):
         digests.append(Digest(end + source.number(FILE_BYTES), source.number(len(places) - 1)))
-        end = digests[-1].offset + DIGITS
+        end = digests[-1].end
     ties = {}
     for _ in range(source.number()):
         tie = source.text()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import builtins
 import hashlib
 import math
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from frformat.format import limits
 from frformat.format.atomic import replacing
 from frformat.format.reader import FrzFile, open
 from frformat.runtimes.template.files import Literal, parse
-from frformat.runtimes.template.layout import BYTES, DIGITS, Layout, Place, Plain
+from frformat.runtimes.template.layout import Layout, Place, Plain
 from frformat.runtimes.template.values import computed
 from frformat.runtimes.weights import check, given, mismatch
 
@@ -45,7 +45,7 @@ def fill(
         FrzError: the weights are damaged, or the result exceeds ``memory_budget``.
         OSError: a file cannot be read.
     """
-    layout, literal = parse(template if isinstance(template, bytes) else _read(template))
+    layout, literal = parse(template if isinstance(template, bytes) else Path(template).read_bytes())
     with open(weights, tier=tier, memory_budget=memory_budget) as file:
         check(layout.contract, file, weights)
         needed = layout.size + _working_bytes(layout)
@@ -81,11 +81,6 @@ def fill_file(
     filled = fill(template, weights, tier=tier, memory_budget=memory_budget)
     with replacing(path) as file:
         return file.write(filled)
-
-
-def _read(path: StrPath) -> bytes:
-    with builtins.open(path, "rb") as file:
-        return file.read()
 
 
 def _working_bytes(layout: Layout) -> int:
@@ -130,8 +125,8 @@ def _write_values(to: bytearray, layout: Layout, file: FrzFile, path: StrPath) -
 def _write_digests(to: bytearray, layout: Layout) -> None:
     for digest in layout.digests:
         place = layout.places[digest.place]
-        content = memoryview(to)[place.offset : place.offset + BYTES * place.elements]
-        to[digest.offset : digest.offset + DIGITS] = hashlib.sha256(content).hexdigest().encode()
+        content = memoryview(to)[place.offset : place.end]
+        to[digest.offset : digest.end] = hashlib.sha256(content).hexdigest().encode()
 
 
 def _write(to: bytearray, place: Place, array: Array) -> None:

@@ -5,8 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from frformat.runtimes.contract import Contract, Wanted
+
+BYTES: Final = 4
+"""Size of an element: a 32-bit float, little-endian."""
+DIGITS: Final = 64
+"""Size of a digest."""
+RANK: Final = 8
+"""Maximum number of axes of a tensor or a place."""
 
 Axes = tuple[tuple[int, int], ...]
 """For each loop of a place, outermost first, its number of steps and its stride in elements of the value."""
@@ -85,6 +93,11 @@ class Place:
         return math.prod(count for count, _ in self.axes)
 
     @property
+    def end(self) -> int:
+        """The offset after the last element, in bytes."""
+        return self.offset + BYTES * self.elements
+
+    @property
     def range(self) -> tuple[int, int]:
         """The smallest and the largest index that the place uses."""
         reach = [(count - 1) * stride for count, stride in self.axes]
@@ -104,6 +117,11 @@ class Digest:
 
     offset: int
     place: int
+
+    @property
+    def end(self) -> int:
+        """The offset after the last digit, in bytes."""
+        return self.offset + DIGITS
 
 
 @dataclass(frozen=True)
@@ -137,8 +155,8 @@ class Layout:
     @property
     def holes(self) -> list[tuple[int, int]]:
         """The offsets at which places and digests start and end, in order."""
-        holes = [(place.offset, place.offset + BYTES * place.elements) for place in self.places]
-        return sorted(holes + [(each.offset, each.offset + DIGITS) for each in self.digests])
+        holes: list[Place | Digest] = [*self.places, *self.digests]
+        return sorted((each.offset, each.end) for each in holes)
 
     @property
     def literal(self) -> int:
@@ -157,9 +175,3 @@ class Layout:
             return self.tensors[value.tensor]
         assert not isinstance(value, Plain)
         return self.tensors[self.normalizations[value.normalization].variance]
-
-
-BYTES = 4
-"""Size of an element: a 32-bit float, little-endian."""
-DIGITS = 64
-"""Size of a digest."""

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frformat.runtimes.errors import ExportError
-from frformat.runtimes.template.layout import BYTES, DIGITS, Axes, Digest, Place
+from frformat.runtimes.template.layout import BYTES, RANK, Axes, Digest, Place
 
 Array = NDArray[Any]
 
@@ -27,7 +27,6 @@ SERIES: Final = (0x3E13579B, 0x3D8ACE13)
 """The bit patterns of the first elements. As floats, they are small and unlikely to occur in a graph."""
 LARGEST: Final = 0x7F7FFFFF - max(SERIES)
 """The largest number of elements that can be numbered with finite floats."""
-RANK: Final = 8
 
 
 def numbered(lengths: Sequence[int], series: int) -> list[Array]:
@@ -100,7 +99,7 @@ def _digests(files: Sequence[bytes], places: Sequence[Place]) -> list[Digest]:
 
 
 def _bytes(file: bytes, place: Place) -> memoryview:
-    return memoryview(file)[place.offset : place.offset + BYTES * place.elements]
+    return memoryview(file)[place.offset : place.end]
 
 
 def _compare(files: Sequence[bytes], places: Sequence[Place], digests: Sequence[Digest]) -> None:
@@ -108,10 +107,9 @@ def _compare(files: Sequence[bytes], places: Sequence[Place], digests: Sequence[
     differ = np.zeros(len(files[0]), bool)
     for other in literals[1:]:
         differ |= literals[0] != other
-    for place in places:
-        differ[place.offset : place.offset + BYTES * place.elements] = False
-    for digest in digests:
-        differ[digest.offset : digest.offset + DIGITS] = False
+    holes: list[Place | Digest] = [*places, *digests]
+    for each in holes:
+        differ[each.offset : each.end] = False
     if differ.any():
         raise ExportError(
             f"the exporter's file has other constants that depend on the weights, at byte {int(np.argmax(differ))} "
