@@ -8,28 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from frformat.runtimes import export
-from frformat.runtimes.template import fill
-from frformat.torch import load_model
-from frformat.train.models import LeNet5
+from tests.runtimes.template import lenet5
 
 pytest.importorskip("litert_torch")
 interpreter = pytest.importorskip("ai_edge_litert.interpreter")
-TRAINED = Path(__file__).parents[3] / "examples" / "lenet5.frz"
 
 
 def test_filled_templates_are_complete_and_run(tmp_path: Path):
-    net = LeNet5().eval()
-    load_model(net, TRAINED)
-    example = torch.randn(1, 1, 28, 28)
-    written = export(net, tmp_path / "a.tflite.frt", example=example, weights=TRAINED)
-    assert written.bytes < 2000
-    export(net, tmp_path / "a.tflite", example=example, with_weights=True)
-    filled = fill(tmp_path / "a.tflite.frt", TRAINED)
-    assert filled == (tmp_path / "a.tflite").read_bytes()
-    with torch.no_grad():
-        expected = net(example).numpy()
-    np.testing.assert_allclose(run(bytes(filled), example), expected, rtol=0, atol=1e-4)
+    lenet5.check(tmp_path / "a.tflite", run)
 
 
 def run(model: bytes, example: torch.Tensor) -> np.ndarray:
