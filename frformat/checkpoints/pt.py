@@ -10,6 +10,7 @@ from frformat.checkpoints.checkpoint import Checkpoint, Entry
 from frformat.errors import DependencyError, EncodeError
 from frformat.format.atomic import replacing
 from frformat.format.tensor import CodedTensor
+from frformat.wording import listed
 
 try:
     import torch
@@ -92,5 +93,4 @@ def _entry(value: Tensor) -> Entry:
 def _left_out(state: Mapping[str, Any]) -> list[str]:
     """Return a note about the entries that are not tensors, if there are any."""
     left = [f"{name} ({type(value).__name__})" for name, value in state.items() if not isinstance(value, Tensor)]
-    more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
-    return [f"left out because they are not tensors: {', '.join(left[:SHOWN])}{more}"] if left else []
+    return [f"left out because they are not tensors: {listed(left, SHOWN)}"] if left else []

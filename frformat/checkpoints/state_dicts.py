@@ -10,6 +10,7 @@ import torch
 
 from frformat.checkpoints import inert
 from frformat.errors import EncodeError
+from frformat.wording import listed
 
 WHOLE: Final = "."
 """The name with which users select a file's outermost dict."""
@@ -78,7 +79,7 @@ def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[
         raise EncodeError(f"contains several state dicts; select one with --entry: {_listed(meant)}")
     notes = [f"read the entry {meant[0].key!r} of the file"] if meant[0].key != WHOLE else []
     others = [name for each in found if each not in (meant[0], *own) for name in each.names()]
-    notes += [f"left out other entries: {_shortened(others)}"] if others else []
+    notes += [f"left out other entries: {listed(others, SHOWN)}"] if others else []
     return meant[0].tensors, notes
 
 
@@ -121,11 +122,7 @@ def _is_weight(name: str, value: object) -> bool:
 
 def _listed(found: list[Found]) -> str:
     counts = [(each.key, len(each.names())) for each in found]
-    return _shortened([f"{key!r} ({count} tensor{'s' * (count > 1)})" for key, count in counts])
-
-
-def _shortened(texts: list[str]) -> str:
-    return ", ".join(texts[:SHOWN]) + (f" and {len(texts) - SHOWN:,} more" if len(texts) > SHOWN else "")
+    return listed([f"{key!r} ({count} tensor{'s' * (count > 1)})" for key, count in counts], SHOWN)
 
 
 def _instead(content: object) -> str:

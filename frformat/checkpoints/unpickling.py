@@ -16,6 +16,7 @@ from torch._weights_only_unpickler import Unpickler
 from frformat.checkpoints import inert
 from frformat.checkpoints.reading import said
 from frformat.errors import EncodeError
+from frformat.wording import listed
 
 ADVICE: Final = re.compile(
     r".*(?:Please file an issue with the following so that we can make|WeightsUnpickler error: )", re.DOTALL
@@ -59,10 +60,7 @@ def unpickled(path: str, *, trusted: bool) -> tuple[object, list[str]]:
             if "TorchScript" in str(error):
                 raise EncodeError("a TorchScript archive; save model.state_dict() with torch.save") from error
             raise EncodeError(f"truncated or damaged, according to PyTorch: {_reason(error)}") from error
-    more = f" and {len(replaced) - SHOWN} more" if len(replaced) > SHOWN else ""
-    notes = (
-        [f"read without running the code that it refers to: {', '.join(replaced[:SHOWN])}{more}"] if replaced else []
-    )
+    notes = [f"read without running the code that it refers to: {listed(replaced, SHOWN)}"] if replaced else []
     return content, notes
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from frformat.errors import EncodeError
+from frformat.wording import UNITS
 
-UNITS: Final = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+LOWER: Final = {unit.lower(): size for unit, size in UNITS.items()}
 """Bytes of each unit, in lower case."""
 
 
@@ -29,9 +30,9 @@ class ByteCount(Converter):
         if isinstance(value, int):
             return value
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", value.strip().lower())
-        if not found or found[2] not in UNITS:
+        if not found or found[2] not in LOWER:
             self.fail(f"{value!r} is not a size such as 500MB, 8GiB or 65536.", param, ctx)
-        return int(float(found[1]) * UNITS[found[2]])
+        return int(float(found[1]) * LOWER[found[2]])
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, also for errors.")

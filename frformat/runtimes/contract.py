@@ -8,6 +8,7 @@ from typing import Final
 
 from frformat.dtypes import DTYPES
 from frformat.format.reader import FrzFile
+from frformat.wording import listed
 
 SHOWN: Final = 8
 """Maximum number of faults of each kind to list."""
@@ -72,8 +73,7 @@ class Contract:
 def _listed(what: str, faults: list[str]) -> str:
     if not faults:
         return ""
-    more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-    return f"{what}: {', '.join(faults[:SHOWN])}{more}".removeprefix(": ")
+    return f"{what}: {listed(faults, SHOWN)}".removeprefix(": ")
 
 
 def _fault(wanted: Wanted, file: FrzFile, name: str) -> str:

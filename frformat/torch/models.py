@@ -26,6 +26,7 @@ from frformat.torch.regularization.parametrization import EXTRA
 from frformat.torch.regularization.state import formats, spectral_state
 from frformat.torch.regularization.tiers import cuts, statistics
 from frformat.torch.wrappers import plain_names
+from frformat.wording import listed
 
 SHOWN: Final = 20
 """Largest number of names to list in an error."""
@@ -171,5 +172,4 @@ def _whole(model: nn.Module) -> Iterator[None]:
 
 
 def _named(what: str, names: list[str]) -> list[str]:
-    shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-    return [f"{what}: {shown}"] if names else []
+    return [f"{what}: {listed(names, SHOWN)}"] if names else []

@@ -18,6 +18,7 @@ from frformat.runtimes.template.merging import Merged, merged
 from frformat.runtimes.template.places import SERIES, find, numbered
 from frformat.runtimes.template.values import computed
 from frformat.runtimes.written import Export
+from frformat.wording import listed
 
 SHOWN: Final = 8
 """Maximum number of tensors to list in a message."""
@@ -135,8 +136,7 @@ def _converted(model: nn.Module, found: Merged, exporter: Exporter, example: tup
 def _lost(model: nn.Module, exporter: Exporter, values: list[Value], normalizations: list[Normalization]) -> str:
     names = [value.tensor or normalizations[value.normalization].variance for value in values]  # type: ignore[union-attr]
     names = list(dict.fromkeys(names))
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return (
         f"{type(model).__name__} cannot be exported without its weights: {exporter.version} changes "
-        f"{', '.join(names[:SHOWN])}{more}; use the weight unchanged in forward"
+        f"{listed(names, SHOWN)}; use the weight unchanged in forward"
     )

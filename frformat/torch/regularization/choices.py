@@ -21,6 +21,7 @@ from frformat.spectral.sparse import Sparse
 from frformat.torch.regularization.parametrization import Spectral
 from frformat.torch.regularization.rounding import as_stored
 from frformat.torch.regularization.views import Axes
+from frformat.wording import listed
 
 Rules = Iterable[str | Rule] | Callable[[str, nn.Parameter], str | Rule | None]
 
@@ -115,9 +116,8 @@ def _rules_for(found: list[Candidate], rules: Rules) -> list[Rule | None]:
     for rule in parsed:
         if not any(rule.matches(name) for candidate in found for name in candidate.names):
             names = [name for candidate in found for name in candidate.names]
-            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             raise ValueError(
-                f"the rule for {rule.pattern!r} matches no parameter; the model has {', '.join(names[:SHOWN])}{more}"
+                f"the rule for {rule.pattern!r} matches no parameter; the model has {listed(names, SHOWN)}"
             )
     return [
         next((rule for rule in parsed if any(rule.matches(name) for name in candidate.names)), None)

@@ -17,8 +17,7 @@ from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.state import formats, spectral_state
 from frformat.torch.regularization.truncation import check_truncatable, truncate
 from frformat.torch.wrappers import plain_names
-
-UNITS: Final = {"": 1, "B": 1, "kB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+from frformat.wording import UNITS
 
 SHARES: Final = 1024
 """The share of coefficients to drop is a multiple of the reciprocal of this number."""
