@@ -9,7 +9,6 @@ Accuracy is measured with the weights from the file on the 10,000 test images. R
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from functools import cache
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from bench import DATA, ROOT, Missing, Row
+from bench.records import Result, kept, recorded
 from frformat.format.atomic import replacing
 from frformat.torch import compress, load_model
 from frformat.train.data import IMAGENET_PIXELS, load_cifar10
@@ -63,31 +63,21 @@ def run() -> Iterator[Row]:
 
 def measured(size: int, seed: int | None) -> dict[str, Any]:
     """Return the result for a file of at most ``size`` bytes. Without a seed, use no data."""
-    known = results()
-    key = _key(size, seed)
-    if key not in known:
+
+    def measure() -> Result:
         options = {} if seed is None else {"batches": calibration(seed), "effort": EFFORT}
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.frz"
             found = compress(network(), path, size=size, **options)
             back = ResNet20()
             load_model(back, path)
-        known = results() | {key: {"bytes": found.nbytes} | figures(back.eval())}
-        with replacing(RESULTS) as file:
-            lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known))
-            file.write(f"{{\n{lines}\n}}\n".encode())
-    each: dict[str, Any] = known[key]
-    return each
+        return {"bytes": found.nbytes} | figures(back.eval())
+
+    return kept(RESULTS, _key(size, seed), measure)
 
 
 def _key(size: int, seed: int | None) -> str:
     return f"{size} {'weights' if seed is None else f'seed {seed}'}"
-
-
-def results() -> dict[str, Any]:
-    """Return the results that have been measured so far."""
-    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    return found
 
 
 def network() -> nn.Module:
@@ -138,7 +128,7 @@ def draw() -> None:
     """Plot accuracy against bytes for all results so far."""
     from matplotlib.figure import Figure
 
-    known = results()
+    known = recorded(RESULTS)
     figure = Figure(figsize=(7, 4.4), dpi=150, layout="constrained")
     axes = figure.subplots()
     for seed in (*SEEDS, None):

@@ -14,7 +14,6 @@ nncodec requires an older NumPy than this project: set ``NNCODEC_PYTHON`` to a P
 from __future__ import annotations
 
 import copy
-import json
 import math
 import os
 import subprocess
@@ -31,7 +30,7 @@ from torch import Tensor, nn
 
 from bench import ROOT, Missing, Row
 from bench.published import NETWORKS, Network, pruned_lenet5
-from frformat.format.atomic import replacing
+from bench.records import kept
 from frformat.torch import compress
 from frformat.torch.compression.outputs import Outputs
 from frformat.train.data import load_mnist
@@ -113,7 +112,7 @@ def measured(name: str) -> dict[str, Any]:
         own = error(network, found.model)
         return {"bytes": found.nbytes, "error": own, "nncodec": enclosing(network, own)}
 
-    return kept(name, measure)
+    return kept(RESULTS, name, measure)
 
 
 def pruned() -> dict[str, Any]:
@@ -130,25 +129,13 @@ def pruned() -> dict[str, Any]:
         accuracy = 100 * float((decided == labels).float().mean())
         return {"bytes": found.nbytes, "accuracy": round(accuracy, 2), "zeros": zeros}
 
-    return kept("LeNet-5 pruned", measure)
+    return kept(RESULTS, "LeNet-5 pruned", measure)
 
 
 def share(model: nn.Module) -> float:
     """Return the share of weights that are zero."""
     weights = torch.cat([value.flatten() for value in model.parameters() if value.dim() > 1])
     return round(float((weights == 0).float().mean()), 4)
-
-
-def kept(name: str, measure: Any) -> dict[str, Any]:
-    """Return the recorded result. If there is none, measure and record it first."""
-    known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    if name not in known:
-        known[name] = measure()
-        with replacing(RESULTS) as file:
-            lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(known[key])}" for key in sorted(known))
-            file.write(f"{{\n{lines}\n}}\n".encode())
-    found: dict[str, Any] = known[name]
-    return found
 
 
 @torch.no_grad()

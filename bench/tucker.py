@@ -9,8 +9,7 @@ based on the test images. Results are kept in ``bench/results/tucker.json``. Rem
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -22,8 +21,8 @@ from torch.utils.data import TensorDataset
 
 from bench import DATA, ROOT, Missing, Row
 from bench.compress import network
+from bench.records import Result, kept
 from frformat import CodedTensor
-from frformat.format.atomic import replacing
 from frformat.torch import decompose, load_model, save_file, save_model
 from frformat.torch.costs import costs
 from frformat.train import Data, history, train
@@ -179,14 +178,6 @@ def _folder(name: str) -> Path:
     return BUILD / name.replace(" ", "-").replace(",", "")
 
 
-def _kept(key: str, measure: Any) -> dict[str, float]:
-    """Return a stored result, or measure and store it."""
-    known: dict[str, dict[str, float]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    if key not in known:
-        found = measure()
-        known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        known[key] = {name: round(value, 2) for name, value in found.items()}
-        with replacing(RESULTS) as file:
-            lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in known.items())
-            file.write(f"{{\n{lines}\n}}\n".encode())
-    return known[key]
+def _kept(key: str, measure: Callable[[], Result]) -> Result:
+    """Return a recorded result with two decimals, or measure and record it."""
+    return kept(RESULTS, key, lambda: {name: round(value, 2) for name, value in measure().items()})

@@ -1,0 +1,30 @@
+"""Keep measured results in a file, so that a benchmark continues where it was interrupted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from frformat.format.atomic import replacing
+
+Result = dict[str, Any]
+
+
+def recorded(path: Path) -> dict[str, Result]:
+    """Return all results in a file, by key; none if it does not exist."""
+    found: dict[str, Result] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def kept(path: Path, key: str, measure: Callable[[], Result]) -> Result:
+    """Return the recorded result. If there is none, measure and record it first."""
+    known = recorded(path)
+    if key not in known:
+        result = measure()
+        known = recorded(path) | {key: result}  # read again, since measuring can record other results
+        lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known))
+        with replacing(path) as file:
+            file.write(f"{{\n{lines}\n}}\n".encode())
+    return known[key]
