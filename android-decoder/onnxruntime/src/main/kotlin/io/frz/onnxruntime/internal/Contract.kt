@@ -1,6 +1,7 @@
 package io.frz.onnxruntime.internal
 
 import io.frz.FrzFile
+import io.frz.loading.FrzContract
 import io.frz.loading.FrzLoadException
 import io.frz.loading.FrzLoadException.Kind
 import java.nio.ByteBuffer
@@ -12,30 +13,19 @@ import java.nio.ByteBuffer
  */
 internal class Contract private constructor(
     val wanted: Map<String, Wanted>,
-    private val ties: Map<String, String>,
-    private val unused: Set<String>
+    ties: Map<String, String>,
+    unused: Set<String>
 ) {
-    /** Returns all names of the required weight [name]. */
-    fun names(name: String): List<String> = listOf(name) + ties.filterValues { it == name }.keys
+    private val names = FrzContract(wanted.keys, ties, unused)
+
+    /** Returns the names of the required weight [name] in [file]; several if tied copies are stored separately. */
+    fun sources(name: String, file: FrzFile): List<String> = names.sources(name, file)
 
     /** Describes how [file] differs from what the skeleton requires, or returns null if the file fits. */
-    fun misfit(file: FrzFile): String? {
-        val sources = wanted.mapValues { (name, _) -> names(name).firstOrNull { it in file } }
-        val known = wanted.keys + ties.keys + unused
-        val present = file.tensors.map { it.name } + file.aliases.keys
-        val faults = sources.mapNotNull { (name, source) ->
-            source?.let { wanted.getValue(name).misfit(it, file) }?.let { "$name: $it" }
-        }
-        return listOfNotNull(
-            listed("missing from the file: ", sources.filterValues { it == null }.keys),
-            listed("not in the model: ", present.filter { it !in known }),
-            listed("", faults)
-        ).joinToString("; ").ifEmpty { null }
-    }
+    fun misfit(file: FrzFile): String? =
+        names.misfit(file) { name, sources -> wanted.getValue(name).misfit(sources.first(), file) }
 
     companion object {
-        private const val SHOWN = 8
-
         // The field numbers of ONNX's messages.
         private const val GRAPH = 7
         private const val METADATA = 14
@@ -47,12 +37,6 @@ internal class Contract private constructor(
         private const val DATA_LOCATION = 14
         private const val KEY = 1
         private const val VALUE = 2
-
-        private fun listed(what: String, faults: Collection<String>): String? {
-            if (faults.isEmpty()) return null
-            val more = if (faults.size > SHOWN) " and ${faults.size - SHOWN} more" else ""
-            return what + faults.take(SHOWN).joinToString() + more
-        }
 
         /** Reads the contract of [skeleton], whose checksum has been verified. */
         fun of(skeleton: ByteArray): Contract = try {

@@ -44,9 +44,7 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
         val found = LinkedHashMap<String, ArrayList<String>>()
         for ((name, wanted) in contract.wanted) {
             if (!select(wanted)) continue
-            for (source in contract.names(name).filter { it in file }.map { file.aliases[it] ?: it }.distinct()) {
-                found.getOrPut(source) { ArrayList() }.add(name)
-            }
+            for (source in contract.sources(name, file)) found.getOrPut(source) { ArrayList() }.add(name)
         }
         return found
     }

@@ -4,6 +4,7 @@ import io.frz.DType
 import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.TensorInfo
+import io.frz.loading.FrzHalf
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import org.pytorch.Tensor
@@ -73,7 +74,7 @@ internal enum class Elements(val bytes: Int) {
             when (dtype) {
                 DType.I16 -> widen(memory) { it.toInt() }
                 DType.BF16 -> widen(memory) { it.toInt() shl 16 }
-                DType.F16 -> widen(memory) { floatOfHalf(it) }
+                DType.F16 -> widen(memory) { FrzHalf.toFloatBits(it) }
                 else -> Unit
             }
         }
@@ -84,16 +85,3 @@ internal enum class Elements(val bytes: Int) {
         }
     }
 }
-
-/** Converts the bits of a binary16 number to those of the same binary32 number. */
-private fun floatOfHalf(half: Short): Int {
-    val bits = half.toInt()
-    val magnitude = bits and 0x7FFF shl 13
-    // Shifting leaves the exponent too small by 112; the product corrects it, including for subnormal numbers.
-    val value = Float.fromBits(magnitude) * Float.fromBits(254 - 15 shl 23)
-    val isFinite = magnitude < INFINITE_HALF
-    val exact = if (isFinite) value.toRawBits() else magnitude or 0x7F800000
-    return exact or (bits and 0x8000 shl 16)
-}
-
-private const val INFINITE_HALF = 0x7C00 shl 13

@@ -2,6 +2,7 @@ package io.frz.template.internal
 
 import io.frz.DType
 import io.frz.FrzTensor
+import io.frz.loading.FrzHalf
 import java.nio.ByteBuffer
 
 /** Provides the elements of an array by their row-major index. */
@@ -37,22 +38,5 @@ private class Brain16(private val buffer: ByteBuffer) : Elements {
 }
 
 private class Binary16(private val buffer: ByteBuffer) : Elements {
-    override fun float(index: Int): Float {
-        val bits = buffer.getShort(index * Short.SIZE_BYTES).toInt()
-        val sign = bits and SIGN shl Short.SIZE_BITS
-        val magnitude = bits and SIGN.inv() and MASK shl SHIFT
-        if (bits and INFINITY == INFINITY) return Float.fromBits(sign or magnitude or INFINITE)
-        // After the shift, the exponent is too small. Multiplying by SCALE corrects it, also for subnormal numbers.
-        return Float.fromBits(sign or (Float.fromBits(magnitude) * SCALE).toRawBits())
-    }
-
-    private companion object {
-        const val SIGN = 0x8000
-        const val MASK = 0xFFFF
-        const val INFINITY = 0x7C00
-        const val INFINITE = 0x7F800000
-        const val SHIFT = 13
-        const val EXPONENT = 112
-        val SCALE = Math.scalb(1f, EXPONENT)
-    }
+    override fun float(index: Int) = Float.fromBits(FrzHalf.toFloatBits(buffer.getShort(index * Short.SIZE_BYTES)))
 }

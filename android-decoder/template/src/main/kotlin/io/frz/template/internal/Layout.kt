@@ -98,7 +98,4 @@ internal class Layout(
     /** The offsets at which places and digests start and end, in order. */
     val holes: List<Pair<Long, Long>> =
         (places.map { it.offset to it.end } + digests.map { it.offset to it.end }).sortedBy { it.first }
-
-    /** Returns all names of the required tensor [name]. */
-    fun names(name: String): List<String> = listOf(name) + ties.filterValues { it == name }.keys
 }

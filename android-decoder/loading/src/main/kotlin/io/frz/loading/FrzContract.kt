@@ -1,0 +1,52 @@
+package io.frz.loading
+
+import io.frz.FrzFile
+
+/**
+ * The names of the weights that a skeleton requires. A [FrzRuntime] compares them with those in the `.frz` file.
+ *
+ * @property required the names of the required weights; tied weights appear once
+ * @param ties additional names of weights, mapped to their names in [required]
+ * @param unused names of weights that the network has but the skeleton does not require; a file can contain them
+ */
+public class FrzContract(
+    public val required: Set<String>,
+    private val ties: Map<String, String>,
+    private val unused: Set<String>
+) {
+    /**
+     * Returns the names under which [file] stores the required weight [name]: none if the weight is missing, several if
+     * the file stores tied copies separately.
+     */
+    public fun sources(name: String, file: FrzFile): List<String> =
+        (listOf(name) + ties.filterValues { it == name }.keys)
+            .filter { it in file }.map { file.aliases[it] ?: it }.distinct()
+
+    /**
+     * Describes how [file] differs from what the skeleton requires, or returns null if it fits. Names are compared
+     * here; [fault] compares a required weight with its [sources], and returns null if they fit.
+     */
+    public fun misfit(file: FrzFile, fault: (name: String, sources: List<String>) -> String?): String? {
+        val sources = required.associateWith { sources(it, file) }
+        val known = required + ties.keys + unused
+        val present = file.tensors.map { it.name } + file.aliases.keys
+        val faults = sources.filterValues { it.isNotEmpty() }.mapNotNull { (name, found) ->
+            fault(name, found)?.let { "$name: $it" }
+        }
+        return listOfNotNull(
+            listed("missing from the file: ", sources.filterValues { it.isEmpty() }.keys),
+            listed("not in the model: ", present.filter { it !in known }),
+            listed("", faults)
+        ).joinToString("; ").ifEmpty { null }
+    }
+
+    private fun listed(what: String, faults: Collection<String>): String? {
+        if (faults.isEmpty()) return null
+        val more = if (faults.size > SHOWN) " and ${faults.size - SHOWN} more" else ""
+        return what + faults.take(SHOWN).joinToString() + more
+    }
+
+    private companion object {
+        const val SHOWN = 8
+    }
+}

@@ -1,0 +1,42 @@
+package io.frz.loading
+
+import io.frz.FrzFile
+import org.junit.jupiter.api.AfterEach
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Test
+
+class FrzContractTest {
+    private val file = FrzFile.open(Fake.resource("tiny.frz"))
+    private val names = file.tensors.map { it.name } + file.aliases.keys
+
+    @AfterEach
+    fun close() = file.close()
+
+    @Test
+    fun `a file with exactly the required names fits unless a tensor does not`() {
+        val contract = FrzContract(names.toSet(), emptyMap(), emptySet())
+        assertNull(contract.misfit(file) { _, _ -> null })
+        val found = contract.misfit(file) { name, sources -> if (name == "mask") "wrong: $sources" else null }
+        assertEquals("mask: wrong: [mask]", found)
+    }
+
+    @Test
+    fun `an alias is the tensor that it names`() {
+        val (alias, target) = file.aliases.entries.single()
+        val contract = FrzContract(names.toSet() - alias, mapOf(alias to target), emptySet())
+        assertEquals(listOf(target), contract.sources(target, file))
+        assertNull(contract.misfit(file) { _, _ -> null })
+        val separate = FrzContract(setOf("mask"), mapOf("octets" to "mask"), emptySet())
+        assertEquals(listOf("mask", "octets"), separate.sources("mask", file))
+    }
+
+    @Test
+    fun `missing and unknown names are listed unless they are unused`() {
+        val contract = FrzContract(setOf("mask", "absent"), mapOf("octets" to "mask"), names.drop(11).toSet())
+        val unknown = names.take(11) - "mask" - "octets"
+        val expected = unknown.take(8).joinToString() + if (unknown.size > 8) " and ${unknown.size - 8} more" else ""
+        val found = contract.misfit(file) { _, _ -> null }
+        assertEquals("missing from the file: absent; not in the model: $expected", found)
+    }
+}
