@@ -44,7 +44,7 @@ def main(name: str, runtime: Json, start: Start, arguments: list[str]) -> None:
         start: loads a model.
         arguments: the command line.
     """
-    parser = argparse.ArgumentParser(prog=name, description="Make a parity report.")
+    parser = argparse.ArgumentParser(prog=name, description="Write a parity report.")
     parser.add_argument("command", choices=["report"])
     for argument in ("skeleton", "weights", "inputs"):
         parser.add_argument(argument, type=Path)

@@ -70,7 +70,7 @@ BATCH: Final = 64
     help="Normalization of pixels.",
 )
 @click.option(
-    "--outputs", type=click.Choice(["auto", "logits", "values"]), default="auto", help="What the model returns."
+    "--outputs", type=click.Choice(["auto", "logits", "values"]), default="auto", help="Type of the model's outputs."
 )
 @click.option(
     "--effort",

@@ -51,7 +51,8 @@ def fill(
         needed = layout.size + _working_bytes(layout)
         if needed > memory_budget:
             raise FrzError(
-                "BUDGET", f"filling the template takes {needed} bytes and may take {memory_budget}; allow more"
+                "BUDGET",
+                f"filling the template takes {needed} bytes, but the memory budget is {memory_budget}; raise it",
             )
         filled = bytearray(layout.size)
         _write_literal(filled, layout, literal)

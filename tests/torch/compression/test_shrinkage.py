@@ -53,14 +53,14 @@ def test_blocks_and_long_parts():
 
 
 @pytest.mark.parametrize("parts", [[], [torch.randn(4, 9)]])
-def test_one_part_shows_nothing(parts: list[torch.Tensor]):
+def test_one_part_yields_no_shrinkage(parts: list[torch.Tensor]):
     found = Shrinkage()
     for part in parts:
         found.add(part)
     assert found.intensity(np.eye(4), np.zeros(4)) == 0
 
 
-def test_constant_inputs_need_none():
+def test_constant_inputs_need_no_shrinkage():
     assert intensity([torch.full((4, 3), 2.0)] * 5) == 0
 
 

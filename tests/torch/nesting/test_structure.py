@@ -105,7 +105,7 @@ def test_a_network_of_another_size_is_reported(tmp_path):
     assert other.state_dict().keys() == before.keys()
 
 
-def test_copies_do_not_depend_on_each_other():
+def test_copies_are_independent():
     model, x = grown(), images()
     set_tier(model, 0)
     before = model(x)

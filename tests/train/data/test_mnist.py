@@ -58,7 +58,7 @@ def test_labels_are_digits(tmp_path: Path):
         load_mnist("train", write(tmp_path, labels=gzip.compress(LABELS[:-1] + b"\x0a")))
 
 
-def test_what_is_not_gzip(tmp_path: Path):
+def test_files_that_are_not_gzip(tmp_path: Path):
     with pytest.raises(DataError, match="not a complete gzip file"):
         load_mnist("train", write(tmp_path, IMAGES))
 
@@ -71,7 +71,7 @@ def test_a_truncated_file(tmp_path: Path, length: int):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_damaged_file_is_refused_or_read_as_it_was(tmp_path: Path, data: st.DataObject):
+def test_a_damaged_file_is_refused_or_read_correctly(tmp_path: Path, data: st.DataObject):
     """Some bits of gzip's header do not matter, such as the date and the system."""
     damaged = bytearray(gzip.compress(IMAGES))
     damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= 1 << data.draw(st.integers(0, 7))

@@ -20,7 +20,7 @@ def images() -> Data:
     return parts
 
 
-def test_a_trained_network_becomes_a_twentieth_of_its_numbers(tmp_path):
+def test_a_trained_network_keeps_a_twentieth_of_its_coefficients(tmp_path):
     recipe = ResNet20OnCifar10(replace(ResNet20OnCifar10.defaults, epochs=2, batch=16))
     save_model(ResNet20(), tmp_path / "dense.frz", compression="none")
     run = Run(recipe, images(), Workers(), tmp_path / "dense.frz")

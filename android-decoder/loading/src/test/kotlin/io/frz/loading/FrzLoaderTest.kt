@@ -95,7 +95,8 @@ class FrzLoaderTest {
         load(options.memoryBudget(2 * bytes).verify(true).build())
         val refused = assertThrows(FrzException::class.java) { load(options.memoryBudget(2 * bytes - 1).build()) }
         assertEquals(ErrorCode.BUDGET, refused.code)
-        assertTrue("take ${2 * bytes} bytes and may take ${2 * bytes - 1}" in refused.message!!, refused.message)
+        val text = "take ${2 * bytes} bytes, but the memory budget is ${2 * bytes - 1}"
+        assertTrue(text in refused.message!!, refused.message)
     }
 
     @Test

@@ -38,7 +38,7 @@ class FrzLoadingTest {
         }
 
         fun only(): Any {
-            val first = checkNotNull(all.poll(20, TimeUnit.SECONDS)) { "nothing was told" }
+            val first = checkNotNull(all.poll(20, TimeUnit.SECONDS)) { "nothing was reported" }
             assertNull(all.poll(50, TimeUnit.MILLISECONDS), "told twice")
             return first
         }

@@ -55,7 +55,7 @@ class LoaderTest : OnRuntime() {
             all.add(cause)
         }
 
-        fun next(): Any = checkNotNull(all.poll(20, TimeUnit.SECONDS)) { "nothing was told" }
+        fun next(): Any = checkNotNull(all.poll(20, TimeUnit.SECONDS)) { "nothing was reported" }
     }
 
     private val told = Told()

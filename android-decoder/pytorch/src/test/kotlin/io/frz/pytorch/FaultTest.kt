@@ -80,10 +80,10 @@ class FaultTest : OnRuntime() {
         val factored = resource("wide.factored.ptl")
         val low = FrzLoadOptions.builder().tier(0).build()
         val cases = mapOf(
-            "first.weight has coefficients [50], the model wants [200]" to ("wide.frz" to low),
-            "second.weight in the form [512, 1024], the file stores them in the form [1024, 512]" to
+            "first.weight has coefficients [50]; the model expects [200]" to ("wide.frz" to low),
+            "second.weight in the form [512, 1024], but the file stores them in the form [1024, 512]" to
                 ("turned.frz" to FrzLoadOptions.DEFAULT),
-            "first.weight in the form [1024, 1024], the file stores none" to
+            "first.weight in the form [1024, 1024], but the file stores none" to
                 ("plain.frz" to FrzLoadOptions.DEFAULT),
             "left over" to ("other.frz" to FrzLoadOptions.DEFAULT)
         )

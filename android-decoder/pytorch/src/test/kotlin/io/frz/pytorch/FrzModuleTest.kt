@@ -104,7 +104,7 @@ class FrzModuleTest : OnRuntime() {
             FrzModule.load(skeleton, resource("wide.frz"), options(1000).build())
         }
         assertEquals(ErrorCode.BUDGET, refused.code)
-        assertTrue("take $needed bytes and may take 1000" in refused.message!!, refused.message)
+        assertTrue("take $needed bytes, but the memory budget is 1000" in refused.message!!, refused.message)
         val rebuilt = FrzModule.load(resource("wide.ptl"), resource("wide.frz"))
         val expected = wideOutputOf(rebuilt)
         assertArrayEquals(expected, wideOutputOf(factored), 1e-5f * expected.max())
