@@ -25,7 +25,7 @@ class FrzBuilder {
     private val segments = ArrayList<List<ByteArray?>>()
     var deflated = false
 
-    /** Adds a group with the fields of [group] and a segment for each tier; null stands for no segment. */
+    /** Adds a group with the fields of [group] and a segment for each tier; null means no segment. */
     fun group(group: Map<out Any, Any?>, vararg segments: ByteArray?): FrzBuilder = apply {
         groups.add(mapOf<Any, Any?>(SIZES to segments.map { it?.size ?: 0 }) + group)
         this.segments.add(segments.toList())

@@ -91,7 +91,7 @@ class LoaderTest : OnRuntime() {
     }
 
     @Test
-    fun `a cancelled coroutine is not a failure of input`() {
+    fun `a cancelled coroutine is not an input error`() {
         val loader = FrzSession.loaderOf(skeleton, weights) { Thread.currentThread().interrupt() }
         assertThrows(CancellationException::class.java) { runBlocking { loader.await() } }
     }

@@ -89,7 +89,7 @@ internal class Axes(
  * @property offsets a bit mask of the axes that have step offsets
  * @property sizes the stored size of each tier's segment
  * @property counts the number of values in each of these segments
- * @property isDelta whether the segments hold differences from the values of the base
+ * @property isDelta whether the segments contain differences from the values of the base
  */
 internal class Numbers(
     val format: DType?,
@@ -102,7 +102,7 @@ internal class Numbers(
 ) {
     val isStepped: Boolean get() = steps != null
 
-    /** Whether the segments hold integers. */
+    /** Whether the segments contain integers. */
     val areIntegers: Boolean get() = isStepped || isDelta
 
     /** Whether values are stored in the dtype itself. */

@@ -82,7 +82,7 @@ internal class Base(private val container: Container, private val tensor: (name:
     private fun misfit(problem: String, name: String? = null) = FrzException(ErrorCode.BASE, problem, name)
 }
 
-/** Reads all values of tensor [i] of [group], a group of one tier, as they are stored. */
+/** Reads all values of tensor [i] of [group], a group of one tier, in stored form. */
 private class RawReader(private val group: Group, private val i: Int, private val request: Request) : ValueReader() {
     val values: IntArray
 

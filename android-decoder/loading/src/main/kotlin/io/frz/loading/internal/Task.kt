@@ -11,7 +11,7 @@ import io.frz.loading.FrzRuntime
 import java.io.IOException
 import java.util.concurrent.RejectedExecutionException
 
-/** Runs [load] in the background and delivers the resulting network or, if it is no longer wanted, frees it. */
+/** Runs [load] in the background and delivers the resulting network or, if it is no longer needed, frees it. */
 internal class Task<N : Any>(
     private val runtime: FrzRuntime<N>,
     private val callback: FrzCallback<N>,
