@@ -1,4 +1,4 @@
-"""Make parity reports with a runtime that is installed on this machine, in the same form as phones."""
+"""Create parity reports with a runtime that is installed on this machine, in the same form as phones."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RunError(Exception):
 
 
 def main(name: str, runtime: Json, start: Start, arguments: list[str]) -> None:
-    """Make a report, given the arguments ``report SKELETON MODEL.frz INPUTS -o REPORT.json``.
+    """Create a report, given the arguments ``report SKELETON MODEL.frz INPUTS -o REPORT.json``.
 
     Args:
         name: the module that runs, for messages and the report.

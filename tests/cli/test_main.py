@@ -1,4 +1,4 @@
-"""The behaviour that all commands share: help, versions, errors, and a fast and quiet start."""
+"""The behavior that all commands share: help, versions, errors, and a fast and quiet start."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def number(fmt: str, pattern: int) -> float:
 
 
 def rounded(fmt: str, value: float) -> int:
-    """Return the bits of the nearest number of a float type, ties to even; overflow gives infinity."""
+    """Return the bits of the nearest number of a float type, ties to even; overflow results in infinity."""
     fraction, least, most = DIGITS[fmt]
     sign = int(struct.pack(">d", value)[0] >> 7)
     exact = abs(Fraction(value))

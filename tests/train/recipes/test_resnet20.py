@@ -13,7 +13,7 @@ from tests.train.recipes.small import digits
 
 
 def images() -> Data:
-    """Return a few small images in colour."""
+    """Return a few small images in color."""
     parts = digits()
     for part in (parts.train, parts.test):
         part.tensors = (part.tensors[0][:, :, ::2, ::2].repeat(1, 3, 1, 1), part.tensors[1])
