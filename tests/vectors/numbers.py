@@ -93,7 +93,7 @@ def rounded(fmt: str, value: float) -> int:
 
 
 def step(code: int) -> float:
-    """Return the step that a step code stands for."""
+    """Return the step that a step code represents."""
     return (16 + code % 16) * 2.0 ** (code // 16 - 4)
 
 

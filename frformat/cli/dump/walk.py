@@ -25,7 +25,7 @@ class Field:
         offset: offset of the first byte.
         size: number of bytes.
         depth: nesting depth.
-        meaning: what the bytes say.
+        meaning: what the bytes mean.
     """
 
     offset: int
@@ -49,7 +49,7 @@ def walk(data: bytes) -> Iterator[Field]:
 
 
 class _StopError(Exception):
-    """Raised where explaining stops although bytes are left; the message says why."""
+    """Raised if the explanation stops while bytes remain; the message says why."""
 
 
 class _Walker:

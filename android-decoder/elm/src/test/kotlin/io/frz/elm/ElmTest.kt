@@ -133,7 +133,7 @@ class ElmTest {
         assertThrows(IllegalStateException::class.java) { learner.solve() }
         learner.add(images[0], "one")
         val error = assertThrows(IllegalStateException::class.java) { learner.solve() }
-        assertEquals("there are 1 examples of 1 classes; add examples of at least two", error.message)
+        assertEquals("add examples of at least two classes (examples: 1, classes: 1)", error.message)
     }
 
     @Test
