@@ -72,7 +72,7 @@ def _described(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[str, 
 def _header(file: IO[bytes]) -> tuple[str, tuple[int, ...]]:
     version = npy.read_magic(file)
     if version not in ((1, 0), (2, 0)):
-        raise EncodeError(f"array file version {version[0]}.{version[1]} is not supported; NumPy never uses it")
+        raise EncodeError(f"array file version {version[0]}.{version[1]} is not supported; plain arrays do not use it")
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read_header(file)
     if dtype.kind == "V":

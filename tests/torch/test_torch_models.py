@@ -89,7 +89,7 @@ def test_missing_and_unexpected_names_are_returned_if_not_strict(path: Path):
     assert torch.equal(model.bias, bias)
 
 
-def test_long_lists_of_names_are_cut(path: Path):
+def test_long_lists_of_names_are_shortened(path: Path):
     save_file({f"t{i}": torch.ones(1) for i in range(50)}, path)
     with pytest.raises(MismatchError, match="t19 and 30 more"):
         load_model(nn.Module(), path)

@@ -116,7 +116,7 @@ def _write_values(to: bytearray, layout: Layout, file: FrzFile, path: StrPath) -
             array = computed(value, layout.normalizations, tensors.__getitem__)
             if not isinstance(value, Plain) and not np.isfinite(array).all():
                 norm = layout.normalizations[value.normalization].variance
-                raise mismatch(path, f"the normalization of {norm} makes weights that do not fit into f32")
+                raise mismatch(path, f"the normalization of {norm} yields weights that do not fit into f32")
             for place in places.get(number, []):
                 _write(to, place, array)
         if name not in small:

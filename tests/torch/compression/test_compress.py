@@ -290,7 +290,7 @@ def test_a_drop_that_cannot_be_met(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_without_layers_and_something_else():
+def test_models_without_layers_and_other_objects():
     class Empty(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x

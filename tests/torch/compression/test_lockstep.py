@@ -40,7 +40,7 @@ def test_runs_that_diverge_do_not_wait_forever():
 
 
 @pytest.mark.parametrize("where", ["work", "meet"])
-def test_an_error_ends_all(where: str):
+def test_an_error_ends_all_runs(where: str):
     ended = []
 
     def work(number: int) -> Any:

@@ -92,7 +92,7 @@ def test_a_file_cut_after_a_tier_is_a_smaller_network(tmp_path):
     assert widths(loaded) == WIDTHS
 
 
-def test_a_network_of_another_size_is_reported(tmp_path):
+def test_a_network_of_a_different_size_is_reported(tmp_path):
     model = grown()
     save_model(model, tmp_path / "nested.frz")
     with pytest.raises(MismatchError, match=r"conv1\.weight: shape"):
