@@ -42,8 +42,11 @@ def test_images_and_labels(tmp_path: Path):
         (IMAGES[:15], "header ends after 15 of 16 bytes"),
         (IMAGES[:-1], "ends after 2351 of the 2352 bytes"),
         (IMAGES + b"\0", "continues after the 2352 bytes"),
-        (IMAGES[:8] + struct.pack(">2I", 32, 32) + IMAGES[16:], r"gives the shape \(3, 32, 32\), but items of shape \(28, 28\)"),
-        (struct.pack(">4I", 0x803, 0, 28, 28), r"gives the shape \(0, 28, 28\)"),
+        (
+            IMAGES[:8] + struct.pack(">2I", 32, 32) + IMAGES[16:],
+            r"shape \(3, 32, 32\), but items of shape \(28, 28\)",
+        ),
+        (struct.pack(">4I", 0x803, 0, 28, 28), r"shape \(0, 28, 28\)"),
         (struct.pack(">4I", 0x803, 2, 28, 28) + IMAGES[16:][:1568], "has 2 images, but .* has 3 labels"),
         (struct.pack(">4I", 0x803, 0xFFFFFFFF, 28, 28) + IMAGES[16:], "3367254359280 bytes, but a file this short"),
     ],
