@@ -29,7 +29,7 @@ WORDS: Final = "raw, spectral, keep=N, keep=N%, energy=SHARE, max-error=SHARE, v
 
 @dataclass(frozen=True)
 class Rule:
-    """How to code the tensors whose names match a pattern. None means unspecified.
+    """A rule for storing the tensors whose names match a pattern. None means unspecified.
 
     Attributes:
         pattern: pattern for names, with ``*``, ``?`` and ``[…]``.

@@ -31,7 +31,7 @@ CONTROLS: Final = re.compile(rb"[\x00-\x1f\x7f]")
 
 @dataclass
 class Known:
-    """What is known about the file before a group is parsed.
+    """The facts about the file that are known before a group is parsed.
 
     Attributes:
         tiers: number of tiers.

@@ -72,7 +72,7 @@ class LayerFacts:
 
     Attributes:
         name: name of the layer.
-        apart: for each other known side, the largest difference relative to the layer's largest element.
+        apart: by side, as far as known, the largest difference relative to the layer's largest element.
     """
 
     name: str

@@ -121,7 +121,7 @@ class GroupFacts:
 
 
 Kind = Literal["spectrum", "plain", "computed"]
-"""How a tensor is stored: as the first coefficients of its DCT, as its elements, or as a core with other bases."""
+"""The form of a stored tensor: the first coefficients of its DCT, its elements, or a core with other bases."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ State = Literal["ok", "damaged", "unchecked"]
 
 @dataclass(frozen=True)
 class Checksums:
-    """Whether checksums match. In large files, those of the segments are not checked.
+    """The results of comparing checksums. In large files, the checksums of segments are not compared.
 
     Attributes:
         directory: whether the directory's checksum matches; if it does not, the file cannot be described.

@@ -47,7 +47,7 @@ class LayerSummary(LayerOutcome):
 
 @dataclass(frozen=True, repr=False)
 class Summary(ModelSummary):
-    """What :func:`frformat.torch.factorize` did to a model.
+    """The outcome of :func:`frformat.torch.factorize` for a model.
 
     Attributes:
         layers: the layers, in model order.

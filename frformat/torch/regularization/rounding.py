@@ -122,8 +122,8 @@ def quotients(coefficients: Tensor, level: Tensor) -> Tensor:
 def learned_quantize(coefficients: Tensor, level: Tensor) -> Tensor:
     """Return the coefficients as a reader will decode them when stored with a learned step.
 
-    The gradients of coefficients pass unchanged, that of the step follows S. K. Esser et al., "Learned step size
-    quantization", 2020.
+    The gradients of coefficients pass unchanged; the gradient of the step follows S. K. Esser et al., "Learned step
+    size quantization", 2020.
 
     Args:
         coefficients: floating-point tensor of shape (k,).
