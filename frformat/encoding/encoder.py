@@ -57,7 +57,7 @@ class TensorReport:
         kept: number of coefficients stored; None unless ``coding`` is ``dct``.
         energy: share of the sum of squared weights that is retained; None if nothing is lost.
         error: largest error of a rebuilt weight, relative to the largest weight; 0 if nothing is lost.
-        note: why a tensor is ``raw`` although the policy asked for something else, or that it was rebuilt; else empty.
+        note: why a tensor is ``raw`` although the policy requires something else, or a remark that it was rebuilt.
         digest: :func:`digest` of what a reader will get; empty if that is the input tensor itself.
     """
 

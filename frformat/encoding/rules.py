@@ -37,7 +37,7 @@ class Rule:
         spectral: the elements are a spectrum, not weights.
         selection: how much of the spectrum to keep.
         view: shape in which the spectrum is taken.
-        format: number format of the coefficients, or of weights that are not transformed, as for
+        format: number format of the coefficients, or of weights that are not transformed; see
             :func:`frformat.save_file`.
     """
 

@@ -51,7 +51,7 @@ def fake_quantize(coefficients: Tensor, format: str) -> Tensor:
 
     Args:
         coefficients: floating-point tensor of shape (k,) with k ≥ 1.
-        format: ``auto``, ``f32``, ``f16``, ``bf16``, ``qN`` or ``step=S``, as for :func:`frformat.save_file`.
+        format: ``auto``, ``f32``, ``f16``, ``bf16``, ``qN`` or ``step=S``; see :func:`frformat.save_file`.
 
     Returns:
         A tensor of the same shape and dtype, whose values are exact in the format.
