@@ -75,7 +75,7 @@ class Report:
 
     Attributes:
         tensors: the outcome for each tensor.
-        notes: what the user should know about how the checkpoint was interpreted, one line each.
+        notes: remarks for the user on how the checkpoint was interpreted, one line each.
     """
 
     tensors: dict[str, TensorReport]
@@ -167,7 +167,7 @@ class _Encoder(Mapping[str, Stored]):
         return len(self._entries)
 
     def losses(self) -> list[str]:
-        """Return warnings about weights that have lost too much."""
+        """Return warnings about weights that have lost too much of their energy."""
         poor = {
             name: report.energy
             for name, report in self.reports.items()

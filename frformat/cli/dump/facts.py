@@ -141,9 +141,9 @@ class TensorFacts:
         seeds: seeds of ``seeded`` axes, or None.
         kept: for each tier, the length of the zigzag prefix; None if the core is a corner.
         corners: for each tier, the corner; None if the core is as large as the view, or a zigzag prefix.
-        box: smallest corner that contains the core at the open tier. None for a factor, for a core that is a corner, or
-            if too many boxes were computed before this one: the time to compute them does not depend on the file's
-                size.
+        box: smallest corner that contains the core at the open tier. None for factors and for cores that are corners.
+            Also None after many boxes have been computed, because a small file can require any number of slow
+            computations.
         per_tier: whether each tier has its own version.
         numbers: number of core entries at the open tier.
         format: number format of exact values, if not the dtype.

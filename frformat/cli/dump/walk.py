@@ -25,7 +25,7 @@ class Field:
         offset: offset of the first byte.
         size: number of bytes.
         depth: nesting depth.
-        meaning: what the bytes say.
+        meaning: an explanation of the bytes.
     """
 
     offset: int

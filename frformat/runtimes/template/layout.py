@@ -27,9 +27,9 @@ class Normalization:
     Attributes:
         eps: number that is added to the variance.
         variance: name of the tensor of variances. Like the other tensors, it has the shape (channels,).
-        mean: name of the means.
-        weight: name of the factors; None if they are 1.
-        bias: name of the summands; None if they are 0.
+        mean: name of the tensor of means.
+        weight: name of the tensor of factors; None if they are 1.
+        bias: name of the tensor of biases; None if they are 0.
     """
 
     eps: float
