@@ -13,7 +13,7 @@ from frformat.wording import are, count
 class Decomposed(LayerOutcome):
     """The outcome of :func:`frformat.torch.decompose` for one layer.
 
-    ``name`` and ``shape`` are those of its weight, and ``kind`` is its class, such as ``Conv2d``.
+    ``name`` and ``shape`` describe its weight, and ``kind`` is its class, such as ``Conv2d``.
 
     Attributes:
         core: shape of the core; None if the weight is unchanged.
