@@ -52,7 +52,7 @@ class Pending:
 
     Attributes:
         name: its name; empty for a factor.
-        tensors: the tensor, once or for each tier.
+        tensors: the tensor, or its version for each tier.
         extents: the extent of its core in each tier, for :meth:`Group.extent`; one entry if the core is complete.
         factors: the numbers of its factors.
         likeness: the properties that it shares with the other tensors of its group.

@@ -213,7 +213,7 @@ class FrzFile:
         return found
 
     def coefficients(self, name: str) -> NDArray[np.float32]:
-        """Return the numbers by which a network can compute without the rebuilt tensor, as one vector.
+        """Return the numbers from which a network can compute without the rebuilt tensor, as one vector.
 
         Those of a spectrum are in zigzag order. Those of a core with factors are the core, in row-major order, and then
         the factor (rank, length) of each axis that has one. :meth:`TensorInfo.form` describes them.

@@ -118,7 +118,7 @@ class Settings:
             raise ValueError(f"size and {other} are mutually exclusive: a size is that of one regularized model")
 
     def _check_pruning(self) -> None:
-        """Check that no other setting conflicts with schedule prune."""
+        """Check that no other setting conflicts with the schedule ``prune``."""
         if self.average_from is not None and self.average_from < self.truncate_for:
             raise ValueError(
                 f"average_from={self.average_from}: an average over steps before truncate_for={self.truncate_for} of "

@@ -55,7 +55,7 @@ def _layers(model: nn.Module) -> dict[str, tuple[TuckerFactors, list[Tensor]]]:
 
 
 def vector(held: Any) -> Tensor:
-    """Return the current tier's coefficients, as :meth:`frformat.FrzFile.coefficients`."""
+    """Return the current tier's coefficients, in the order of :meth:`frformat.FrzFile.coefficients`."""
     core, *factors = held[0].corner(*parts(held))
     return torch.cat([core.flatten(), *(factor.T.flatten() for factor in factors)])
 
