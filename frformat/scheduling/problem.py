@@ -19,7 +19,7 @@ TIERS: Final = 256
 
 
 class Objective(str, Enum):
-    """What to minimize; both objectives come from the paper."""
+    """The objective to minimize. Both objectives are those of the paper."""
 
     MIN_TOTAL_COST = "min-total-cost"
     """The sum of all costs: the best total, possibly at the expense of one application."""
@@ -57,13 +57,13 @@ class App:
 
     Its cost at a tier and a share u of the device is ``accuracy − tier.accuracy + alpha · max(0, l/u − latency)``,
     where l is the time in seconds that the tier takes on the whole device. Accuracy above the goal lowers the cost
-    further; speed above the goal does not.
+    further; speed beyond the goal does not.
 
     Attributes:
         name: unique among the applications.
         tiers: in any order, usually from the smallest to the largest.
         accuracy: the desired minimum accuracy.
-        latency: the maximum acceptable time between two frames, in seconds: 1/30 for 30 frames per second.
+        latency: the longest acceptable time between two frames, in seconds: 1/30 for 30 frames per second.
         alpha: the accuracy that one second of lateness is worth.
 
     Raises:
