@@ -17,7 +17,10 @@ internal class Wave(private val length: Int) {
     fun sines(start: Long, step: Long, count: Int, amplitude: Double, out: DoubleArray, to: Int) =
         visit(start, step, count, amplitude) { i, _, sine -> out[to + i] = sine }
 
-    /** Rotates each point into the next, which is fast, and restarts from an exact point before errors accumulate. */
+    /**
+     * Computes each point from the previous one by a rotation, and restarts from an exact point before errors
+     * accumulate.
+     */
     private inline fun visit(
         start: Long,
         step: Long,
@@ -43,7 +46,7 @@ internal class Wave(private val length: Int) {
     }
 
     private companion object {
-        /** The number of consecutive rotations; each adds a rounding error. */
+        /** The number of rotations before a restart; each rotation adds a rounding error. */
         const val RUN = 32
     }
 }

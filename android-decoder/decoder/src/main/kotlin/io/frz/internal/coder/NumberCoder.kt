@@ -38,7 +38,7 @@ internal abstract class NumberCoder : SegmentCoder {
         }
     }
 
-    /** Returns the decoders of the integers of [group], one for each segment, in the order of the tiers. */
+    /** Returns a function that creates the decoder of the integers of each segment of [group], called in tier order. */
     protected abstract fun integers(group: Group): (bytes: SegmentPart) -> IntegerDecoder
 
     private companion object {

@@ -93,7 +93,9 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         }
     }
 
-    /** Checks the limit of each axis if the file specifies no corners; each core is then the whole view. */
+    /**
+     * Checks each axis against its limit if the file specifies no corners, in which case each core is the whole view.
+     */
     private fun checkCorners() {
         if (extents.hasCorners || kinds.all { it.most >= Limits.AXIS }) return
         val views = axes.views
@@ -132,8 +134,8 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
     }
 
     /**
-     * Returns the tiers in which sizes must be compared. Without corners, the first tier suffices, because sizes never
-     * shrink from tier to tier.
+     * Returns the tiers in which sizes must be compared. Without corners, comparing the first tier is sufficient,
+     * because sizes never shrink from tier to tier.
      */
     private fun tiersOf(extents: Extents): IntRange = if (extents.hasCorners) numbers.sizes.indices else 0..0
 

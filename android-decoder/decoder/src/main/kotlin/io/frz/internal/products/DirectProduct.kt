@@ -2,7 +2,7 @@ package io.frz.internal.products
 
 import io.frz.internal.Request
 
-/** Computes a product with few terms directly from its definition. Instances are for one thread. */
+/** Computes a product with few terms directly from its definition. Instances are not thread-safe. */
 internal class DirectProduct(product: AxisProduct, source: DoubleArray, target: Destination, request: Request) :
     PanelProduct(product, source, target, request) {
     /** Computes the rows [from] until [to] of the result: sums of source rows, weighted by the basis at a point. */
@@ -55,7 +55,7 @@ internal class DirectProduct(product: AxisProduct, source: DoubleArray, target: 
         /** The number of lines between checks of the request. */
         private const val CHECKED = 64
 
-        /** Returns the memory needed for [product]: that of a panel and of weights. */
+        /** Returns the memory in bytes that [product] needs for a panel and weights. */
         fun workingBytes(product: AxisProduct): Long {
             val width = padded(product.terms).toLong()
             val points = minOf(maxOf(1, BATCH_WEIGHTS / width), product.length.toLong())

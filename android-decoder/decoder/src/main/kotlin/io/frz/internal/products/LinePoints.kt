@@ -2,7 +2,10 @@ package io.frz.internal.products
 
 import io.frz.internal.Request
 
-/** Computes single lines at the points of their axis from their values on the [grid]. Instances are for one thread. */
+/**
+ * Computes the values of single lines at the points of their axis from those on the [grid]. Instances are not
+ * thread-safe.
+ */
 internal class LinePoints(
     private val product: AxisProduct,
     private val grid: Grid,
@@ -38,7 +41,7 @@ internal class LinePoints(
         if (product.length >= OF_A_CELL * grid.size) interpolateCells(line, count) else interpolatePoints(line, count)
     }
 
-    /** Interpolates cell by cell: between two grid points, all values lie on one polynomial. */
+    /** Interpolates cell by cell: between two grid points, all values are those of one polynomial. */
     private fun interpolateCells(line: DoubleArray, count: Int) {
         var i = 0
         while (i < count) {

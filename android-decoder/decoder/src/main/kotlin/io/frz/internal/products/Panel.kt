@@ -4,18 +4,18 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /**
- * Rows that fit into the processor's first-level cache. Plain loops compute their weighted sums, which a single bulk
- * copy then writes. Weights are padded with zeros to a multiple of [STRIP]. Instances are for one thread.
+ * Rows that fit into the processor's first-level cache. Simple loops compute their weighted sums, and a bulk copy
+ * writes the results. Weights are padded with zeros to a multiple of [STRIP]. Instances are not thread-safe.
  *
  * @param terms the number of rows to sum
- * @property length the maximum number of values of a row that are used at a time
+ * @property length the maximum number of values of a row that are loaded at a time
  * @param longest the maximum number of values that are written at a time
  */
 internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
     /** The number of rows, rounded up to whole strips. */
     protected val rows: Int = padded(terms)
 
-    /** The capacity of the stage, the buffer in which values are arranged before they are written. */
+    /** The capacity of the stage: the buffer in which values are arranged before they are written. */
     protected val staged: Int = minOf(LENGTH, longest)
 
     /** Loads row [term] with [count] values of [source], starting at [from]. */
@@ -40,7 +40,7 @@ internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
         private const val LEAST_LENGTH = 64
         private const val CACHED_VALUES = 4096
 
-        /** Returns the number of values of each of [terms] rows that fit into the cache, at most [longest]. */
+        /** Returns how many values of each of [terms] rows fit into the cache, at most [longest]. */
         fun cached(terms: Int, longest: Int): Int =
             (CACHED_VALUES / terms).coerceIn(LEAST_LENGTH, LENGTH).coerceAtMost(longest)
     }

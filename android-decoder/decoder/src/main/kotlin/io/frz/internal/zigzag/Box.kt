@@ -34,7 +34,10 @@ internal class Box(private val shape: LongArray) {
         return most
     }
 
-    /** Extends [box] to the first [count] indices of [sum], descending to the last of them axis by axis. */
+    /**
+     * Extends [box] to the first [count] indices whose entries add up to [sum], by finding the last of them axis by
+     * axis.
+     */
     private fun include(box: LongArray, sum: Long, count: Long) {
         var rest = sum
         var left = count
@@ -48,7 +51,10 @@ internal class Box(private val shape: LongArray) {
         }
     }
 
-    /** Extends [box] to indices with [least] to [most] on axis [j] whose entries from [j] on add up to [rest]. */
+    /**
+     * Extends [box] to all indices that have an entry from [least] to [most] on axis [j] and whose entries from [j] on
+     * add up to [rest].
+     */
     private fun includeAll(box: LongArray, j: Int, rest: Long, least: Long, most: Long) {
         box[axes[j]] = maxOf(box[axes[j]], most + 1)
         for (later in j + 1 until axes.size) {
@@ -56,7 +62,10 @@ internal class Box(private val shape: LongArray) {
         }
     }
 
-    /** Returns the entry on axis [j] of index number [left] among those whose entries from [j] on add up to [rest]. */
+    /**
+     * Returns the entry on axis [j] of index number [left] among the indices whose entries from [j] on add up to
+     * [rest].
+     */
     private fun chosen(j: Int, rest: Long, least: Long, left: Long): Long {
         var from = least
         var to = minOf(rest, lengths[j] - 1)
@@ -68,8 +77,8 @@ internal class Box(private val shape: LongArray) {
     }
 
     /**
-     * Returns the number of indices that have an entry in [least] until [end] on axis [j] and whose entries from [j] on
-     * add up to [rest].
+     * Returns the number of indices that have an entry from [least] to [end] − 1 on axis [j] and whose entries from [j]
+     * on add up to [rest].
      */
     private fun before(j: Int, rest: Long, least: Long, end: Long): Long =
         upTo(j + 1, rest - least) - upTo(j + 1, rest - end)
