@@ -3,7 +3,7 @@ package io.frz.elm.internal
 import io.frz.elm.HiddenLayer
 import kotlin.math.tanh
 
-/** Neurons that are connected to the whole input: activation(W · x + b), summed in binary64. */
+/** A fully connected layer: activation(W · x + b), summed in binary64. */
 internal class Dense(
     shape: IntArray,
     private val weights: FloatArray,

@@ -89,7 +89,7 @@ internal class AssetPart(private val assets: AssetManager, private val name: Str
         val descriptor = try {
             assets.openFd(name)
         } catch (_: FileNotFoundException) {
-            return FrzFile.open(read(), options) // The asset is compressed; if it is missing, read() fails.
+            return FrzFile.open(read(), options) // The asset is compressed, or missing, in which case read() fails.
         }
         return descriptor.use { DescriptorPart(it).open(options) }
     }
