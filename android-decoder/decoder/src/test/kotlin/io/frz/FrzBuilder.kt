@@ -149,7 +149,7 @@ class FrzBuilder {
     }
 }
 
-/** Bytes that are written as they are, as valid or invalid MessagePack. */
+/** MessagePack bytes, valid or invalid, that are written unchanged. */
 class Verbatim(vararg bytes: Int) {
     val bytes = ByteArray(bytes.size) { bytes[it].toByte() }
 }

@@ -51,7 +51,9 @@ public fun chooseTiers(apps: Collection<App>, budget: Budget, objective: Objecti
     return Plan(given, total(costs.size) { costs[it] }, costs.max(), isExact)
 }
 
-/** Returns the number of combinations of tiers; if it exceeds [EXACT_COMBINATIONS], any number above that. */
+/**
+ * Returns the number of combinations of tiers or, if that exceeds [EXACT_COMBINATIONS], any number above that limit.
+ */
 private fun combinations(apps: List<App>): Long = apps.fold(1L) { product, app ->
     if (product > EXACT_COMBINATIONS) product else product * app.tiers.size
 }

@@ -1,8 +1,8 @@
 package io.frz.internal.coder
 
 /**
- * Values that a number coder codes together, in row-major order, in the shape [rows] × [channels] × [positions]; see
- * section 9.1 of the specification.
+ * Values that a number coder encodes as a unit, in row-major order and in the shape [rows] × [channels] × [positions];
+ * see section 9.1 of the specification.
  *
  * @property areOffsets whether the values are step offsets rather than entries of a core
  */

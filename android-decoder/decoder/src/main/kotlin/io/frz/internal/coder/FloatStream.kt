@@ -19,8 +19,8 @@ internal class FloatFormat private constructor(val exponentBits: Int, val mantis
 }
 
 /**
- * Floats of a [format], stored as one integer each for sign and exponent, followed by all mantissas; see section 9.2 of
- * the specification.
+ * Floats of a [format]. The sign and exponent of each float are stored as one integer; the mantissas follow all
+ * integers. See section 9.2 of the specification.
  */
 internal class FloatStream(
     private val bytes: SegmentPart,

@@ -21,7 +21,7 @@ internal object PresetDictionary {
 
     /**
      * Returns the shapes as MessagePack. The number of output channels doubles from 16 to 1024. Each number occurs
-     * twice: first with half as many input channels (3 for 16 output channels), then with as many.
+     * twice: first with half as many input channels (3 for 16 output channels), then with the same number.
      */
     private fun shapes(): ByteArray {
         val shapes = ByteArrayOutputStream()

@@ -41,7 +41,7 @@ internal class LinePoints(
         if (product.length >= OF_A_CELL * grid.size) interpolateCells(line, count) else interpolatePoints(line, count)
     }
 
-    /** Interpolates cell by cell: between two grid points, all values are those of one polynomial. */
+    /** Interpolates cell by cell: between two grid points, all values are values of the same polynomial. */
     private fun interpolateCells(line: DoubleArray, count: Int) {
         var i = 0
         while (i < count) {

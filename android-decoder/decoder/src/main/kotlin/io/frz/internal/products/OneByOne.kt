@@ -39,9 +39,9 @@ internal class OneByOne(
     }
 
     /**
-     * Adds neighboring terms, which divides the sum into independent sums of half the length, one for each column. A
-     * level needs the previous row as the levels below have left it, so each level lags one row behind the level below;
-     * the rows are then still cached.
+     * Splits the sum into independent sums, one for each column, by adding neighboring terms at each level. A level
+     * needs the previous row after the lower levels have processed it, so it runs one row behind the level below, while
+     * the rows are still cached.
      */
     private fun split() {
         for (turn in 0 until rows.size + Joins.LEVELS - 1) {

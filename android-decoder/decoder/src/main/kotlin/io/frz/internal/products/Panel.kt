@@ -46,7 +46,7 @@ internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
     }
 }
 
-/** Sums in binary64. */
+/** A panel that sums in binary64. */
 internal class DoublePanel(private val terms: Int, length: Int, longest: Int, private val output: Output) :
     Panel(terms, length, longest) {
     private val values = Array(rows) { DoubleArray(length) }
@@ -68,7 +68,7 @@ internal class DoublePanel(private val terms: Int, length: Int, longest: Int, pr
     override fun writeStage(count: Int, at: Int) = output.put(stage, count, at)
 }
 
-/** Sums one or two strips in binary32, where [FloatBound] allows it. */
+/** A panel that sums one or two strips in binary32; used where [FloatBound] allows it. */
 internal class FloatPanel(terms: Int, length: Int, longest: Int, target: ByteBuffer) : Panel(terms, length, longest) {
     private val target = target.slice().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
     private val values = Array(rows) { FloatArray(length) }

@@ -13,10 +13,7 @@ internal class Transforms(
 ) {
     private val grid = Grid(product.length, product.terms, request)
 
-    /**
-     * Transforms line by line. Lines are distributed among threads or, if there are too few, the points of each line
-     * are.
-     */
+    /** Transforms line by line. Threads share the lines or, if there are too few lines, the points of each line. */
     fun oneByOne(workers: Workers) {
         val steps = CosineSteps(grid.size / OneByOne.LANES, request)
         if (product.lines < workers.count) return sharedLines(steps, workers)

@@ -6,7 +6,7 @@ import java.nio.ByteBuffer
 
 /**
  * The canonical values of a core or factor, in zigzag order if it is a prefix, otherwise in row-major order. They are
- * [floats] or, if they are the tensor's elements bit for bit, [elements].
+ * stored in [floats] or, if they are the elements of the tensor bit for bit, in [elements].
  */
 internal class Core private constructor(private val floats: FloatArray?, private val elements: ByteBuffer?) {
     constructor(floats: FloatArray) : this(floats, null)
@@ -28,7 +28,7 @@ internal class Core private constructor(private val floats: FloatArray?, private
     fun checked(tensor: String?): Core = apply { check(problem, tensor) }
 
     companion object {
-        /** Throws if [problem], which describes an invalid value of [tensor], is not null. */
+        /** Throws an error about [tensor] if there is a [problem]. */
         fun check(problem: String?, tensor: String?) {
             if (problem != null) throw FrzException(ErrorCode.VALUE, problem, tensor)
         }

@@ -27,7 +27,7 @@ internal class Dense(
     }
 }
 
-/** The function that turns a neuron's sum into its feature. */
+/** The activation function, which turns the sum of a neuron into its feature. */
 internal enum class Activation {
     TANH {
         override fun of(sum: Double) = tanh(sum)

@@ -50,7 +50,7 @@ private class Descent(private val table: Table, start: IntArray, private val per
     }
 }
 
-/** A change of [app] to [demand], which changes the score from [before] to [score]. */
+/** A change of tier that gives [app] the new [demand] and changes the score from [before] to [score]. */
 private class Change(val app: Int, val demand: Demand, val score: Score, before: Score, bytes: Double) {
     private val first = (before.first - score.first) / bytes
     private val second = (before.second - score.second) / bytes
