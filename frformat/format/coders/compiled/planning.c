@@ -252,7 +252,7 @@ static const classes *choose(const work *w, classes found[RESOLUTIONS], frz_choi
     return chosen;
 }
 
-/* Assign space for the steps of the axes whose classes would be stored. Return the number of steps. */
+/* Assign space to the steps of all axes that have stored classes. Return the number of steps. */
 static size_t lay_out(const work *w, int32_t *at, classes *c) {
     const frz_shape s = w->sample->shape;
     const uint64_t size = s.rows * s.channels * s.positions;

@@ -33,7 +33,8 @@ internal class Budget(val bytes: Long) {
         }
 
         /**
-         * Allocates a zeroed direct buffer with the byte order of `.frz` files and all Android devices, little-endian.
+         * Allocates a zeroed direct buffer in little-endian order, the byte order of `.frz` files and all Android
+         * devices.
          */
         fun allocate(bytes: Long, tensor: String?): ByteBuffer {
             requireArray(bytes, "bytes", tensor)

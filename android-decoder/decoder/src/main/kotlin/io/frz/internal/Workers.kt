@@ -14,9 +14,9 @@ import java.util.concurrent.TimeUnit
  */
 internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
     /**
-     * Splits the range 0 until [size] into parts of at least [least] and runs [work] on each part. When this returns,
-     * all parts are done; when it throws, a part has failed. In both cases, no thread is still working on a part.
-     * [work] must check [request] regularly.
+     * Splits the range from 0 to [size] − 1 into parts of at least [least] indices and runs [work] on each part. When
+     * this returns, all parts are done; when it throws, a part has failed. In both cases, no thread is still working on
+     * a part. [work] must check [request] regularly.
      */
     fun split(size: Int, least: Int, request: Request, work: (from: Int, to: Int) -> Unit) {
         val parts = minOf(count, size / maxOf(1, least))
@@ -69,7 +69,7 @@ private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Ru
     var failure: Throwable? = null
         private set
 
-    /** Runs parts until none is left. */
+    /** Runs parts until all have been started or one has failed. */
     override fun run() {
         while (true) {
             val part = begin()

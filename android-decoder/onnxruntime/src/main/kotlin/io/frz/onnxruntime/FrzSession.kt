@@ -11,7 +11,7 @@ import io.frz.onnxruntime.internal.OnnxRuntime
 import java.io.IOException
 
 /**
- * Loads ONNX Runtime sessions whose weights are in `.frz` files, on Android and on any JVM.
+ * Loads ONNX Runtime sessions with weights from `.frz` files, on Android and on any JVM.
  *
  * An app ships a skeleton, which is the network's graph without its weights (`model.onnx`), and the weights
  * (`model.frz`). Loading checks that the file contains the weights that the skeleton requires, rebuilds them, and

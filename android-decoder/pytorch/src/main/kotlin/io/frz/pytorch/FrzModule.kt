@@ -13,7 +13,7 @@ import java.io.IOException
 import org.pytorch.Module
 
 /**
- * Loads PyTorch Mobile modules whose weights are in `.frz` files.
+ * Loads PyTorch Mobile modules with weights from `.frz` files.
  *
  * An app ships a skeleton, which is the network's code without its weights (`model.ptl`), and the weights
  * (`model.frz`). Loading opens the skeleton in the lite interpreter, rebuilds the weights tensor by tensor, and passes

@@ -9,11 +9,11 @@ internal class Wave(private val length: Int) {
 
     fun sine(phase: Long): Double = Math.sin(unit * (phase % turn))
 
-    /** Writes [amplitude] · cosine([start] + i·[step]) for i in 0 until [count] to [out], starting at [to]. */
+    /** Writes [amplitude] · cosine([start] + i·[step]) to [out], starting at [to], for i from 0 to [count] − 1. */
     fun cosines(start: Long, step: Long, count: Int, amplitude: Double, out: DoubleArray, to: Int) =
         visit(start, step, count, amplitude) { i, cosine, _ -> out[to + i] = cosine }
 
-    /** Writes [amplitude] · sine([start] + i·[step]) for i in 0 until [count] to [out], starting at [to]. */
+    /** Writes [amplitude] · sine([start] + i·[step]) to [out], starting at [to], for i from 0 to [count] − 1. */
     fun sines(start: Long, step: Long, count: Int, amplitude: Double, out: DoubleArray, to: Int) =
         visit(start, step, count, amplitude) { i, _, sine -> out[to + i] = sine }
 

@@ -4,7 +4,7 @@ import io.frz.FrzException
 import io.frz.internal.storage.Segment
 import java.nio.ByteBuffer
 
-/** Reads the bytes of [segment] from [position] to [end] in order, and never beyond [end]. */
+/** Reads the bytes of [segment] from [position] to [end] − 1 in order, and never any others. */
 internal class SegmentPart(val segment: Segment, position: Long, val end: Long) {
     private val chunk = ByteArray(minOf(end - position, Segment.CHUNK.toLong()).toInt())
     private var fetched = position

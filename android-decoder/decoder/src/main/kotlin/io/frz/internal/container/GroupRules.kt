@@ -13,7 +13,7 @@ import io.frz.internal.directory.Lists
 import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 
-/** The rules for a group as a whole, checked once all of its [fields] have been read. */
+/** The rules that apply to a group as a whole. They are checked after all of its [fields] have been read. */
 internal class GroupRules(private val group: Group, private val fields: Fields, private val factors: Factors) {
     private val axes = group.axes
     private val extents = group.extents
@@ -94,7 +94,8 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
     }
 
     /**
-     * Checks each axis against its limit if the file specifies no corners, in which case each core is the whole view.
+     * If the file specifies no corners, each core is the whole view; this checks each axis of the views against its
+     * limit.
      */
     private fun checkCorners() {
         if (extents.hasCorners || kinds.all { it.most >= Limits.AXIS }) return

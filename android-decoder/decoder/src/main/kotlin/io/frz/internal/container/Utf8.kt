@@ -1,7 +1,7 @@
 package io.frz.internal.container
 
 /**
- * Returns whether [bytes] from [from] until [to] are valid UTF-8, without overlong forms, surrogates or code points
+ * Returns whether [bytes] from [from] to [to] − 1 are valid UTF-8, without overlong forms, surrogates or code points
  * above U+10FFFF.
  */
 internal fun isUtf8(bytes: ByteArray, from: Int = 0, to: Int = bytes.size): Boolean {

@@ -3,8 +3,9 @@ package io.frz.internal.products
 import io.frz.internal.Request
 
 /**
- * Computes the cosine sums Σ x\[k]·cos(π(2i + 1)k / 2n) for all i in 0 until n, the length of [steps], for many lines
- * side by side. Before the transform, row k contains x\[k] of each line; afterwards, row i contains sum i of each line.
+ * Computes the cosine sums Σ x\[k]·cos(π(2i + 1)k / 2n) for i from 0 to n − 1, where n is the length of [steps], for
+ * many lines side by side. Before the transform, row k contains x\[k] of each line; afterwards, row i contains sum i of
+ * each line.
  *
  * The sums are the values of the polynomial Σ x\[k]·T\[k] at the roots of the Chebyshev polynomial T\[n]. They are
  * computed like a Fourier transform by the Cooley–Tukey algorithm (Püschel and Moura, 2008): the roots are divided into
@@ -40,7 +41,7 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
         for (child in 0 until step.radix) run(rows, from + child * step.size, level + 1, node * step.radix + child)
     }
 
-    /** Applies a [Halving] to the rows from [from] on and produces two nodes of [size] rows. */
+    /** Applies a [Halving] to the 2 · [size] rows that begin at [from] and produces two nodes of [size] rows. */
     private fun halve(rows: Array<DoubleArray>, from: Int, size: Int, cosine: Double) {
         sumAndDifference(rows[from], rows[from + size], cosine, width)
         for (k in 1 until (size + 1) / 2) {

@@ -19,7 +19,7 @@ internal class LinePoints(
     private val ofCell = DoubleArray(Kernel.POWERS)
     private var cell = NONE
 
-    /** Writes the points [from] until [to] of line [number], whose values on the grid are [line]. */
+    /** Writes points [from] to [to] − 1 of line [number]. The values of the line on the grid are [line]. */
     fun write(line: DoubleArray, number: Int, from: Int, to: Int) {
         val start = number / product.inner * product.length * product.inner + number % product.inner
         cell = NONE

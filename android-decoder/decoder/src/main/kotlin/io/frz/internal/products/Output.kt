@@ -13,11 +13,12 @@ import java.nio.ShortBuffer
  */
 internal interface Output {
     /**
-     * Writes [count] of [values], starting at [from], to the elements from [at] on. [count] is at most [Panel.LENGTH].
+     * Writes [count] of [values], starting at [from], to consecutive elements, starting at [at]. [count] is at most
+     * [Panel.LENGTH].
      */
     fun put(values: DoubleArray, count: Int, at: Int, from: Int = 0)
 
-    /** Writes the first [count] of [values] to every [stride]th element from [at] on. */
+    /** Writes the first [count] of [values] to every [stride]th element, starting at [at]. */
     fun scatter(values: DoubleArray, count: Int, at: Int, stride: Int)
 
     companion object {

@@ -21,16 +21,16 @@ internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
     /** Loads row [term] with [count] values of [source], starting at [from]. */
     abstract fun load(term: Int, source: DoubleArray, from: Int, count: Int)
 
-    /** Sums the first [count] values of all rows, weighted by [weights] from [from] on. */
+    /** Sums the first [count] values of all rows, weighted by [weights], which start at [from]. */
     abstract fun combine(weights: DoubleArray, from: Int, count: Int)
 
-    /** Writes [count] sums to the elements from [at] on. */
+    /** Writes [count] sums to consecutive elements, starting at [at]. */
     abstract fun write(count: Int, at: Int)
 
     /** Copies [count] sums to every [stride]th place of the stage, starting at [offset]. */
     abstract fun stage(count: Int, offset: Int, stride: Int)
 
-    /** Writes the first [count] values of the stage to the elements from [at] on. */
+    /** Writes the first [count] values of the stage to consecutive elements, starting at [at]. */
     abstract fun writeStage(count: Int, at: Int)
 
     companion object {

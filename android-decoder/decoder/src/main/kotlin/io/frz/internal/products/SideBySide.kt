@@ -60,7 +60,7 @@ internal class SideBySide(
         }
     }
 
-    /** Loads coefficients [k] to k + 3 of the lines [from] until [to]. */
+    /** Loads coefficients [k] to k + 3 of lines [from] to [to] − 1. */
     private fun loadFour(source: DoubleArray, k: Int, from: Int, to: Int) {
         val r0 = rows[k]
         val r1 = rows[k + 1]

@@ -53,7 +53,10 @@ internal class Split(most: Int, private val width: Int) {
         }
     }
 
-    /** Replaces the rows at [places] by [radix] sums of [count] terms, whose weights are [stride] apart. */
+    /**
+     * Replaces the rows at [places] by [radix] sums of [count] terms. The weights of consecutive sums are [stride]
+     * apart.
+     */
     private fun sum(rows: Array<DoubleArray>, count: Int, weights: DoubleArray, stride: Int, radix: Int) {
         take(rows, count)
         for (child in 0 until radix) sumRows(results[child], terms, 0, count, weights, child * stride, width)

@@ -86,7 +86,7 @@ internal class Loader(
         for (group in groups) contents.check(group, request)
     }
 
-    /** Returns the canonical values of tensor [i] of [group], little-endian, in new memory. */
+    /** Returns the canonical values of tensor [i] of [group] in new memory, in little-endian order. */
     fun core(group: Group, i: Int, request: Request): ByteBuffer {
         val bytes = contents.footprint.core(group, i)
         contents.requireInstalled(group, i)

@@ -7,7 +7,7 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.zip.CRC32
 
-/** The stored bytes of one group in one tier: [size] bytes from [offset] on, followed by their CRC-32. */
+/** The stored bytes of one group in one tier: [size] bytes, starting at [offset], followed by their CRC-32. */
 internal class Segment(
     private val source: Source,
     private val request: Request,

@@ -79,8 +79,8 @@ internal class FileSource(private val path: File) : Source {
 }
 
 /**
- * Part of a file, [size] bytes from [offset] on, mapped into memory. The caller can close [channel]; interrupts do not
- * affect the mapping.
+ * Part of a file, [size] bytes starting at [offset], mapped into memory. The caller can close [channel]; interrupts do
+ * not affect the mapping.
  */
 internal class MappedSource(channel: FileChannel, offset: Long, private val size: Long) : Source {
     private val windows = (0 until size step WINDOW).map { start ->

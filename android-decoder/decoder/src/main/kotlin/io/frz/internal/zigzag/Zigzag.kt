@@ -45,7 +45,7 @@ internal object Zigzag {
             while (position < count) visit(0, sum++, 0)
         }
 
-        /** Visits all indices whose entries from [axis] on add up to [rest]. */
+        /** Visits all indices whose entries on [axis] and later axes add up to [rest]. */
         private fun visit(axis: Int, rest: Long, offset: Int) {
             val from = maxOf(0, rest - tails[axis])
             val to = minOf(rest, lengths[axis] - 1)
