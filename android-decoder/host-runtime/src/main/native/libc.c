@@ -56,7 +56,7 @@ BIONIC(fprintf) int bionic_fprintf(void *file, const char *format, ...) {
   return written;
 }
 
-// Names that glibc does not define, or not as functions.
+// Names that glibc does not define, or does not define as functions.
 BIONIC(__errno) int *bionic___errno(void) { return &errno; }
 BIONIC(__strlen_chk) size_t bionic___strlen_chk(const char *text, size_t size) {
   size_t length = strlen(text);

@@ -178,7 +178,7 @@ public class FrzFile private constructor(private val container: Container, base:
     /**
      * Returns the core of the tensor [name], before its bases are applied. If [TensorInfo.kept] is not null, the values
      * are in zigzag order; otherwise they are in row-major order and the result has the shape [TensorInfo.box]. The
-     * values are f32, unless they are the elements of the tensor, bit for bit; they then have its dtype.
+     * values are f32; if they are the elements of the tensor, bit for bit, they have its dtype instead.
      *
      * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such tensor; with [ErrorCode.BUDGET] or
      *   [ErrorCode.DEPENDENCY] if the request cannot be met; with [ErrorCode.CHECKSUM], [ErrorCode.STREAM],

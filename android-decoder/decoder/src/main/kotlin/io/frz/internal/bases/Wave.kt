@@ -1,6 +1,6 @@
 package io.frz.internal.bases
 
-/** Cosines and sines of π·phase / 2[length] for integer phases; a full turn is 4[length]. */
+/** Cosines and sines of π · phase / (2 · [length]) for integer phases. A full turn is 4 · [length]. */
 internal class Wave(private val length: Int) {
     private val turn = 4L * length
     private val unit = Math.PI / (2.0 * length)

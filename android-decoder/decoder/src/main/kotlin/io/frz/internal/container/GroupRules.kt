@@ -94,8 +94,8 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
     }
 
     /**
-     * If the file specifies no corners, each core is the whole view; this checks each axis of the views against its
-     * limit.
+     * Checks each axis of the views against its limit. Does nothing if the file specifies corners; otherwise, each core
+     * is the whole view.
      */
     private fun checkCorners() {
         if (extents.hasCorners || kinds.all { it.most >= Limits.AXIS }) return

@@ -21,8 +21,9 @@ internal fun nativeLibraries(folder: File, abis: List<String>): Map<String, File
 /**
  * Adds [dex] files and [natives] to the resources and assets of [base]. Equal inputs produce identical files.
  *
- * Libraries are compressed, because the manifest sets `extractNativeLibs`, so the installer unpacks them. This reduces
- * the APK to a quarter of its size and supports Android 5, and is acceptable for an app that is installed over USB.
+ * Libraries are compressed, because the manifest sets `extractNativeLibs`, so the installer unpacks them. Compression
+ * reduces the APK to a quarter of its size, and also works on Android 5. It is acceptable for an app that is installed
+ * over USB.
  */
 internal fun assemble(base: File, dex: List<File>, natives: Map<String, File>, output: File) {
     ZipOutputStream(output.outputStream().buffered()).use { zip ->

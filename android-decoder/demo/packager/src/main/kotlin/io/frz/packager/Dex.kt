@@ -57,10 +57,7 @@ internal class DexFile(bytes: ByteArray) {
         descriptor(buffer.getInt(buffer.getInt(STRINGS) + 4 * string))
     }
 
-    /**
-     * Returns the type descriptor at [offset] without `L` and `;`. It follows its length, which takes one to five
-     * bytes.
-     */
+    /** Returns the type descriptor at [offset], without `L` and `;`. Its length, in one to five bytes, precedes it. */
     private fun descriptor(offset: Int): String {
         var start = offset
         while (buffer.get(start++) < 0) Unit
