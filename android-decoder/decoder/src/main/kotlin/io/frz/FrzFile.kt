@@ -283,7 +283,7 @@ public class FrzFile private constructor(private val container: Container, base:
     private fun rebuilt(info: TensorInfo, memory: ByteBuffer) = FrzTensor(info.name, info.dtype, info.shape, memory)
 
     /**
-     * Opens files. Every overload of [open] throws [FrzException]: with [ErrorCode.MAGIC], [ErrorCode.VERSION],
+     * Opens files. Every overload of `open` throws [FrzException]: with [ErrorCode.MAGIC], [ErrorCode.VERSION],
      * [ErrorCode.HEADER], [ErrorCode.LIMIT], [ErrorCode.TRUNCATED], [ErrorCode.TRAILING], [ErrorCode.CHECKSUM],
      * [ErrorCode.STREAM], [ErrorCode.DIRECTORY], [ErrorCode.FEATURE], [ErrorCode.UNSUPPORTED], [ErrorCode.NAME],
      * [ErrorCode.SHAPE] or [ErrorCode.VALUE] if the file is faulty, and with [ErrorCode.TIER] or [ErrorCode.BUDGET] if
