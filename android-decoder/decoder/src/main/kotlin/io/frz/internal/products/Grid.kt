@@ -55,7 +55,7 @@ internal class Grid(private val length: Int, private val terms: Int, request: Re
         /** The number of points needed beyond each end of the grid. */
         const val MARGIN = Kernel.TAPS / 2
 
-        /** Interpolation is avoided only if the sum is then at most this many times as long as with interpolation. */
+        /** The maximum ratio of the length of a sum without interpolation to that of a sum with interpolation. */
         private const val WHOLE = 4
 
         /** The number of factors between checks of the request. */

@@ -91,7 +91,7 @@ internal class Products(private val axes: List<Axis>, private val core: FloatArr
         private const val LEAST_VALUES = 1 shl 17
         private const val CHECKED = 64
 
-        /** Returns whether all elements of tensors with these [axes] are such products. */
+        /** Returns whether the elements of tensors with these [axes] are products without sums. */
         fun make(axes: List<Axis>): Boolean = axes.all { axis ->
             axis.basis == null || (axis.terms == 1 && !axis.basis.hasTransform)
         }
