@@ -1,6 +1,6 @@
 """Build the compiled entropy coders. Everything else about the package is in pyproject.toml.
 
-Without a C compiler, the package is installed without them, and codes with Python and NumPy.
+Without a C compiler, the package is installed without them and falls back to Python and NumPy.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 This command trains the missing networks (only runs whose name contains one of the words) for a few minutes each, and
 then writes ``bench/results/lenet5.json`` and ``docs/lenet5-curve.png``. If interrupted, it resumes where it stopped
-when it is run again. No run selects an epoch: the network after the last epoch is tested.
+when it is run again. No run selects its best epoch: the network is tested after the last one.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def pruning(seed: int) -> list[Point]:
 
 
 def admm() -> list[Point]:
-    """Return the published LeNet-5 that was pruned by ADMM, unchanged and rounded to 8 bits."""
+    """Return two points for the published LeNet-5 that was pruned with ADMM: unchanged, and rounded to 8 bits."""
     state = torch.load(DATA / "lenet_pruned" / "admm_mnist_cnn.pt", map_location="cpu", weights_only=True)
     model, test = LeNet5(), load_mnist("test", str(DATA)).tensors
     model.load_state_dict(state)

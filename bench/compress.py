@@ -62,7 +62,7 @@ def run() -> Iterator[Row]:
 
 
 def measured(size: int, seed: int | None) -> dict[str, Any]:
-    """Return the result for a file of at most ``size`` bytes. If there is no seed, use no data."""
+    """Return the result for a file of at most ``size`` bytes. Without a seed, use no data."""
     known = results()
     key = _key(size, seed)
     if key not in known:

@@ -3,12 +3,12 @@
     NNCODEC_PYTHON=venv/bin/python python -m bench equal_error
 
 ``compress`` writes one file, using calibration inputs. nncodec 2.1.3 (with dependent quantization, from the weights
-alone) writes several files until the errors of two of them enclose the error of our file. Its size at that error is
+alone) writes several files until the errors of two of them bracket the error of our file. Its size at that error is
 interpolated between these two on logarithmic axes. Errors are measured on test inputs: the mean divergence from the
 original's decisions in nats, or half the squared error relative to the variance. Results are kept in
 ``bench/results/equal_error.json``. Remove an entry to measure it again.
 
-nncodec requires an older NumPy than this project: set ``NNCODEC_PYTHON`` to an interpreter that has both of these.
+nncodec requires an older NumPy than this project: set ``NNCODEC_PYTHON`` to a Python interpreter that has both.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def run() -> Iterator[Row]:
 
 
 def at_error(files: list[list[float]], error: float) -> float | None:
-    """Return the size at a given error, interpolated between two ``files``; None if no two files enclose the error."""
+    """Return the size at a given error, interpolated between two ``files``; None if no two files bracket the error."""
     for (more, high), (most, low) in pairwise(sorted(files)):
         if low <= error <= high:
             share = math.log(high / error) / math.log(high / low) if high > low else 0.0
@@ -160,7 +160,7 @@ def error(network: Network, model: nn.Module) -> float:
 
 
 def enclosing(network: Network, own: float) -> list[list[float]]:
-    """Return sizes and errors of nncodec files. The last two enclose ``own``, unless no files within range do."""
+    """Return sizes and errors of nncodec files. The last two bracket ``own``, unless no files within range do."""
     files = [nncodec(network, FIRST)]
     finer = files[0][1] > own
     for number in range(1, FARTHEST + 1):

@@ -110,9 +110,9 @@ def prune(seed: int, folder: str | None = None) -> Iterator[Stage]:
 
 
 def coded(weights: Mapping[str, Tensor]) -> int:
-    """Return the size of a pruned network in bytes, using whichever way to code it is smallest.
+    """Return the size of a pruned network in bytes, in the smallest of several encodings.
 
-    One way is the file format itself, which also codes the zeros. Other ways store, for each tensor, the distances
+    One is the file format itself, which also codes the zeros. The others store, for each tensor, the distances
     between its nonzero values, and these values in 8 bits. A tensor is scanned by rows or by columns. All distances and
     all values are coded with the format's integer coder (with separate models per tensor or common ones), zstd, deflate
     or LZMA, whichever produces the fewest bytes.
@@ -126,7 +126,7 @@ def coded(weights: Mapping[str, Tensor]) -> int:
 
 
 def _scans(array: NDArray[np.float32]) -> list[NDArray[np.int64]]:
-    """Return distances by rows, distances by columns, and values by rows, since the order of values hardly matters."""
+    """Return distances by rows, distances by columns, and values by rows only: their order hardly matters."""
     stored = quantized(array.reshape(-1), FORMAT).values
     matrix = stored.reshape(len(array), -1)
     gaps = [np.diff(np.flatnonzero(scan), prepend=-1) - 1 for scan in (matrix, np.ascontiguousarray(matrix.T))]

@@ -74,7 +74,7 @@ def lenet5() -> Network:
 
 
 def pruned_lenet5() -> Network:
-    """Return the published LeNet-5, which ADMM pruned from 431,080 weights to 6,630."""
+    """Return the published LeNet-5, pruned with ADMM from 431,080 weights to 6,630."""
     model = LeNet5()
     model.load_state_dict(torch.load(DATA / "lenet_pruned" / "admm_mnist_cnn.pt", weights_only=True))
     return Network(model.eval(), *_digits(), "logits")

@@ -86,7 +86,7 @@ def _decode(source: Path, output: Path) -> None:
 
 
 def _compress(source: Path, output: Path) -> None:
-    """Read tensors with the safetensors package, and compress each of them to one zstd stream."""
+    """Read tensors with the safetensors package, and compress them into one zstd stream."""
     compressor = zstd.ZstdCompressor(level=3)
     with safe_open(source, framework="np") as tensors, output.open("wb") as out:
         for name in tensors.keys():  # noqa: SIM118 — the file is not a mapping
@@ -95,7 +95,7 @@ def _compress(source: Path, output: Path) -> None:
 
 
 def _decompress(source: Path, output: Path) -> None:
-    """Decompress such a file, one mebibyte at a time."""
+    """Decompress a file written by :func:`_compress`, one mebibyte at a time."""
     with zstd.open(source, "rb") as stream, output.open("wb") as out:
         while chunk := stream.read(CHUNK):
             out.write(chunk)

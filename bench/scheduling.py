@@ -1,8 +1,8 @@
 """Compare models with tiers and models of one size on the same budget: accuracy, frames, work, and bytes loaded.
 
 The tiers are those of ``bench/results/joint.json``; see :mod:`bench.joint`. With a fixed size, all applications use the
-same tier. Its score is the better one of the tier's own score and that of a model trained alone at that size. The best
-shares are computed for fixed sizes, too, so the tiers are the only difference. Scores between two fixed sizes are
+same tier. Its score is the higher of the tier's own score and the score of a model trained alone at that size.
+Shares are optimized for fixed sizes, too, so the tiers are the only difference. Scores between two fixed sizes are
 interpolated linearly, as if some devices used one size and some the other. ``docs/scheduling.png`` shows the results.
 """
 

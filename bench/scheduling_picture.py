@@ -1,4 +1,4 @@
-"""Draw ``docs/scheduling.png``: what tiers gain over fixed sizes, and which tiers run at which time."""
+"""Draw ``docs/scheduling.png``: what tiers gain over fixed sizes, and which tiers run when."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def spectra() -> dict[str, Spectrum]:
     """Return the checkpoint's 23 tensors as spectra."""
     out = {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch reports that it checks sparse tensors
+        warnings.simplefilter("ignore")  # torch warns that it validates sparse tensors
         checkpoint = torch.load(unet_path(), weights_only=True)
     for name, sparse in checkpoint.items():
         indices = zigzag.prefix(sparse.shape, sparse._nnz())

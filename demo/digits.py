@@ -21,7 +21,7 @@ LAYERS = {
 
 
 class Spectral(nn.Module):
-    """A weight tensor that is rebuilt from its first DCT coefficients, by one thin product per axis."""
+    """A weight tensor that is rebuilt from its first DCT coefficients, with one small matrix product per axis."""
 
     def __init__(self, shape: tuple[int, ...], view: tuple[int, ...] | None, kept: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Spectral(nn.Module):
 def train(epochs: int = 400) -> dict[str, Spectrum]:
     """Train with a fixed seed, and return the layers' spectra."""
     torch.manual_seed(0)
-    torch.set_num_threads(1)  # the layers are too small for several threads
+    torch.set_num_threads(1)  # the layers are too small to benefit from several threads
     images, labels = load_digits("train").tensors
     pixels = DIGITS_PIXELS(images)
     layers = nn.ModuleDict({name.partition(".")[0]: Spectral(*spec) for name, spec in LAYERS.items()})

@@ -66,8 +66,7 @@ def _install(folder: Path, archive: Path, short: bool) -> None:
     if short:
         _run([python, "-m", "pip", "install", "--quiet", "--no-deps", archive])
         [packages] = folder.glob("[Ll]ib/**/site-packages")
-        # After the environment's own packages, so that the frformat of the checkout, if installed there, does not
-        # count.
+        # These packages come after the environment's own, so that an frformat installed from the checkout is not used.
         (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
     else:
         constraints = ROOT / "constraints.txt"

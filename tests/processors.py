@@ -28,7 +28,7 @@ VARIANTS: Final = {
     "AMD": {
         "ATEN_CPU_CAPABILITY": "avx2",
         "ONEDNN_MAX_CPU_ISA": "AVX2",
-        "MKL_CBWR": "COMPATIBLE",  # the order of sums that does not depend on the manufacturer
+        "MKL_CBWR": "COMPATIBLE",  # a summation order that is the same on all processors
         "OPENBLAS_CORETYPE": "Zen",
     },
     "AVX-512": {

@@ -71,7 +71,7 @@ def axes(draw: st.DrawFn, length: int, rows: int, ordered: bool) -> Axis:
 
 @st.composite
 def numbers(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[np.ndarray, int | None]:
-    """Return values of a core: exact in a number format, or multiples of a step and its code."""
+    """Return values of a core: exact in a number format, or integers with a step code."""
     if draw(st.booleans()):
         values = draw(
             hnp.arrays(np.int32, shape, elements=st.integers(-100, 100) | st.integers(-(2**31) + 1, 2**31 - 1))

@@ -59,7 +59,7 @@ def same_sums(found: Tensor, expected: Tensor, terms: int) -> None:
 def network_slack(model: nn.Module, *inputs: Tensor, dtype: torch.dtype = torch.float32) -> float:
     """Return how far the outputs of a network may differ if it is computed in ``dtype`` in two ways.
 
-    The network runs in float64, where the result of each operator is disturbed by as much as rounding may change it.
+    The network runs in float64, where each operator's result is perturbed by as much as rounding could change it.
     The slack is the effect on the outputs, times a safety factor of two. It is small for robust networks and for sums
     without cancellation, and larger for deep and sensitive networks.
     """

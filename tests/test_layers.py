@@ -1,4 +1,4 @@
-"""Check the contracts of pyproject.toml: imports go down, without circles, and only some packages need PyTorch."""
+"""Check the contracts of pyproject.toml: imports only go down, without cycles, and only some packages need PyTorch."""
 
 from __future__ import annotations
 

@@ -9,8 +9,9 @@
 ``desktop``
     ``NAME.json``, a parity report (docs/parity-report.md) of PyTorch on this machine with the weights of ``NAME.frz``.
 
-LeNet-5 comes from examples/. The UNet also comes from there if it exists, or else from the checkpoint that its authors
-publish, in the folder ``unet_fr`` of ``FRFORMAT_DATA``. Without either, the app has no UNet.
+LeNet-5 comes from examples/. The UNet comes from there too, if examples/ contains one; otherwise, it comes from
+the checkpoint that its authors publish, in the folder ``unet_fr`` of ``FRFORMAT_DATA``. Without either, the app has no
+UNet.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Network:
 
 
 def digits() -> Iterator[tuple[str, Image.Image]]:
-    """Yield the first example of each digit in scikit-learn's test half."""
+    """Yield the first example of each digit in the half of scikit-learn's digits that is used for testing."""
     images, labels = load_digits("test").tensors
     for label in range(10):
         index = int((labels == label).nonzero()[0])

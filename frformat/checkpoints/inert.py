@@ -21,7 +21,7 @@ TRIES: Final = 400
 """Maximum number of attempts to read a file; each attempt allows one more name."""
 
 MODULES: Final = 1 << 18
-"""Largest number of modules nested in a module."""
+"""Maximum number of modules in a model, including all nested ones."""
 
 TENSORS: Final = (torch.Tensor, torch.storage.TypedStorage, torch.UntypedStorage)
 """The building blocks of tensors: if unknown code takes one as an argument, skipping that code would lose a tensor."""

@@ -51,7 +51,7 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
             if entry.dtype in WIDER:
                 array = array.astype(DTYPES["f32"])
                 widened.add(entry.dtype)
-            # ZipInfo has a constant date, so the same tensors give the same file.
+            # ZipInfo has a constant date by default, so the same tensors always produce the same file.
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
                 npy.write_array(file, array, allow_pickle=False)
     return [f"{dtype} was written as f32 without loss: .npz does not support it" for dtype in sorted(widened)]

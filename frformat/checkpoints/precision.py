@@ -17,7 +17,7 @@ def overflow(tensor: Tensor, dtype: torch.dtype) -> str | None:
 
 @torch.no_grad()
 def vanishing(tensor: Tensor, dtype: torch.dtype) -> str | None:
-    """Describe the values that become 0 in another floating type; None unless they hold over half the energy."""
+    """Describe the values that become 0 in another floating type; None unless they account for over half the energy."""
     if not is_narrower(dtype, tensor.dtype) or not tensor.numel():
         return None
     largest = _largest(tensor)

@@ -36,8 +36,8 @@ def load(path: str, *, entry: str | None = None, trust_pickle: bool = False) -> 
 
     Args:
         path: the file.
-        entry: which of several state dicts to read, as its path of keys joined with dots, such as ``ema.model``; ``.``
-            is the outermost one.
+        entry: which of several state dicts to read: the keys that lead to it, joined with dots, such as ``ema.model``;
+            ``.`` is the outermost one.
         trust_pickle: run the code that the file refers to, which may do anything.
 
     Raises:
@@ -90,7 +90,7 @@ def _entry(value: Tensor) -> Entry:
 
 
 def _left_out(state: Mapping[str, Any]) -> list[str]:
-    """Return a note about the entries that are not tensors; no note if all are."""
+    """Return a note about the entries that are not tensors, if there are any."""
     left = [f"{name} ({type(value).__name__})" for name, value in state.items() if not isinstance(value, Tensor)]
     more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
     return [f"left out because they are not tensors: {', '.join(left[:SHOWN])}{more}"] if left else []

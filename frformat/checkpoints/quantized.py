@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from frformat.checkpoints import torch_tensors
 
 PACKED: Final = "_packed_params"
-"""Endings of the name under which a quantized layer stores its weight and bias together."""
+"""Suffix of the name under which a quantized layer stores its weight and bias together."""
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def reported(path: str, tensor: str | None = None) -> Iterator[None]:
 
 
 def said(error: BaseException, text: str | None = None) -> str:
-    """Return an error's message, or ``text`` instead, on one line."""
+    """Return an error's message on one line, or ``text`` in its place if given."""
     text = " ".join((str(error) if text is None else text).split()).strip("'\"") or type(error).__name__
     return text if isinstance(error, SPEAKING) else f"{type(error).__name__}: {text}"
 

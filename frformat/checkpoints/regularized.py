@@ -87,7 +87,7 @@ class Coefficients:
         """Return the spectrum in the form that files store.
 
         Raises:
-            EncodeError: the coefficients are damaged, not finite, or exceed float32.
+            EncodeError: the coefficients are damaged, not finite, or beyond the range of float32.
         """
         if self.tensor.dim() != 1:
             raise EncodeError(f"coefficients of shape {list(self.tensor.shape)} are not a vector; the file is damaged")

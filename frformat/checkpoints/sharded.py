@@ -14,7 +14,7 @@ from frformat.errors import EncodeError
 
 WHOLE: Final = ("model.safetensors", "pytorch_model.bin")
 INDEXES: Final = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-"""The files to look for in such a folder, in order of preference."""
+"""The files to look for in a folder, in order of preference."""
 
 INDEX_BYTES: Final = 256 << 20
 """Largest index to read, in bytes: enough for ten million names."""

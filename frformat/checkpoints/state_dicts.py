@@ -35,7 +35,7 @@ class Found:
     """A dict of named tensors.
 
     Attributes:
-        key: its path of keys in the file, joined with dots; :data:`WHOLE` for the outermost one.
+        key: the keys that lead to it in the file, joined with dots; :data:`WHOLE` for the outermost one.
         tensors: its content, of any type.
         weights: how many of its entries are tensors that could be weights.
     """
@@ -53,15 +53,15 @@ class Found:
 def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[str]]:
     """Return the intended state dict, and notes for the user on the choice.
 
-    The intended one is the only one with tensors that could be weights. Scalars and the states of optimizers and random
-    generators cannot.
+    The intended state dict is the only one with tensors that could be weights. Scalars and the states of optimizers and
+    random generators could not.
 
     Args:
         content: the content of the file: nested dicts, lists and other objects.
         entry: the key of the wanted state dict, as listed in the error; None if there is only one.
 
     Raises:
-        EncodeError: there is none, there is none with that key, or there are several candidates, which are listed.
+        EncodeError: there is no state dict, none with that key, or several candidates, which the message lists.
     """
     found = list(_state_dicts(content))
     if not found:

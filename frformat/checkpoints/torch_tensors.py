@@ -36,7 +36,7 @@ TORCH_DTYPES: Final[dict[str, torch.dtype]] = {
     "c128": torch.complex128,
     "f8_e4m3": torch.float8_e4m3fn,
     "f8_e5m2": torch.float8_e5m2,
-    **({"f8_e8m0": torch.float8_e8m0fnu} if hasattr(torch, "float8_e8m0fnu") else {}),  # from PyTorch 2.7
+    **({"f8_e8m0": torch.float8_e8m0fnu} if hasattr(torch, "float8_e8m0fnu") else {}),  # since PyTorch 2.7
 }
 """PyTorch's element types by the format's names, in the order of :data:`frformat.dtypes.DTYPES`."""
 
@@ -119,9 +119,9 @@ def aliases(tensors: Mapping[str, Any]) -> dict[str, str]:
     """Return the names whose tensor occupies exactly the memory of an earlier name's tensor: ``{name: earlier name}``.
 
     This means the same storage, offset, shape, strides and element type, or the same object. Views that overlap only
-    partly, or that see the same memory in another shape, are separate tensors. An address means nothing once its memory
-    has been freed, so two tensors are compared only while both exist. Tensors that a mapping creates on access are
-    therefore never mistaken for each other.
+    partly, or that show the same memory in a different shape, are separate tensors. An address means nothing once its
+    memory has been freed, so two tensors are compared only while both exist. Tensors that a mapping creates on access
+    are therefore never mistaken for each other.
     """
     first: dict[object, tuple[str, ReferenceType[Any]]] = {}
     out = {}

@@ -44,7 +44,7 @@ def unpickled(path: str, *, trusted: bool) -> tuple[object, list[str]]:
         Exception: whatever PyTorch raises for a damaged file.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # for example, that sparse tensors are validated
+        warnings.simplefilter("ignore")  # for example, about the validation of sparse tensors
         try:
             if trusted:
                 return _read(path, False), []

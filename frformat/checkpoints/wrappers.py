@@ -12,7 +12,7 @@ MARKERS: Final = ("_orig_mod", "_fsdp_wrapped_module", "_fpw_module", "_checkpoi
 """Parts that only wrappers add to names, at any position."""
 
 AMBIGUOUS: Final = "module"
-"""The name that DataParallel, DistributedDataParallel and averaged models give to the model. Models may use it, too."""
+"""The name that DataParallel, DistributedDataParallel and averaged models give to the model. Models can use it, too."""
 
 COUNTER: Final = "n_averaged"
 """The name of an averaged model's counter, which belongs to the wrapper, not to the model."""

@@ -32,7 +32,7 @@ class Outcome:
         filters: number of filters of the hidden layer.
         ridge: the chosen ridge, relative to the mean of the diagonal of HᵀH.
         accuracy: accuracy on the test images.
-        decoded: the same with the model as decoded from the file.
+        decoded: accuracy of the model decoded from the file.
         seconds: time taken.
     """
 
@@ -88,7 +88,7 @@ def train(folder: str, data: str | None, *, seed: int, format: str, force: bool,
 
 
 def _check_options() -> None:
-    """Check that no option was given that belongs to gradient training only."""
+    """Check that no option was given that applies only to gradient training."""
     context = click.get_current_context()
     for parameter in context.command.params:
         given = context.get_parameter_source(parameter.name or "") == click.core.ParameterSource.COMMANDLINE

@@ -31,7 +31,7 @@ class ErrorFacts:
     """The ``--json`` output for an error.
 
     Attributes:
-        code: one of the format's, or ``READ``, ``ENCODE``, ``REPORT``, ``DEPENDENCY``, ``IO``, ``MEMORY``, ``USAGE``.
+        code: a code of the format, or ``READ``, ``ENCODE``, ``REPORT``, ``DEPENDENCY``, ``IO``, ``MEMORY``, ``USAGE``.
         reason: what is wrong, and what to do.
         file: the file concerned, or None.
         tensor: the tensor concerned, or None.
@@ -79,7 +79,7 @@ def facts(error: Exception) -> ErrorFacts:
 
 
 def line(error: Exception) -> str:
-    """Format an error as one line that is safe for a terminal. Raises what :func:`facts` raises."""
+    """Format an error as one line that is safe for a terminal. Raises the same as :func:`facts`."""
     told = facts(error)
     tensor = f"tensor {told.tensor!r}: " if told.tensor is not None else ""
     parts = (told.file, told.code, tensor + told.reason)
@@ -88,7 +88,7 @@ def line(error: Exception) -> str:
 
 
 def report(error: Exception, as_json: bool) -> int:
-    """Report an error to the user and return the exit code. Raises what :func:`facts` raises."""
+    """Report an error to the user and return the exit code. Raises the same as :func:`facts`."""
     if isinstance(error, click.Abort):
         return INTERRUPTED
     try:

@@ -20,7 +20,7 @@ ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if
 def prepare() -> None:
     """Make the streams writable, and make signals end the command cleanly.
 
-    Characters that a terminal cannot show must not cause an error. A closed stream (``>&-``) is replaced by a sink:
+    Characters that a terminal cannot show must not cause an error. A closed stream (``>&-``) is replaced with a sink:
     otherwise, the next file that is opened would get its descriptor.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):

@@ -56,7 +56,7 @@ def axes(numbers: Sequence[int]) -> str:
 def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
     """Print a text, without styles if the output is not a terminal.
 
-    The stream's encoding is kept, which Click would replace if it is ASCII; unsupported characters become escapes.
+    The stream keeps its encoding, even ASCII, which Click would replace; unsupported characters become escapes.
     """
     click.echo(text, nl=nl, file=sys.stderr if err else sys.stdout)
 

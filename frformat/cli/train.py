@@ -59,7 +59,7 @@ OPTIONS: Final = {
 
 
 def setting_options(command: Any) -> Any:
-    """Add the options of :data:`OPTIONS`, each None if it is not given."""
+    """Add the options of :data:`OPTIONS`, all with the default None."""
     for name, (kind, metavar, help) in reversed(OPTIONS.items()):
         command = click.option(f"--{name.replace('_', '-')}", name, type=kind, metavar=metavar, help=help)(command)
     return command

@@ -1,4 +1,4 @@
-"""Detect which tensors of a checkpoint are spectra, as Frequency Regularization publishes them, and not weights.
+"""Detect which tensors of a checkpoint are not weights but spectra, as Frequency Regularization publishes them.
 
 Such a file does not say so itself, and a wrong guess would ruin the network. The evidence must therefore be a pattern
 that weights, even sparse ones, do not show: all matrices of the file are zero except for a zigzag prefix, in which
@@ -66,7 +66,7 @@ def spectra(entries: Mapping[str, Entry], said: bool | None) -> tuple[set[str], 
 def detected_spectra(entries: Mapping[str, Entry]) -> dict[str, int]:
     """Return the tensors that are spectra, each with the length of the zigzag prefix that has its nonzero elements.
 
-    Either all matrices are spectra or none is. Tensors that are all zero are no evidence either way, nor are those
+    Either all matrices are spectra, or none are. Tensors that are all zero are no evidence either way, nor are those
     whose nonzero elements fill whole rows, as in an embedding. The first matrix that is not a spectrum ends the search;
     in dense weights, a single nonzero element proves that.
     """

@@ -53,10 +53,10 @@ class TensorReport:
     Attributes:
         coding: ``raw`` (unchanged elements), ``dct`` (the first coefficients of a DCT), ``rounded`` (elements in a
             number format or as multiples of steps), or ``kept`` (copied from an ``.frz`` file).
-        kept: number of coefficients stored; None unless it is ``dct``.
+        kept: number of coefficients stored; None unless ``coding`` is ``dct``.
         energy: share of the sum of squared weights that is retained; None if nothing is lost.
         error: largest error of a rebuilt weight, relative to the largest weight; 0 if nothing is lost.
-        note: why a tensor is ``raw`` although the policy wanted otherwise, or that it was rebuilt; else empty.
+        note: why a tensor is ``raw`` although the policy asked for something else, or that it was rebuilt; else empty.
         digest: :func:`digest` of what a reader will get; empty if that is the input tensor itself.
     """
 

@@ -26,7 +26,7 @@ def verify(checkpoint: Checkpoint, path: StrPath, report: Report, *, base: StrPa
 
     Raises:
         FrzError: the file is damaged.
-        EncodeError: the file has other names or values.
+        EncodeError: the file has different names or values.
     """
     with frformat.open(path, base=base) as file:
         file.verify()

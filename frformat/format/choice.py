@@ -89,7 +89,7 @@ def _size(choice: Choice) -> int:
 
 
 class _Least:
-    """The smallest size that a general-purpose compressor can make values, as far as a quick check can show."""
+    """A lower bound on the size to which general-purpose compressors can reduce values, from a quick check."""
 
     def __init__(self, arrays: Sequence[Array]) -> None:
         self._arrays = arrays
@@ -100,12 +100,12 @@ class _Least:
         return GAIN * quick_size(data) if len(data) >= QUICK else 0
 
     def exceeds(self, size: float) -> bool:
-        """Return whether no such compressor can make the values smaller than ``size``."""
+        """Return whether no such compressor can reduce the values to ``size`` bytes."""
         return self._size > size
 
 
 def _preferred(able: list[Coder], some: list[Coder]) -> list[Coder]:
-    """Return ``some`` of the coders, or all ``able`` ones if none of those compresses."""
+    """Return the coders in ``some``, or those in ``able`` if none in ``some`` compresses."""
     return able if all(coder.plain for coder in some) else some
 
 

@@ -1,7 +1,7 @@
 """The container: convert between a file's bytes and its directory and segments (specification, sections 2 and 4).
 
 The position of every part follows from the sizes in the directory. No byte of the directory is used before its checksum
-has matched, and decoded values are handed out only after their segment's checksum has matched.
+has matched, and decoded values are returned only after their segment's checksum has matched.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def head(contents: Directory) -> bytes:
     """Return the bytes of a file before its segments: header, directory and CRC-32.
 
     Raises:
-        FrzError: a reader would refuse the directory.
+        FrzError: a reader would reject the directory.
     """
     packed = packing.pack(contents)
     parser.parse(packed, budget=1 << 62)

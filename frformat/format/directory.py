@@ -77,7 +77,7 @@ class Group:
         dtype: element type of the tensors, a key of :data:`~frformat.dtypes.DTYPES`.
         shapes: the shape of each tensor. Names, views, factors, seeds and steps also have one entry for each tensor.
         coder: the coder of the segments, a key of :data:`~frformat.format.coders.CODERS`.
-        sizes: stored bytes of the segment in each tier, or in tier 0 alone: integer array.
+        sizes: stored bytes of the segment in each tier, or only in tier 0: integer array.
         names: names of the tensors; empty for factors.
         views: the shapes that cores and bases refer to; None means the tensor's own.
         bases: kinds of basis, as in the file; the last one applies to all further axes.

@@ -289,7 +289,7 @@ class GroupParser:
         return names[index] if index < len(names) else None
 
     def _refuse(self, wrong: Any, reason: str, starts: Any = None) -> None:
-        """Raise ``SHAPE`` for the first tensor with anything wrong; ``starts`` says where the cells of each begin."""
+        """Raise ``SHAPE`` for the first tensor with a fault, if any; ``starts`` is the first cell of each tensor."""
         if wrong.any():
             place = int(np.argmax(wrong))
             index = place if starts is None else int(np.searchsorted(starts, place, "right")) - 1

@@ -46,7 +46,7 @@ class Likeness(NamedTuple):
         return "i32" if self.integers else self.value_type
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pending:
     """A tensor that has not been put into a group yet.
 
@@ -198,7 +198,7 @@ def gather(parts: Sequence[Pending], coder: str, sizes: Sequence[int]) -> Group:
 
 
 def kept_per_tier(k: int, cuts: Sequence[int | float]) -> list[int]:
-    """Return how many of ``k`` entries each tier keeps: at least as many as the tier before, and all in the last one.
+    """Return how many of ``k`` entries each tier keeps: at least as many as the previous tier, and all in the last one.
 
     Args:
         k: number of entries.

@@ -1,4 +1,4 @@
-"""Describe one tensor from the directory alone."""
+"""Describe one tensor using only the directory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TensorInfo:
         corners: for each tier, the corner; empty if the core is as large as the view, or a zigzag prefix.
         per_tier: whether every tier stores its own version of the tensor.
         format: number format of exact values, if it is not the dtype.
-        step: the tensor's step, which offsets can change, if values are integers.
+        step: if values are integers, the tensor's step, which offsets can change.
         offsets: the axes that have step offsets.
     """
 

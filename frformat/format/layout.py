@@ -34,7 +34,7 @@ def new_runs(before: Shape | None, now: Shape, offset_axes: Sequence[int], *, or
     """Return the runs of values that one tensor has in a segment, without empty ones.
 
     Args:
-        before: extent of its core in the tier before (see :meth:`Group.extent`), or None if everything is new.
+        before: extent of its core in the previous tier (see :meth:`Group.extent`), or None if everything is new.
         now: its extent in this tier.
         offset_axes: axes with step offsets.
         ordered: whether the core is a zigzag prefix.

@@ -154,7 +154,7 @@ def _count(data: bytes, at: int) -> tuple[int, int]:
 class Cursor:
     """A position in a document that has passed :func:`check`. Each method reads the next value and advances.
 
-    All methods raise :class:`~frformat.errors.FrzError`: ``DIRECTORY`` for a value of another type, ``LIMIT`` for a
+    All methods raise :class:`~frformat.errors.FrzError`: ``DIRECTORY`` for a value of the wrong type, ``LIMIT`` for a
     number that is too large.
 
     Attributes:

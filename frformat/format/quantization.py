@@ -19,7 +19,7 @@ LARGEST: Final = (1 << 31) - 1
 
 EXACT_BITS: Final = {"f16": 9, "bf16": 9, "f32": 16}
 """If numbers are multiples of a step and the integers have at most this many bits, they are stored as integers rather
-than as exact floats. Half-precision numbers have 11 significant bits, so a few of them are multiples of something by
+than as exact floats. Half-precision numbers have 11 significant bits, so a few of them can be multiples of some step by
 chance."""
 
 ZEROS: Final = {"f16": 13, "bf16": 16}

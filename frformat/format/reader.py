@@ -200,7 +200,7 @@ class FrzFile:
         """Return the coefficients of a tensor stored as a DCT zigzag prefix, without rebuilding it.
 
         Raises:
-            FrzError: ``NOT_FOUND``, also if the tensor is not stored as such a prefix, or an error of rebuilding.
+            FrzError: ``NOT_FOUND`` (even if the tensor exists, but not as such a prefix), or an error of rebuilding.
         """
         if not self.info(name).spectral:
             raise FrzError("NOT_FOUND", "it is not stored as a spectrum", path=self._path, tensor=name)
@@ -315,13 +315,13 @@ def open(
 
     Args:
         source: a path, the bytes of a file, or a seekable binary file (which closing the result closes).
-        tier: decode at this capacity tier and read nothing of the later ones; None for the largest that is present.
+        tier: decode at this capacity tier without reading later ones; None means the largest that is present.
         memory_budget: bytes that opening, or one request, may need for the directory, tensors and working memory.
         base: the base of a delta file; a :class:`FrzFile` has to stay open. It is read completely once, to compare
-            checksums. Other files ignore it.
+            checksums. It is ignored if the file is not a delta file.
 
     Raises:
-        FrzError: the file is not valid, does not contain the tier, or (``BASE``) has another base.
+        FrzError: the file is not valid, does not contain the tier, or (``BASE``) has a different base.
         OSError: the file cannot be read.
     """
     if isinstance(source, bytes | bytearray | memoryview):

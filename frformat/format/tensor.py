@@ -109,14 +109,16 @@ class CodedTensor:
         view = None if self.view is None or tuple(self.view) == shape else tuple(map(int, self.view))
         value_type = dtype_name(self.values.dtype)
         plain = not self.axes or all(KINDS[axis.kind].plain for axis in self.axes)
-        vars(self).update(
-            shape=shape,
-            view=view,
-            axes=tuple(self.axes) or _plain_axes(len(shape if view is None else view)),
-            offsets={axis: np.asarray(found, np.int32) for axis, found in sorted(self.offsets.items())},
-            value_type=value_type,
-            exact=plain and self.step is None and value_type == self.dtype,
-        )
+        final = {
+            "shape": shape,
+            "view": view,
+            "axes": tuple(self.axes) or _plain_axes(len(shape if view is None else view)),
+            "offsets": {axis: np.asarray(found, np.int32) for axis, found in sorted(self.offsets.items())},
+            "value_type": value_type,
+            "exact": plain and self.step is None and value_type == self.dtype,
+        }
+        for name, value in final.items():
+            object.__setattr__(self, name, value)
         self._check_core()
         if not plain:
             self._check_axes()
@@ -140,7 +142,7 @@ class CodedTensor:
 
         Args:
             array: an array of any dtype of the format.
-            format: ``exact`` keeps the elements unchanged, ``auto`` stores them in the narrowest lossless form.
+            format: ``exact`` keeps the elements unchanged, and ``auto`` stores them in the narrowest lossless form.
                 ``f32``, ``f16`` and ``bf16`` round floats to a number format, ``qN`` to integers of N bits (2 to 32),
                 and ``step=S`` to multiples of the largest representable step that is at most S.
             axis: with ``qN``, gives each index of this axis its own step; None means one step.
@@ -149,7 +151,7 @@ class CodedTensor:
             EncodeError: the dtype or the numbers do not fit the format.
         """
         dtype = dtype_name(array.dtype)
-        # C order and little-endian, without copying if the array already is.
+        # Convert to little-endian C order; an array that already has that form is not copied.
         found = elements.elements(np.asarray(array, DTYPES[dtype], order="C"), dtype, format, axis)
         return cls(found.values, array.shape, dtype, step=found.step, offsets=found.offsets)
 
@@ -162,7 +164,7 @@ class CodedTensor:
             other: a plain tensor of multiples of steps, with or without offsets.
 
         Returns:
-            A plain tensor, or None if ``other`` has another shape or dtype, or no steps, or if its steps are too small.
+            A plain tensor, or None if ``other`` has a different shape or dtype, no steps, or steps that are too small.
         """
         whole = not other.ordered and other.corner == other.meant == other.shape
         plain = whole and all(KINDS[axis.kind].plain for axis in other.axes)
@@ -248,7 +250,7 @@ class CodedTensor:
             raise FrzError("VALUE", "a value is not finite; the program that wrote the file is faulty")
 
     def _check_multiples(self, step: int) -> None:
-        """Check that sums of step code and offsets are step codes and that multiples are finite, extremes first."""
+        """Check the sums of step code and offsets, and that multiples are finite; extremes are checked first."""
         most = max(int(self.values.max(initial=0)), -int(self.values.min(initial=0)))
         if max(most, *(-int(each.min(initial=0)) for each in self.offsets.values()), 0) > quantization.LARGEST:
             raise FrzError("VALUE", "an integer exceeds 32 bits; the program that wrote the file is faulty")

@@ -10,7 +10,7 @@ import io
 import os
 import tempfile
 from collections.abc import Mapping
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,8 +62,8 @@ def save_file(
             most S).
         tiers: what each smaller tier keeps of every core, in ascending order: for spectra, a number of coefficients
             (int) or a share below 1 (float); for other tensors, a corner (tuple). The last tier always keeps
-            everything. A mapping sets this by tensor name, for the same number of tiers each; tensors that it does not
-            name are complete in every tier.
+            everything. A mapping sets this by tensor name, with the same number of tiers for each; tensors that it
+            does not name are complete in every tier.
         compression: ``auto`` (smallest), ``core`` (smallest that needs no zstd to read), ``fast`` (a few percent
             larger, but large tensors are read several times faster), or a coder: ``none``, ``deflate``, ``zstd``,
             ``adaptive``, ``static``. Integers are always coded by one of the last two. Values that do not get smaller
@@ -110,14 +110,6 @@ class _Open:
         self.coded: tuple[int, Group] | None = None
 
 
-class _Known(NamedTuple):
-    """How an object of a dict was stored."""
-
-    value: object
-    name: str
-    options: tuple[object, ...]
-
-
 class _Writer:
     def __init__(self, options: Options, spool: IO[bytes], base: FrzFile | None) -> None:
         if base is not None and options.smaller:
@@ -129,7 +121,7 @@ class _Writer:
         self._factors = Factors(options.smaller + 1)
         self._groups: list[_Open] = []
         self._open: dict[object, _Open] = {}
-        self._known: dict[int, _Known] = {}
+        self._names: dict[int, str] = {}
 
     def write(self, tensors: Tensors, file: IO[bytes]) -> None:
         """Process all tensors, and write the file."""
@@ -160,12 +152,15 @@ class _Writer:
 
     def _is_tied(self, name: str, tensor: Tensor) -> bool:
         """Return whether the same object has been stored in the same way; if so, record an alias."""
-        options = (self._options.format(name), tuple(self._options.cuts(name)))
-        known = self._known.setdefault(id(tensor), _Known(tensor, name, options))
-        if known.name == name or known.options != options:
+        known = self._names.setdefault(id(tensor), name)
+        if known == name or self._way(known) != self._way(name):
             return False
-        self._aliases.setdefault(name, known.name)
+        self._aliases.setdefault(name, known)
         return True
+
+    def _way(self, name: str) -> tuple[object, ...]:
+        """Return the options that apply to a tensor."""
+        return self._options.format(name), tuple(self._options.cuts(name))
 
     def _add(self, name: str, tensor: Tensor) -> None:
         """Code a large tensor, or gather a small one."""

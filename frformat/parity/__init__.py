@@ -1,4 +1,4 @@
-"""Check that a phone computes what the desktop computes: run the same inputs on both, and compare the outputs.
+"""Check that a phone computes what the desktop computes: run the same inputs through both, and compare the outputs.
 
 >>> from frformat.parity.measure import distance
 >>> report = read_report("report.json")  # the phone's report, see docs/parity-report.md

@@ -1,4 +1,4 @@
-"""Analyse errors: compare original weights, rebuilt weights and the phone."""
+"""Analyse errors: compare the outputs of the original weights, of the rebuilt weights and of the phone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from frformat.parity.report import Output, Report, Sample, checksum
 
 Floats = NDArray[np.float32]
 Side = Callable[[Floats], tuple[Floats, Mapping[str, Floats], float]]
-"""Runs an input and returns its output, elements of each layer by name, and the time in ms."""
+"""Runs the model on an input; returns the output, elements of each layer by name, and the time in ms."""
 
 PARTS: Final = 1e-3
 """Two sides diverge at a layer if they differ by more than this share of its largest element."""
@@ -36,7 +36,7 @@ def compare(
     tolerance: float = 1e-3,
     watch: Watch = lambda *what: None,
 ) -> Comparison:
-    """Run every input on the desktop, and compare with the phone's report.
+    """Run the model on every input on the desktop, and compare the results with the phone's report.
 
     Args:
         inputs: the inputs; the phone's report must contain all of them.
@@ -47,7 +47,7 @@ def compare(
         watch: callback for each input.
 
     Raises:
-        ReportError: an input is missing from the report or differs, or an output has another shape.
+        ReportError: an input is missing from the report or differs, or an output has a different shape.
         OSError: a file cannot be read.
     """
     sides, layers = _Sides(rebuilt, original, watch), _Layers()
@@ -86,7 +86,7 @@ class _Layers(dict[str, LayerFacts]):
 
 @dataclass(frozen=True)
 class _Sides:
-    """The models that run the inputs here, and the callback."""
+    """The models to run on the desktop, and the callback."""
 
     rebuilt: Side
     original: Side | None
@@ -159,7 +159,7 @@ def _phone(sample: Sample, theirs: Output, output: Floats, classes: Classes | No
     values = theirs.array()
     kinds = theirs.classes() if values is None else classes_of(values)
     if kinds is not None and classes is not None and kinds.shape != classes.shape:
-        kinds = None  # a map along another axis
+        kinds = None  # the class axes differ
     if values is None and theirs.crc32 == checksum(output):
         values = output
     return _apart(None if values is None else distance(output, values), classes, kinds), kinds
@@ -177,7 +177,7 @@ def _apart(gap: Distance | None, a: Classes | None, b: Classes | None) -> Apart:
 
 
 def _score(found: Classes, truth: Classes) -> float:
-    """Return Dice for maps, accuracy for single answers."""
+    """Return Dice for maps, and accuracy for single answers."""
     return dice(found, truth) if found.ndim > 1 else accuracy(found, truth)
 
 

@@ -33,7 +33,7 @@ class Desktop:
         self._run = Probe(self._model) if probe else self._model
 
     def __call__(self, values: Floats) -> tuple[Floats, dict[str, Floats], float]:
-        """Run one input.
+        """Run the model on one input.
 
         Returns:
             The output, elements of each layer by name, and the time of the run in ms.
@@ -45,7 +45,7 @@ class Desktop:
             start = time.perf_counter()
             try:
                 found = self._run(torch.from_numpy(values))
-            except Exception as error:  # the model may raise anything
+            except Exception as error:  # the model can raise anything
                 raise ReportError(f"the model cannot run on an input of shape {list(values.shape)}: {error}") from error
             spent = 1000 * (time.perf_counter() - start)
         layers = dict(found) if isinstance(found, Mapping) else {OUTPUT: found}

@@ -101,7 +101,7 @@ class Comparison:
     """The comparison of all sides.
 
     Attributes:
-        equal: whether the phone ran every input and stays within the tolerance.
+        equal: whether the phone has an output for every input, and all outputs are within the tolerance.
         tolerance: the largest accepted difference between outputs of desktop and phone.
         summary: the results for all inputs together.
         inputs: the results for each input.

@@ -97,7 +97,7 @@ def _integers(path: str) -> NDArray[np.integer[Any]]:
         found = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped, so that missing data take no memory
     except OSError:
         raise
-    except Exception as error:  # whatever NumPy raises for an invalid header
+    except Exception as error:  # NumPy can raise anything for an invalid header
         raise ReportError(f"{path}: not a NumPy file: {said(error)}") from error
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "iu" or found.size > ELEMENTS:
         raise ReportError(f"{path}: it does not contain integers")

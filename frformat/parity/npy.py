@@ -31,7 +31,7 @@ def read_array(path: str, shape: tuple[int, ...] | None = None) -> NDArray[np.fl
             version = np.lib.format.read_magic(file)
             read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
             found, fortran, dtype = read(file, max_header_size=HEADER_BYTES)
-        except Exception as error:  # NumPy may raise anything for a bad header
+        except Exception as error:  # NumPy can raise anything for an invalid header
             raise ReportError(f"{path}: not a NumPy file of version 1 or 2: {said(error)}") from error
         if fortran or dtype != np.dtype("<f4"):
             order = "Fortran" if fortran else "C"

@@ -11,8 +11,8 @@ from frformat.errors import ReportError
 from frformat.parity.report import Report, read_report
 
 INSTALLED: Final = {"lite": "model.ptl", "ort": "model.onnx"}
-"""The runtimes that can run here instead of on a phone, with file names for their skeletons: the lite interpreter of
-the installed PyTorch, and the installed ONNX Runtime."""
+"""The runtimes that can run on this machine instead of a phone, with file names for their skeletons: the lite
+interpreter of the installed PyTorch, and the installed ONNX Runtime."""
 
 SECONDS: Final = 3600.0
 """Time limit for a runner in seconds."""

@@ -35,7 +35,7 @@ def read_pixels(path: str, mode: str) -> NDArray[np.uint8]:
         mode: ``RGB`` or ``L``.
 
     Raises:
-        ReportError: it is not a picture, or too large.
+        ReportError: it is not a picture, or is too large.
         OSError: it cannot be read.
     """
     with open(path, "rb") as file:
@@ -46,7 +46,7 @@ def read_pixels(path: str, mode: str) -> NDArray[np.uint8]:
             return np.asarray(image.convert(mode))
         except ReportError:
             raise
-        except Exception as error:  # Pillow may raise anything for a damaged file
+        except Exception as error:  # Pillow can raise anything for a damaged file
             raise ReportError(f"{path}: not a PNG or JPEG picture: {said(error)}") from error
 
 

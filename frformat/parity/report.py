@@ -227,7 +227,7 @@ def _runs(members: Fields, shape: tuple[int, ...]) -> tuple[int, list[int]]:
 
 
 def _values(members: Fields, folder: str, shape: tuple[int, ...], crc32: str) -> Callable[[], Floats]:
-    """Return a function that reads the elements. Whatever can be checked without reading them is checked here."""
+    """Return a function that reads the elements. Check immediately whatever can be checked without reading them."""
     encoding = members.text("encoding", required=True)
     if encoding == "npy":
         file = members.text("file", required=True) or ""

@@ -1,4 +1,4 @@
-"""Make parity reports with a runtime that is installed here, as a phone makes them."""
+"""Make parity reports with a runtime that is installed on this machine, in the form in which phones make them."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ OUTPUT = "output"
 """Name of the model's own output among those of its layers."""
 
 Run = Callable[[Floats], dict[str, Floats]]
-"""Runs one input and returns the outputs by name; raises :class:`RunError`."""
+"""Runs the model on one input and returns the outputs by name; raises :class:`RunError`."""
 
 Start = Callable[[Path, Path, dict[str, float]], Run]
-"""Loads a skeleton and weights, and adds the time of each step, in ms."""
+"""Loads a skeleton and weights, and records the time of each step in ms."""
 
 
 class RunError(Exception):
-    """The runtime cannot run an input."""
+    """Raised if the runtime cannot run the model on an input."""
 
 
 def main(name: str, runtime: Json, start: Start, arguments: list[str]) -> None:
-    """Make a report, as ``report SKELETON MODEL.frz INPUTS -o REPORT.json`` says.
+    """Make a report, given the arguments ``report SKELETON MODEL.frz INPUTS -o REPORT.json``.
 
     Args:
         name: the module that runs, for messages and the report.

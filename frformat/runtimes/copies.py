@@ -73,7 +73,7 @@ def contract(model: nn.Module) -> Contract:
 
 
 def copied(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
-    """Copy a model in evaluation mode with other weights that need no gradients. Shared weights stay shared.
+    """Copy a model in evaluation mode with new weights that need no gradients. Shared weights stay shared.
 
     Args:
         model: a result of :func:`plain`, or a TorchScript module.

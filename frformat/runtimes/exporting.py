@@ -53,7 +53,7 @@ def export(
     with_weights: bool = False,
     **options: Any,
 ) -> Export:
-    """Write a model for a runtime, either as a skeleton without weights or complete.
+    """Write a model for a runtime, either as a skeleton without weights or as a complete model.
 
     The model is written in evaluation mode and is not modified.
 

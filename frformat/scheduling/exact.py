@@ -42,7 +42,7 @@ def exact(table: Table, start: list[int]) -> list[int]:
 
 
 def _hopeless(bound: Score, floor: float, best: Score, slack: float) -> bool:
-    """Return whether no score of at least ``bound`` can equal ``best``; ``floor`` bounds the largest cost."""
+    """Return whether every score of at least ``bound`` is worse than ``best``; ``floor`` bounds the largest cost."""
     if bound[0] > best[0] + slack:
         return True
     return len(bound) > 1 and floor >= best[0] and bound[1] > best[1] + slack

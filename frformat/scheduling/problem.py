@@ -22,7 +22,7 @@ class Objective(str, Enum):
     """What to minimize; both objectives come from the paper."""
 
     MIN_TOTAL_COST = "min-total-cost"
-    """The sum of all costs: the best in total, though one application may pay for the others."""
+    """The sum of all costs: the best total, possibly at the expense of one application."""
     MIN_MAX_COST = "min-max-cost"
     """The largest cost first, then the sum of all costs."""
 

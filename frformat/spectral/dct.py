@@ -1,7 +1,7 @@
 """The orthonormal DCT-II: its basis functions, and transforms of long lines in both directions.
 
 There are two ways to invert a long line. If only low frequencies are present, the line is smooth: it is evaluated at
-Chebyshev nodes in short blocks and interpolated between them. Otherwise it takes one FFT.
+Chebyshev nodes in short blocks and interpolated between them. Otherwise, it is computed with one FFT.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def forward(weights: Array, box: Sequence[int] | None = None) -> Floats:
     """
     spectrum = np.asarray(weights, np.float64)
     box = spectrum.shape if box is None else box
-    # The axis that shrinks most goes first, which leaves less work for the others.
+    # The axis that shrinks most is transformed first, which leaves less work for the others.
     for axis in sorted(range(spectrum.ndim), key=lambda a: box[a] / max(spectrum.shape[a], 1)):
         spectrum = _forward_axis(spectrum, axis, box[axis])
     return np.ascontiguousarray(spectrum)

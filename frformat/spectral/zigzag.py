@@ -1,6 +1,6 @@
 """Zigzag order: multi-indices by ascending sum, ties in ascending lexicographic order (specification, section 5).
 
-Everything here is integer arithmetic. Its cost depends at most on ``k``, never on the size of the tensor.
+All computations are integer arithmetic. Their cost depends at most on ``k``, never on the size of the tensor.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 CACHED: Final = 4096
-"""Prefixes of at most this many indices are cached: the layers of a network share few shapes."""
+"""Prefixes of at most this many indices are cached: the layers of a network have few distinct shapes."""
 
 BLOCK: Final = 1 << 15
 """Number of indices that are numbered at a time."""
 
 FILLED: Final = 8
-"""If a box has at most this many times the entries of its prefix, sorting the whole box is faster than listing."""
+"""If a box has at most this many times the entries of its prefix, sorting the box is faster than listing the prefix."""
 
 
 def prefix(shape: Sequence[int], k: int) -> NDArray[np.int64]:

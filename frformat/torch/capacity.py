@@ -39,7 +39,7 @@ def set_tier(model: nn.Module, tier: int | None) -> None:
     Args:
         model: a model with tiers; see :func:`frformat.torch.regularization.make_tiers` and
             :func:`frformat.torch.load_model`. Any other model has one tier.
-        tier: the tier; 0 is the smallest, None the largest.
+        tier: the tier; 0 is the smallest, and None means the largest.
 
     Raises:
         ValueError: the tier does not exist. The model is unchanged.

@@ -29,7 +29,7 @@ from frformat.torch.regularization.tiers import make_tiers, statistics
 
 
 class Difference(NamedTuple):
-    """Names that only one of a file and a model has.
+    """Names that occur only in the file or only in the model.
 
     Attributes:
         missing: names in the model that the file does not have; their tensors are left unchanged.
@@ -183,7 +183,7 @@ def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
 
 
 def _load_spectra(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
-    """Write coefficients, the number of which can change, and create their tiers."""
+    """Write coefficients, whose number can change, and create their tiers."""
     smaller = {}
     first_names = {id(each.parametrizations): name for name, each in spectral_tensors(model).items()}
     for source, target in plan.steps:
@@ -253,7 +253,7 @@ def _names(targets: Iterable[str], file: FrzFile) -> tuple[dict[str, str], Plan]
 
 
 def _reduced(name: str) -> str:
-    """Return a name without all parts that wrappers may have added."""
+    """Return a name without any of the parts that wrappers add."""
     *parts, last = name.split(".")
     return ".".join([*(part for part in parts if part not in (*MARKERS, AMBIGUOUS)), last])
 

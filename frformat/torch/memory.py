@@ -35,7 +35,7 @@ def write(tensor: Tensor, value: Tensor) -> None:
 
 
 def conflicts(writes: Iterable[Write]) -> list[str]:
-    """Return why tensors cannot all get their values, one line each: some share memory but their values differ.
+    """Return why tensors cannot all receive their values, one line each: some share memory, but their values differ.
 
     Nothing is changed. Values are read only for tensors that share memory.
     """

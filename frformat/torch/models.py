@@ -31,7 +31,7 @@ StrPath = str | os.PathLike[str]
 
 
 class MismatchError(ValueError):
-    """Raised if a file and a model do not match; the message lists every name concerned, with both shapes."""
+    """Raised if a file and a model do not match; the message lists every affected name, with both shapes."""
 
 
 def save_model(

@@ -43,7 +43,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 def averages(model: nn.Module) -> list[nn.Module]:
-    """Return the averaged models inside a model: wrappers that count how many models they have averaged."""
+    """Return the wrappers inside a model that average models and count how many they have averaged."""
     return [module for module in model.modules() if _inner(module) and "n_averaged" in module._buffers]
 
 

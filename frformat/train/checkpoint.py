@@ -21,7 +21,7 @@ PARTS: Final = ("recipe", "settings", "state")
 
 
 class CheckpointError(ValueError):
-    """Raised if a checkpoint is damaged or belongs to another run."""
+    """Raised if a checkpoint is damaged or belongs to a different run."""
 
 
 def save(path: Path, recipe: Recipe, state: Mapping[str, Any]) -> None:
@@ -39,7 +39,7 @@ def load(path: Path, recipe: Recipe) -> Mapping[str, Any]:
     """Read a run's state without executing any of it.
 
     Raises:
-        CheckpointError: it is damaged, or belongs to another recipe or to other settings.
+        CheckpointError: it is damaged, or belongs to a different recipe or different settings.
         OSError: it cannot be read.
     """
     content = path.read_bytes()

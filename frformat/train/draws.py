@@ -15,7 +15,7 @@ STEP: Final = 2
 
 
 class Draws:
-    """The random numbers of one step. Each process draws those of the whole batch, and uses its part.
+    """The random numbers of one step. Each process draws the numbers for the whole batch, and uses its part.
 
     Attributes:
         progress: the completed share of the run.
@@ -29,11 +29,11 @@ class Draws:
         torch.manual_seed(second + workers.rank)  # for layers with their own randomness, such as dropout
 
     def normal(self, *shape: int) -> Tensor:
-        """Return standard normal random numbers for each sample: (samples here, …), float32."""
+        """Return standard normal random numbers for this process's samples: (samples, …), float32."""
         return self._share(torch.randn(self._batch, *shape, generator=self._generator))
 
     def uniform(self, *shape: int) -> Tensor:
-        """Return uniform random numbers from 0 to 1 for each sample: (samples here, …), float32."""
+        """Return uniform random numbers from 0 to 1 for this process's samples: (samples, …), float32."""
         return self._share(torch.rand(self._batch, *shape, generator=self._generator))
 
     def number(self, below: int) -> int:

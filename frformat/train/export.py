@@ -36,7 +36,7 @@ class Quality:
     """The quality of a file, or of one of its tiers.
 
     Attributes:
-        nbytes: its size; of a tier, up to the tier's end.
+        nbytes: its size; for a tier, the size of the file up to the tier's end.
         figures: metrics of the trained model on the test samples.
         decoded: metrics of a plain model with the weights decoded from the file.
         difference: the largest difference between the two models' outputs, over some test samples.

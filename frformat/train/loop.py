@@ -51,8 +51,8 @@ def train(
         recipe: what to train, and the settings.
         output: the folder for all files of the run; created if necessary.
         folder: the folder of data sets; see :mod:`frformat.train.data`.
-        weights: a ``.frz`` file with initial weights.
-        teacher: a ``.frz`` file with the plain weights of a teacher, for ``distill``.
+        weights: an ``.frz`` file with initial weights.
+        teacher: an ``.frz`` file with the plain weights of a teacher, for ``distill``.
         workers: the process group (see :func:`frformat.train.workers.joined`); None means this process alone.
         resume: continue an interrupted run in that folder, if there is one; otherwise start from scratch.
         checkpoint_every: seconds between checkpoints; each epoch also ends with one.

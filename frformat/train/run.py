@@ -45,7 +45,7 @@ class Run:
             recipe: what to train.
             data: its samples.
             workers: the process group.
-            weights: a ``.frz`` file with initial weights.
+            weights: an ``.frz`` file with initial weights.
 
         Raises:
             ValueError: the settings cannot be satisfied.
@@ -160,9 +160,9 @@ class Run:
         self._enter(max(0, self.step - 1) / self.steps)  # as the last step left it
 
     def _become_shorter(self, changed: bool) -> None:
-        """Adapt to parameters that have become shorter, if any has."""
+        """Adapt to parameters that have become shorter, if any have."""
         if changed:
-            self._average = None  # the old one averaged models of another size
+            self._average = None  # the old one averaged models of a different size
             self._wrap()
 
     def _wrap(self) -> None:

@@ -25,19 +25,20 @@ class Settings:
         batch: number of samples per step, in all processes together.
         optimizer: ``adamw``, or ``eigen`` for :class:`frformat.torch.regularization.EigenAdam`, which needs fewer
             epochs but does not support a decreasing number of coefficients.
-        lr: largest learning rate of coefficients, which are larger than weights; see
+        lr: largest learning rate of coefficients, which need larger ones than weights; see
             :func:`frformat.torch.regularize`.
         plain_lr: largest learning rate of parameters that are not regularized, and of all parameters in a dense run.
         warmup: share of the run in which the learning rates rise from 0; they then fall to 0 along a cosine.
         weight_decay: decoupled (AdamW).
         seed: seed of all random numbers.
         keep: number of coefficients per tensor, as for :func:`frformat.torch.regularize`.
-        rules: exceptions to ``keep``, by name; also views, and which tensors stay raw.
+        rules: exceptions to ``keep``, views, and tensors that stay raw, by name.
         schedule: how the number of coefficients decreases. ``start`` uses the final number from the first step. The
             others begin with all coefficients and end with the numbers in ``keep`` and ``rules``: ``tail`` drops the
-            same number each epoch, ``geometric`` the same share, and ``guarded`` drops some while the metric holds;
-            ``budget`` distributes the same total over the tensors where it matters most, and ``prune`` keeps the
-            largest coefficients of each tensor instead of the first ones and sets the others to zero.
+            same number each epoch, ``geometric`` drops the same share, and ``guarded`` drops some as long as the metric
+            stays within ``tolerance``; ``budget`` distributes the same total over the tensors where it matters most,
+            and ``prune`` keeps the largest coefficients of each tensor instead of the first ones and sets the others
+            to zero.
         truncate_for: share of the run during which a schedule is active (not for ``start`` and ``guarded``).
         tolerance: by how much the metric may fall (only for ``guarded``).
         holdout: share of the training samples, the last ones, to use as a validation set: metrics after each epoch are
@@ -50,8 +51,8 @@ class Settings:
         distill: share of the loss that compares outputs with a teacher's instead of the labels; needs a teacher. The
             largest tier is the teacher of the smaller ones.
         temperature: the divisor of the teacher's and the model's logits for that comparison.
-        tiers: what the smaller tiers keep of each tensor, ascending: an int is a number of coefficients, a float below
-            1 a share. All tiers are trained together and stored in one file.
+        tiers: what the smaller tiers keep of each tensor, in ascending order: numbers of coefficients (int) or shares
+            below 1 (float). All tiers are trained together and stored in one file.
         dense: train the plain model, as a reference or a teacher.
         precision: precision of the forward pass, through autocast.
     """

@@ -23,7 +23,7 @@ def plain_model(recipe: Recipe, weights: StrPath | None = None) -> nn.Module:
     """Return the recipe's network, initialized from the seed in its settings or from an ``.frz`` file.
 
     Raises:
-        MismatchError, FrzError, OSError: as :func:`frformat.torch.load_model`.
+        MismatchError, FrzError, OSError: as for :func:`frformat.torch.load_model`.
     """
     torch.manual_seed(recipe.settings.seed)
     model = recipe.model()
@@ -45,7 +45,7 @@ def regularized(recipe: Recipe, model: nn.Module, data: Data, trained: bool) -> 
         The final number of coefficients of each tensor, by its name in the exported model.
 
     Raises:
-        ValueError: as :func:`frformat.torch.regularize`.
+        ValueError: as for :func:`frformat.torch.regularize`.
     """
     settings = recipe.settings
     part = recipe.exported(model)
@@ -67,7 +67,7 @@ def schedule(
 ) -> fr.Schedule | None:
     """Return the truncation schedule that the settings select; None if they select none.
 
-    Step a pruning schedule after every :func:`pruning_period` updates, and all others after each epoch.
+    Step a pruning schedule after every :func:`pruning_period` updates, and any other schedule after each epoch.
 
     Args:
         recipe: provides the settings.

@@ -42,7 +42,7 @@ def lessons(recipe: Recipe, model: nn.Module, tiers: Sequence[int]) -> Iterator[
         tiers: see :func:`tiers_of_step`.
 
     Yields:
-        The weight of the tier's loss; together they are 1.
+        The weight of each tier's loss; all weights sum to 1.
     """
     if len(tiers) == 1:  # no tier to set, and no teacher
         yield 1.0

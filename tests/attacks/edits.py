@@ -1,4 +1,4 @@
-"""Edit a directory's tree: it remains valid MessagePack, but its parts are swapped, removed, duplicated or replaced."""
+"""Swap, remove, duplicate or replace parts of a directory's tree, which remains valid MessagePack."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Seed:
     def rebuilt(
         self, directory: bytes | None = None, segments: tuple[bytes, ...] | None = None, **header: int
     ) -> bytes:
-        """Return the file with other parts and correct checksums; ``header`` overrides the fields of the header."""
+        """Return the file with different parts and correct checksums; ``header`` overrides fields of the header."""
         directory = self.directory if directory is None else directory
         length = self.length if self.flags else len(directory)
         head = frz.head(directory, **{"flags": self.flags, "stored": len(directory), "length": length, **header})

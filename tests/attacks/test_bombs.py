@@ -74,8 +74,8 @@ def test_a_long_axis_with_all_coefficients_does_not_take_its_square() -> None:
         assert time.process_time() - started < 3
 
 
-def test_a_tensor_of_a_large_group_does_not_cost_the_group_each_time() -> None:
-    """A file of a few hundred bytes has 16,000 tensors of one byte; decoding all for each would take 256 MB."""
+def test_reading_one_tensor_does_not_decode_its_large_group_each_time() -> None:
+    """A file of a few hundred bytes has 16,000 one-byte tensors; decoding all of them for each would take 256 MB."""
     tensors = [frz.Tensor(f"{i:x}", (), [7]) for i in range(16_000)]
     for coder in ("none", "deflate", "zstd"):
         data = File([frz.Group(tensors, "u8", coder=coder)]).bytes()
@@ -99,7 +99,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize("kind", LISTS)
-def test_long_lists_cost_what_their_bytes_cost(kind: str) -> None:
+def test_the_cost_of_long_lists_is_proportional_to_their_bytes(kind: str) -> None:
     group = wire.Map([(0, 1), *sorted(LISTS[kind].items()), (13, 0)])
     group.sort(key=lambda pair: pair[0])
     tree = wire.pack(wire.Map([*([(1, 256)] if len(LISTS[kind][14]) > 1 else []), (2, [group])]))

@@ -11,7 +11,7 @@ PARAMETERS = {"argvalues": SEEDS, "ids": [seed.name for seed in SEEDS]}
 
 
 @pytest.mark.parametrize("seed", **PARAMETERS)
-def test_every_cut_is_an_error_but_those_after_a_tier(seed: Seed) -> None:
+def test_every_cut_except_after_a_tier_is_an_error(seed: Seed) -> None:
     for size in range(len(seed.data)):
         if size in seed.ends:
             decode(seed.data[:size])
@@ -37,7 +37,7 @@ def test_every_flipped_bit_is_an_error(seed: Seed) -> None:
 
 
 @pytest.mark.parametrize("seed", **PARAMETERS)
-def test_every_byte_more_is_an_error(seed: Seed) -> None:
+def test_trailing_bytes_are_an_error(seed: Seed) -> None:
     for tail in (b"\0", b"\xff", seed.data):
         with pytest.raises(FrzError) as caught:
             decode(seed.data + tail)
@@ -45,7 +45,7 @@ def test_every_byte_more_is_an_error(seed: Seed) -> None:
 
 
 @pytest.mark.parametrize("seed", **PARAMETERS)
-def test_every_byte_lost_or_doubled_is_an_error(seed: Seed) -> None:
+def test_every_removed_or_duplicated_byte_is_an_error(seed: Seed) -> None:
     for at in range(len(seed.data)):
         lost = seed.data[:at] + seed.data[at + 1 :]
         doubled = seed.data[: at + 1] + seed.data[at:]

@@ -36,7 +36,7 @@ def test_frz_files_are_checkpoints_of_spectra(path: Path, tmp_path: Path):
     assert (tmp_path / "again.frz").read_bytes() == path.read_bytes()
 
 
-def test_or_of_weights(path: Path):
+def test_frz_files_can_be_read_as_weights(path: Path):
     with frz.load(path, spectral=False, tier=0) as found:
         np.testing.assert_array_equal(found["w"], SPECTRUM.truncated(1).weights())
     with frz.load(path, spectral=False, memory_budget=7000) as found:
@@ -153,7 +153,7 @@ def test_a_pipe_is_a_source(tmp_path: Path):
     writer.join()
 
 
-def test_another_kind_than_the_name_says_can_be_written(path: Path, tmp_path: Path):
+def test_the_format_can_differ_from_the_extension(path: Path, tmp_path: Path):
     with checkpoints.load(path) as found:
         checkpoints.save(found, tmp_path / "x", kind="npz")
     assert set(np.load(tmp_path / "x")) == {"w", "b", "tied"}

@@ -36,7 +36,7 @@ def test_tensors_survive_and_numpy_reads_them(path: Path, tensors: dict[str, np.
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_numpy_s_files_are_read(path: Path, save):
+def test_files_written_by_numpy_are_read(path: Path, save):
     save(path, a=np.arange(6).reshape(2, 3), b=np.asfortranarray(np.eye(3)), c=np.array(2.5, ">f4"))
     back = checkpoints.load(path)
     assert {name: (entry.dtype, entry.shape) for name, entry in back.entries.items()} == {
@@ -49,7 +49,7 @@ def test_numpy_s_files_are_read(path: Path, save):
     assert back.entries["c"].array().tobytes() == np.float32(2.5).tobytes()
 
 
-def test_widening_is_told(path: Path):
+def test_widening_is_reported(path: Path):
     tensors = {"a": np.ones(1, ml_dtypes.bfloat16), "b": np.ones(1, ml_dtypes.float8_e5m2), "c": np.ones(1)}
     assert checkpoints.save(checkpoint(tensors), path) == [
         "bf16 was written as f32 without loss: .npz does not support it",
@@ -76,7 +76,7 @@ def test_the_same_tensors_give_the_same_file(path: Path):
         (np.zeros(1, np.longdouble), "dtype .* has no counterpart"),
     ],
 )
-def test_what_is_no_tensor_is_refused_by_name(path: Path, array: np.ndarray, reason: str):
+def test_entries_that_are_not_tensors_are_refused_by_name(path: Path, array: np.ndarray, reason: str):
     np.savez(path, fine=np.ones(1), wrong=array)
     with pytest.raises(EncodeError, match=rf"file.npz: wrong.npy: {reason}"):
         checkpoints.load(path)
@@ -117,7 +117,7 @@ def test_missing_data_is_refused_when_it_is_read(path: Path):
         checkpoints.load(path)["a"]
 
 
-def test_damage_is_found_by_the_archive_s_checksum(path: Path):
+def test_the_archive_checksum_detects_damage(path: Path):
     np.savez(path, a=np.ones(100))
     data = bytearray(path.read_bytes())
     data[400] ^= 1

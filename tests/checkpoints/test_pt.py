@@ -58,7 +58,7 @@ def test_ties_survive(path: Path):
     assert back["a"].data_ptr() == back["b"].data_ptr()
 
 
-def test_files_of_before_version_1_6_are_read(path: Path):
+def test_files_from_before_version_1_6_are_read(path: Path):
     torch.save({"a": torch.ones(3)}, path, _use_new_zipfile_serialization=False)
     assert checkpoints.load(path)["a"].tolist() == [1, 1, 1]
 
@@ -98,7 +98,7 @@ OPTIMIZER = {"state": {0: {"exp_avg": torch.ones(1)}}, "param_groups": [{"lr": t
         ),
     ],
 )
-def test_state_dicts_are_found_and_the_way_is_told(path: Path, content: object, notes: list[str]):
+def test_state_dicts_are_found_and_their_location_is_reported(path: Path, content: object, notes: list[str]):
     torch.save(content, path)
     found = checkpoints.load(path)
     assert found.notes == notes
@@ -125,7 +125,7 @@ WEIGHTS, OTHERS = {"w": torch.ones(2)}, {"w": torch.zeros(2)}
         ({"a": [{"b": (OTHERS, {"c": WEIGHTS})}]}, "a.0.b.1.c", "'a.0.b.0' (1 tensor), 'a.0.b.1.c' (1 tensor)"),
     ],
 )
-def test_of_several_state_dicts_one_must_be_chosen(path: Path, content: object, entry: str, listed: str):
+def test_one_of_several_state_dicts_must_be_chosen(path: Path, content: object, entry: str, listed: str):
     torch.save(content, path)
     with pytest.raises(
         EncodeError, match=re.escape(f"contains several state dicts; select one with --entry: {listed}")
@@ -208,7 +208,7 @@ class Level(enum.Enum):
     HIGH = 1
 
 
-def test_what_needs_code_is_replaced(path: Path):
+def test_objects_that_need_code_are_replaced(path: Path):
     args = argparse.Namespace(lr=0.1, folder=Path("runs"), best=np.float64(0.9), when=datetime.date(2026, 1, 2))
     others = {"settings": Settings(a=1), "words": Words("ab"), "level": Level.HIGH, "seen": np.arange(3), "args": args}
     torch.save({"state_dict": {"w": torch.ones(2)}, **others}, path)
@@ -243,7 +243,7 @@ def test_whole_modules_are_read_with_and_without_their_code(path: Path, trusted:
         np.testing.assert_array_equal(entry.array(), expected[name].numpy())
 
 
-def test_modules_without_end_are_refused(path: Path):
+def test_too_many_nested_modules_are_refused(path: Path):
     net = nn.Sequential(nn.Linear(1, 1))
     for _ in range(60):
         net = nn.Sequential(net, net)
@@ -340,7 +340,7 @@ def test_loading_needs_no_module_for_models(tmp_path: Path):
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_a_long_name_of_code_takes_no_long_time(zipped: bool, tmp_path: Path):
+def test_a_long_qualified_name_is_rejected_quickly(zipped: bool, tmp_path: Path):
     """PyTorch itself takes 45 minutes to reject this name."""
     path = tmp_path / "x.pt"
     torch.save({"a": torch.ones(2)}, path, _use_new_zipfile_serialization=True)

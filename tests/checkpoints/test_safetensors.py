@@ -167,7 +167,7 @@ def test_bools_are_zero_or_one(path: Path):
         checkpoints.load(path)["x"]
 
 
-def test_all_of_the_package_s_types_that_the_format_has_are_known():
+def test_every_type_of_the_package_that_the_format_has_is_supported():
     assert set(NAMES.values()) == set(DTYPES) - {"c128"}
     assert DTYPES["bf16"] == ml_dtypes.bfloat16
 
@@ -188,7 +188,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(path: Path):
     assert list(path.parent.iterdir()) == []
 
 
-def test_no_metadata_may_be_said_as_null(path: Path):
+def test_metadata_may_be_null(path: Path):
     header = b'{"__metadata__":null,"x":{"dtype":"F8_E8M0","shape":[2],"data_offsets":[0,2]}}'
     path.write_bytes(len(header).to_bytes(8, "little") + header + b"\x7f\x80")
     with checkpoints.load(path) as found:

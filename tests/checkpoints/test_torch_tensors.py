@@ -155,7 +155,7 @@ def test_views_are_told_from_each_other():
     assert aliases(views) == {"again": "whole"}
 
 
-def test_tensors_that_no_longer_exist_are_taken_for_no_other():
+def test_freed_tensors_are_not_mistaken_for_others():
     class Made(dict[str, torch.Tensor]):
         def __getitem__(self, name: str) -> torch.Tensor:
             return torch.ones(1000)  # at the address of the previous one
@@ -170,7 +170,7 @@ def test_memory_that_was_freed_is_not_read():
         to_numpy(tensor)
 
 
-def test_tensors_that_are_no_arrays_are_refused_in_one_line():
+def test_tensors_that_cannot_be_arrays_are_refused_in_one_line():
     for layout in (torch.strided, torch.jagged):
         with pytest.raises(EncodeError, match=r"a nested tensor .* pad it$"):
             to_numpy(torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=layout))

@@ -28,7 +28,7 @@ from frformat.checkpoints.wrappers import MARKERS, plain_names, unwrapped
         (["_orig_mod.n_averaged", "_orig_mod.module.a"], ["a"]),
     ],
 )
-def test_what_wrappers_put_in_is_taken_out(names: list[str], expected: list[str]):
+def test_name_parts_added_by_wrappers_are_removed(names: list[str], expected: list[str]):
     found, notes = plain_names(names)
     assert list(found.values()) == expected
     assert found.keys() <= set(names)
@@ -52,7 +52,7 @@ def test_other_names_stay(names: list[str]):
     assert plain_names(names) == ({name: name for name in names}, [])
 
 
-def test_the_note_says_what_was_taken_out():
+def test_the_note_says_what_was_removed():
     _, [note] = plain_names(["module.net._orig_mod.a", "module.b"])
     assert note == "removed wrapper prefixes from names: _orig_mod., module."
 

@@ -26,7 +26,7 @@ class Outcome:
 
 
 def frformat(*args: str | os.PathLike[str]) -> Outcome:
-    """``frformat ARGS``."""
+    """Run ``frformat ARGS``."""
     streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2)]
     with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
         try:

@@ -1,4 +1,4 @@
-"""Tables that are never in memory as a whole: measured in one pass over their rows, printed in another."""
+"""Tables that are never held in memory as a whole: one pass over the rows measures them, another prints them."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_a_report_with_layers(files: Path):
     assert told["phone"]["weights"]["bytes"] == (files / "model.frz").stat().st_size
 
 
-def test_other_weights_part_at_the_first_layer_that_has_them(files: Path, tmp_path: Path):
+def test_different_weights_diverge_at_the_first_layer_that_uses_them(files: Path, tmp_path: Path):
     torch.manual_seed(0)
     model = LeNet5()
     with torch.no_grad():

@@ -28,7 +28,7 @@ class Net(nn.Module):
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a network that distinguishes reddish, greenish and bluish squares, its weights, and such squares."""
+    """Return a network that tells reddish, greenish and bluish squares apart, its weights, and sample squares."""
     monkeypatch.chdir(tmp_path)
     Path("net.py").write_text(NET)
     weights = np.zeros((8, 3, 3, 3), np.float32)
@@ -126,7 +126,7 @@ def test_the_same_checkpoint_in_torch():
         ("--plot nowhere/a.png", "nowhere/a.png: IO: folder nowhere does not exist"),
     ],
 )
-def test_what_cannot_be_done_is_told_in_one_line(options: str, reason: str):
+def test_impossible_requests_are_reported_in_one_line(options: str, reason: str):
     for name in ("empty", "mixed", "broken"):
         Path(name).mkdir()
     Image.new("RGB", (8, 8)).save("mixed/a.png")
@@ -139,7 +139,7 @@ def test_what_cannot_be_done_is_told_in_one_line(options: str, reason: str):
     assert files() - before <= {"__pycache__"}
 
 
-def test_a_file_that_is_there_stays_without_force():
+def test_an_existing_file_is_kept_without_force():
     Path("net.frz").write_text("mine")
     assert "use --force to replace it" in refused("compress", "net.npz", "-o", "net.frz")
     assert Path("net.frz").read_text() == "mine"

@@ -57,7 +57,7 @@ def test_metadata_and_types_survive_in_safetensors():
         assert file.metadata() == {"licence": "MIT"}
 
 
-def test_changes_are_told():
+def test_changes_are_reported():
     outcome = frformat("decode", "model.frz", "-o", "out.npz")
     assert outcome.out.splitlines()[0] == "bf16 was written as f32 without loss: .npz does not support it"
 
@@ -74,7 +74,7 @@ def test_a_tier_is_a_smaller_model():
     np.testing.assert_array_equal(read("out.npz")["w"], SPECTRUM.truncated(9).weights())
 
 
-def test_what_each_tier_has_for_itself_comes_back():
+def test_per_tier_tensors_are_decoded():
     means = np.arange(9, dtype=np.float32).reshape(3, 3)
     frz.save_file(TENSORS | {"m": PerTier(list(means))}, "tiers.frz", tiers=[3, 9])
     for tier, expected in enumerate(means):
@@ -104,7 +104,7 @@ def test_a_pipe_is_an_input():
     assert "w" in read("out.npz")
 
 
-def test_nothing_is_replaced_unasked():
+def test_existing_files_are_kept_without_force():
     Path("out.npz").write_bytes(b"precious")
     assert refused("decode", "model.frz", "-o", "out.npz") == "out.npz: IO: it exists; use --force to replace it"
     assert Path("out.npz").read_bytes() == b"precious"
@@ -158,7 +158,7 @@ def test_torch_is_not_imported_for_other_files():
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
-def test_the_published_unet_survives_its_way_through_the_file():
+def test_the_published_unet_survives_a_round_trip():
     source = data_file("unet_fr/unet_fr.pt")
     frformat("encode", source, "-o", "unet.frz")
     frformat("decode", "unet.frz", "-o", "unet.pt", "--spectral")

@@ -33,7 +33,7 @@ def test_a_file_equals_itself(model: Path):
     assert all(tensor["absolute"] == tensor["relative"] == 0 for tensor in found["tensors"])
 
 
-def test_how_tensors_are_stored_is_told_but_no_difference(model: Path, tmp_path: Path):
+def test_different_storage_is_reported_but_is_no_difference(model: Path, tmp_path: Path):
     other = write_model(tmp_path / "other.frz", tiers=[], compression="none", format="f32", metadata={"license": "X"})
     outcome = frformat("diff", model, other)
     assert outcome.code == 0

@@ -36,7 +36,7 @@ def test_a_size_is_smaller_or_larger(ratio: float, said: str):
     assert compared(ratio, "x") == said
 
 
-def test_the_listing_tells_what_is_there(model: Path):
+def test_the_listing_describes_the_contents(model: Path):
     out = frformat("dump", model).out
     size = model.stat().st_size
     ratio = f"{4 * 37670 / size:.0f}× smaller than dense f32"
@@ -52,7 +52,7 @@ def test_the_listing_tells_what_is_there(model: Path):
     assert shared.startswith("≈")
 
 
-def test_text_of_strangers_is_harmless(model: Path):
+def test_untrusted_text_is_escaped(model: Path):
     out = frformat("dump", model).out
     assert r"n\x1b[31m: two\nlines \u202e[bold]x[/bold]" in out
     assert r"w\u202e[bold]ß名前" in out
@@ -61,7 +61,7 @@ def test_text_of_strangers_is_harmless(model: Path):
     assert out.isascii() or all(char.isprintable() or char == "\n" for char in out)
 
 
-def test_what_all_tensors_share_is_told_once(tmp_path: Path):
+def test_shared_properties_are_printed_once(tmp_path: Path):
     tensors = {f"w{i}": Spectrum(np.ones(3, np.float32), (4, 4)) for i in range(3)}
     frz.save_file(tensors, tmp_path / "x.frz", format="f16")
     out = frformat("dump", tmp_path / "x.frz").out
@@ -95,7 +95,7 @@ def test_json(model: Path):
     assert conv["nonzero"] is None
 
 
-def test_what_each_tier_has_anew(tmp_path: Path):
+def test_per_tier_tensors_are_marked(tmp_path: Path):
     means = [np.full(5, tier, np.float32) for tier in range(2)]
     tensors = {"w": Spectrum(np.ones(3), (4, 4)), "mean": PerTier(means)}
     frz.save_file(tensors, tmp_path / "x.frz", tiers=[1], aliases={"tied": "mean"})

@@ -203,7 +203,7 @@ values: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(values)
-def test_messagepack_as_its_own_library_has_it(value: Any):
+def test_messagepack_is_parsed_like_the_reference_library(value: Any):
     data = msgpack.packb(value)
     decoded, end = decode(data, 0)
     assert end == len(data)

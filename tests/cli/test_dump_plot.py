@@ -85,7 +85,7 @@ def test_what_cannot_be_written(model: Path, tmp_path: Path):
     assert ": IO: " in refused("dump", model, "--plot", tmp_path / "folder.png")
 
 
-def test_of_a_damaged_file_there_is_no_picture(model: Path, tmp_path: Path):
+def test_a_damaged_file_is_not_plotted(model: Path, tmp_path: Path):
     path = damaged(model, segment_offset(model))
     assert "CHECKSUM" in refused("dump", path, "--plot", tmp_path / "x.png")
     assert not (tmp_path / "x.png").exists()
@@ -119,6 +119,6 @@ def test_energy_of_long_spectra_is_sampled():
     assert found.edges[[0, 1, -1]].tolist() == [0, 1, 10000]
     np.testing.assert_allclose(found.cumulative[0], found.edges)
     assert np.nanmax(found.cumulative[1]) == 100
-    # This includes the last edge that a tensor reaches: the map of evenly spread energy has one colour.
+    # Evenly spread energy has the same concentration everywhere, up to the last edge that a tensor reaches.
     concentration = found.concentration()
     np.testing.assert_allclose(concentration[~np.isnan(concentration)], 1)

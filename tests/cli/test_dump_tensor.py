@@ -67,7 +67,7 @@ def test_a_view(model: Path):
     assert "view     10×5×4×4" in frformat("dump", model, "fc.weight").out
 
 
-def test_of_a_long_spectrum_the_start_is_shown(tmp_path: Path):
+def test_only_the_start_of_a_long_spectrum_is_shown(tmp_path: Path):
     frz.save_file({"x": Spectrum(np.ones(1000, np.float32), (100, 100))}, tmp_path / "x.frz")
     out = frformat("dump", tmp_path / "x.frz", "x").out
     assert f"\n… {1000 - SHOWN} more; --json has all of them\n" in out
@@ -152,7 +152,7 @@ def test_a_core_and_its_axes(tmp_path: Path):
     assert found["axes"][1] == {"basis": "seeded", "length": 9, "entries": 4, "factor": None, "seed": 7}
 
 
-def test_of_the_first_channels_the_whole_tensor_is_shown(tmp_path: Path):
+def test_a_corner_is_shown_as_the_whole_tensor(tmp_path: Path):
     found = frformat("dump", write_cores(tmp_path / "x.frz"), "channels", "--json").json
     assert (found["axes"], found["numbers"], found["nonzero"], found["min"]) == (None, 6, 6, 0)
     assert found["first"] == [1, 1, 1, 1, 1, 1, 0, 0, 0, 0]

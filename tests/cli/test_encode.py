@@ -44,7 +44,7 @@ def test_lossless_by_default():
         assert all(back[name].tobytes() == source[name].tobytes() for name in source)
 
 
-def test_a_table_tells_what_became_of_each_matrix():
+def test_a_table_shows_how_each_matrix_is_stored():
     outcome = frformat("encode", "model.npz", "-o", "model.frz", "--energy", "100%")
     lines = outcome.out.splitlines()
     assert lines[0].split() == ["tensor", "shape", "kept", "values", "energy", "error", "bytes", "bits"]
@@ -111,7 +111,7 @@ def test_the_published_unet_in_two_commands():
     assert os.path.getsize("small.frz") <= 980
 
 
-def test_options_without_effect_are_told():
+def test_options_without_effect_are_reported():
     outcome = frformat("encode", "model.npz", "-o", "model.frz", "--format", "q8", "--tiers", "3")
     assert outcome.out.startswith("--tiers applies to spectra, but there are none: add --keep")
     np.savez("bias.npz", bias=NOISE[0], steps=np.array(7))
@@ -153,7 +153,7 @@ def test_the_file_can_be_its_own_input():
         assert file.info("noise").kept == (5,)
 
 
-def test_nothing_is_replaced_unasked():
+def test_existing_files_are_kept_without_force():
     Path("model.frz").write_bytes(b"precious")
     assert refused("encode", "model.npz", "-o", "model.frz") == "model.frz: IO: it exists; use --force to replace it"
     assert Path("model.frz").read_bytes() == b"precious"
@@ -195,7 +195,7 @@ class Bomb:
 
 
 def bad_inputs() -> dict[str, str]:
-    """Files that cannot be encoded, and the start of the error message about each."""
+    """Write files that cannot be encoded; return the start of the error message about each."""
     np.savez("nan.npz", w=np.full((4, 4), np.nan))
     np.savez("control.npz", **{"a\nb": np.ones(1)})
     torch.save(Bomb(), "code.pt")
@@ -248,7 +248,7 @@ def test_bad_outputs_are_one_line(output: str, line: str):
 
 
 @pytest.mark.parametrize("output", [".", "/dev/null"])
-def test_what_is_no_file_is_never_replaced(output: str):
+def test_only_regular_files_can_be_replaced(output: str):
     line = f"{output}: IO: it is not a regular file, so it cannot be replaced"
     assert refused("encode", "model.npz", "-o", output, "--force") == line
 

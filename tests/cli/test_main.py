@@ -127,7 +127,7 @@ def test_dump_starts_without_torch_and_matplotlib(model: Path):
     }
 
 
-def test_a_reader_that_goes_away_is_no_error(model: Path):
+def test_a_closed_pipe_prints_no_error(model: Path):
     for args in (["dump", model, "--bytes"], ["dump", model, "--json"], ["dump", model]):
         with subprocess.Popen([*FRFORMAT, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             assert process.stdout is not None

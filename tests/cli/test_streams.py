@@ -36,7 +36,7 @@ def test_streams_that_are_full_or_closed(command: str, code: int, told: str, mod
     assert (done.returncode, done.stderr) == (code, told)
 
 
-def test_closed_streams_get_nothing_of_a_file_that_is_written(model: Path):
+def test_files_are_written_correctly_with_closed_streams(model: Path):
     line = f"{FRFORMAT} encode {model} -o {model}2 <&- >&- 2>&-"
     assert subprocess.run(line, shell=True, check=False).returncode == 0
     assert subprocess.run(f"{FRFORMAT} verify {model}2", shell=True, check=False).returncode == 0

@@ -47,7 +47,7 @@ def test_tiers_are_trained_and_told(tmp_path: Path):
     assert "neither a number of coefficients" in refused(*run[:-4], "--tiers", "x", "-o", tmp_path / "no")
 
 
-def test_what_was_done_is_not_done_again(tmp_path: Path):
+def test_a_finished_run_is_not_repeated(tmp_path: Path):
     arguments = ("train", TINY, *CPU, "-o", tmp_path, "--epochs", "1", "--json")
     first = frformat(*arguments).json
     assert "--resume continues it" in refused(*arguments[:-1])
@@ -64,7 +64,7 @@ def test_the_list_of_recipes_as_json():
     assert outcome.json["digits"]["epochs"] == 60
 
 
-def test_a_run_that_is_not_there_is_not_resumed(tmp_path: Path):
+def test_a_missing_run_cannot_be_resumed(tmp_path: Path):
     outcome = frformat("train", "digits", "--resume", "-o", str(tmp_path / "nowhere"))
     assert outcome.code == 2
     assert "there is no run to continue" in outcome.err
@@ -98,7 +98,7 @@ def test_the_list_of_recipes():
         (["lenet5", "--data", "/nowhere"], "the data set mnist needs"),
     ],
 )
-def test_mistakes_are_told_in_a_line_and_leave_nothing(arguments: list[str], message: str, tmp_path: Path):
+def test_mistakes_are_reported_in_one_line_and_leave_nothing(arguments: list[str], message: str, tmp_path: Path):
     assert message in refused("train", *arguments, "-o", tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

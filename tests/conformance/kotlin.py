@@ -1,4 +1,4 @@
-"""One run of the Kotlin decoder over many files."""
+"""Run the Kotlin decoder once over many files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JAR: Final = os.path.join(ROOT, "android-decoder", "cli", "target", "frz.jar")
 
 
 class Kotlin:
-    """Run ``frz parity``, or skip the test if there is no Java or no ``frz.jar``.
+    """Run ``frz parity``, or skip the test if Java or ``frz.jar`` is missing.
 
     Args:
         index: path of a ``vectors.json`` or a similar file.

@@ -76,7 +76,7 @@ def test_sparse_weights_are_no_spectra(table: np.ndarray):
         np.eye(50),
     ],
 )
-def test_one_matrix_of_weights_makes_all_weights(other: np.ndarray):
+def test_one_matrix_of_weights_rules_out_spectra(other: np.ndarray):
     assert detected_spectra(checkpoint({"a": spectral(64, 32, 3, 3), "b": other}).entries) == {}
 
 

@@ -116,7 +116,7 @@ def test_views_are_taken(path: Path):
         ("max-error=1e-5", "1,[78].. coefficients are not enough, and more would save almost nothing"),
     ],
 )
-def test_what_does_not_get_smaller_stays_raw_and_is_told(path: Path, words: str, note: str):
+def test_tensors_that_do_not_shrink_stay_raw_and_are_reported(path: Path, words: str, note: str):
     told = encode(checkpoint({"w": NOISE}), path, policy(f"*: {words}")).tensors["w"]
     assert told.coding == "raw"
     assert re.fullmatch(note, told.note)
@@ -298,7 +298,7 @@ def test_the_published_unet(path: Path, fmt: str, least: int, most: int):
     assert all(told.energy > 0.999 for told in report.tensors.values())
 
 
-def test_what_is_told_of_the_inputs_tiers_is_left_out(tmp_path: Path):
+def test_metrics_of_the_input_tiers_are_dropped(tmp_path: Path):
     old = {"license": "MIT", "tiers.accuracy": "0.9 0.95 0.97", "tiers.note": "x"}
     means = [np.full(4, tier, np.float32) for tier in range(3)]
     tensors = {"w": Spectrum(np.ones(9, np.float32), (3, 4)), "mean": PerTier(means)}

@@ -22,7 +22,7 @@ from frformat.encoding import Energy, Keep, MaxError, Rule
         ("a: view=6", Rule("a", view=(6,))),
     ],
 )
-def test_what_is_written_is_meant(text: str, rule: Rule):
+def test_rules_are_parsed(text: str, rule: Rule):
     assert Rule.parse(text) == rule
 
 

@@ -18,7 +18,7 @@ def test_a_file_appears_whole(tmp_path: Path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
-def test_or_not_at_all(tmp_path: Path):
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path):
     target = tmp_path / "file"
     target.write_bytes(b"old")
 

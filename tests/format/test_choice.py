@@ -1,4 +1,4 @@
-"""The writer chooses the right coder, and reports each value once."""
+"""The writer chooses the right coder, and its progress reports count each value once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def coder_of(tensor: CodedTensor | np.ndarray, compression: str) -> str:
 @pytest.mark.parametrize("make", [steps, floats])
 @pytest.mark.parametrize("shape", [SMALL, LARGE], ids=["small", "large"])
 @pytest.mark.parametrize("coder", ["adaptive", "static"])
-def test_a_coder_that_is_asked_for_is_taken(coder: str, shape: tuple[int, ...], make) -> None:
+def test_the_requested_coder_is_used(coder: str, shape: tuple[int, ...], make) -> None:
     assert coder_of(make(shape), coder) == coder
 
 

@@ -145,7 +145,7 @@ class TestErrors:
         data = frformat.save(tensors)
         with frformat.open(data) as file:
             [group] = file.container.directory.groups
-            # With the largest step, 3 of them are beyond binary32.
+            # Three times the largest step exceeds the range of binary32.
             changed = replace(file.container.directory, groups=[replace(group, steps=[2000, 2031, 2000])])
             fixed = container.head(changed) + data[file.container.header.end :]
         with frformat.open(fixed) as file:

@@ -1,4 +1,4 @@
-"""Damaged files of other programs: reading one returns data or raises a typed error that names the file."""
+"""Damaged files in other programs' formats: reading one returns data or raises a typed error that names the file."""
 
 import os
 from typing import Final

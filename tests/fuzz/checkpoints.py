@@ -1,4 +1,4 @@
-"""Checkpoints of other programs to damage."""
+"""Checkpoints in other programs' formats, to be damaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files to damage that are not checkpoints: inputs, reports, pictures, and the state of a training run."""
+"""Files other than checkpoints, to be damaged: inputs, reports, pictures, and the state of a training run."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def greedily(apps: list[App], budget: Budget, objective: Objective) -> Plan:
 
 
 def on_grid(apps: list[App], budget: Budget, objective: Objective) -> float:
-    """Return the best value with shares that are multiples of 1/STEPS: every combination, every way to share."""
+    """Return the best value over all combinations and all shares that are multiples of 1/STEPS."""
     join = np.add if objective is Objective.MIN_TOTAL_COST else np.maximum
     best = math.inf
     shares = np.arange(1, STEPS + 1) / STEPS
@@ -57,7 +57,7 @@ def test_the_exact_plan_is_as_good_as_the_best_on_a_grid(
     grid = on_grid(apps, budget, objective)
     assert plan.exact
     assert value(plan, objective) <= grid + 1e-9 * (1 + abs(grid))
-    # Rounded up, the best shares of a device that is slower by one step for each application lie on the grid.
+    # Rounding shares up to the grid adds at most a step per application, so a device slower by that much is a bound.
     slower = Budget(budget.memory, budget.speed * (1 - len(apps) / STEPS))
     bound = value(choose_tiers(apps, slower, objective), objective)
     assert grid <= bound + 1e-9 * (1 + abs(bound))

@@ -27,7 +27,7 @@ def _answer(entry: Entry) -> Plan:
 
 
 @pytest.mark.parametrize("entry", INDEX["plans"], ids=_name)
-def test_a_plan_is_the_one_that_stands_there(entry: Entry) -> None:
+def test_a_plan_matches_its_vector(entry: Entry) -> None:
     plan = dataclasses.asdict(_answer(entry))
     assert [choice.pop("app") for choice in plan["choices"]] == [app["name"] for app in entry["apps"]]
     plan["choices"] = list(plan["choices"])

@@ -30,7 +30,7 @@ def contents() -> bytes:
 
 
 class Demand:
-    """An application at a tier, section 2."""
+    """An application at a tier (section 2)."""
 
     def __init__(self, app: Json, tier: Json, budget: Json) -> None:
         self.alpha, self.goal = float(app["alpha"]), float(app["latency"])
@@ -50,7 +50,7 @@ class Demand:
 
 
 def plan(apps: list[Json], budget: Json, objective: str) -> Json:
-    """Return the answer, section 5."""
+    """Return the result (section 5)."""
     order = sorted(range(len(apps)), key=lambda i: apps[i]["name"].encode())
     rows = [[Demand(apps[i], tier, budget) for tier in apps[i]["tiers"]] for i in order]
     score = {"min-total-cost": _total, "min-max-cost": _largest}[objective]
@@ -163,7 +163,7 @@ WIDE: Final = [(0.8, 0.004, 50), (0.97, 0.1, 900)]
 
 
 def _problems() -> Iterator[tuple[str, str, list[Json], Json]]:
-    """Yield names, what they test, applications and budgets."""
+    """Yield the name, description, applications and budget of each problem."""
     camera, voice = _app("camera", SMALL, 0.95, 0.05), _app("voice", WIDE, 0.9, 0.2, 0.5)
     third, budget = _app("text", SMALL, 0.9, 0.02, 4.0), {"memory": 2000, "speed": 1.0}
     yield "none", "no application", [], budget

@@ -143,5 +143,5 @@ def test_a_state_dict_of_another_shape_or_type_is_refused():
         {"kind": "spectral"},
     ],
 )
-def test_facts_of_others_are_none(packed: object):
+def test_facts_in_other_forms_are_ignored(packed: object):
     assert Facts.parse(packed) is None

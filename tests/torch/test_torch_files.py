@@ -73,7 +73,7 @@ def test_loaded_tensors_can_be_written_to(path: Path):
 
 
 class Made(Mapping[str, torch.Tensor]):
-    """Creates tensors on access; if there is a buffer, all of them use it."""
+    """Creates tensors on access; if there is a buffer, all of them share it."""
 
     def __init__(self, buffer: torch.Tensor | None = None) -> None:
         self.buffer = buffer
@@ -156,7 +156,7 @@ def test_what_is_said_to_be_a_spectrum_must_be_one(path: Path):
             save_file({"w": tensor}, path, spectral=spectral)
 
 
-def test_marks_of_wrappers_are_taken_out_of_names_and_that_is_said(path: Path):
+def test_wrapper_prefixes_are_removed_from_names_with_a_warning(path: Path):
     state = {f"_orig_mod.module.{name}": torch.ones(2, 2) for name in ("a", "b")}
     state["_orig_mod.module.c"] = torch.sparse_coo_tensor([[0], [0]], [1.0], (4, 4), check_invariants=True)
     with pytest.warns(UserWarning, match=r"removed wrapper prefixes from names: _orig_mod., module\."):

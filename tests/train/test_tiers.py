@@ -106,7 +106,7 @@ def test_of_many_tiers_each_has_its_turn():
     assert seen == {1, 2, 3, 4}
 
 
-def test_smaller_tiers_hear_what_the_largest_says():
+def test_the_largest_tier_teaches_the_smaller_ones():
     recipe = several("quantized")
     run = Run(recipe, recipe.data(None), Workers())
     x, said, weights = recipe.inputs(run.data.test.tensors), None, []

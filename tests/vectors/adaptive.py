@@ -82,7 +82,7 @@ class Model:
         return (self.scale - 80) * 8192
 
     def counter(self, kind: str, *place: int) -> Counter:
-        """``zero`` (z, sure), ``longer`` (z, agreement, c), ``top`` (z, c) or ``sign`` (level)."""
+        """Return ``zero`` (z, sure), ``longer`` (z, agreement, c), ``top`` (z, c) or ``sign`` (level)."""
         key = (kind, *place)
         if key not in self.counters:
             self.counters[key] = self._first(kind, *place)
@@ -153,7 +153,7 @@ def _value(stream: Stream, model: Model, z: int, guess: int, q: int) -> None:
 
 
 def scale(values: Sequence[int]) -> int:
-    """Return the S that writers take."""
+    """Return the S that a writer chooses."""
     if not values:
         return 0
     return max((s for s in range(1, 240) if mean(s) * len(values) <= 4096 * sum(map(abs, values))), default=0)

@@ -64,7 +64,7 @@ def split(fmt: str, blocks: Sequence[Block], reference: int | None = None, digit
     """Split floats into integers and mantissas.
 
     Args:
-        fmt: their type.
+        fmt: number format of the floats.
         blocks: the bits of floats.
         reference: the exponent field that integers count from; None for the largest.
         digits: bits stored of each mantissa; None for as many as are needed.

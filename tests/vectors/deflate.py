@@ -53,7 +53,7 @@ def stored(data: bytes, block: int = 65535) -> bytes:
 
 
 def fixed(data: bytes, dictionary: bytes = b"") -> bytes:
-    """Return one block of the fixed code, with matches that may reach into ``dictionary``."""
+    """Return one block with the fixed code, and with matches that may reach into ``dictionary``."""
     return blocks([tokens(data, dictionary)], dynamic=False)
 
 
@@ -111,7 +111,7 @@ def repeats(data: bytes, distance: int) -> list[Token]:
 
 
 def _common(text: bytes, first: int, second: int) -> int:
-    """Return the length of the common run, at most 258 bytes, that starts at the two positions."""
+    """Return how many bytes, at most 258, are equal from the two positions on."""
     most = min(258, len(text) - second)
     if text[first : first + most] == text[second : second + most]:
         return most
@@ -124,7 +124,7 @@ def bomb(size: int) -> bytes:
 
 
 def _symbols(token: Token) -> list[tuple[int, int, int]]:
-    """(symbol, extra bits, their number) of a literal, or of length and distance."""
+    """Return (symbol, extra bits, their number) for a literal, or for a length and a distance."""
     if isinstance(token, int):
         return [(token, 0, 0)]
     length, distance = token

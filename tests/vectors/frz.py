@@ -110,9 +110,9 @@ class Group:
     """Tensors that are stored in the same way.
 
     Attributes:
-        tensors: the tensors; they agree in which of ``kept`` and ``corners`` they have.
+        tensors: the tensors; all of them have ``kept``, or all have ``corners``, or none has either.
         dtype: element type.
-        bases: kinds of bases, as the directory has them.
+        bases: kinds of bases, as listed in the directory.
         format: number format, if the directory has one.
         stepped: whether values are integers with steps.
         per_tier: whether every tier stores the tensors again.

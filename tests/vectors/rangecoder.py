@@ -37,8 +37,8 @@ class Stream:
         low: lowest number of the interval.
         range: its width.
         shifts: number of bytes that normalization has moved out.
-        odd: a number, and its size in bytes: the stream for which ``direct`` reports ``STREAM`` at the first bit where
-            that is possible.
+        odd: a number and its size in bytes. For the stream with this number, ``direct`` reports ``STREAM`` at the
+            first bit where that is possible.
     """
 
     low: int = 0

@@ -41,7 +41,7 @@ def words(seed: int, count: int) -> NDArray[np.uint64]:
 
 
 def uniform(seed: int, count: int) -> NDArray[np.float64]:
-    """u(0), u(1), … of a seed (section 7.4)."""
+    """Return u(0), u(1), … of a seed (section 7.4)."""
     return (2.0 * (words(seed, count) >> np.uint64(9)).astype(np.float64) + 1 - 2**23) / 2**23
 
 

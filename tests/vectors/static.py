@@ -47,9 +47,9 @@ class Coded:
         fields: the bytes at the start.
         side: the blocks of integers before the lanes.
         lanes: the words of each lane.
-        tables: the coded integers, instead of coding ``side``.
-        size: the size of the tables, instead of the right one.
-        counts: the counts, instead of the right ones.
+        tables: coded integers to use instead of coding ``side``.
+        size: a size of the tables to use instead of the correct one.
+        counts: counts to use instead of the correct ones.
     """
 
     fields: list[int]
@@ -70,7 +70,7 @@ class Coded:
 
 
 def symbol_of(q: int) -> tuple[int, int, int]:
-    """Symbol, number of extra bits, extra bits."""
+    """Return the symbol, the number of extra bits, and the extra bits."""
     m = abs(q)
     if m < 8:
         return 2 * m - (q < 0), 0, 0

@@ -83,7 +83,7 @@ def _cosines(n: int, i: int) -> list[Decimal]:
 
 @functools.lru_cache(maxsize=4)
 def quadrant(n: int) -> tuple[Decimal, ...]:
-    """cos(π·m / 2n) for m from 0 to n, by rotating from each to the next."""
+    """Return cos(π·m / 2n) for m from 0 to n, computing each by rotation from the previous one."""
     with decimal.localcontext(CONTEXT) as context:
         context.prec = 60
         angle = PI / (2 * n)
@@ -102,13 +102,13 @@ def _term(angle: Decimal, power: int) -> Decimal:
 
 
 def _cosine(table: Sequence[Decimal], n: int, m: int) -> Decimal:
-    """cos(π·m / 2n) for 0 ≤ m < 4n."""
+    """Return cos(π·m / 2n) for 0 ≤ m < 4n."""
     m = min(m, 4 * n - m)
     return table[m] if m <= n else -table[2 * n - m]
 
 
 def sample(count: int) -> list[int]:
-    """Return indices of the weights to write down: all of a small tensor, else first, last and some between."""
+    """Return indices of the weights to record: all of a small tensor, else the first, the last and some in between."""
     if count <= SAMPLE:
         return list(range(count))
     spread = {0, count - 1}

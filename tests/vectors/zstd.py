@@ -49,7 +49,7 @@ def block(data: bytes, *, last: bool = True, kind: int = RAW, size: int | None =
 
 
 def raw(data: bytes) -> bytes:
-    """``data`` in a frame of raw blocks that fit its window of 1 KiB, without content size."""
+    """Return ``data`` in a frame of raw blocks that fit its window of 1 KiB, without content size."""
     parts = [data[i : i + 1024] for i in range(0, len(data), 1024)] or [b""]
     return frame(*(block(part, last=i == len(parts) - 1) for i, part in enumerate(parts)))
 

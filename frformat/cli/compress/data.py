@@ -60,7 +60,7 @@ class Inputs:
         return _pictures(path, *PIXELS[pixels]) if os.path.isdir(path) else _arrays(path)
 
     def split(self, count: int, seed: int) -> tuple[Inputs, Inputs]:
-        """Choose ``count`` inputs at random; return them and the others."""
+        """Choose ``count`` inputs at random; return them and the rest."""
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         return self._some(order[:count]), self._some(order[count:])
 

@@ -21,7 +21,7 @@ class TensorDiff:
         shape: its shapes.
         stored: how ``.frz`` files store it.
         absolute: the largest difference of weights; None if the shapes differ.
-        relative: the same relative to the largest weight in the first file; None if the shapes differ.
+        relative: ``absolute`` relative to the largest weight in the first file; None if the shapes differ.
         equal: whether dtypes and shapes are equal, and weights are equal within the tolerance.
     """
 
@@ -75,7 +75,7 @@ def compare(a: Side, b: Side, tolerance: float, progress: Callable[[int], None])
         a: the first file.
         b: the second file.
         tolerance: the largest difference of weights to ignore, relative to the largest weight in the first file.
-        progress: called with the bytes of tensors compared since the last call.
+        progress: called with the number of bytes of tensors compared since the last call.
     """
     tensors = []
     for name in a.kinds:

@@ -36,7 +36,7 @@ class Difference:
 
 
 def difference(a: Side, b: Side, name: str) -> Difference:
-    """Compare a tensor that both files have with the same shape; equal spectra are not rebuilt.
+    """Compare a tensor that has the same shape in both files; equal spectra are not rebuilt.
 
     Raises:
         FrzError, EncodeError, OSError: it cannot be read, or needs more memory than the budget allows.

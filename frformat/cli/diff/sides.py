@@ -35,7 +35,7 @@ class Stored:
         format: number format that differs from the dtype, or None.
         step: step of integers, or None.
         offsets: axes whose slices have their own steps, or None.
-        view: shape that the core refers to, or None for that of the tensor.
+        view: shape that the core refers to; None means the tensor's own.
         coder: coder of its group.
     """
 
@@ -72,7 +72,7 @@ class Side(AbstractContextManager["Side"], ABC):
     Attributes:
         path: the file.
         size: its size in bytes.
-        metadata: its flat text.
+        metadata: its metadata, a flat map of strings.
         notes: remarks for the user on how the file was interpreted, one line each.
         kinds: its tensors by name, tied ones under each of their names.
     """
@@ -85,7 +85,7 @@ class Side(AbstractContextManager["Side"], ABC):
 
     @abstractmethod
     def spectrum(self, name: str) -> Spectrum | None:
-        """Return the spectrum of a tensor that is stored as one, else None."""
+        """Return the spectrum of a tensor that is stored as a spectrum; None for any other tensor."""
 
     @abstractmethod
     def array(self, name: str) -> Array:
@@ -103,7 +103,7 @@ def open_side(path: str, memory_budget: int, entry: str | None = None, spectral:
 
     Raises:
         FrzError: an ``.frz`` file is not valid.
-        EncodeError: a file of another kind is damaged, or its kind is unknown.
+        EncodeError: a file in any other format is damaged, or its format is unknown.
         OSError: it cannot be read.
     """
     from frformat import checkpoints

@@ -69,7 +69,7 @@ class FileFacts:
         directory: the size of the directory.
         tier: the open tier.
         tiers: all tiers, including those that the file lacks.
-        metadata: flat text.
+        metadata: its metadata, a flat map of strings.
     """
 
     file: str

@@ -49,7 +49,7 @@ class Layout:
 
     Attributes:
         size: bytes of the file.
-        ranges: cover the file without gaps or overlaps; none is empty.
+        ranges: nonempty ranges that cover the file without gaps or overlaps.
         directory: the inflated directory, for :func:`~frformat.cli.dump.walk.walk`; empty if it cannot be read.
         error: the file's fault, if any.
     """
@@ -82,7 +82,7 @@ class Layout:
 def explain(
     file: IO[bytes], path: str, memory_budget: int = limits.MEMORY_BUDGET, base: StrPath | None = None
 ) -> Layout:
-    """Return the layout of a file and its first fault; in files that are not large, also a fault in a segment's values.
+    """Return the layout of a file and its first fault. The values of segments are checked unless the file is large.
 
     Args:
         file: seekable and open for reading.
@@ -149,7 +149,7 @@ def _add_directory(layout: Layout, file: IO[bytes], header: Header) -> bool:
 
 
 def _add_segments(layout: Layout, file: IO[bytes], path: str, contents: Directory) -> None:
-    """Add the segments of all tiers with their checksums, as far as the file goes, and the bytes after the last one."""
+    """Add the segments of all tiers with their checksums, up to the end of the file, and any bytes after them."""
     segments = Extents(contents, layout.end).present(contents.tiers)
     for tier, index in ((segment.tier, segment.group) for segment in segments):
         if layout.end == layout.size:

@@ -87,7 +87,7 @@ def bases(kinds: Sequence[str] | None) -> str:
 
 
 def kept(tensor: TensorFacts, tiers: Sequence[TierFacts]) -> str:
-    """Describe how much of a core each tier has, with absent tiers in brackets; empty if all tiers have all of it."""
+    """Describe how much of a core each tier has, with absent tiers in brackets; empty if each has the whole core."""
     if tensor.per_tier:
         return "separate in each"
     cells = [count(k) for k in tensor.kept or ()] + [dims(corner) for corner in tensor.corners or ()]

@@ -55,7 +55,7 @@ OF_TENSORS: Final[dict[int, str]] = {d.SHAPES: "shape", d.VIEWS: "view", d.FACTO
 """Fields of a group with a list for each tensor, and what each of these lists contains."""
 
 DIMS: Final = (d.SHAPES, d.VIEWS)
-"""The fields among these whose lists contain shapes."""
+"""The fields of :data:`OF_TENSORS` whose lists contain shapes."""
 
 LONGEST: Final = 120
 """Largest number of characters of a text to show."""

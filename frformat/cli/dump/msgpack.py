@@ -11,7 +11,7 @@ FIXED: Final[dict[int, tuple[str, str]]] = {
     0xCC: ("int", ">B"), 0xCD: ("int", ">H"), 0xCE: ("int", ">I"), 0xCF: ("int", ">Q"),
     0xD0: ("int", ">b"), 0xD1: ("int", ">h"), 0xD2: ("int", ">i"), 0xD3: ("int", ">q"),
 }  # fmt: skip
-"""Items of one number: kind and encoding."""
+"""Items that consist of a single number: kind and encoding."""
 
 SIZED: Final[dict[int, tuple[str, int]]] = {
     0xC4: ("bin", 1), 0xC5: ("bin", 2), 0xC6: ("bin", 4),

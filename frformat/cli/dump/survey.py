@@ -31,12 +31,12 @@ DENSE_BYTES: Final = 4
 
 
 class Survey:
-    """Everything in the directory, and whatever else can be found without rebuilding a tensor.
+    """Collects everything in the directory, and whatever else can be found without rebuilding a tensor.
 
     Args:
         file: the file, open at the tier to describe.
         path: its name in the output.
-        stats: also count nonzero values, which decodes all segments.
+        stats: also count nonzero values, which requires decoding all segments.
 
     Raises:
         FrzError: a segment is damaged, or counting needs too much memory.

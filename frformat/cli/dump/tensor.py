@@ -70,7 +70,7 @@ class Numbers:
     Attributes:
         axes: axes of the core; None for elements.
         nonzero: number of nonzero values.
-        min: the smallest finite value, or magnitude if complex; None if there is none, as for ``max`` and ``mean``.
+        min: the smallest finite value, or magnitude if complex; None, like ``max`` and ``mean``, if no value is finite.
         max: the largest one.
         mean: their mean.
         not_finite: number of values that are not finite.

@@ -17,7 +17,7 @@ from frformat.format.coders.runs import Runs
 from frformat.format.coders.scales import SCALES, scale_of
 
 CONFIDENCE: Final = {False: 16, True: 4}
-"""Weight of the initial counter estimates, in bits. They suit integers well, but exact values hardly at all."""
+"""Weight of the initial counter estimates, in bits. They suit integers well, but exact values poorly."""
 
 TERM_BYTES: Final = 8
 OVER_BYTES: Final = 2

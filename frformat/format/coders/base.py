@@ -88,7 +88,7 @@ class Coder:
         types: the types of exact values that it accepts; None for all.
         plain: whether the stored bytes are the values themselves, so that parts of them can be read.
         bounded: whether the format limits the number of values that one stored byte can represent.
-        slow: whether it decodes tens of millions of values per second at most.
+        slow: whether it decodes no more than tens of millions of values per second.
         tables: whether it stores tables for each tensor, which do not pay off for small tensors.
         memory: returns the number of bytes that decoding needs in addition to the values, given the runs and the number
             of stored bytes.

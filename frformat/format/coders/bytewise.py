@@ -26,7 +26,7 @@ Fill = Callable[[Readable, memoryview], None]
 """Decodes a segment into memory of exactly its size; raises ``STREAM``."""
 
 MakeCompressor = Callable[[int], Compressor]
-"""Creates a compressor for a given number of bytes, as strong as is possible without taking long."""
+"""Creates a compressor for a given number of bytes, at the highest level that does not take long."""
 
 
 def byte_coder(name: str, fill: Fill, compressor: MakeCompressor, *, plain: bool = False) -> Coder:

@@ -71,7 +71,7 @@ class Packed:
         """Return the next values.
 
         Raises:
-            FrzError: ``STREAM``, also if the padding of the last byte is not zero.
+            FrzError: ``STREAM``: bytes are missing, or the padding of the last byte is not zero.
         """
         bits = self._bits
         groups = -(-(count - len(self._numbers)) // GROUP) if count > len(self._numbers) else 0

@@ -1,6 +1,6 @@
-"""Choose the classes, the neighbour and the frequencies of static blocks. Any choice is valid; these take few bytes.
+"""Choose the classes, the neighbour and the frequencies of static blocks so that the blocks take few bytes.
 
-All arithmetic is on integers, so that files are reproducible.
+Readers accept any choice. All arithmetic is on integers, so that files are reproducible.
 """
 
 from __future__ import annotations

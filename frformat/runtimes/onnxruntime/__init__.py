@@ -7,13 +7,13 @@
 A skeleton is an ordinary ONNX model whose weights are initializers with external data at ``model.frz``, a path that is
 never opened. Before a loader creates the session from the skeleton's bytes, it passes all weights to
 ``add_external_initializers`` of the session's options. The loader can then free the weights, because ONNX Runtime keeps
-copies. ONNX Runtime rejects unknown names, other shapes and other dtypes, but its message for missing names is
+copies. ONNX Runtime rejects unknown names, wrong shapes and wrong dtypes, but its message for missing names is
 misleading, so a loader compares the skeleton and the file first. This is the contract between skeletons and loaders:
 
 * Each external initializer is required, under a name of the state dict, with its ``dims`` and ``data_type``. If its
   ``external_data`` has the key ``frz.spectrum``, for example ``500,50,4,4``, coefficients are required instead: those
-  of a spectrum of that shape, in zigzag order, with shape (k,). A file does not fit if it stores the tensor in another
-  way or has a different number of coefficients.
+  of a spectrum of that shape, in zigzag order, with shape (k,). A file does not fit if it stores the tensor in any
+  other way or has a different number of coefficients.
 * The metadata ``frz.ties`` lists further names of tensors, as pairs of lines: the name, and the initializer's name.
   Any of these names will do. If a file contains several of them, their values must be equal.
 * The metadata ``frz.unused`` lists names of the state dict that the skeleton does not need, one per line. A file may

@@ -13,7 +13,7 @@ from frformat.torch.lowrank.stream import Pass, stream
 
 
 def outline(model: nn.Module) -> dict[str, str]:
-    """Replace factored layers, and normalizations with the statistics of their input, with calls to functions.
+    """Replace factored layers, and normalizations that use the statistics of their input, with calls to functions.
 
     Args:
         model: modified in place such that only ``torch.onnx.export`` can run it.
@@ -48,7 +48,7 @@ class Norm(nn.Module):
         self.weight, self.bias, self.eps, self.texts = norm.weight, norm.bias, norm.eps, texts
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalize (N, C, …); the shape stays the same."""
+        """Normalize (N, C, …) without changing the shape."""
         affine = [] if self.weight is None else [self.weight, self.bias]
         name = "norm_affine" if affine else "norm"
         self.texts[name] = functions.norm(bool(affine))

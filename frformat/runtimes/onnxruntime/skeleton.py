@@ -41,7 +41,7 @@ def hollow(model: onnx.ModelProto, contract: Contract) -> bytes:
     """Serialize a model without the elements of the weights that ``contract`` names.
 
     Args:
-        model: the model, with its weights as initializers of which only names, dtypes and shapes matter; modified.
+        model: the model, whose weights are initializers; their elements do not matter. It is modified in place.
         contract: the weights that the skeleton needs.
     """
     for tensor in model.graph.initializer:

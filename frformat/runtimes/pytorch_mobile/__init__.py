@@ -8,8 +8,8 @@ loaders:
 ``coefficients_wanted() -> Dict[str, List[int]]``
     Returns the names of the weights to pass as coefficients, each with the shape of its spectrum: the shape of the
     tensor's view in ``model.frz`` if it has one, or else the tensor's shape. The result is empty for a network that is
-    not factored. A loader calls this once, and rejects a file that stores such a tensor in another way or with a
-    spectrum of another shape.
+    not factored. A loader calls this once, and rejects a file that stores such a tensor in any other way or with a
+    spectrum of a different shape.
 
 ``load_weights(weights: Dict[str, Tensor]) -> None``
     Accepts all or some of the weights, in any order, and can be called repeatedly. Names are those of the state dict.
@@ -20,15 +20,15 @@ loaders:
     caller can reuse their memory after the call. For a tensor with several names (tied weights), one name is enough;
     if more are passed, their values must be equal. Passing a name again replaces the weights.
 
-    Raises one error that starts with ``frz:`` and names every weight that is unknown, is out of range, or has another
-    shape, kind or number of coefficients. No tensor of such a call is loaded.
+    Raises one error that starts with ``frz:`` and names every weight that is unknown, is out of range, or has the wrong
+    shape, kind or number of coefficients. No tensor of that call is loaded.
 
 ``weights_missing() -> List[str]``
     Returns the names that have not been passed yet; the result is empty if the module can run. A tensor with several
     names does not count as missing once one of them has been passed.
 
 ``forward(…)`` and the model's other exported methods
-    The model's methods, in evaluation mode. All tensors that they return, also in lists, dicts and tuples, are in
+    The model's methods, in evaluation mode. All tensors that they return, even in lists, dicts and tuples, are in
     row-major order in memory, because PyTorch Mobile exposes their memory directly. While weights are missing, these
     methods raise an error that starts with ``frz:``, says to call ``load_weights``, and names up to 20 of the missing
     weights.

@@ -21,7 +21,7 @@ def assign(
     """Copy some or all weights into the model, or none at all if one of them does not fit.
 
     Raises:
-        RuntimeError: weights are unknown to the model, or have another shape or kind. One error names them all.
+        RuntimeError: weights are unknown to the model, or have the wrong shape or kind. One error names them all.
     """
     leading = _leading(ties, loaded, weights)
     faults: list[str] = []
@@ -81,7 +81,7 @@ def _contradiction(
     loaded: dict[str, str],
     weights: dict[str, Tensor],
 ) -> str:
-    """Describe whether another name of the tensor was passed with other elements; return an empty string if not."""
+    """Describe a conflicting value passed under another name of the tensor; return an empty string if there is none."""
     other, theirs = name, given
     if leading[first] != name:
         other, theirs = leading[first], weights[leading[first]]

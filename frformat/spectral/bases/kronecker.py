@@ -1,4 +1,4 @@
-"""Merge two adjacent axes into one: contracting several small bases at once is faster."""
+"""Merge two adjacent axes into one: contracting several small bases together is faster."""
 
 from __future__ import annotations
 

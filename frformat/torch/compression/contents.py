@@ -43,7 +43,7 @@ class Contents:
 
     Args:
         state: tensors and spectra by name in the state dict.
-        names: the name in the file for each of these names.
+        names: for each of these names, the name in the file.
         plans: plans of the quantized tensors.
         biases: names of the biases to quantize as well.
 
@@ -87,7 +87,7 @@ class Contents:
         return self._names[name]
 
     def give(self, state: Mapping[str, Stored]) -> None:
-        """Replace the values of tensors without plans by the rounded values that the file stores."""
+        """Replace the values of tensors without plans with the rounded values that the file stores."""
         for name, stored in self._others.items():
             value = state[name]
             if isinstance(stored, CodedTensor) and isinstance(value, Tensor) and value.layout == torch.strided:
@@ -108,7 +108,7 @@ class Contents:
         return coded(self._plans.get(name), integers, self._dtypes[name])
 
     def follow(self, plans: Mapping[str, Plan], base: FrzFile) -> None:
-        """Use other plans, and write files as differences from ``base`` from now on."""
+        """Replace the plans, and write files as differences from ``base`` from now on."""
         self._plans, self._base = plans, base
 
     def file(self, found: Mapping[str, Integers], metadata: Mapping[str, str]) -> bytes:

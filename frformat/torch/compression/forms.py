@@ -15,7 +15,7 @@ Array = NDArray[Any]
 Kind = Literal["linear", "product", "convolution", "transposed", "embedding"]
 
 CHUNK: Final = 1 << 24
-"""Maximum number of entries of the input matrix to compute at once."""
+"""Maximum number of entries of the input matrix to compute together."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Guess statistics from the weights alone, for parameters that no run has used."""
+"""Guess statistics using only the weights, for parameters that no run has used."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class GuessedInputs:
 class GuessedOutputs:
     """Assumed moments of a layer's output gradients.
 
-    Errors are taken relative to the size of each output, and all layers are equally important.
+    Errors are measured relative to the size of each output, and all layers are assumed to be equally important.
 
     Args:
         weights: weights of the layer, as matrices (groups, outputs, inputs).

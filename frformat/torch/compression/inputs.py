@@ -25,7 +25,7 @@ def runs(batches: Iterable[Any]) -> list[Batch]:
         batches: the inputs; each is a tensor, a tuple or list of positional arguments, or a dict of keyword arguments.
 
     Raises:
-        CompressionError: there are no batches, or a batch has another type.
+        CompressionError: there are no batches, or a batch is none of these types.
     """
     if isinstance(batches, Tensor):
         raise CompressionError("batches is one tensor: pass a list of batches, such as images.split(64)")

@@ -78,7 +78,8 @@ def together(
 ) -> None:
     """Run functions in lockstep, one at a time.
 
-    When all functions are waiting, those at the position with the lowest rank meet, and are then resumed.
+    Whenever all functions are waiting, ``meet`` is called for those at the position with the lowest rank. These
+    functions are then resumed.
 
     Args:
         works: the functions.

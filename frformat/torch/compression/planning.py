@@ -50,7 +50,7 @@ def covering(sites: Sequence[Site], statistics: Mapping[Site, Statistics], model
 
 
 def planned(weighed: Weighed) -> tuple[Weighed, Contents]:
-    """Choose steps and bases for the parameters of all sites, and replace all other tensors by their rounded values.
+    """Choose steps and bases for the parameters of all sites, and replace all other tensors with their rounded values.
 
     Args:
         weighed: the model's statistics, without plans.

@@ -28,7 +28,7 @@ AIM: Final = 0.998
 """Size to aim for, as a fraction of the limit."""
 
 RESOLUTION: Final = 1 / 256
-"""Resolution of scales in octaves. Steps are multiples of 1/16, but each tensor's step changes at other scales."""
+"""Resolution of scales in octaves. Step codes are 1/16 octave apart, but change at different scales for each tensor."""
 
 FINE: Final = 2.0**0.16
 """The search for a metric stops at this ratio of scales, where file sizes differ by a few percent."""

@@ -13,7 +13,7 @@ from frformat.torch.compression.quantizing import Weighed
 
 
 def check(goals: dict[str, Any]) -> None:
-    """Check that no goal is set, since a goal would require other steps.
+    """Check that no goal is set, since a goal would require different steps.
 
     Raises:
         CompressionError: a goal is set.

@@ -40,7 +40,7 @@ def factorize(
     factors would cost more uses its rebuilt weight; :func:`summary` shows the choice, its reason and each layer's cost.
     With ``fuse``, values stay thin between layers (see :mod:`frformat.torch.lowrank.algebra`): batch normalization is
     folded into bases, and the full set of channels exists only for one block of pixels at a time, while an activation
-    and a pooling are applied.
+    and pooling are applied.
 
     >>> factored = factorize(model, images[:1])                     # of a model that regularize() changed
     >>> with torch.device("meta"):
@@ -52,7 +52,7 @@ def factorize(
     layers with such additions are not replaced, and models with such modules are not fused.
 
     The result is in evaluation mode and keeps the names of parameters and buffers. A factored layer's ``weight`` is the
-    vector of its coefficients, shape (k,). ``load_state_dict`` and :func:`frformat.torch.load_model` accept other
+    vector of its coefficients, shape (k,). ``load_state_dict`` and :func:`frformat.torch.load_model` accept different
     coefficients, and :func:`frformat.torch.save_model` writes them as a spectrum. Without ``fuse``, the result is the
     model with some layers replaced, and can be trained further. A fused model is for inference only: its normalization
     stays in evaluation mode, and ``train()`` has no effect.
@@ -60,8 +60,8 @@ def factorize(
     Args:
         model: a model that :func:`frformat.torch.regularize` changed; or, with ``weights``, a plain one, best created
             on the meta device so that it takes no memory.
-        example: an input (a tensor, a sequence of positional or a mapping of keyword inputs) of the size to optimize
-            for. It is not used in any computation; other sizes work as well.
+        example: an input (a tensor, a sequence of positional inputs, or a mapping of keyword inputs) of the size to
+            optimize for. It is not used in any computation; other sizes work as well.
         weights: an ``.frz`` file with the coefficients and everything else in a plain model's state dict.
         fuse: whether to fuse layers with the operations between them, if :mod:`torch.fx` can trace the model.
         prefer: optimize for the shortest run (``speed``), or for the fewest resident bytes (``memory``).
@@ -96,7 +96,7 @@ def factorize(
 def _factor(
     net: nn.Module, example: Example, given: Mapping[nn.Module, Weight], fuse: bool, prefer: Preference
 ) -> tuple[nn.Module, list[LayerSummary]]:
-    """Replace layers in place with factored ones where that saves cost, and return a summary."""
+    """Replace layers in place with factored ones where that reduces the cost, and return a summary."""
     candidates = list(find_candidates(net, given, find_runs(net, example, given)))
     around = dict.fromkeys((each.name for each in candidates), Surroundings())
     if fuse:  # use all factors everywhere, to find out which values are thin

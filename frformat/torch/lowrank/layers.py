@@ -37,7 +37,7 @@ class Factored(nn.Module):
         factors: the core and the bases that the coefficients represent.
         modes: the bases that stay factors.
         into: basis (channels, rank) of the input channels, or None if the core is multiplied by it.
-        out: basis of the output channels, likewise.
+        out: the same for the output channels.
         rank: number of axes of its inputs, including the batch, or None if that varies or there is no batch.
     """
 

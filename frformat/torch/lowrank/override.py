@@ -16,8 +16,8 @@ Attempt = Callable[[Any, Tensor], Tensor | None]
 def override(layer: nn.Module, attempt: Attempt) -> None:
     """Make a parametrized layer call ``attempt`` before its own forward method.
 
-    Like :mod:`torch.nn.utils.parametrize` for its properties, this modifies the class that was created for this layer
-    alone, so nothing is left behind when the parametrization is removed.
+    Like :mod:`torch.nn.utils.parametrize` for its properties, this modifies the class that was created only for
+    this layer, so nothing is left behind when the parametrization is removed.
 
     Args:
         layer: a layer with a parametrization.

@@ -1,4 +1,4 @@
-"""Multiply the inputs of a factored layer by a basis, by the core, and by another basis."""
+"""Multiply the inputs of a factored layer by a basis, by the core, and by a second basis."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def convolve(
         core: shaped like the plain layer's weight, with ranks instead of channels where there is a basis.
         out: (out channels, rank), or None if the core produces all channels.
         bias: bias of the layer.
-        how: how the plain layer moves.
+        how: how the plain layer moves over its input.
 
     Returns:
         (N, out channels, …), without N if ``x`` has none.

@@ -25,7 +25,7 @@ class Pass(NamedTuple):
         activation: see :func:`activate`.
         limits: see :func:`activate`.
         projections: matrices (r', n) from all channels to thin values, one for each result.
-        pooled: for each, whether it takes the maxima over every ``window``.
+        pooled: for each projection, whether it projects the maxima over every ``window``.
         window: extent of the windows along each pixel axis; they are adjacent.
         last: whether channels are the last axis; pooling is not possible then.
     """
@@ -41,7 +41,7 @@ class Pass(NamedTuple):
 def stream(z: Tensor, basis: Tensor, how: Pass, block: int = BLOCK) -> list[Tensor]:
     """Compute ``projection @ activation(basis @ z)`` for several projections, of the channels or of their maxima.
 
-    If a gradient is needed, or a compiler or tracer records the call, all channels are computed at once.
+    If a gradient is needed, or a compiler or tracer records the call, all channels are computed together.
 
     Args:
         z: thin values: (…, r) if channels are the last axis, else (N, r, …).
@@ -93,7 +93,7 @@ def activate(y: Tensor, name: str, limits: list[float]) -> Tensor:
 
 
 def _whole(z: Tensor, basis: Tensor, how: Pass) -> list[Tensor]:
-    """Compute the same with all channels of all pixels in memory; differentiable."""
+    """Compute the results of :func:`stream` differentiably, with all channels of all pixels in memory."""
     y = activate(apply_basis(z, basis, how.last), how.activation, how.limits)
     out: list[Tensor] = []
     for i, projection in enumerate(how.projections):

@@ -1,4 +1,4 @@
-"""Run blocks in parallel, each on one thread, so that it stays in that core's cache and no operation waits for another.
+"""Run blocks in parallel, each on one thread. A block stays in its core's cache, and no thread waits for another.
 
 PyTorch's own threads split each operation. For a short operation, this takes longer than the operation itself, and much
 longer if another process delays one of the threads.

@@ -36,7 +36,7 @@ class Tucker(nn.Module):
         """Prepare for weights of one shape.
 
         Raises:
-            ValueError: an axis does not exist, or a rank is not from 1 to the axis' length.
+            ValueError: an axis does not exist, or a rank is not between 1 and the axis' length.
         """
         super().__init__()
         self.shape, self.ranks = tuple(shape), dict(sorted(ranks.items()))
@@ -70,7 +70,7 @@ class Tucker(nn.Module):
         return Facts("tucker", self.shape).pack()
 
     def set_extra_state(self, state: object) -> None:
-        """Do nothing: PyTorch already rejects parts of other shapes."""
+        """Do nothing: PyTorch already rejects parts with the wrong shapes."""
 
     def extra_repr(self) -> str:
         """Return the shapes of weight and core."""

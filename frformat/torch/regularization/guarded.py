@@ -76,7 +76,7 @@ class GuardedTruncation(Schedule):
         """Truncate if the metric holds.
 
         Args:
-            metric: metric of the current model on validation data. NaN does not hold.
+            metric: metric of the current model on validation data. NaN means that it does not hold.
 
         Returns:
             Whether any parameter has become shorter.

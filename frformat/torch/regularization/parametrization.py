@@ -1,4 +1,4 @@
-"""The FR parametrization: a parameter holds coefficients, and a module computes a tensor from them."""
+"""The FR parametrization: a parameter contains coefficients, and a module computes a tensor from them."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class Spectral(Tiered, nn.Module):
         self.cuts, self.tier = tuple(cuts), len(cuts)
 
     def resize(self, kept: int) -> None:
-        """Prepare for another number of coefficients; tiers keep the same shares, or at most the same numbers."""
+        """Prepare for a different number of coefficients; tiers keep the same shares, or at most the same numbers."""
         for synthesis, count in zip(self._syntheses, kept_per_tier(kept, self.cuts), strict=True):
             assert isinstance(synthesis, Synthesis)
             if count != synthesis.kept:
@@ -153,7 +153,7 @@ class Spectral(Tiered, nn.Module):
         """Return the first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in its dtype.
 
         Raises:
-            ValueError: the tensor has another shape, or a coefficient is too large for its dtype.
+            ValueError: the tensor has a different shape, or a coefficient is too large for its dtype.
         """
         coefficients = self.analyze(tensor)
         fault = overflow(coefficients, tensor.dtype)
@@ -165,7 +165,7 @@ class Spectral(Tiered, nn.Module):
         """Return the first ``k`` coefficients of a tensor of :attr:`shape`: shape (k,), in float32 or float64.
 
         Raises:
-            ValueError: the tensor has another shape.
+            ValueError: the tensor has a different shape.
         """
         if tuple(tensor.shape) != self.shape:
             raise ValueError(f"expected a tensor of shape {list(self.shape)}, got {list(tensor.shape)}")
@@ -227,7 +227,7 @@ def spectral_of(parametrizations: nn.Module) -> Spectral:
 
 
 def replace_data(parameter: Tensor, data: Tensor) -> None:
-    """Replace a parameter's data with data of another shape.
+    """Replace a parameter's data with data of a different shape.
 
     A graph that is still alive (for example through the loss of the last step) refers to the node that accumulates the
     parameter's gradient, which requires the old shape. PyTorch creates a new node when the element type changes.
@@ -239,7 +239,7 @@ def replace_data(parameter: Tensor, data: Tensor) -> None:
 
 
 def watch_state(parametrizations: ParametrizationList) -> None:
-    """Make state dicts describe the tensor that the coefficients represent, and make loading adopt their number."""
+    """Make state dicts describe the tensor that the coefficients represent; loading adopts their number."""
     parametrizations.register_state_dict_pre_hook(_note)  # type: ignore[no-untyped-call]
     parametrizations.register_load_state_dict_pre_hook(_adopt)  # type: ignore[no-untyped-call]
 

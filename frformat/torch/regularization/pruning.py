@@ -27,7 +27,7 @@ class SpectralPruning(Schedule):
 
     Attributes:
         minimum: final number of coefficients of each tensor, by name.
-        steps: number of steps until then.
+        steps: number of steps until that number is reached.
         pruned: the coefficients that stay zero: bool tensors of shape (k,) by name.
     """
 
@@ -39,7 +39,7 @@ class SpectralPruning(Schedule):
         Args:
             model: a regularized model.
             optimizer: the optimizer or optimizers that get the hook.
-            steps: number of steps until only `minimum` coefficients are left.
+            steps: number of steps until only ``minimum`` coefficients are left.
             minimum: final number of coefficients of each tensor, in the forms that :class:`TailTruncation` accepts.
 
         Raises:

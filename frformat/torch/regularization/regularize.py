@@ -45,13 +45,14 @@ def regularize(
     Args:
         model: any module. Unless a rule says otherwise, trained floating-point parameters of rank 2 or more are
             regularized. Tied parameters stay tied.
-        keep: number of coefficients per parameter: an int is a number (smaller parameters keep all), a float a share.
+        keep: number of coefficients per parameter: an int is a number (smaller parameters keep all), and a float is a
+            share.
         rules: by parameter name, as ``"PATTERN: WORDS"``, such as ``"fc1.weight: keep=300 view=500,50,4,4 format=q8"``,
             ``"*.bias: keep=3"``, ``"head.*: raw"`` or ``"conv*: energy=0.99"``; the first that matches applies. For all
             words see :class:`frformat.encoding.Rule`; ``format`` makes training quantization-aware. Alternatively, a
             function of name and parameter that returns the words, a rule, or None.
-        example: an input (a tensor, a sequence of positional or a mapping of keyword inputs). If given, the model is
-            run once to find the views of linear layers that follow a flatten or precede an unflatten.
+        example: an input (a tensor, a sequence of positional inputs, or a mapping of keyword inputs). If given, the
+            model is run once to find the views of linear layers that follow a flatten or precede an unflatten.
         trained: whether the weights have been trained. If so, the coefficients are computed from them. Otherwise they
             are scaled so that the tensor has the variance of the layer's own initialization.
         factored: whether convolutions, linear layers and embeddings may run on the box instead of the rebuilt weights,

@@ -52,7 +52,7 @@ class Schedule(ABC):
         """Continue from the state of a schedule of the same kind.
 
         Raises:
-            ValueError: the state belongs to another kind of schedule, or to another model.
+            ValueError: the state belongs to a different kind of schedule, or to a different model.
         """
         unknown = state.keys() ^ self.state_dict().keys()
         if unknown:

@@ -58,7 +58,7 @@ class TailTruncation(_Unconditional):
     """The dynamic tail truncation of Frequency Regularization: each step drops a few coefficients.
 
     Attributes:
-        by: how many to drop: an int is a number, a float a share of the tensor's initial number.
+        by: how many to drop: an int is a number, and a float is a share of the tensor's initial number.
     """
 
     def __init__(self, model: nn.Module, optimizer: Optimizers, *, by: int | float, minimum: Counts) -> None:
@@ -118,7 +118,7 @@ class BudgetTruncation(Schedule):
 
     Attributes:
         total: final number of coefficients of all tensors together.
-        steps: number of steps until then.
+        steps: number of steps until that number is reached.
         least: minimum number for each tensor.
         score: the score that :func:`allocate` compares.
     """

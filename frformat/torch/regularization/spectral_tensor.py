@@ -73,7 +73,7 @@ class SpectralTensor:
         return weights
 
     def spectrum(self) -> Spectrum:
-        """Return the coefficients in the form for files: in float32, not rounded to a number format.
+        """Return the coefficients in the form that files store: in float32, not rounded to a number format.
 
         If they are sharded, all processes must call this.
 
@@ -85,7 +85,7 @@ class SpectralTensor:
 
 
 def spectrum_of(name: str, coefficients: Any, shape: tuple[int, ...], view: tuple[int, ...] | None) -> Spectrum:
-    """Return the coefficients in the form for files; see :meth:`SpectralTensor.spectrum`."""
+    """Return the coefficients in the form that files store; see :meth:`SpectralTensor.spectrum`."""
     coefficients = coefficients.detach()
     if is_sharded(coefficients):
         coefficients = coefficients.full_tensor()

@@ -29,7 +29,7 @@ def spectra(model: nn.Module) -> dict[str, Spectrum]:
 
 
 def load_spectra(model: nn.Module, spectra: Mapping[str, Spectrum]) -> None:
-    """Load coefficients, and their number, from spectra such as those of a file: the inverse of `spectra`.
+    """Load coefficients, and their number, from spectra such as those of a file: the inverse of :func:`spectra`.
 
     >>> with frformat.open("model.frz") as file:
     ...     load_spectra(model, {name: file.spectrum(name) for name in spectral_tensors(model)})
@@ -39,8 +39,8 @@ def load_spectra(model: nn.Module, spectra: Mapping[str, Spectrum]) -> None:
         spectra: by tensor name; tensors that are not named stay unchanged.
 
     Raises:
-        ValueError: a name does not belong to a regularized tensor, shape or view differ, or a coefficient is too large
-            for the model's type. The model is unchanged.
+        ValueError: a name does not belong to a regularized tensor, a shape or view differs, or a coefficient is too
+            large for the model's type. The model is unchanged.
     """
     tensors = spectral_tensors(model)
     for name, spectrum in spectra.items():

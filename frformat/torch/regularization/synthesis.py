@@ -131,7 +131,7 @@ class Synthesis(nn.Module):
         return tensor
 
     def resize(self, kept: int) -> None:
-        """Switch to another number of coefficients."""
+        """Switch to a different number of coefficients."""
         if kept < self.kept and self._box_of(self.places[:kept]) == self.box:
             self.kept = kept
             self.places = self.places[:kept].clone()

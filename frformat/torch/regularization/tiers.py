@@ -14,7 +14,8 @@ from frformat.torch.capacity import Tiered, set_tier, tier_count
 from frformat.torch.regularization.spectral_tensor import places, spectral_tensors
 
 Cuts = Sequence[int | float] | Mapping[str, Sequence[int | float]]
-"""What the smaller tiers keep, ascending: an int is a number of coefficients, a float below 1 a share; or by name."""
+"""What the smaller tiers keep, in ascending order, for all tensors or by name: numbers of coefficients (int) or shares
+below 1 (float)."""
 
 STATISTICS = ("running_mean", "running_var")
 """Buffers of normalization layers: averages over what the layer has seen, which differ from tier to tier."""

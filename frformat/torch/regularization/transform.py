@@ -28,7 +28,7 @@ smaller arrays, NumPy does not request huge pages."""
 
 
 def empty(shape: Sequence[int], like: Tensor) -> Tensor:
-    """Return an uninitialized tensor of the dtype and on the device of another.
+    """Return an uninitialized tensor with the dtype and the device of another tensor.
 
     NumPy requests huge pages from the system; PyTorch does not. With huge pages, the first access to new memory takes a
     third of the time. For a large tensor, this saves as much time as transforming an axis takes.
@@ -94,7 +94,7 @@ def dct(x: Tensor, r: int) -> Tensor:
 
 @torch.library.custom_op("frformat::permute", mutates_args=())
 def permute(x: Tensor, places: Tensor) -> Tensor:
-    """Move the elements of a vector (n,) to other places, a permutation of 0 … n − 1."""
+    """Move the elements of a vector (n,) to new positions, a permutation of 0 … n − 1."""
     return empty(x.shape, x).scatter_(0, places, x)
 
 
@@ -151,8 +151,8 @@ permute_back.register_autograd(
 def _blocks(source: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield corresponding parts of both tensors, of about BLOCK elements of ``target``; ``source`` has contiguous rows.
 
-    Columns that are rows in memory are transposed in two steps, for both of which PyTorch has fast code: whole rows are
-    gathered, then a matrix is transposed.
+    Columns that are rows in memory are transposed in two steps that are both fast in PyTorch: whole rows are gathered,
+    and then a matrix is transposed.
     """
     rows = source.stride(-1) == 1
     if target.dim() == 1 or target.numel() <= BLOCK:

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, is_sharded, spectral_tensors
 
 Counts = int | float | Mapping[str, int | float]
-"""A number of coefficients: an int is a number, a float a share of the element count; for all, or by tensor name."""
+"""A number of coefficients (int) or a share of the element count (float), for all tensors or by tensor name."""
 
 
 def truncate(model: nn.Module, keep: Counts, optimizer: Optimizer | Iterable[Optimizer] = ()) -> dict[str, int]:

@@ -36,7 +36,7 @@ class MaskFolder(Dataset[tuple[Tensor, Tensor]]):
         mode: whether to read the images in grey or in colour.
 
     Raises:
-        DataError: a name has no number, a number occurs twice, or an image has no mask or a mask no image. Accessing an
+        DataError: a name has no number, a number occurs twice, or an image or a mask has no counterpart. Accessing an
             item also raises it if a file is damaged or if the image and its mask differ in size.
     """
 

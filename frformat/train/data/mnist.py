@@ -1,4 +1,4 @@
-"""MNIST in its original form: gzipped IDX files, http://yann.lecun.com/exdb/mnist/ (also Fashion-MNIST and others)."""
+"""MNIST in its original form: gzipped IDX files, http://yann.lecun.com/exdb/mnist/ (like Fashion-MNIST and others)."""
 
 from __future__ import annotations
 

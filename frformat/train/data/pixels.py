@@ -14,8 +14,8 @@ class Pixels:
     """How pixels are normalized: scaled to 0 … 1, then normalized channel by channel.
 
     Attributes:
-        mean: of each channel, or one for all; subtracted.
-        std: the standard deviation of each channel, or one for all; divided by.
+        mean: the mean of each channel, or one for all channels, which is subtracted.
+        std: the standard deviation of each channel, or one for all channels, by which the result is divided.
         white: the integer that becomes 1.
     """
 
@@ -27,7 +27,7 @@ class Pixels:
         """Convert integers (…, channels, height, width) to normalized float32 on their device.
 
         Raises:
-            ValueError: the images have another number of channels than the mean.
+            ValueError: the images and the mean differ in the number of channels.
         """
         if len(self.mean) not in (1, images.shape[-3]):
             raise ValueError(f"the images have {images.shape[-3]} channels, but the mean has {len(self.mean)}")

@@ -1,7 +1,7 @@
 """Extreme Learning Machines: a random hidden layer from a seed, and an output layer that is solved for, not trained.
 
 Only the output layer takes space in a file; the hidden layer is stored as its seed. Training is one pass over the data
-and one Cholesky factorization. Examples can be added and removed later, also on a phone (``io.frz:frz-elm``).
+and one Cholesky factorization. Examples can be added and removed later, even on a phone (``io.frz:frz-elm``).
 
 >>> from sklearn.datasets import load_digits
 >>> digits = load_digits()

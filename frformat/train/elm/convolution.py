@@ -1,4 +1,4 @@
-"""A hidden layer of filters, with the same bits in every language."""
+"""A hidden layer of convolution filters. Its features are bit-identical in every language."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXACT: Final = 1 << 53
 """Integers up to this one are exact in float64."""
 
 HALF: Final = 1 << 23
-"""Seeded numbers are odd multiples of its reciprocal."""
+"""Seeded numbers are odd multiples of the reciprocal of this number."""
 
 ROWS: Final = 1 << 12
 """Number of windows that are multiplied by the filters together."""
@@ -32,7 +32,7 @@ class Convolution(Hidden):
         filters: number of filters.
         size: height and width of a filter.
         pool: height and width of the squares that are averaged. Pixels that do not fill a square are ignored.
-        bias: largest bias, in gray levels.
+        bias: largest bias, in grey levels.
     """
 
     kind: ClassVar[str] = "convolution"

@@ -1,4 +1,4 @@
-"""A hidden layer of neurons, each of which sees the whole input."""
+"""A hidden layer of neurons, each of which is connected to all inputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ACTIVATIONS: Final[dict[str, Callable[[Floats], Floats]]] = {
 
 @dataclass(frozen=True)
 class Dense(Hidden):
-    """Neurons that see the whole input: activation(x · W · gain · √(3 / inputs) + b), all weights uniform in (−1, 1).
+    """Neurons connected to all inputs: activation(x · W · gain · √(3 / inputs) + b), all weights uniform in (−1, 1).
 
     Attributes:
         neurons: number of neurons.

@@ -41,7 +41,7 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
     """
 
     def fit(self, X: Any, y: Any) -> ELMClassifier:  # noqa: N803 - scikit-learn's names
-        """Learn from these samples alone."""
+        """Forget everything learned before, and learn from these samples."""
         self._reset()
         self.partial_fit(X, y)
         self._solve()
@@ -78,10 +78,10 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
     def forget(self, X: Any, y: Any) -> ELMClassifier:  # noqa: N803
         """Remove samples that were learned before, as if they had never been seen.
 
-        Ridge and size stay as they were chosen until then, whatever is learned later.
+        The ridge and the size that have been chosen so far stay fixed, whatever is learned later.
 
         Raises:
-            ValueError: there are more of them than were learned, or a label was never learned.
+            ValueError: there are more samples than were learned, or a label was never learned.
         """
         self._fitted()
         inputs, labels = self._labelled(X, y)
@@ -133,7 +133,7 @@ class ELMRegressor(RegressorMixin, Machine):  # type: ignore[misc]
         return tags
 
     def fit(self, X: Any, y: Any) -> ELMRegressor:  # noqa: N803
-        """Learn from these samples alone."""
+        """Forget everything learned before, and learn from these samples."""
         self._reset()
         self.partial_fit(X, y)
         self._solve()

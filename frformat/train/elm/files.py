@@ -36,7 +36,7 @@ def save(model: ELMClassifier | ELMRegressor, path: StrPath, *, format: str = "q
     """Write a model to a file.
 
     Its tensors are ``hidden.weight`` and ``hidden.bias`` (stored as seeds), ``output.weight`` and ``output.bias``. The
-    sums over the samples are not written: a loaded model predicts, and cannot learn further.
+    sums over the samples are not written: a loaded model can predict, but cannot learn further.
 
     Args:
         model: a model that has learned.
@@ -69,7 +69,7 @@ def save(model: ELMClassifier | ELMRegressor, path: StrPath, *, format: str = "q
 
 
 def load(path: StrPath) -> ELMClassifier | ELMRegressor:
-    """Read a model from a file. It predicts, and cannot learn further.
+    """Read a model from a file. It can predict, but cannot learn further.
 
     Raises:
         EncodeError: the file does not contain a model of this kind, or its parts do not fit together.
@@ -104,7 +104,7 @@ def load(path: StrPath) -> ELMClassifier | ELMRegressor:
 
 
 def _seeded(shape: tuple[int, ...], seed: int, scale: np.float32) -> CodedTensor:
-    """Return a tensor of seeded numbers times ``scale``, which is all that it stores besides the seed."""
+    """Return a tensor of seeded numbers times ``scale``; it stores only ``scale`` and the seed."""
     count = int(np.prod(shape))
     return CodedTensor(np.array([scale], np.float32), shape, "f32", (Axis("seeded", seed),), view=(count,))
 

@@ -61,7 +61,7 @@ class Layer(ABC):
 
     @property
     def features(self) -> int:
-        """Number of features, the constant one included."""
+        """Number of features, including the constant one."""
         return CONSTANT + math.prod(self.output_shape)
 
     @cached_property

@@ -87,7 +87,7 @@ class Machine(BaseEstimator):  # type: ignore[misc]
         return self._layer
 
     def restore(self, shape: tuple[int, ...], layer: Layer, weights: Floats) -> None:
-        """Become a model that predicts and cannot learn, with all units of ``layer`` and these weights."""
+        """Become a model that can predict but not learn, with all units of ``layer`` and these weights."""
         self._adopt(shape, layer)
         self._weights, self._solved = weights, True
 
@@ -120,7 +120,7 @@ class Machine(BaseEstimator):  # type: ignore[misc]
         self._solved = False
 
     def _judge(self, seen: int, inputs: Array, targets: Floats) -> None:
-        """Keep every nth sample of all for leave-one-out errors. n doubles when there are too many."""
+        """Keep every nth sample for leave-one-out errors; n doubles whenever more than :data:`JUDGED` are kept."""
         assert self._judged is not None
         chosen = slice(-seen % self._every, None, self._every)
         pairs = [*zip(self._judged, (inputs[chosen], targets[chosen]), strict=True)]

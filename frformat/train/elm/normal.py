@@ -21,11 +21,11 @@ BLOCK: Final = 1024
 """Number of rows and columns of a block."""
 
 RETRIES: Final = 8
-"""How often a ridge that is too small is multiplied by 10."""
+"""Number of ridges to try, each ten times the one before."""
 
 
 class IllConditionedError(ValueError):
-    """The normal equations cannot be solved in their precision, even with a much larger ridge."""
+    """Raised if the normal equations cannot be solved in their precision, even with a much larger ridge."""
 
 
 class Triangle:
@@ -62,7 +62,7 @@ class Triangle:
         assert self._file is not None
         out = np.zeros(shape, self.dtype)
         self._file.seek(self._offset(i, j))
-        self._file.readinto(out.data)  # beyond the end there are zeros
+        self._file.readinto(out.data)  # bytes beyond the end of the file stay zero
         return out
 
     def __setitem__(self, place: tuple[int, int], block: Array) -> None:
@@ -83,7 +83,7 @@ class Triangle:
 
 
 class NormalEquations:
-    """The sums HᵀH and HᵀT over all samples, from which :meth:`factor` gives the ridge solution.
+    """The sums HᵀH and HᵀT over all samples, from which :meth:`factor` computes the ridge solution.
 
     Args:
         features: number of features; the first is constant 1.
@@ -123,7 +123,7 @@ class NormalEquations:
         """Remove samples that were added before.
 
         Raises:
-            ValueError: a value is not finite, or more samples than there are would be removed.
+            ValueError: a value is not finite, or there are fewer samples than are to be removed.
         """
         if len(features) > self.samples:
             raise ValueError(f"cannot remove {len(features)} of {self.samples} samples")

@@ -1,9 +1,9 @@
 """A small Vision Transformer for MNIST, 203,786 parameters.
 
 A. Dosovitskiy et al., "An image is worth 16×16 words: Transformers for image recognition at scale", 2021, with
-normalization before each layer and no dropout. There is no class token: the mean over all patches goes to the
-classifier, as in L. Beyer, X. Zhai, A. Kolesnikov, "Better plain ViT baselines for ImageNet-1k", 2022. Normalization
-has no parameters, because the following linear layer can take over its scale and shift.
+normalization before each layer and no dropout. There is no class token: the classifier receives the mean over all
+patches, as in L. Beyer, X. Zhai, A. Kolesnikov, "Better plain ViT baselines for ImageNet-1k", 2022. Normalization has
+no parameters, because the following linear layer can take over its scale and shift.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class UNetOnIsbi(UNetOnCarvana):
 
 
 def split(folder: MaskFolder, tested: int, passes: int) -> Data:
-    """Load a folder of images into memory, the last ``tested`` for tests; an epoch passes over the rest several times.
+    """Load a folder of images into memory, the last ``tested`` for tests; an epoch makes several passes over the rest.
 
     Raises:
         DataError: there are too few images, or they differ in size.

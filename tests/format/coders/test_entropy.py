@@ -257,7 +257,7 @@ class TestCompiled:
             with pytest.raises(MemoryError):
                 made.reader(b"").take(made.blocks(model, [Block(1, 1 << 47, 2)]), np.zeros(1, np.int32))
 
-    def test_a_model_that_there_cannot_be(self) -> None:
+    def test_an_invalid_model(self) -> None:
         with using(pure=False):
             for scale, confidence in ((240, 16), (-1, 16), (80, 256), (80, -1)):
                 with pytest.raises(ValueError, match="no such model"):

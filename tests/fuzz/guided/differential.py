@@ -30,7 +30,7 @@ Said = dict[str, str] | str
 
 
 class UnavailableError(Exception):
-    """Java is missing, or the Kotlin decoder has not been built."""
+    """Raised if Java is missing or the Kotlin decoder has not been built."""
 
 
 class Differential:

@@ -28,7 +28,7 @@ def main() -> None:
     seeds = Path(tempfile.mkdtemp(prefix="fuzz-"))
     for number, data in enumerate(target.seeds):
         (seeds / f"seed-{number}").write_bytes(data)
-        target.read(data)  # triggers imports that are delayed
+        target.read(data)  # triggers deferred imports
 
     def read(data: bytes) -> None:
         began = processor_seconds()

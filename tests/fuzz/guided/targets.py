@@ -32,7 +32,7 @@ class Target(NamedTuple):
 
     Attributes:
         read: reads an input; any exception is a defect.
-        make: makes a new input from an input, a random generator, and the fuzzer's own mutation of bytes.
+        make: derives a new input from an input, a random generator, and the fuzzer's own mutation of bytes.
         seeds: initial inputs, in addition to those of folders.
     """
 

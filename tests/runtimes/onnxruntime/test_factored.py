@@ -1,4 +1,4 @@
-"""Factored skeletons compute the same from coefficients as PyTorch from rebuilt weights, at any input size."""
+"""Factored skeletons, given coefficients, match PyTorch with rebuilt weights at any input size."""
 
 from __future__ import annotations
 

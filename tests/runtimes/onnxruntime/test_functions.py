@@ -1,4 +1,4 @@
-"""The functions in ONNX files compute the same as those of :mod:`frformat.torch.lowrank`."""
+"""The functions in ONNX files compute the same results as those of :mod:`frformat.torch.lowrank`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Skeletons of factored networks compute the same from coefficients as the networks do in PyTorch."""
+"""Skeletons of factored networks, given coefficients, compute the same results as the networks in PyTorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fused networks compute the same as unfused and rebuilt ones."""
+"""Fused networks compute the same results as unfused and rebuilt ones."""
 
 from __future__ import annotations
 

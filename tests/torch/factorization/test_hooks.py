@@ -18,7 +18,7 @@ PARTS = ("", "0", "1", "2", "3", "4", "4.0", "4.1")
 
 
 def network() -> nn.Module:
-    """Factored layers, with layers between them that fusion removes."""
+    """Return factored layers, with layers between them that fusion removes."""
     parts = [nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1)]
     model = nn.Sequential(*parts, nn.Sequential(nn.ReLU(), nn.Conv2d(32, 16, 3, padding=1))).eval()
     return regularize(model, 40)
@@ -132,7 +132,7 @@ def test_hooks_that_are_methods_of_the_model_become_those_of_the_copy():
 
 
 class Asking(nn.Module):
-    """Needs its input as modified by a hook."""
+    """Runs only on input that a hook has modified."""
 
     def __init__(self) -> None:
         super().__init__()

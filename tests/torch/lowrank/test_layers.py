@@ -1,4 +1,4 @@
-"""Factored layers compute the same as plain ones, whichever modes are factored."""
+"""Factored layers compute the same results as plain ones, whichever modes are factored."""
 
 from __future__ import annotations
 

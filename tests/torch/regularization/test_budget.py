@@ -40,7 +40,7 @@ def test_the_total_is_spent_and_never_much_worse_than_best(spectra, data):
 
     choices = itertools.product(*(range(1, len(spectrum) + 1) for spectrum in spectra))
     best = max(energy(counts) for counts in choices if sum(counts) <= total)
-    # Lagrange multipliers are exact except for the last run, which scores at most one tensor's total.
+    # The allocation is optimal except for the last run of coefficients, whose energy is at most one tensor's total.
     last = max(sum(x * x for x in spectrum) for spectrum in spectra)
     assert energy(kept.values()) >= best - last - 1e-6
 

@@ -21,7 +21,7 @@ class Decoder(nn.Module):
 
 
 class Patches(nn.Module):
-    """Flattens the axes of tokens, which are not the ones that the linear layer sees."""
+    """Flattens the token axes, whereas its linear layer acts on the channels."""
 
     def __init__(self):
         super().__init__()

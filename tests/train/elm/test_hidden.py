@@ -12,7 +12,7 @@ SEED = 2**64 - 5
 
 
 def by_hand(image: np.ndarray, settings: Convolution, filter: int) -> list[list[float]]:
-    """The features of one filter in exact arithmetic."""
+    """Return the features of one filter, computed in exact arithmetic."""
     channels, size, pool = image.shape[0], settings.size, settings.pool
     taps = channels * size * size
     kernel = [int(u * 2**23) for u in philox.uniform(SEED, filter * taps, taps)]

@@ -23,7 +23,7 @@ from tests.vectors.faulty import (
 
 
 def vectors() -> Iterator[Vector]:
-    """Yield all of them, in the order of ``vectors.json``."""
+    """Yield all faulty vectors, in the order of ``vectors.json``."""
     for module in (
         header,
         cuts,

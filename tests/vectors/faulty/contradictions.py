@@ -119,7 +119,7 @@ def _types() -> Iterator[Vector]:
 
 
 def _together() -> Iterator[Vector]:
-    """Fields that exclude or need each other."""
+    """Yield fields that exclude or need each other."""
     yield refused(
         "format-beside-steps", "format together with steps", OFFSETS, in_group(frz.FORMAT, DTYPES.index("f16"))
     )
@@ -148,7 +148,7 @@ def _together() -> Iterator[Vector]:
 
 
 def _factors() -> Iterator[Vector]:
-    """Groups without names, and what uses them."""
+    """Yield groups without names, and tensors that use them."""
     yield refused("factor-with-views", "factors with views", TUCKER, in_group(frz.VIEWS, [None, None]))
     yield refused(
         "factor-with-bases", "factors with bases, even though these are the default", TUCKER, in_group(frz.KINDS, [0])

@@ -203,7 +203,7 @@ def _values() -> Iterator[Vector]:
     group = delta([(replace(old, values=(2**31 - 1,)), old)], stepped=True)
     yield _valued("overflow", "a sum beyond binary32, times its step", File([large]), group, None)
     other = Tensor("v", (2,), (1, 2), step=5, offsets={0: (-1, 0)})
-    # −1 + (1 − 2^31): with the step code and the offset of the other axis it would be a step code.
+    # −1 + (1 − 2^31): adding the step code and the offset of the other axis would result in a valid step code.
     cancel = Tensor("w", (1, 1), (1,), step=5, offsets={0: (-1,), 1: (0,)})
     sums = delta([(replace(cancel, offsets={0: (-(2**31),), 1: (2**31 - 1,)}), cancel), (other, other)], stepped=True)
     base = File([_steps([cancel, other])])

@@ -42,7 +42,7 @@ def _adaptive() -> Iterator[Vector]:
     models.put(stream, given)
     good = stream.finish()
     full = good.ljust(4 + stream.shifts, b"\0")
-    # With code = range every bit is 0, and so are all values.
+    # If code equals range, every bit is 0, and so are all values.
     for name, data, about in (
         ("of-nothing", b"", "has no scale"),
         ("scale-240", stream_from(240, values), "begins with scale 240"),
@@ -104,7 +104,7 @@ def _static_heads() -> Iterator[Vector]:
     for symbols in (128, 255):
         block = _block(symbols=symbols)
         yield _static(f"symbols-{symbols}", f"tables of {symbols} symbols, and otherwise right", block.bytes())
-    # Values are all 0, so that a neighbour makes no difference.
+    # All values are 0, so that neighbours make no difference.
     for name, about, plan in (
         ("neighbour-4", "neighbour 4", Plan(8, 4, 1)),
         ("neighbour-255", "neighbour 255", Plan(8, 255, 1)),
@@ -152,7 +152,7 @@ def _static_tables() -> Iterator[Vector]:
     block = _block()
     block.tables = adaptive.Models(False).encode(block.side) + bytes(40)
     yield _static("tables-followed", "tables with bytes left after them", block.bytes())
-    # Without the fault the values would be found: -8 is symbol 15, 0 is symbol 0.
+    # Without the fault, the values would be decoded: -8 is symbol 15, 0 is symbol 0.
     for name, table, value, about in (
         ("negative", [4096, 1, -1], 0, "are 4096, 1 and −1"),
         ("4097", [0] * 15 + [4097, -1], -8, "are 4097 and −1"),

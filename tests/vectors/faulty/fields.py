@@ -57,7 +57,7 @@ def _missing() -> Iterator[Vector]:
 
 
 def _identifiers() -> Iterator[Vector]:
-    """Fields that are single integers."""
+    """Yield fields that are single integers."""
     keys = {
         "dtype": (RAW, frz.DTYPE),
         "coder": (RAW, frz.CODER),
@@ -74,7 +74,7 @@ def _identifiers() -> Iterator[Vector]:
 
 
 def _lists() -> Iterator[Vector]:
-    """Array fields of the wrong type or length."""
+    """Yield array fields of the wrong type or length."""
     for field, file, group in (
         ("names", RAW, 0),
         ("shapes", RAW, 0),
@@ -164,7 +164,7 @@ def _entries() -> Iterator[Vector]:
 
 
 def _tops() -> Iterator[Vector]:
-    """Fields of the directory map."""
+    """Yield fields of the directory map."""
     for name, key in (("groups", GROUPS), ("metadata", METADATA), ("aliases", ALIASES), ("features", FEATURES)):
         for kind in ("nil", "string", "array" if name == "metadata" else "map"):
             yield refused(f"{name}-is-{kind}", f"{name} is of type {kind}", NAMED, put(key, OTHERS[kind]))

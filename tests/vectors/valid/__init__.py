@@ -26,7 +26,7 @@ from tests.vectors.valid import (
 
 
 def vectors() -> Iterator[Vector]:
-    """Yield all of them, in the order of ``vectors.json``."""
+    """Yield all valid vectors, in the order of ``vectors.json``."""
     for module in (
         files,
         elements,

@@ -44,7 +44,7 @@ def _one(bases: Sequence[str], shape: Sequence[int], core: Sequence[int], fmt: s
 
 
 def _ordered() -> Iterator[Vector]:
-    """Zigzag prefixes with bases other than dct."""
+    """Yield zigzag prefixes with bases other than dct."""
     tensor = Tensor("w", (4, 5), weights("f32", 7), kept=(7,))
     file = File([Group([tensor])])
     yield valid("identity-kept", "the first elements in zigzag order; all others are +0: exact", file)

@@ -45,7 +45,7 @@ def vectors() -> Iterator[Vector]:
 
 
 def _once() -> File:
-    """Return q · step whose q is no binary32 number, and binary32 numbers that lie halfway between two of the dtype."""
+    """Return a file of products q · step: q is not a binary32 number, or the product rounds to a tie in the dtype."""
     odd = 2**24 + 1
     products = [Tensor("f32", (4,), (odd, -odd, odd + 4, 2**30 + 65), step=1)]
     wider = [Tensor("f64", (3,), (odd, -odd, LARGEST), step=1)]

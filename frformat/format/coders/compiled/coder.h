@@ -107,7 +107,7 @@ void frz_sums(const int32_t *values, frz_shape box, int64_t *rows, int64_t *chan
 
 /* A sample of a block, which consists of some of its lanes. */
 typedef struct {
-    frz_shape shape;        /* the block's shape, without a length of 0 */
+    frz_shape shape;        /* the block's shape, in which no length is 0 */
     const int64_t *sums;    /* sums of the magnitudes in each row, each channel and each position of the block */
     const int32_t *values;  /* the sampled values, lane after lane */
     const uint64_t *starts; /* the index in the block of each lane's first value */

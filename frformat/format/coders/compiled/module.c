@@ -1,4 +1,5 @@
-/* The Python module of the coders. From Python 3.11 on, it uses the limited API, so that one binary suits all versions.
+/* The Python module of the coders. From Python 3.11 on, it uses the limited API, so that one binary works with
+ * all versions.
  *
  * Objects are capsules. Any thread may use an object, but only one thread at a time. A capsule's context marks it as in
  * use, because the interpreter lock is released while values are coded.
@@ -122,8 +123,8 @@ static PyObject *reader(PyObject *self, PyObject *args) {
     return new_object(made, READER, free_reader);
 }
 
-/* Mark a writer or reader, a model and blocks as in use. Return the number of values in the buffer, or -1 and set an
- * exception, also if the blocks have fewer values left. */
+/* Mark a writer or reader, a model and blocks as in use. Return the number of values in the buffer. If that fails, or if
+ * the blocks have fewer values left, set an exception and return -1. */
 static Py_ssize_t take_block(object *used, const Py_buffer *values) {
     const Py_ssize_t count = frz_numbers(values, sizeof(int32_t));
     if (count < 0 || !take_objects(used, 3)) return -1;

@@ -9,8 +9,8 @@ enum {
     START = 1 << 16,
     EXACT = 15,    /* symbols below this have no extra bits */
     UNUSED = 255,  /* marks slots of unused tables */
-    ABREAST = 4,   /* number of lanes to decode interleaved, which hides the latency of each lane */
-    CODED_ABREAST = 2, /* number of lanes to encode interleaved */
+    ABREAST = 4,   /* number of lanes to decode in an interleaved loop, which hides the latency of each lane */
+    CODED_ABREAST = 2, /* number of lanes to encode in an interleaved loop */
     MOST_WORDS = 3, /* maximum number of words of a value */
     RECIPROCAL = 44 /* with 44 bits, division is exact for divisors up to 4096 and dividends below 2^20 times the divisor */
 };

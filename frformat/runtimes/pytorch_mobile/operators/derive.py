@@ -23,7 +23,7 @@ HEADER: Final = "headers/caffe2/serialize/versions.h"
 SCHEMA: Final = re.compile(rb"\s*((?:\w+::)?\w+(?:\.\w+)?)\s*\((.*)\)\s*->\s*.+", re.DOTALL)
 INSTRUCTIONS: Final = re.compile(rb"\0(OP\0OPN\0[A-Z_\0]+?\0EXIT)\0")
 ELSEWHERE: Final = ("_record_function_enter", "_record_function_enter_new")
-"""Operators of the ``profiler`` namespace whose schemas lack it. All others without a namespace belong to ``aten``."""
+"""Operators of the ``profiler`` namespace whose schemas omit it. All others without a namespace belong to ``aten``."""
 
 MANY: Final = 999
 """Maximum that is recorded for operators that accept any number of arguments."""
@@ -55,7 +55,7 @@ def table(path: str) -> Iterator[str]:
 def operators(library: bytes) -> dict[str, tuple[int, int]]:
     """Return the minimum and the maximum number of arguments of each operator, by name and overload.
 
-    If an operator occurs both in a version for older files and in the current version, the longer schema counts.
+    If an operator occurs both in a version for older files and in the current version, the longer schema is used.
     """
     out: dict[str, tuple[int, int]] = {}
     for text in library.split(b"\0"):

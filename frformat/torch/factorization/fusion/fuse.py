@@ -26,8 +26,8 @@ class Fusion:
         model: the fused model, or the original one.
         streams: number of passes over all channels that run in blocks.
         problem: why the model was not fused, or an empty string.
-        thin_inputs: paths of layers whose input channels never all exist at once.
-        thin_outputs: paths of layers whose output channels never all exist at once.
+        thin_inputs: paths of layers whose input channels never all exist at the same time.
+        thin_outputs: paths of layers whose output channels never all exist at the same time.
     """
 
     model: nn.Module

@@ -68,7 +68,7 @@ class Size:
 
 
 Operation = Activation | MaxPool | Spatial | Nothing | Join | Size | nn.Module
-"""Stands for an ``nn.Module`` that is a batch normalization."""
+"""What a node does; an ``nn.Module`` stands for a batch normalization."""
 
 
 def operation(node: fx.Node, modules: Mapping[str, nn.Module]) -> Operation | None:

@@ -21,7 +21,7 @@ class Builder:
 
     Attributes:
         graph: the graph.
-        expanded: paths of the layers whose channels all exist at once somewhere in the graph.
+        expanded: paths of the layers whose channels all exist at the same time somewhere in the graph.
     """
 
     graph: fx.Graph = field(default_factory=fx.Graph)
@@ -179,7 +179,7 @@ class Stream:
 
 @dataclass
 class Active(Value):
-    """All channels after an activation, possibly a pooling, and operations that are the same for every channel."""
+    """All channels after an activation, possibly pooling, and operations that are the same for every channel."""
 
     source: Stream
     pooled: bool = False

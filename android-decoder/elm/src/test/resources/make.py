@@ -1,4 +1,4 @@
-"""Makes the files beside it: models of scikit-learn's digits and of a curve, samples, and what Python makes of them."""
+"""Regenerate the files next to this one: models of digits and of a curve, samples, and the outputs in Python."""
 
 from pathlib import Path
 

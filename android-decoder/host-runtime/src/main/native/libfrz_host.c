@@ -1,4 +1,4 @@
-// The library that the JVM loads first. It opens Android's libraries, first ours and then those of PyTorch Mobile, from
+// The library that the JVM loads first. It opens our versions of Android's libraries, and then PyTorch Mobile's, from
 // its own folder. RTLD_DEEPBIND makes them find their own libc++ before the JVM's libstdc++. When Java loads them
 // later, they are already open, and only their JNI_OnLoad runs.
 #define _GNU_SOURCE

@@ -1,8 +1,9 @@
-"""Makes the skeletons and weights beside it anew; needs the extra ``onnx``.
+"""Regenerate the skeletons and weights next to this file; requires the extra ``onnx``.
 
-``lenet5.onnx`` and ``lenet5.factored.onnx`` are for the weights in ``examples/``. ``tiny.onnx`` has weights of every
-dtype that can be given, some of them tied and some of them not used; ``tiny.frz`` holds them, ``wide.frz`` the same in
-larger types, ``other.frz`` those of another network. ``NAME.expected.npy`` is what PyTorch makes of ``NAME.input.npy``.
+``lenet5.onnx`` and ``lenet5.factored.onnx`` run with the weights in ``examples/``. ``tiny.onnx`` has weights of every
+dtype that a session accepts, some of them tied and some unused. ``tiny.frz`` contains these weights, ``wide.frz``
+contains them in larger types, and ``other.frz`` contains the weights of another network. ``NAME.expected.npy`` is the
+output of PyTorch for ``NAME.input.npy``.
 """
 
 from pathlib import Path
@@ -21,7 +22,7 @@ LENET5 = HERE.parents[4] / "examples" / "lenet5.frz"
 
 
 class Tiny(nn.Module):
-    """A tied linear layer, counters that inference does without, and a weight of every other dtype."""
+    """A tied linear layer, counters that inference does not use, and a weight of every other dtype."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +40,7 @@ class Tiny(nn.Module):
         self.register_buffer("integers", torch.arange(70000, 70008).to(torch.int32))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of vectors (n, 8): the same."""
+        """Map vectors (n, 8) to vectors (n, 8)."""
         y = self.again(torch.relu(self.mix(self.norm(x))))
         y = y * self.binary16.float() + self.brain16.float() * self.binary64.float() * self.mask.float()
         y = y + self.octets.float() / 8 + self.signed.float()
@@ -65,7 +66,7 @@ def main() -> None:
 
 
 def write(name: str, model: nn.Module, x: Tensor) -> None:
-    """Write the skeleton of a model, an input, and what the model makes of it."""
+    """Write the skeleton of a model, an input, and the output of the model for it."""
     export(model, HERE / f"{name}.onnx", example=x)
     with torch.no_grad():
         np.save(HERE / f"{name}.expected.npy", model(x).numpy())

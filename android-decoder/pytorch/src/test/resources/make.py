@@ -1,11 +1,11 @@
 """Regenerate the skeletons and weights next to this file.
 
-``tiny.ptl`` computes with weights of every dtype that a runtime can be given, some of them tied; ``other.ptl`` is
-another network, ``wide.ptl`` one with a larger tensor and two tiers. ``.frz`` files beside them hold their weights,
-``rows.frz`` raw ones of ``other.ptl`` that differ from tier to tier; outputs are in ``tiny.expected.txt``.
-``unet.ptl`` is the reference network with 759 random coefficients, and ``unet.expected.npy`` its output for a small
-image. ``NAME.factored.ptl`` runs on the coefficients of ``NAME.frz``; in ``turned.frz`` and ``plain.frz`` these belong
-to another spectrum, or are missing.
+``tiny.ptl`` has weights of every dtype that a runtime accepts, some of them tied; ``other.ptl`` is another network, and
+``wide.ptl`` is one with a larger tensor and two tiers. The ``.frz`` files of the same names contain their weights, and
+``tiny.expected.txt`` contains the outputs of ``tiny.ptl``. ``rows.frz`` contains raw weights of ``other.ptl`` that
+differ from tier to tier. ``unet.ptl`` is the reference network with 759 random coefficients, and ``unet.expected.npy``
+is its output for a small image. ``NAME.factored.ptl`` runs on the coefficients of ``NAME.frz``; in ``turned.frz`` they
+belong to another spectrum, and in ``plain.frz`` they are missing.
 """
 
 from pathlib import Path
@@ -53,7 +53,7 @@ class Tiny(nn.Module):
 
 
 class Other(nn.Module):
-    """A network that shares a name with the first, not its shape."""
+    """A network that has a weight with the same name as in the first network, but another shape."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Other(nn.Module):
 
 
 class Wide(nn.Module):
-    """Computes with a weight of a few MiB in two tiers, the second of which changes the result."""
+    """A network with a weight of a few MiB in two tiers, the second of which changes the result."""
 
     def __init__(self) -> None:
         super().__init__()

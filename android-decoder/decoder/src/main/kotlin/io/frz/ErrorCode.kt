@@ -6,13 +6,13 @@ package io.frz
  * Every reader reports the same code for the same fault, so programs can rely on it.
  */
 public enum class ErrorCode {
-    /** The file does not start like an `.frz` file. */
+    /** The file does not start with the signature of an `.frz` file. */
     MAGIC,
 
     /** The file has a version that this decoder does not support. */
     VERSION,
 
-    /** The header sets a reserved flag, or its directory lengths disagree. */
+    /** The header sets a reserved flag, or its directory lengths contradict each other. */
     HEADER,
 
     /** A number in the file exceeds a limit of the format. */

@@ -97,8 +97,9 @@ public class FrzFile private constructor(private val container: Container, base:
     /**
      * Rebuilds the tensor [name] in newly allocated memory; see [FrzTensor.buffer].
      *
-     * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
-     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such tensor; with [ErrorCode.BUDGET] or
+     *   [ErrorCode.DEPENDENCY] if the request cannot be met; with [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
+     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -112,8 +113,9 @@ public class FrzFile private constructor(private val container: Container, base:
      * are little-endian, regardless of the buffer's byte order. If this throws, the contents are undefined.
      *
      * @throws IllegalArgumentException if [target] is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
-     * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
-     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such tensor; with [ErrorCode.BUDGET] or
+     *   [ErrorCode.DEPENDENCY] if the request cannot be met; with [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
+     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -127,8 +129,8 @@ public class FrzFile private constructor(private val container: Container, base:
     /**
      * Rebuilds all tensors. Aliases are included as keys and share the memory of their tensors.
      *
-     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
-     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException with [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY] if the request cannot be met; with
+     *   [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -146,8 +148,8 @@ public class FrzFile private constructor(private val container: Container, base:
      * Rebuilds the tensors one by one, in the order of the file, and passes each to [visitor]. They share one buffer as
      * large as the largest tensor; copy any data that must outlive the visit.
      *
-     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
-     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException with [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY] if the request cannot be met; with
+     *   [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -160,8 +162,8 @@ public class FrzFile private constructor(private val container: Container, base:
      * passes each to [visitor].
      *
      * @throws IllegalArgumentException if a buffer is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
-     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
-     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException with [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY] if the request cannot be met; with
+     *   [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -176,8 +178,9 @@ public class FrzFile private constructor(private val container: Container, base:
      * are in zigzag order; otherwise they are in row-major order and the result has the shape [TensorInfo.box]. Values
      * are f32, or have the tensor's dtype if they are its elements, bit for bit.
      *
-     * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
-     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such tensor; with [ErrorCode.BUDGET] or
+     *   [ErrorCode.DEPENDENCY] if the request cannot be met; with [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
+     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -186,8 +189,9 @@ public class FrzFile private constructor(private val container: Container, base:
     /**
      * Returns factor [number] of the file, counted from 0, with the rows that belong to the open tier.
      *
-     * @throws FrzException [ErrorCode.NOT_FOUND]; [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
-     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such factor; with [ErrorCode.BUDGET] or
+     *   [ErrorCode.DEPENDENCY] if the request cannot be met; with [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
+     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -207,8 +211,8 @@ public class FrzFile private constructor(private val container: Container, base:
     /**
      * Decodes everything up to [tier] without rebuilding any tensor, and throws at the first fault.
      *
-     * @throws FrzException [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY]; [ErrorCode.CHECKSUM],
-     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException with [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY] if the request cannot be met; with
+     *   [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)

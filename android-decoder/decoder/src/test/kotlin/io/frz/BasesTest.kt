@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Compares tensors that have bases of every kind to the formula of the specification, axis by axis. */
+/** Compares tensors that have bases of every kind with the formula of the specification, axis by axis. */
 class BasesTest {
     private val random = Random(19)
 
@@ -28,7 +28,7 @@ class BasesTest {
         val factor = if (kind == BasisKind.STORED) numbers(n * r) else FloatArray(0)
         val seed = random.nextLong()
 
-        /** Its functions, one after the other. */
+        /** The basis functions, one after the other. */
         val functions: Array<DoubleArray> by lazy {
             val arguments = object : BasisArguments {
                 override fun factor() = factor

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Interrupting a request's thread or closing its file ends the request soon, whatever it is doing. */
+/** Checks that interrupting a request's thread or closing its file soon ends the request, whatever it is doing. */
 class CancellationTest {
     private fun plain(
         coder: Coder,
@@ -62,7 +62,7 @@ class CancellationTest {
         return head + counts + words
     }
 
-    /** Small files that take between several seconds and many minutes to decode. */
+    /** Small files that take from several seconds to many minutes to decode. */
     private val endless = mapOf(
         "zstd" to plain(Coder.ZSTD, DType.U8, zstd(1 shl 20), 1L shl 37),
         "deflate" to plain(Coder.DEFLATE, DType.U8, deflate(20_000), 20_000L shl 20),
@@ -70,7 +70,7 @@ class CancellationTest {
         "static" to plain(Coder.STATIC, DType.F32, static(1 shl 20), 1L shl 34, STEP)
     )
 
-    /** Returns the outcome of [work] in a thread to which [end] is applied after it has begun. */
+    /** Runs [work] in a thread, calls [end] with that thread once it has begun, and returns what [work] throws. */
     private fun outcome(work: () -> Unit, end: (Thread) -> Unit): Throwable? {
         val thrown = AtomicReference<Throwable>()
         val begun = CountDownLatch(1)
@@ -144,7 +144,7 @@ class CancellationTest {
         Contraction(axes, DType.F32, "w", Workers(1)).into(core, target, request)
     }
 
-    /** Counts the checks whether the file is open; it is closed from the check after [last] on. */
+    /** Counts the checks that the file is open; check number [last] and all later ones find it closed. */
     private class Counting(private val last: Int) : Lifetime() {
         var count = 0
 

@@ -16,8 +16,8 @@ import org.junit.jupiter.api.DynamicTest.dynamicTest
 import org.junit.jupiter.api.TestFactory
 
 /**
- * The files in spec/vectors: valid ones decode to the expected values, and faulty ones are refused with the expected
- * codes.
+ * Checks that the valid files in spec/vectors decode to the expected values, and that the faulty ones are refused with
+ * the expected codes.
  */
 class ConformanceTest {
     private val folder = File("../../spec/vectors")
@@ -34,7 +34,7 @@ class ConformanceTest {
         return FrzFile.open(bytes, options.build(), base(entry) { FrzFile.open(bytes, options.build()).isDelta })
     }
 
-    /** The base of a vector. One that cannot be opened is of no use to a delta file, and no other file needs it. */
+    /** Opens the base of a vector. If that fails, a delta file cannot be opened; all other files ignore the base. */
     private fun base(entry: JsonObject, isDelta: () -> Boolean): FrzFile? {
         val file = File(folder, (entry["base"] ?: return null).asString)
         return try {
@@ -159,7 +159,7 @@ class ConformanceTest {
         MessageDigest.getInstance("SHA-256").apply { update(bytes) }.digest().joinToString("") { "%02x".format(it) }
 
     private companion object {
-        /** For each dtype, the largest relative change of a weight by rounding to it. */
+        /** For each dtype, the largest relative error of a weight that is rounded to it. */
         val UNIT = mapOf(DType.F16 to 11, DType.BF16 to 8, DType.F32 to 24, DType.F64 to 53)
             .mapValues { (_, bits) -> Math.scalb(1.0, -bits) }
     }

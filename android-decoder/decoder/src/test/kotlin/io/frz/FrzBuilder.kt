@@ -69,10 +69,10 @@ class FrzBuilder {
     }
 
     companion object {
-        /** The order of the keys of a map, which are fields or numbers. */
+        /** The order of a map's keys, which are fields or numbers. */
         private val BY_KEY = compareBy<Any> { if (it is Field) it.ordinal.toLong() else (it as Number).toLong() }
 
-        /** Bases that are `dct` on every axis. */
+        /** The list of bases for groups whose axes all use `dct`. */
         val DCT = listOf(BasisKind.DCT.id)
 
         /** Returns the fields that a group of one tensor always has, except for the sizes. */
@@ -154,7 +154,7 @@ class Verbatim(vararg bytes: Int) {
     val bytes = ByteArray(bytes.size) { bytes[it].toByte() }
 }
 
-/** Runs [work] and returns the exception of the format that it must throw, with error code [code]. */
+/** Runs [work], which must throw a [FrzException] with error code [code], and returns the exception. */
 fun refused(code: ErrorCode, work: () -> Unit): FrzException {
     val thrown = org.junit.jupiter.api.Assertions.assertThrows(FrzException::class.java) { work() }
     org.junit.jupiter.api.Assertions.assertEquals(code, thrown.code, thrown.message)

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Assertions.assertTimeout
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Opening a file takes no more memory than its caller allows, and its time is proportional to the file's length. */
+/** Checks that opening a file stays within the memory budget and takes time proportional to the file's length. */
 class OpeningTest {
     private val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
 
@@ -110,7 +110,7 @@ class OpeningTest {
         }
     }
 
-    /** Returns the smallest budget, within a quarter, under which a file opens. */
+    /** Returns the smallest budget with which a file opens, to within a quarter. */
     private fun leastBudget(bytes: ByteArray): Long {
         var budget = 1L shl 20
         while (true) {

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Assumptions.assumeTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Tests the sources of files, and the resources that they take. */
+/** Tests the sources of files, and the resources that they use. */
 class SourceTest {
     @TempDir
     lateinit var folder: File
@@ -153,8 +153,8 @@ class SourceTest {
             val bytes = together(count, size)
             val file = FrzFile.open(bytes)
             file.load("0")
-            // Bytes that are damaged from here on are not read again: those of small groups not at all, those of large
-            // groups only as needed.
+            // The damaged byte, in the last tensor, is not read again: small groups are cached, and large groups are
+            // read only as far as needed.
             bytes[bytes.size - 5]++
             for (i in 0 until count - 1) assertEquals(i.toByte(), file.load("$i").buffer.get(size - 1))
             refused(ErrorCode.CHECKSUM) { FrzFile.open(bytes).load("0") }

@@ -40,7 +40,7 @@ class ApiTest {
         }
     }
 
-    /** Returns the signatures of the library, a folder or a jar, that contains the class [one]. */
+    /** Returns the signatures of the library (a folder or a jar) that contains the class [one]. */
     private fun signatures(one: Class<*>): String {
         val location = File(one.protectionDomain.codeSource.location.toURI())
         val classes = if (location.isDirectory) location else unpacked(location)

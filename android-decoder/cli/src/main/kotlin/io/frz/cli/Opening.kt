@@ -63,8 +63,8 @@ internal class Input : Opening() {
 }
 
 /**
- * Opens [file] and its base [older], and passes the file to [work]. Only a delta file needs the base; if that cannot be
- * opened, the error is `BASE`.
+ * Opens [file] and its base [older], and passes the file to [work]. Only a delta file needs the base; if the base
+ * cannot be opened, the error is `BASE`.
  */
 internal fun <T> open(file: File, options: FrzOptions, older: File, work: (FrzFile) -> T): T {
     val base = try {

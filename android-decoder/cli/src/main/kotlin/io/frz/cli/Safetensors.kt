@@ -13,7 +13,7 @@ import java.nio.ByteOrder
 import java.nio.channels.FileChannel
 import java.nio.file.StandardOpenOption
 
-/** Writes the tensors of a file as a .safetensors file. Aliases become copies, because that format has none. */
+/** Writes the tensors of a file as a .safetensors file. Aliases become copies, because that format has no aliases. */
 internal class Safetensors(private val frz: FrzFile) {
     private val offsets = LinkedHashMap<String, Long>()
     private val aliasesOf = frz.aliases.entries.groupBy({ it.value }, { it.key })

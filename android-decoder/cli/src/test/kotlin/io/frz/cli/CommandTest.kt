@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Runs the commands on the vectors of the specification. */
+/** Runs the commands on the conformance vectors of the specification. */
 class CommandTest {
     private val vectors = File("../../spec/vectors")
     private val example = File(vectors, "valid/example.frz")
@@ -104,7 +104,7 @@ class CommandTest {
     @Test
     fun `tensors that each tier stores again are those of the tier`(@TempDir folder: File) {
         assertTrue(Regex("bn1.running_mean +f16 +2 .* one per tier").containsMatchIn(frz("dump", example).out))
-        val means = listOf(0x3800 to 0xBE00, 0x3400 to 0xBC00) // 0.5 and −1.5, 0.25 and −1
+        val means = listOf(0x3800 to 0xBE00, 0x3400 to 0xBC00) // (0.5, −1.5) and (0.25, −1)
         for ((tier, mean) in means.withIndex()) {
             val written = File(folder, "$tier.safetensors")
             assertEquals(0, frz("decode", example, "-o", written, "--tier", tier).code)
@@ -139,7 +139,7 @@ class CommandTest {
     fun `attack finds that all damage is refused`() {
         val result = frz("attack", example)
         assertEquals(0, result.code)
-        val total = 9 * example.length() - 1 // One cut is after a tier.
+        val total = 9 * example.length() - 1 // The cut after a tier yields a valid file.
         assertTrue("$total of $total damaged files refused, 0 decoded" in result.out, result.out)
         val tiers = File(vectors, "valid").listFiles()!!.filter { it.name.startsWith("tiers-adaptive") }
         assertTrue(tiers.isNotEmpty())

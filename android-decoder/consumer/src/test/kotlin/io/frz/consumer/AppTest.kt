@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.pytorch.Module
 
-/** Represents an app written in an old version of Kotlin; most of the test is that it compiles. */
+/** Represents an app written in an old version of Kotlin; the main test is that it compiles. */
 class AppTest {
     /** This is only compiled, because a JVM has no Android context. */
     @Suppress("unused")

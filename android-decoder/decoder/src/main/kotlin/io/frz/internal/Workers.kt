@@ -9,8 +9,8 @@ import java.util.concurrent.TimeUnit
 /**
  * Up to [count] threads that share the work on one tensor: the caller's, and any that [helpers] supplies.
  *
- * The caller keeps working until no part is left to start, so helpers that are busy, reject work or never run only slow
- * it down.
+ * The caller keeps working until no part is left to start, so a helper that is busy, rejects work or never runs can
+ * slow it down but not block it.
  */
 internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
     /**

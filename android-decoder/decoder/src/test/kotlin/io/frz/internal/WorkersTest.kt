@@ -14,12 +14,12 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** When work is shared, either all of it is done or the caller learns why not, and then no thread continues. */
+/** Checks that shared work is either completed, or fails with an exception in the caller and stops on all threads. */
 class WorkersTest {
     private val caller = Thread.currentThread()
     private val request = Request(Lifetime())
 
-    /** Checks that [workers] process every element of some work once. */
+    /** Checks that [workers] process every element of some work exactly once. */
     private fun checkAll(workers: Workers) {
         val done = AtomicIntegerArray(400)
         workers.split(400, 1, request) { from, to -> for (i in from until to) done.incrementAndGet(i) }

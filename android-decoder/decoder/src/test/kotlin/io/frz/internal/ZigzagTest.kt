@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 
 class ZigzagTest {
-    /** Returns the first [count] indices, reconstructed from their offsets in the whole of [shape]. */
+    /** Returns the first [count] indices, reconstructed from their offsets in an array of [shape]. */
     private fun indices(shape: LongArray, count: Int): List<List<Long>> {
         val strides = IntArray(shape.size)
         var volume = 1

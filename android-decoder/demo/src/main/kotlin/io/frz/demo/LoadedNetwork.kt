@@ -38,7 +38,7 @@ constructor(
     /** Milliseconds spent rebuilding all weights. */
     val decodeTime: Double
 
-    /** Milliseconds from the assets to a module that is ready to run. */
+    /** Milliseconds from opening the assets until the module is ready to run. */
     val loadTime: Double
 
     /** The part of [loadTime] before the first weight, in milliseconds. */
@@ -91,7 +91,7 @@ constructor(
     private companion object {
         const val NANOSECONDS = 1e6
 
-        /** The number of threads. Additional threads do not help on phones on which the other cores are slow. */
+        /** The number of threads. Additional threads do not help on phones whose other cores are slow. */
         val THREADS = minOf(2, Runtime.getRuntime().availableProcessors())
 
         fun size(context: Context, asset: String): Long = context.assets.openFd(asset).use { it.length }

@@ -16,7 +16,7 @@ internal enum class Task {
 }
 
 /**
- * A network among the app's assets, as [CATALOG] describes it. Adding a network does not require changing the app.
+ * A network among the app's assets, as [CATALOG] describes it. Adding a network requires no change to the code.
  *
  * @property name the base name of its files: the skeleton `name.ptl` and the weights `name.frz`
  * @property title the name to display

@@ -19,7 +19,7 @@ internal class Output(tensor: Tensor, private val network: NetworkInfo) {
 
     private val area = logits.size / network.labels.size
 
-    /** The label of each pixel, or of the whole picture: the one with the largest logit, the first among equals. */
+    /** The label of each pixel, or of the whole picture: the one with the largest logit, or the first in a tie. */
     val classes: IntArray = IntArray(area) { pixel ->
         var best = 0
         for (label in 1 until network.labels.size) {

@@ -11,7 +11,7 @@ import android.provider.MediaStore
 import java.io.FileNotFoundException
 import java.io.IOException
 
-/** Reads pictures of the app and of its user. */
+/** Reads the app's pictures and those of its user. */
 internal object Pictures {
     /** Returns the picture in the asset [name], pixel by pixel. */
     @Throws(IOException::class)

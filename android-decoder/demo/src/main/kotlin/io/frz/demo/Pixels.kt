@@ -12,7 +12,7 @@ import org.pytorch.Tensor
 /**
  * The input that a network was trained on, and the conversion of pictures to it.
  *
- * @property channels 1 for grey, 3 for red, green and blue
+ * @property channels 1 for gray, 3 for red, green and blue
  * @property width the width of the input in pixels, or 0 if any width is accepted
  * @property height the height of the input in pixels, or 0 if any height is accepted
  * @property longest the maximum length of the longer side in pixels, or 0 if there is no limit
@@ -41,7 +41,7 @@ internal class Pixels(
         return fitted
     }
 
-    /** Returns the largest centered part of [picture] that has the proportions of [w] and [h]. */
+    /** Returns the largest centered part of [picture] with the aspect ratio of [w] to [h]. */
     private fun middle(picture: Bitmap, w: Int, h: Int): Rect {
         val scale = min(picture.width.toDouble() / w, picture.height.toDouble() / h)
         val partWidth = max(1, (scale * w).roundToInt())
@@ -74,7 +74,7 @@ internal class Pixels(
         return Tensor.fromBlob(values, LongArray(shape.size) { shape[it].toLong() })
     }
 
-    /** Returns the ITU-R 601 luma of a pixel, from 0 to 255; a grey pixel keeps its value. */
+    /** Returns the ITU-R 601 luma of a pixel, from 0 to 255; a gray pixel keeps its value. */
     private fun grey(color: Int): Int {
         val r = color shr RED and 255
         val g = color shr GREEN and 255

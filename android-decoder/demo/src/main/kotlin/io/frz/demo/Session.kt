@@ -8,7 +8,8 @@ import java.util.concurrent.Executors
 import java.util.concurrent.Future
 
 /**
- * Does the app's work on a background thread. It survives when the activity is recreated after a rotation.
+ * Does the app's work on a background thread. The session survives when the activity is recreated, for example after a
+ * rotation.
  *
  * Call all functions on the main thread. A new request replaces the previous one.
  */

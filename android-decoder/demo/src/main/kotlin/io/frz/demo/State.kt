@@ -10,7 +10,7 @@ internal class Message(private val id: Int, private vararg val arguments: Any) {
     fun text(context: Context): String = context.getString(id, *arguments)
 }
 
-/** What the app is doing, and the completed fraction of it, from 0 to 1, or null if it is unknown. */
+/** The app's current step; [fraction] is the completed part, from 0 to 1, or null if it is unknown. */
 internal class Step(val message: Message, val fraction: Double? = null)
 
 /** The user's choice, which determines everything else that the app shows. */

@@ -17,7 +17,7 @@ import org.robolectric.Robolectric
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 
-/** The app, started from its APK, on the lite interpreter that a phone would run. */
+/** The app, started from its APK, on the same lite interpreter as on a phone. */
 internal class App(begin: ActivityController<MainActivity>.() -> ActivityController<MainActivity> = { setup() }) {
     val controller: ActivityController<MainActivity>
 
@@ -35,7 +35,7 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
     /** Lets the app's main thread finish its pending work. */
     fun idle(): Unit = shadowOf(Looper.getMainLooper()).idle()
 
-    /** Lets the app work until it has nothing more to do. */
+    /** Waits until the app has nothing more to do. */
     fun settle() {
         val end = System.nanoTime() + PATIENCE
         do {
@@ -72,7 +72,7 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
     }
 
     companion object {
-        /** Nanoseconds after which a busy app is considered stuck: ten minutes. */
+        /** The time after which a busy app is considered stuck: ten minutes, in nanoseconds. */
         private const val PATIENCE = 600_000_000_000L
 
         /** Returns the desktop's results for the pictures of the network called [name]. */

@@ -2,7 +2,7 @@ package io.frz.elm
 
 import java.io.IOException
 
-/** A file does not contain an Extreme Learning Machine, or its parts do not fit together. */
+/** Thrown when a file does not contain an Extreme Learning Machine, or its parts do not fit together. */
 public class ElmException internal constructor(message: String, cause: Throwable? = null) :
     IOException(message, cause) {
     private companion object {

@@ -55,8 +55,8 @@ public class ElmLearner(public val hidden: HiddenLayer) {
     /**
      * Returns the model that fits all examples best. Later examples do not change it.
      *
-     * @param ridge the ridge, relative to the mean over the features of their sums of squares; if it is too small for
-     *   the examples, it is multiplied by 10, repeatedly if necessary
+     * @param ridge the ridge, relative to the mean of the features' sums of squares; if it is too small for the
+     *   examples, it is multiplied by 10, repeatedly if necessary
      * @throws IllegalStateException if there are no examples of at least two classes
      * @throws InterruptedException if the thread is interrupted
      */

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Models of Python's, and the same learning on the JVM. */
+/** Tests models trained in Python, and compares learning on the JVM with learning in Python. */
 class ElmTest {
     private val model = open("digits.frz").use(ElmModel::of)
     private val expected = open("digits.expected.frz")

@@ -12,8 +12,8 @@ object DecoderFuzzer {
     private val threads = ManagementFactory.getThreadMXBean()
 
     /**
-     * Reads [input] after mending it. The time limit applies to processor time, because other processes may use the
-     * machine, and to a second run, because the first may load and instrument classes.
+     * Reads [input] after mending it. The time limit applies to processor time, because other processes can use the
+     * machine, and to a second run, because the first can load and instrument classes.
      */
     @JvmStatic
     fun fuzzerTestOneInput(input: ByteArray) {

@@ -12,7 +12,7 @@ private const val SIZES = 14L
 private const val EDIT = 3
 private const val EDITS = 4
 
-/** The most bytes to insert for a missing segment. */
+/** The maximum number of bytes to insert for a missing segment. */
 private const val LONGEST = 1 shl 12
 
 private val BOUNDS = longArrayOf(
@@ -24,9 +24,9 @@ private val BOUNDS = longArrayOf(
  * Returns a file changed by a fuzzer with its counts, sizes and checksums corrected, so that the fuzzer reaches the
  * code that is executed after these checks.
  *
- * The directory ends where its value does. The bytes after the segments are interpreted as up to four edits of the
- * directory's tree, three bytes each: the kind of edit, its place, and its value. The fuzzer can thus edit trees by
- * appending bytes.
+ * The directory is taken to end where its MessagePack value ends. The bytes after the segments are
+ * interpreted as up to four edits of the directory's tree, three bytes each: the kind of edit, its place, and its
+ * value. The fuzzer can thus edit trees by appending bytes.
  */
 internal fun mended(input: ByteArray): ByteArray {
     if (input.size < HEADER || input[0] != 0x89.toByte()) return input

@@ -6,11 +6,11 @@ import java.io.ByteArrayOutputStream
 internal sealed class Node {
     abstract fun writeTo(out: ByteArrayOutputStream)
 
-    /** Its value, if it is an integer ≥ 0. */
+    /** The number, if the value is an integer ≥ 0, otherwise null. */
     open val integer: Long? get() = null
 }
 
-/** A value that contains no others, as its bytes. */
+/** A value that contains no other values, stored as its bytes. */
 internal class Leaf(private val bytes: ByteArray) : Node() {
     override fun writeTo(out: ByteArrayOutputStream) = out.write(bytes, 0, bytes.size)
 
@@ -37,7 +37,7 @@ internal class Branch(val isMap: Boolean, val children: MutableList<Node>) : Nod
     operator fun get(key: Long): Node? =
         children.chunked(2).firstOrNull { it[0].integer == key && it.size == 2 }?.get(1)
 
-    /** Writes the number of its elements as its count. */
+    /** Writes the actual number of elements as the count. */
     override fun writeTo(out: ByteArrayOutputStream) {
         val count = if (isMap) (children.size + 1) / 2 else children.size
         when {

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.BeforeEach
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Runs the commands on the lite interpreter. */
+/** Runs the commands with the lite interpreter. */
 class CommandTest {
     @TempDir
     lateinit var folder: File

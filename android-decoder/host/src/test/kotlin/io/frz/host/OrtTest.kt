@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** ONNX Runtime, which the extension of a skeleton chooses. */
+/** Tests that ONNX Runtime runs the skeletons whose file extension selects it. */
 class OrtTest {
     private val models = File("../onnxruntime/src/test/resources")
 

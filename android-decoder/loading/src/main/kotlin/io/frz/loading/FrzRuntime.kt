@@ -10,7 +10,7 @@ import java.io.IOException
  */
 public interface FrzRuntime<N : Any> {
     /**
-     * Starts [skeleton] and passes it [weights]. Called on the loading thread.
+     * Loads [skeleton] into the runtime and passes it [weights]. Called on the loading thread.
      *
      * An implementation checks that the skeleton and the weights belong together, calls [FrzLoad.admit] before it
      * allocates memory, and calls [FrzLoad.checkCancelled] between steps. If it throws, it leaves nothing behind.

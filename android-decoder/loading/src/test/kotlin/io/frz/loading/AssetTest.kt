@@ -20,7 +20,7 @@ import org.mockito.ArgumentMatchers.anyString
 import org.mockito.Mockito.mock
 import org.mockito.Mockito.`when`
 
-/** Assets, in place of Android's asset code: one file of several that are stored together, or a compressed one. */
+/** Tests assets with a mock of Android's asset manager: uncompressed assets within an APK, and compressed ones. */
 class AssetTest {
     @TempDir
     lateinit var folder: File
@@ -35,7 +35,7 @@ class AssetTest {
         `when`(assets.openFd(anyString())).thenThrow(FileNotFoundException("it is compressed"))
     }
 
-    /** What Android opens for the asset [name] if it is stored uncompressed in an APK. */
+    /** Returns the descriptor that Android opens for the asset [name] if it is stored uncompressed in an APK. */
     private fun descriptor(name: String, isLengthKnown: Boolean = true): AssetFileDescriptor {
         val content = resource(name).readBytes()
         val behind = ByteArray(if (isLengthKnown) 7 else 0)

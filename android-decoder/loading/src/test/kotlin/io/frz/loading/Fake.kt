@@ -41,13 +41,13 @@ class Fake : FrzRuntime<Net> {
 
         fun part(name: String): FrzPart = FrzPart.of(resource(name))
 
-        /** [bytes] as an intact skeleton. */
+        /** Returns [bytes] with a valid seal, as an intact skeleton. */
         fun sealed(bytes: ByteArray): ByteArray {
             val marked = bytes + "frz:crc32:".toByteArray()
             return marked + "%08x".format(CRC32().apply { update(marked) }.value).toByteArray()
         }
 
-        /** The checksum of all weights of the file [name]. */
+        /** Returns the checksum of all weights of the file [name]. */
         fun sumOf(name: String, options: FrzLoadOptions = FrzLoadOptions.DEFAULT): Long =
             loader(part("wide.ptl"), part(name)).load(options).sum
 

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Loading on the calling thread, on the fake runtime. */
+/** Tests loading on the calling thread, with the fake runtime. */
 class FrzLoaderTest {
     private val options = FrzLoadOptions.builder()
     private val bytes = 4L * (1024 * 1024 + 1024 + 512 * 1024 + 512)

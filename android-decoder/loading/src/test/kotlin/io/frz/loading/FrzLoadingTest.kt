@@ -23,9 +23,9 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Loading in the background. */
+/** Tests loading in the background. */
 class FrzLoadingTest {
-    /** Collects the calls of a callback. */
+    /** Records the calls to a callback. */
     private class Told : FrzCallback<Net> {
         val all = LinkedBlockingQueue<Any>()
 

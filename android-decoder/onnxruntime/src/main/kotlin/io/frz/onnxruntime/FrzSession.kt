@@ -26,9 +26,9 @@ import java.io.IOException
  * [io.frz.loading.FrzLoadException] for all other causes. A failure leaves nothing behind. The caller owns the session
  * and must close it.
  *
- * [load] blocks; call it on a background thread. Interrupting the thread cancels loading, but not before ONNX Runtime
- * returns if it is already creating the session. Any number of threads can load at the same time. Use [loader] to load
- * asynchronously or from a coroutine.
+ * [load] blocks; call it on a background thread. Interrupting the thread cancels loading; if ONNX Runtime is already
+ * creating the session, loading ends when ONNX Runtime returns. Any number of threads can load at the same time. Use
+ * [loader] to load asynchronously or from a coroutine.
  *
  * ONNX Runtime copies the weights several times while it creates a session, so loading briefly takes up to four times
  * their size in memory; the weights of a factored skeleton take only a few kilobytes. Sessions are created in

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** What ONNX Runtime computes with decoded weights, and what is refused. */
+/** Tests what ONNX Runtime computes with decoded weights, and which input is refused. */
 class FrzSessionTest : OnRuntime() {
     private val skeleton = bytes("tiny.onnx")
     private val weights = bytes("tiny.frz")
@@ -171,7 +171,7 @@ class FrzSessionTest : OnRuntime() {
     }
 
     private companion object {
-        /** The bytes of all weights that `tiny.onnx` requires. */
+        /** The size of all weights that `tiny.onnx` requires, in bytes. */
         const val TINY_BYTES = 4 * (4 * 8 + 8 * 8 + 8 + 8) + 8 * (2 + 2 + 8 + 1 + 1 + 1 + 2 + 4)
     }
 }

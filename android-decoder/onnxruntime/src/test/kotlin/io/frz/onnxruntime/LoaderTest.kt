@@ -31,7 +31,7 @@ import org.mockito.ArgumentMatchers.anyString
 import org.mockito.Mockito.mock
 import org.mockito.Mockito.`when`
 
-/** Assets, asynchronous loading, coroutines and cancellation, on ONNX Runtime; io.frz.loading tests the details. */
+/** Tests loading with ONNX Runtime in outline; the tests of io.frz.loading cover the details. */
 class LoaderTest : OnRuntime() {
     private val skeleton = FrzPart.of(resource("tiny.onnx"))
     private val weights = FrzPart.of(resource("tiny.frz"))
@@ -43,7 +43,7 @@ class LoaderTest : OnRuntime() {
         `when`(assets.openFd(anyString())).thenThrow(FileNotFoundException("it is compressed"))
     }
 
-    /** Collects the calls of a callback. */
+    /** Records the calls to a callback. */
     private class Told : FrzCallback<OrtSession> {
         val all = LinkedBlockingQueue<Any>()
 
@@ -96,7 +96,7 @@ class LoaderTest : OnRuntime() {
         assertThrows(CancellationException::class.java) { runBlocking { loader.await() } }
     }
 
-    /** ONNX Runtime, with a count of the sessions that it has started and freed. */
+    /** ONNX Runtime, with a count of the open sessions. */
     private class Counting : FrzRuntime<OrtSession> {
         private val runtime = FrzSession.loaderOf(FrzPart.of(ByteArray(0)), FrzPart.of(ByteArray(0))).runtime
         val open = AtomicInteger()

@@ -10,7 +10,7 @@ import java.nio.ByteOrder
 import java.nio.FloatBuffer
 import org.junit.jupiter.api.Assertions.assertEquals
 
-/** A test on ONNX Runtime itself. */
+/** The base class of tests that run on ONNX Runtime itself. */
 abstract class OnRuntime {
     companion object {
         val lenet5 = File("../../examples/lenet5.frz")
@@ -21,7 +21,7 @@ abstract class OnRuntime {
 
         fun bytes(name: String) = resource(name).readBytes()
 
-        /** Checks that [session] computes what PyTorch does for the input `NAME.input.npy`, and closes it. */
+        /** Checks that [session] returns the same output as PyTorch for the input `NAME.input.npy`, and closes it. */
         fun check(session: OrtSession, name: String) {
             val (input, shape) = npy("$name.input.npy")
             val (expected, _) = npy("$name.expected.npy")
@@ -36,7 +36,7 @@ abstract class OnRuntime {
             }
         }
 
-        /** The elements and the shape of a float32 array in NumPy's format. */
+        /** Returns the elements and the shape of a float32 array in NumPy's format. */
         private fun npy(name: String): Pair<FloatBuffer, LongArray> {
             val memory = ByteBuffer.wrap(bytes(name)).order(ByteOrder.LITTLE_ENDIAN)
             val header = memory.getShort(8).toInt()

@@ -16,7 +16,7 @@ import org.pytorch.Module
  * Loads PyTorch Mobile modules whose weights are in `.frz` files.
  *
  * An app ships a skeleton, which is the network's code without its weights (`model.ptl`), and the weights
- * (`model.frz`). Loading starts the skeleton in the lite interpreter, rebuilds the weights tensor by tensor, and passes
+ * (`model.frz`). Loading opens the skeleton in the lite interpreter, rebuilds the weights tensor by tensor, and passes
  * them to the skeleton.
  *
  * ```
@@ -28,8 +28,8 @@ import org.pytorch.Module
  * [io.frz.loading.FrzLoadException] for all other causes. A failure leaves nothing behind. The caller owns the module
  * and frees its memory with [Module.destroy].
  *
- * The `load` functions block; call them on a background thread. Interrupting it cancels loading. Any number of threads
- * can load at the same time. Use [loader] to load asynchronously or from a coroutine.
+ * The `load` functions block; call them on a background thread. Interrupting the thread cancels loading. Any number of
+ * threads can load at the same time. Use [loader] to load asynchronously or from a coroutine.
  */
 public object FrzModule {
     /** Loads a module from the app assets [skeleton] and [weights]. */

@@ -25,9 +25,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.pytorch.Module;
 
-/** The API as Java code sees it. */
+/** Calls the API from Java. */
 class JavaCallerTest extends OnRuntime {
-    /** The code of an app in Java; only compiled, since a JVM has no context. */
+    /** The code of an app in Java; this is only compiled, because a JVM has no Android context. */
     @SuppressWarnings("unused")
     static void inAnApp(Context context, AssetManager assets, FrzCallback<Module> callback) throws IOException {
         Module module = FrzModule.load(context, "model.ptl", "model.frz");

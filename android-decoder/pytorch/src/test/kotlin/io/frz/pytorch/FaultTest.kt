@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Damaged, swapped and missing parts: each causes a typed exception, and never ends the process. */
+/** Checks that damaged, swapped and missing parts cause typed exceptions, and never end the process. */
 class FaultTest : OnRuntime() {
     @TempDir
     lateinit var cache: File
@@ -34,7 +34,7 @@ class FaultTest : OnRuntime() {
     private fun flipped(bytes: ByteArray, at: Int, bit: Int) =
         bytes.clone().also { it[at] = (it[at].toInt() xor (1 shl bit)).toByte() }
 
-    /** [bytes] with the end that makes them a valid skeleton. */
+    /** Returns [bytes] with a valid seal. */
     private fun sealed(bytes: ByteArray): ByteArray {
         val marked = bytes + "frz:crc32:".toByteArray()
         return marked + "%08x".format(CRC32().apply { update(marked) }.value).toByteArray()

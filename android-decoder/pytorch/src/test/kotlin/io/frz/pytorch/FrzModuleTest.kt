@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 import org.pytorch.Module
 
-/** From skeleton and weights to outputs, on the lite interpreter. */
+/** Loads modules into the lite interpreter, and compares their outputs with those of PyTorch. */
 class FrzModuleTest : OnRuntime() {
     private val skeleton = resource("tiny.ptl")
     private val weights = resource("tiny.frz")

@@ -11,7 +11,7 @@ import org.pytorch.IValue
 import org.pytorch.Module
 import org.pytorch.Tensor
 
-/** A test on the lite interpreter itself; skipped if that cannot run, unless `frz.native.required` is set. */
+/** The base class of tests on the lite interpreter; if that cannot run, they fail or, by default, are skipped. */
 abstract class OnRuntime {
     companion object {
         val expected: FloatArray = resource("tiny.expected.txt").readLines().map { it.toFloat() }.toFloatArray()
@@ -29,19 +29,19 @@ abstract class OnRuntime {
 
         fun part(name: String): FrzPart = FrzPart.of(resource(name))
 
-        /** The output of the network `tiny` for its example. */
+        /** Returns the output of the network `tiny` for its example. */
         fun outputOf(tiny: Module): FloatArray {
             val image = FloatArray(36) { -1 + 2 * it / 35f }
             return run(tiny, image, 1, 1, 6, 6)
         }
 
-        /** The output of the network `wide` for ones. */
+        /** Returns the output of the network `wide` for an input of ones. */
         fun wideOutputOf(wide: Module): FloatArray = run(wide, FloatArray(1024) { 1f }, 1, 1024)
 
         fun run(module: Module, input: FloatArray, vararg shape: Long): FloatArray =
             module.forward(IValue.from(Tensor.fromBlob(input, shape))).toTensor().dataAsFloatArray
 
-        /** Checks that [tiny] computes as it does on the desktop, and destroys it. */
+        /** Checks that [tiny] returns the same output as on the desktop, and destroys it. */
         fun check(tiny: Module) {
             assertArrayEquals(expected, outputOf(tiny), 2e-4f)
             tiny.destroy()

@@ -12,7 +12,7 @@ import java.util.Collections
  * @property compute the work of one inference: either multiply-adds, with [Budget.speed] in multiply-adds per second,
  *   or the seconds measured on the whole device, with a speed of 1
  * @property memory the memory of the loaded model, in bytes
- * @throws IllegalArgumentException if a number is out of its range
+ * @throws IllegalArgumentException if a number is out of range
  */
 public class Tier(public val accuracy: Double, public val compute: Double, public val memory: Long) {
     init {

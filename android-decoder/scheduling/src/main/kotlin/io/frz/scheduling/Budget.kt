@@ -8,7 +8,7 @@ import io.frz.scheduling.internal.checkPositive
  *
  * @property memory the memory available to all loaded models together, in bytes
  * @property speed the compute per second of the whole device, in the unit of [Tier.compute]
- * @throws IllegalArgumentException if a number is out of its range
+ * @throws IllegalArgumentException if a number is out of range
  */
 public class Budget @JvmOverloads constructor(public val memory: Long, public val speed: Double = 1.0) {
     init {

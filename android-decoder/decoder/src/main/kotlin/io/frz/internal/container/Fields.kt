@@ -3,7 +3,7 @@ package io.frz.internal.container
 import io.frz.ErrorCode
 import io.frz.FrzException
 
-/** The fields of one of the directory's maps: where the value of each key starts. Unknown keys are skipped. */
+/** The fields of one of the directory's maps, with the position of each value. Unknown keys are skipped. */
 internal class Fields(private val reader: MessageReader, private val what: String) {
     private val positions = IntArray(KNOWN) { ABSENT }
 

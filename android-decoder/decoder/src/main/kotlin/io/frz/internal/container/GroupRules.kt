@@ -93,7 +93,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         }
     }
 
-    /** Checks the rules for corners that the file leaves implicit. */
+    /** Checks the limit of each axis if the file specifies no corners; each core is then the whole view. */
     private fun checkCorners() {
         if (extents.hasCorners || kinds.all { it.most >= Limits.AXIS }) return
         val views = axes.views

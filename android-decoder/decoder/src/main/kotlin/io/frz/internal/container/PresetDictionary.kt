@@ -20,8 +20,8 @@ internal object PresetDictionary {
     val bytes: ByteArray = names + shapes()
 
     /**
-     * Returns the shapes as MessagePack. The output channels double from 16 to 1024. Each number occurs twice:
-     * with half as many input channels (3 for the first), then with the same number.
+     * Returns the shapes as MessagePack. The number of output channels doubles from 16 to 1024. Each number
+     * occurs twice: with half as many input channels (3 for the first number), then with equally many.
      */
     private fun shapes(): ByteArray {
         val shapes = ByteArrayOutputStream()

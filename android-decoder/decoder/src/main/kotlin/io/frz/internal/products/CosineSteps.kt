@@ -47,7 +47,7 @@ internal class CosineSteps(val length: Int, request: Request) {
         }
     }
 
-    /** Returns the cosines of every [every]th of [angles], given in units of [unit] phases. */
+    /** Returns the cosines of every [every]th angle of [angles], given in units of [unit] phases. */
     private fun cosines(wave: Wave, angles: IntArray, unit: Int, every: Int, request: Request): DoubleArray {
         val cosines = DoubleArray(angles.size / every)
         for (node in cosines.indices) {

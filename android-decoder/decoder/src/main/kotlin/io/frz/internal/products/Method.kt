@@ -1,6 +1,6 @@
 package io.frz.internal.products
 
-/** How an axis is multiplied by its basis. */
+/** A method of multiplying an axis by its basis. */
 internal enum class Method {
     /** Sums source rows, weighted by the basis at a point. */
     ROWS,

@@ -17,7 +17,7 @@ import java.util.concurrent.ConcurrentHashMap
 /**
  * The base of a delta file: the file to whose values the delta file's differences are added.
  *
- * @param tensor returns the base's description of the tensor with a name, or null if there is none
+ * @param tensor returns the base's description of the tensor with the given name, or null if there is none
  */
 internal class Base(private val container: Container, private val tensor: (name: String) -> TensorInfo?) {
     private val groups = GroupReader(container, null)

@@ -22,8 +22,8 @@ internal class Aapt2(private val folder: File) {
         run(
             "link", "-I", framework.path, "--manifest", app.manifest.path,
             "-A", app.assets.path, *STORED.flatMap { listOf("-0", it) }.toTypedArray(),
-            // Without these options, aapt2 uses the versions of the framework, which here has only the resources of an
-            // old release.
+            // Without these options, aapt2 uses the version of the framework, which in this jar contains only the
+            // resources of an old release.
             "--compile-sdk-version-code", COMPILE_SDK, "--compile-sdk-version-name", COMPILE_SDK_NAME,
             "--java", java.path, "-o", File(output, BASE).path, compiled.path
         )

@@ -22,7 +22,7 @@ internal fun nativeLibraries(folder: File, abis: List<String>): Map<String, File
  * Adds [dex] files and [natives] to the resources and assets of [base]. The same input yields the same bytes.
  *
  * Libraries are compressed: the manifest sets `extractNativeLibs`, so the installer unpacks them. This is acceptable in
- * an app that is installed by cable: the download is a quarter of the size, and Android 5 is supported.
+ * an app that is installed over USB: the APK is a quarter of the size, and Android 5 is supported.
  */
 internal fun assemble(base: File, dex: List<File>, natives: Map<String, File>, output: File) {
     ZipOutputStream(output.outputStream().buffered()).use { zip ->

@@ -13,8 +13,8 @@ import java.nio.ByteOrder
 /**
  * Compiles and shrinks [jars] to dex files for [MIN_SDK] in [folder].
  *
- * @param library Android's classes; the few that it lacks are taken from this JDK
- * @param rules additional rules, beside those in the jars, that specify what to keep
+ * @param library Android's classes; the few that are missing are taken from this JDK
+ * @param rules rules that specify what to keep, in addition to those in the jars
  */
 internal fun dex(jars: List<File>, library: List<File>, rules: List<File>, folder: File): List<File> {
     folder.deleteRecursively()

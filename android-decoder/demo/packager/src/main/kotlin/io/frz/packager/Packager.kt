@@ -5,7 +5,7 @@ import java.nio.file.Files
 import java.nio.file.StandardCopyOption
 import kotlin.system.exitProcess
 
-/** Runs one of two build steps, before and after the compiler: see [USAGE]. */
+/** Runs one of the two build steps, one before and one after the compiler; see [USAGE]. */
 public fun main(arguments: Array<String>) {
     try {
         val options = Options(arguments.drop(1))
@@ -55,7 +55,7 @@ internal const val MIN_SDK = 21
 
 internal class PackagingException(message: String) : Exception(message)
 
-/** Arguments of the form `--name=value`. It is an error if one of them is not used. */
+/** Arguments of the form `--name=value`. An unused argument is an error. */
 private class Options(arguments: List<String>) {
     private val values = arguments.associate {
         val name = it.substringBefore('=')

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** An APK that a phone would not install is not built. */
+/** Checks that an APK that a phone would not install is refused. */
 class CheckTest {
     @TempDir
     lateinit var folder: File

@@ -5,9 +5,10 @@ import io.frz.elm.HiddenLayer
 /**
  * Filters with zero mean, ReLU and average pooling, for images of bytes.
  *
- * Let K be the n integers 2²³ · U of a filter, and x the bytes of a window. The filter's response is
- * Σ (n · K − ΣK) · x + n · size · bias · 2²³ · u. A feature is the sum of the positive responses in a square, divided
- * by n · 2²³ · 255 · size · pool². All sums are sums of integers and stay below 2⁵³, so they are exact in any order.
+ * Let U be the n seeded weights of a filter, K the integers 2²³ · U, u the filter's seeded bias, and x the bytes of a
+ * window. The filter's response is Σ (n · K − ΣK) · x + n · size · bias · 2²³ · u. A feature is the sum of the
+ * positive responses in a square, divided by n · 2²³ · 255 · size · pool². All sums are sums of integers and stay below
+ * 2⁵³, so they are exact in any order.
  */
 internal class Convolution(shape: IntArray, weights: FloatArray, biases: FloatArray, size: Int, pool: Int, bias: Int) :
     HiddenLayer(shape) {

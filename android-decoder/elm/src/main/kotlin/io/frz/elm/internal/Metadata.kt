@@ -6,9 +6,7 @@ import io.frz.elm.ElmException
 import io.frz.elm.ElmModel
 import io.frz.elm.HiddenLayer
 
-/**
- * Reads the parts of an Extreme Learning Machine from a file, in the form in which `frformat.train.elm` stores them.
- */
+/** Reads the parts of an Extreme Learning Machine from a file, as stored by `frformat.train.elm`. */
 internal class Metadata(private val file: FrzFile) {
     fun hiddenLayer(): HiddenLayer {
         val shape = text("input").split(' ').map { positive("input", it) }.toIntArray()

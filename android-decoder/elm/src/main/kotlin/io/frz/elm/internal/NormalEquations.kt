@@ -83,7 +83,7 @@ internal class NormalEquations(private val features: Int) {
         return out
     }
 
-    /** Returns the product of the first [count] elements, as four sums that can be computed in parallel. */
+    /** Returns the dot product of the first [count] elements, as four sums that can be computed in parallel. */
     private fun dot(a: DoubleArray, b: DoubleArray, count: Int): Double {
         var s0 = 0.0
         var s1 = 0.0

@@ -36,13 +36,13 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Loading from coroutines. */
+/** Tests loading from coroutines. */
 class FrzCoroutinesTest {
     private class Net {
         var isFreed = false
     }
 
-    /** A runtime that reports the weights that it receives. */
+    /** A runtime that reads all weights and reports its progress. */
     private object Fake : FrzRuntime<Net> {
         override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): Net {
             load.report(0, 1)
@@ -79,7 +79,7 @@ class FrzCoroutinesTest {
         assertEquals(Kind.UNREADABLE, missing.kind)
     }
 
-    /** The outcome of loading that is cancelled once it has begun. */
+    /** Returns the exception of a load that is cancelled once it has begun. */
     @OptIn(ExperimentalCoroutinesApi::class)
     private fun cancelled(options: FrzLoadOptions, begun: CountDownLatch): Throwable? = runBlocking {
         supervisorScope {

@@ -10,12 +10,12 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Elements of one type as those of another. */
+/** Tests the conversion of elements from one type to another. */
 class ConversionTest {
     private val real = listOf(DType.F16, DType.BF16, DType.F32, DType.F64)
     private val whole = listOf(DType.BOOL, DType.U8, DType.I8, DType.I16, DType.I32, DType.I64)
 
-    /** The bytes of 0, 1 and 1 as [dtype], which every type has. */
+    /** Returns 0, 1 and 1, which every type can represent, as elements of [dtype]. */
     private fun elements(dtype: DType): ByteBuffer {
         val f64 = memory(DType.F64).apply { listOf(0.0, 1.0, 1.0).forEach(::putDouble) }
         val i64 = memory(DType.I64).apply { listOf(0L, 1L, 1L).forEach(::putLong) }

@@ -5,7 +5,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Test
 
-/** The wire format of Protocol Buffers. */
+/** Tests the wire format of Protocol Buffers. */
 class MessageTest {
     private fun message(vararg bytes: Int) = Message(ByteBuffer.wrap(ByteArray(bytes.size) { bytes[it].toByte() }))
 

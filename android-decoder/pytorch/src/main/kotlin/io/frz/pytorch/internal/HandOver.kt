@@ -19,7 +19,7 @@ import org.pytorch.Tensor
  */
 internal class HandOver(private val module: Module, private val file: FrzFile, private val load: FrzLoad) {
     /**
-     * The shares by tensor name. Creating them fails if the module does not accept weights, or not those of this file.
+     * The shares by tensor name. Creating them fails if the module does not accept weights, or not those in this file.
      */
     private val shares = Share.of(file, Native.coefficientsWanted(module)).associateBy { it.info.name }
     private val total = shares.values.fold(0L) { sum, share ->

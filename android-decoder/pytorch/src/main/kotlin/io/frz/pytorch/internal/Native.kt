@@ -9,7 +9,7 @@ import org.pytorch.Module
 
 /** Calls native code and converts its exceptions to [FrzLoadException]s. */
 internal object Native {
-    /** Starts the skeleton in [file], whose bytes have been verified. */
+    /** Loads the skeleton in [file], whose bytes have been verified. */
     fun start(file: File): Module = guarded({ failure ->
         FrzLoadException(
             Kind.SKELETON_UNSUPPORTED,

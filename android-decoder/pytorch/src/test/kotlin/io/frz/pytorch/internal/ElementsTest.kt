@@ -9,11 +9,11 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** 16-bit elements in place of 32-bit ones. */
+/** Tests the widening of 16-bit elements to 32 bits. */
 class ElementsTest {
     private val all = ShortArray(1 shl 16) { it.toShort() }
 
-    /** The bits that [dtype] widens all 16-bit patterns to. */
+    /** Returns the 32-bit patterns to which all 16-bit patterns of [dtype] are widened. */
     private fun widened(dtype: DType): IntArray {
         val memory = ByteBuffer.allocateDirect(4 * all.size).order(ByteOrder.LITTLE_ENDIAN)
         memory.position(2 * all.size)
@@ -23,7 +23,7 @@ class ElementsTest {
         return IntArray(all.size).also { memory.asIntBuffer().get(it) }
     }
 
-    /** IEEE 754: a sign, [exponentBits] and a mantissa. */
+    /** Returns the value of [bits] under IEEE 754: a sign, [exponentBits] bits of exponent, and a mantissa. */
     private fun value(bits: Int, exponentBits: Int): Float {
         val mantissaBits = 15 - exponentBits
         val exponent = bits shr mantissaBits and (1 shl exponentBits) - 1

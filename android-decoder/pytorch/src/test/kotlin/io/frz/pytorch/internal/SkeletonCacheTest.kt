@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Copies of skeletons on disk. */
+/** Tests copies of skeletons on disk. */
 class SkeletonCacheTest {
     @TempDir
     lateinit var folder: File
@@ -29,7 +29,7 @@ class SkeletonCacheTest {
         RandomAccessFile(file, "rw").use { opened ->
             age(file, 2)
             assertEquals(file, SkeletonCache(folder).file(content))
-            opened.write(1) // What is written to the opened file is in the copy, so that is still the same file.
+            opened.write(1) // This changes the copy only if it is still the same file.
             assertEquals(1, file.readBytes()[0])
         }
         assertTrue(System.currentTimeMillis() - file.lastModified() < TimeUnit.DAYS.toMillis(1))
@@ -72,7 +72,7 @@ class SkeletonCacheTest {
                 "io.frz.pytorch.internal.CopyForeverKt",
                 folder.path
             ).redirectError(ProcessBuilder.Redirect.INHERIT).start()
-            child.inputStream.read() // It has begun.
+            child.inputStream.read() // Waits until the process has started.
             Thread.sleep(Random(round).nextLong(50))
             child.destroyForcibly().waitFor()
             val copies = folder.listFiles()!!.filter { it.name.endsWith(".ptl") }
