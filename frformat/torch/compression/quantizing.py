@@ -19,7 +19,8 @@ from frformat.torch.compression.inputs import CompressionError
 from frformat.torch.compression.lockstep import Run, together
 from frformat.torch.compression.moments import InputMoments, Inputs, Statistics, phases, thinning
 from frformat.torch.compression.recording import Call, Recorder, Site
-from frformat.torch.compression.rounding import feedback, rounded
+from frformat.torch.compression.refining import BIT, PRICE, bits_per_unit, refined
+from frformat.torch.compression.rounding import damped, feedback, rounded
 from frformat.torch.compression.steps import Plan, damping, errors, nearest, pruned
 from frformat.torch.compression.structure import Structure
 
@@ -254,7 +255,13 @@ def _round(
     moments = plan.moments(second)
     original = plan.transform(before)
     steps = np.where(original == 0, NEVER, sizes) if pruned(original) else sizes
-    q = rounded_in_blocks(entries, steps, moments, damping(original, inputs.shrinkage), down)
+    damps = damping(original, inputs.shrinkage)
+    q = rounded_in_blocks(entries, steps, moments, damps, down)
+    if moments.ndim == 4:
+        units = form.matrix(bits_per_unit(form.tensor(q)))
+        price = PRICE * BIT * plan.scale(integers.code) ** 2
+        seen, felt = damped(moments, damps), damped(gradients, DOWN) if down is not None else gradients
+        q = refined(q, entries, steps, seen, felt, units, price)
     after = plan.restore(q * sizes)
     integers.values[site.rows] = _whole(form.tensor(q))
     weight[site.rows] = torch.from_numpy(form.tensor(after).astype(np.float32)).to(weight)
