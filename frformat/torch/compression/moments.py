@@ -51,7 +51,7 @@ class Inputs:
 
     def __init__(self, form: Form, *, cross: bool) -> None:
         self.form, self.count = form, 0.0
-        self.blocks = _blocks(form)
+        self.blocks = split(form)
         size = form.inputs // self.blocks
         shape = (form.groups, self.blocks, size) if form.sparse else (form.groups, self.blocks, size, size)
         self._second = torch.zeros(shape, dtype=torch.float64)
@@ -157,7 +157,7 @@ class Outputs:
         return (self._added / max(self.samples, 1)).numpy()
 
 
-def _blocks(form: Form) -> int:
+def split(form: Form) -> int:
     """Return the number of equal blocks of inputs; a block consists of whole channels if possible."""
     n, positions = form.inputs, math.prod(form.kernel)
     if n <= WIDE or form.sparse:
