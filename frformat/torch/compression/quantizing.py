@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +63,7 @@ class Weighed:
     original: nn.Module
     structure: Structure
     statistics: Mapping[Site, Statistics]
-    plans: Mapping[str, Plan]
+    plans: dict[str, Plan]
     batches: Sequence[Callable[[nn.Module], Any]] = ()
     sites: list[Site] = field(default_factory=list)
     guessed: list[Site] = field(default_factory=list)
@@ -144,28 +145,31 @@ def quantize(
     return found
 
 
-@torch.no_grad()
-def alone(weighed: Weighed, name: str, scale: float) -> Integers:
-    """Round one parameter of the original, based on the original's inputs, and restore it afterwards.
+@contextmanager
+def rounded_alone(weighed: Weighed, name: str, scale: float) -> Iterator[Integers]:
+    """Round one parameter of the original, based on the original's inputs, until the context ends.
 
     Args:
         weighed: the model's statistics and plans.
         name: name of the parameter.
         scale: factor for its steps.
 
-    Returns:
+    Yields:
         The rounded parameter.
     """
     model, plan = weighed.original, weighed.plans[name]
     sites = [site for site in weighed.sites if site.name == name]
     changed = [name, *(bias for site in sites if (bias := weighed.adjustable(site)) is not None)]
-    before = [model.get_parameter(each).clone() for each in changed]
+    before = [model.get_parameter(each).detach().clone() for each in changed]
     found = {name: Integers(np.zeros(plan.form.shape, np.int32), plan.code(scale))}
-    for site in sites:
-        _round(weighed, model, site, weighed.statistics[site].inputs, found, scale)
-    for each, values in zip(changed, before, strict=True):
-        model.get_parameter(each).copy_(values)
-    return found[name]
+    with torch.no_grad():
+        try:
+            for site in sites:
+                _round(weighed, model, site, weighed.statistics[site].inputs, found, scale)
+            yield found[name]
+        finally:
+            for each, values in zip(changed, before, strict=True):
+                model.get_parameter(each).copy_(values)
 
 
 @torch.no_grad()

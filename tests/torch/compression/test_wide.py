@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -23,11 +25,11 @@ class Product(nn.Module):
         return x @ self.weight
 
 
-LAYERS = {
-    "linear": (nn.Linear(64, 8), (64,)),
-    "product": (Product(64, 8), (64,)),
-    "convolution": (nn.Conv2d(16, 8, 3, padding=1), (16, 6, 6)),
-    "transposed": (nn.ConvTranspose2d(16, 8, 3, stride=2, padding=1), (16, 6, 6)),
+LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "linear": (lambda: nn.Linear(64, 8), (64,)),
+    "product": (lambda: Product(64, 8), (64,)),
+    "convolution": (lambda: nn.Conv2d(16, 8, 3, padding=1), (16, 6, 6)),
+    "transposed": (lambda: nn.ConvTranspose2d(16, 8, 3, stride=2, padding=1), (16, 6, 6)),
 }
 
 
@@ -40,7 +42,8 @@ def mixed(shape: tuple[int, ...], samples: int = 200) -> Tensor:
 @pytest.mark.parametrize("kind", LAYERS)
 def test_blocks_make_up_for_the_errors_of_others(kind: str, monkeypatch: pytest.MonkeyPatch):
     torch.manual_seed(3)
-    layer, shape = LAYERS[kind]
+    make, shape = LAYERS[kind]
+    layer = make()
     model = nn.Sequential(nn.Unflatten(1, shape), layer) if len(shape) > 1 else nn.Sequential(layer)
     x = mixed(shape).flatten(1)
     monkeypatch.setattr(moments, "WIDE", 40)
