@@ -223,7 +223,7 @@ def _notes(weighed: Weighed, contents: Contents) -> list[str]:
 
 
 def _chance(weighed: Weighed) -> float:
-    """Return how much of the statistics is due to chance, averaged over all weights that batches have used."""
+    """Return the share of the statistics that is due to chance, averaged over all weights that batches have used."""
     sites = [site for site in weighed.sites if site not in weighed.guessed]
     sizes = [site.form.inputs * site.form.outputs * site.form.groups for site in sites]
     total = sum(size * weighed.statistics[site].inputs.shrinkage for size, site in zip(sizes, sites, strict=True))

@@ -106,7 +106,7 @@ class Inputs:
 
     @cached_property
     def shrinkage(self) -> float:
-        """How much of the moments is due to chance, from 0 to 1; see :class:`Shrinkage`."""
+        """The share of the moments that is due to chance, from 0 to 1; see :class:`Shrinkage`."""
         if self.form.sparse or not self.count:
             return 0.0
         return self._shrinkage.intensity((self._second / self.count).numpy())
@@ -216,7 +216,7 @@ class InputMoments(Protocol):
 
     @property
     def shrinkage(self) -> float:
-        """How much of the moments is due to chance, from 0 to 1."""
+        """The share of the moments that is due to chance, from 0 to 1."""
 
     def second(self, *, centred: bool) -> Doubles:
         """Return the second moments, or the covariances: (groups, blocks, n, n), or diagonals (groups, blocks, n)."""

@@ -1,4 +1,4 @@
-"""Round weights such that later ones compensate for the errors of earlier ones.
+"""Round weights so that later ones compensate for the errors of earlier ones.
 
 To second order, changing a layer's weights by E causes the loss tr(G E H Eᵀ), with the second moments H of its inputs
 and G of its output gradients. Weights are rounded in turn. The error of each weight changes all weights that are not

@@ -125,7 +125,7 @@ typedef struct {
     frz_cost cost;
 } frz_choice;
 
-/* Choose classes and a neighbour such that the block takes few bytes. `logs` contains the base-2 logarithms of 1 to 2 in
+/* Choose classes and a neighbour with which the block takes few bytes. `logs` contains the base-2 logarithms of 1 to 2 in
  * FRZ_LOGS steps, times 2^16. `axes` receives the classes of rows, of channels and of positions, but only for axes that
  * have classes. Return FRZ_OK or FRZ_MEMORY. */
 frz_result frz_choose(const frz_sample *sample, const int64_t *logs, int32_t *axes, frz_choice *best);
