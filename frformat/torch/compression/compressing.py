@@ -14,11 +14,11 @@ from frformat.format.atomic import replacing
 from frformat.format.reader import opened
 from frformat.torch.compression import versions
 from frformat.torch.compression.contents import Contents
-from frformat.torch.compression.inputs import CompressionError, runs
+from frformat.torch.compression.inputs import CompressionError, Told, runs
 from frformat.torch.compression.measuring import Metric, measure_of
 from frformat.torch.compression.outputs import Outputs
 from frformat.torch.compression.planning import scale_of
-from frformat.torch.compression.preparing import Told, prepare
+from frformat.torch.compression.preparing import prepare
 from frformat.torch.compression.quantizing import Weighed
 from frformat.torch.compression.reporting import LayerReport, layers
 from frformat.torch.compression.search import of_loss, of_metric, of_size

@@ -60,6 +60,10 @@ class Plan:
         """Return the step code at a scale."""
         return nearest(self.level + math.log2(scale)) if self.fixed is None else self.fixed
 
+    def scale(self, code: int) -> float:
+        """Return the scale that a step code corresponds to."""
+        return float(quantization.step(code) / 2.0**self.level)
+
     def sizes(self, code: int) -> Doubles:
         """Return the step of each entry, in the shape of the tensor."""
         codes = np.full(self.form.shape, code, np.int64)
