@@ -1,9 +1,9 @@
 """Prune LeNet-5 by magnitude, with 8-bit values, as the baseline for Frequency Regularization.
 
-The dense network is trained first. It is then pruned in stages, each of which starts from the previous one. The mask
-shrinks along the cubic curve of Zhu and Gupta (2017), by the layer-adaptive magnitudes of Lee et al. (LAMP, 2021), and
-includes biases. The remaining weights are then fine-tuned, finally with weights rounded to 8 bits per tensor. Small
-networks thus also benefit from the training of all larger ones.
+The dense network is trained first. It is then pruned in stages, each of which starts from the previous one. Sparsity
+follows the cubic schedule of Zhu and Gupta (2017). Weights and biases are removed by the layer-adaptive magnitude score
+of Lee et al. (LAMP, 2021). The remaining ones are then fine-tuned, at the end with weights rounded to 8 bits per
+tensor. Small networks thus also benefit from the training of all larger ones.
 """
 
 from __future__ import annotations

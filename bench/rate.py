@@ -6,7 +6,7 @@ This command trains the missing networks (only runs whose name contains one of t
 ``bench/results/rate.json``. If interrupted, it resumes where it stopped when it is run again. No run selects an epoch:
 the network after the last epoch is tested, with weights decoded from its file.
 
-* The small network on scikit-learn's digits is trained by its recipe, for sizes and without one.
+* The small network on scikit-learn's digits is trained by its recipe, for several sizes and without a size.
 * LeNet-5 on MNIST learns, in equal parts, from the labels and from the published LeNet-5 that was pruned with ADMM
   (99.31 %). Images are shifted as in the recipe.
 * The time of a step is processor time, relative to a step of LeNet-5's recipe without a size.

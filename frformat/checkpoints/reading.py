@@ -47,7 +47,7 @@ class File:
 def reported(path: str, tensor: str | None = None) -> Iterator[None]:
     """Turn every exception that reading a file raises into one typed error that names the file.
 
-    Libraries raise anything on damaged files, from KeyError to RecursionError, so all exceptions are caught.
+    Libraries can raise any exception for damaged files, from KeyError to RecursionError, so all are caught.
 
     Raises:
         ReadError: the file is damaged, or contains something that cannot be encoded.

@@ -105,7 +105,7 @@ def _check_values(group: Group, what: str) -> None:
     if (sizes[values == 0] != 0).any():
         raise malformed(f"{what} has bytes in a segment without values")
     if coder.plain and (sizes != values * DTYPES[group.value_type].itemsize).any():
-        raise malformed(f"{what} has a segment that does not have the size of its values")
+        raise malformed(f"{what} has a segment whose size does not match its values")
     if coder.bounded and (values > limits.VALUES_PER_BYTE * (sizes + limits.FREE_BYTES)).any():
         most = limits.VALUES_PER_BYTE
         raise FrzError("LIMIT", f"{what} has more than {most} coded values for each stored byte")

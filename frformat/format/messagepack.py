@@ -132,7 +132,7 @@ def _header(data: bytes, at: int) -> tuple[int, int, bool]:
         return values, at, True
     end = at + count + (what == "extension")
     if end > len(data):
-        raise malformed(f"a value of {count} bytes, more than remain")
+        raise malformed(f"a value has {count} bytes, more than remain")
     if what == "string":
         try:
             data[at:end].decode()

@@ -9,7 +9,7 @@ from frformat.scheduling.problem import App, Budget
 
 
 class Demand:
-    """One application at one tier. All numbers are binary64, and each is computed in only one way.
+    """One application at one tier. All numbers are binary64, and each is computed by a fixed formula.
 
     Args:
         app: the application, which defines the goals.
@@ -65,7 +65,7 @@ def demands(app: App, budget: Budget) -> list[Demand]:
 
 
 def ideal(app: App, tiers: Demands) -> Demand:
-    """Return a demand as good as the best tier in every respect. Usually, no tier has this demand."""
+    """Return a demand that is as good as the best tier in every respect; usually, no tier has it."""
     return Demand(
         app,
         min(demand.shortfall for demand in tiers),

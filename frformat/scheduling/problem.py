@@ -109,11 +109,11 @@ class Budget:
         check_positive("speed", self.speed)
 
 
-class InfeasibleBudget(ValueError):  # noqa: N818 — named for what it is about
+class InfeasibleBudget(ValueError):  # noqa: N818 — named after the problem that it reports
     """Raised if the applications do not all fit into memory, even at their smallest tiers.
 
     Attributes:
-        unfit: names of applications to close: the smallest number without which the others fit.
+        unfit: names of the applications to close, as few as possible, so that the others fit.
         needed: bytes that all applications take at their smallest tiers.
         available: the budget in bytes.
     """

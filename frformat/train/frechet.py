@@ -3,9 +3,9 @@
 M. Heusel et al., "GANs trained by a two time-scale update rule converge to a local Nash equilibrium", 2017, compare two
 sets of images by the distance between normal distributions with their means and covariances. Their features are the
 outputs of a trained network. The features here need no network: they are the first coefficients, in zigzag order, of an
-image's orthonormal two-dimensional DCT. The distance then has a unit: squared brightness, summed over an image.
+image's orthonormal two-dimensional DCT. The unit of the distance is therefore squared brightness, summed over an image.
 
-From MNIST's test images, 10,000 training images have a distance of 0.19, and copies of the mean image one of 31.6.
+The distance between MNIST's test images and 10,000 training images is 0.19; for copies of the mean image, it is 31.6.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ NAMED: Final = 8
 
 
 def save(rows: Sequence[Row], metric: str, title: str, path: Path) -> None:
-    """Plot the epochs, in the format that the extension of ``path`` names.
+    """Plot the epochs, in the format given by the extension of ``path``.
 
     Args:
         rows: the epochs.

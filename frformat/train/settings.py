@@ -115,7 +115,7 @@ class Settings:
             raise ValueError(f"size replaces schedule {self.schedule}: both determine the number of coefficients")
         if self.tiers or self.dense:
             other = "tiers" if self.tiers else "dense"
-            raise ValueError(f"size and {other} are mutually exclusive: a size is that of one regularized model")
+            raise ValueError(f"size and {other} are mutually exclusive: a size applies to a single regularized model")
 
     def _check_pruning(self) -> None:
         """Check that no other setting conflicts with the schedule ``prune``."""
@@ -133,7 +133,7 @@ class Settings:
         return plain
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
-        """Describe where settings stored by :meth:`as_dict` differ from these."""
+        """Describe how settings stored by :meth:`as_dict` differ from these."""
         own = self.as_dict()
         names = [field.name for field in fields(self)]
         return [f"{name} was {other.get(name)!r}, not {own[name]!r}" for name in names if other.get(name) != own[name]]

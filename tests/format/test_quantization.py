@@ -121,7 +121,7 @@ class TestQuantized:
 
 
 def test_the_largest_numbers_have_a_step_or_none_without_a_warning() -> None:
-    """Multiples of a step that is tried can exceed the range of float32."""
+    """Multiples of a candidate step can exceed the range of float32."""
     largest = np.finfo(np.float32).max
     for low in range(1, 40):
         numbers = np.array([largest, largest * (1 - low / 50), largest / 3], np.float32)

@@ -10,7 +10,7 @@ from tests.fuzz.registry import KINDS
 
 @pytest.mark.parametrize("name", KINDS)
 def test_damaged_files_yield_data_or_one_error(name: str, tmp_path: Path):
-    """`python -m tests.fuzz` reads more of them."""
+    """`python -m tests.fuzz` tests more damaged files."""
     defects: list[str] = []
     outcomes = run(KINDS, tmp_path, {name: 150}, 0, lambda _, number, error: defects.append(f"{number}: {error!r}"))
     assert defects == []

@@ -1,7 +1,7 @@
 """Zigzag order, bases and reference weights (specification, sections 5, 7 and 8), computed by their definitions.
 
-Weights are sums of products in decimal numbers of 40 digits, rounded once to binary64, so that they are the same on
-every machine.
+Weights are sums of products, computed with 40 decimal digits and rounded once to binary64, so that they are the same
+on every machine.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ LETTER: Final = 0.072
 
 
 def save(facts: Survey, energy: Energy, path: str) -> None:
-    """Draw a file, in the format that the extension of ``path`` names.
+    """Draw a file, in the format given by the extension of ``path``.
 
     Args:
         facts: the description of the file.

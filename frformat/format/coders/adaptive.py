@@ -89,7 +89,7 @@ class AdaptiveDecoder:
             blocks = made.blocks(self._models.of[batch.offsets], batch.blocks)
             for start, stop in cuts(base, base + batch.size):
                 if not reader.take(blocks, sink.room(start, stop)):
-                    raise malformed("its bits are beyond their range")
+                    raise malformed("its bits are out of range")
                 sink.filled(start, stop)
             base += batch.size
         if not reader.finish():

@@ -92,7 +92,7 @@ def read_leb128(data: memoryview) -> tuple[int, int]:
         number |= (byte & 127) << 7 * place
         if byte < 128:
             return number, place + 1
-    raise malformed("the size of a part does not end")
+    raise malformed("the size of a part has too many bytes or is incomplete")
 
 
 def leb128(number: int) -> bytes:

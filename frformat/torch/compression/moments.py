@@ -124,7 +124,7 @@ class Inputs:
         return found + self._correction(0, centred) - self.second(centred=centred)
 
     def _correction(self, which: int, centred: bool) -> Doubles:
-        """Return what to add to moments about ``_center``, to get moments about the means or about zero."""
+        """Return what to add to moments about ``_center`` to get moments about the means or about zero."""
         if self._center is None:
             return np.zeros(self._second.shape)
         center = self._center[..., 0].double().cpu().numpy()
@@ -142,7 +142,7 @@ class Outputs:
         form: the layout of the layer's weights.
 
     Attributes:
-        factor: factor for the moments, if errors of the weights cost more than the gradients tell.
+        factor: factor for the moments, if errors of the weights cost more than the gradients indicate.
     """
 
     def __init__(self, form: Form) -> None:

@@ -65,7 +65,7 @@ class Candidate:
         return made.eval()
 
     def _spectral(self, weight: nn.Parameter, bias: nn.Parameter | None, factors: Factors, modes: Modes) -> Factored:
-        """Return the layer on the coefficients of a spectrum."""
+        """Return the layer that runs on the coefficients of a spectrum."""
         ranks = {len(run.before) for run in self.runs}
         if isinstance(self.layer, nn.Linear):
             made: Factored = FactoredLinear(weight, bias, factors, modes)

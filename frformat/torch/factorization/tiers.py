@@ -76,7 +76,7 @@ def factorize_tiers(
 
 @torch.no_grad()
 def _share(smaller: nn.Module, whole: nn.Module) -> None:
-    """Make tensors of a model share memory with those of another: equal ones, or the first part of larger ones."""
+    """Make tensors of a model share the memory of equal tensors, or beginnings of tensors, of another model."""
     tensors = dict(whole.named_parameters()) | dict(whole.named_buffers())
     for name, tensor in [*smaller.named_parameters(), *smaller.named_buffers()]:
         other = tensors.get(name)

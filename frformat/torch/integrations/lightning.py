@@ -45,7 +45,7 @@ class Truncation(Callback):  # type: ignore[misc]
         """Create the schedule."""
         if trainer.world_size > 1:
             raise ValueError(
-                "parameters cannot shrink while several processes train: use one process, or fewer coefficients"
+                "parameters cannot shrink while several processes train: use one process, or keep their number fixed"
             )
         self.schedule = self._make(pl_module, trainer.optimizers)
         if isinstance(self.schedule, GuardedTruncation) != (self._monitor is not None):

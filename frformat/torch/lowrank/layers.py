@@ -55,7 +55,7 @@ class CodedLayer(nn.Module):
 
 
 class Factored(CodedLayer):
-    """A layer on the coefficients of a spectrum, in zigzag order.
+    """A layer that runs on the coefficients of a spectrum, in zigzag order.
 
     Attributes:
         factors: the core and the bases that the coefficients represent.

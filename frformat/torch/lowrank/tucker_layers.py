@@ -57,7 +57,7 @@ class TuckerLayer(CodedLayer):
 
 
 class TuckerLinear(TuckerLayer):
-    """:class:`torch.nn.Linear` on a core and factors."""
+    """A linear layer that runs on a core and factors."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (…, in features) to (…, out features)."""

@@ -48,8 +48,8 @@ class EigenAdam(Optimizer):
             params: parameters, or groups of them.
             lr: learning rate.
             betas: decay of the first and the second moments, the latter along the axes.
-            eps: relative to the largest root of a second moment, added to each root: along axes where gradients almost
-                vanish, they consist of rounding errors.
+            eps: added to the root of each second moment, in units of the largest root. Along axes where gradients
+                almost vanish, the roots consist of rounding errors.
             weight_decay: decoupled, as in AdamW.
             every: steps between updates of the axes; the first updates are more frequent.
 

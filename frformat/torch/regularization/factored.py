@@ -1,4 +1,4 @@
-"""Run layers on their coefficients: a convolution becomes 1×1 → small core → 1×1, a linear layer two thin products.
+"""Run layers on their coefficients: a convolution becomes 1×1 → small core → 1×1; a linear layer, two thin products.
 
 Neither the weights nor their gradients are computed, which makes truncated training faster than plain training. In each
 call, a layer compares the costs for the size of its input; if factors would cost more, it rebuilds the tensor as usual.

@@ -14,7 +14,7 @@ from frformat.torch.regularization.truncation import Counts, check_truncatable
 
 
 class SpectralPruning(Schedule):
-    """Sets more and more of each tensor's smallest coefficients to zero for good, until only a few are left.
+    """Gradually and permanently sets the smallest coefficients of each tensor to zero, until only a few are left.
 
     The prefix then ends with the last coefficient that is not zero. The zeros before it cost little: if most
     coefficients are zero and the others are quantized, the entropy coder of ``.frz`` spends a fraction of a bit on

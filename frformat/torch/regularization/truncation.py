@@ -1,4 +1,4 @@
-"""Shorten prefixes during training; optimizers keep their state of the remaining coefficients."""
+"""Shorten prefixes during training; optimizers keep their state for the remaining coefficients."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ class NormalEquations:
         self.products = np.hstack([self.products, np.outer(sums, np.full(count, target))])
 
     def factor(self, ridge: float) -> Factor:
-        """Factor HᵀH + ridge · mean · I, where mean is that of its diagonal. The constant feature has no ridge.
+        """Factor HᵀH + ridge · mean · I, with the mean of the diagonal of HᵀH. The constant feature has no ridge.
 
         A ridge that is too small for the precision is multiplied by 10, repeatedly if necessary.
 

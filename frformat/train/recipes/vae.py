@@ -96,7 +96,7 @@ class VaeOnMnist(OnMnist, Recipe):
 
 
 def negative_elbo(model: VAE, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the cost of coding each image given its latent values, and of coding the latter: both (n,), in nats.
+    """Return the cost of coding each image given its latent values, and of coding these values: both (n,), in nats.
 
     Args:
         model: the autoencoder.

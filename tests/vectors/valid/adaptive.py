@@ -1,4 +1,4 @@
-"""Integers by coder ``adaptive``: shapes, extremes, and every form of a stream that a writer may produce."""
+"""Integers coded by ``adaptive``: shapes, extremes, and every form of a stream that a writer may produce."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact values by coders 3 and 4: integers and mantissas (specification, section 9.2)."""
+"""Exact values coded by coders 3 and 4: integers and mantissas (specification, section 9.2)."""
 
 from __future__ import annotations
 
@@ -88,6 +88,6 @@ def _freedom() -> Iterator[Vector]:
 
 
 def coded(fmt: str, values: Sequence[int], parts: Split, least: int = 1) -> File:
-    """Return a file with one plain tensor ``x`` by coder adaptive."""
+    """Return a file with one plain tensor ``x``, coded by ``adaptive``."""
     data = parts.segment(adaptive.Models(False, 4).encode(parts.blocks), least)
     return File([Group([Tensor("x", (len(values),), values)], fmt, coder="adaptive", streams=[data])])

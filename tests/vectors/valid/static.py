@@ -1,4 +1,4 @@
-"""Integers by coder ``static``: lanes, neighbours, classes, symbols, and what a writer may choose freely."""
+"""Integers coded by ``static``: lanes, neighbours, classes, symbols, and what a writer may choose freely."""
 
 from __future__ import annotations
 

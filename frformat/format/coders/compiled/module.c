@@ -57,7 +57,7 @@ static int take_objects(object *objects, int count) {
 
 Py_ssize_t frz_numbers(const Py_buffer *buffer, size_t size) {
     if ((size_t)buffer->len % size || (uintptr_t)buffer->buf % size) {
-        frz_value_error("a buffer is not of whole numbers");
+        frz_value_error("a buffer does not contain whole, aligned elements");
         return -1;
     }
     return buffer->len / (Py_ssize_t)size;
@@ -69,7 +69,9 @@ static PyObject *model(PyObject *self, PyObject *args) {
     (void)self;
     int scale, confidence;
     if (!PyArg_ParseTuple(args, "ii", &scale, &confidence)) return NULL;
-    if (scale < 0 || scale > 239 || confidence < 0 || confidence > 255) return frz_value_error("no such model");
+    if (scale < 0 || scale > 239 || confidence < 0 || confidence > 255) {
+        return frz_value_error("no such model: scale must be 0 to 239, confidence 0 to 255");
+    }
     return new_object(frz_model_new(scale, (unsigned)confidence), MODEL, free_model);
 }
 
@@ -101,7 +103,7 @@ static PyObject *blocks(PyObject *self, PyObject *args) {
     PyObject *done = NULL;
     const Py_ssize_t found = frz_numbers(&shapes, sizeof(uint64_t));
     const size_t count = (size_t)found / 3;
-    if (found % 3 > 0) frz_value_error("not rows, channels and positions of each block");
+    if (found % 3 > 0) frz_value_error("the shape of each block must be three numbers: rows, channels, positions");
     else if (found >= 0 && check_shapes(shapes.buf, count)) {
         done = new_object(frz_blocks_new(shapes.buf, count), BLOCKS, free_blocks);
     }
@@ -130,7 +132,7 @@ static Py_ssize_t take_block(object *used, const Py_buffer *values) {
     if (count < 0 || !take_objects(used, 3)) return -1;
     if ((uint64_t)count <= frz_blocks_left(used[2].pointer)) return count;
     give_back(used, 3);
-    frz_value_error("more values than the blocks have");
+    frz_value_error("the buffer has more values than are left in the blocks");
     return -1;
 }
 
@@ -204,7 +206,9 @@ static PyObject *ended(PyObject *self, PyObject *args) {
 int frz_axis(const Py_buffer *buffer, uint64_t count, const int32_t **classes) {
     const Py_ssize_t found = frz_numbers(buffer, sizeof(int32_t));
     if (found < 0) return 0;
-    if (found && (uint64_t)found != count) return frz_value_error("not a class for each") != NULL;
+    if (found && (uint64_t)found != count) {
+        return frz_value_error("an axis must have one class for each index, or none") != NULL;
+    }
     *classes = found ? buffer->buf : NULL;
     return 1;
 }
@@ -218,7 +222,7 @@ static int describe(frz_tables *t, const Py_buffer buffers[4]) {
     if (found < 0) return 0;
     const int bounded = t->classes <= FRZ_CLASSES && t->reach <= FRZ_REACH && t->symbols <= FRZ_SYMBOLS;
     if (!bounded || (size_t)found != (size_t)t->classes * (2 * t->reach + 1) * t->symbols) {
-        return frz_value_error("not a frequency for each symbol of each table") != NULL;
+        return frz_value_error("the tables must have one frequency for each symbol") != NULL;
     }
     t->frequency = buffers[3].buf;
     return 1;
@@ -241,7 +245,7 @@ static PyObject *lanes(PyObject *self, PyObject *args) {
         const frz_result result = frz_lanes_new(&t, &made);
         if (result == FRZ_OK) done = new_object(made, LANES, free_lanes);
         else if (result == FRZ_MEMORY) PyErr_NoMemory();
-        else frz_value_error("the tables of a block are not sound");
+        else frz_value_error("the tables of a block are not valid");
     }
     for (int i = 0; i < 4; i++) PyBuffer_Release(&given[i]);
     return done;
@@ -251,7 +255,7 @@ static PyObject *lanes(PyObject *self, PyObject *args) {
 static int check_lanes(const frz_lanes *l, uint64_t first, Py_ssize_t count) {
     const uint64_t left = frz_lanes_left(l, first), n = (uint64_t)count;
     const int whole = n <= left && (n == left || frz_lanes_of(l, (size_t)count) != frz_lanes_of(l, (size_t)count + 1));
-    if (!whole) frz_value_error("not the values of whole lanes");
+    if (!whole) frz_value_error("the values must fill whole lanes");
     return whole;
 }
 
@@ -304,7 +308,7 @@ static PyObject *decode(PyObject *self, PyObject *args) {
     const Py_ssize_t count = frz_numbers(&out, sizeof(int32_t));
     if (count >= 0 && take_objects(&used, 1)) {
         if ((size_t)counts.len != 2 * frz_lanes_of(used.pointer, (size_t)count)) {
-            frz_value_error("not a count for each lane");
+            frz_value_error("there must be one count for each lane");
         } else if (check_lanes(used.pointer, first, count)) {
             frz_result result;
             Py_BEGIN_ALLOW_THREADS

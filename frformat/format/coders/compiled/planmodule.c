@@ -27,7 +27,7 @@ PyObject *frz_py_sums(PyObject *self, PyObject *args) {
         }
     }
     release(given, 4);
-    return none_if(fits, "not the values of a box");
+    return none_if(fits, "the array does not match the values of a box");
 }
 
 /* Return 0 and set an exception unless all lanes of a sample are within its block. */
@@ -40,7 +40,7 @@ static int check_sample(frz_sample *sample, Py_ssize_t count, Py_ssize_t lanes) 
         sound = start <= size && (left < FRZ_SAMPLE_LANE ? left : FRZ_SAMPLE_LANE) <= size - start;
     }
     for (int i = 0; i < 3; i++) sound = sound && sample->lags[i] <= size;
-    if (!sound) frz_value_error("not the lanes of a sample");
+    if (!sound) frz_value_error("the arrays do not match the lanes of a sample");
     return sound;
 }
 
@@ -53,7 +53,7 @@ static int check_axes(frz_shape s, Py_ssize_t sums, Py_ssize_t axes) {
         if (each[i] > 1 && each[i] < size) stored += each[i];
     }
     const int fits = (uint64_t)sums == all && (uint64_t)axes == stored;
-    if (!fits) frz_value_error("not a sum and a class for each row, channel and position");
+    if (!fits) frz_value_error("there must be one sum and one class for each row, channel and position");
     return fits;
 }
 
@@ -80,7 +80,7 @@ PyObject *frz_py_choose(PyObject *self, PyObject *args) {
             result = frz_choose(&sample, given[3].buf, given[4].buf, &best);
             Py_END_ALLOW_THREADS
         }
-        if (logs != FRZ_LOGS) frz_value_error("not the logarithms");
+        if (logs != FRZ_LOGS) frz_value_error("the table of logarithms has the wrong size");
         else if (result != FRZ_OK) PyErr_NoMemory();
         else done = Py_BuildValue("IIIL", best.classes, best.neighbour, best.reach, (long long)best.cost.bits);
     }
@@ -114,7 +114,7 @@ PyObject *frz_py_count(PyObject *self, PyObject *args) {
         }
     }
     release(given, 5);
-    return none_if(fits, "no values, classes and room for counts that go together");
+    return none_if(fits, "the sizes of values, classes and room for counts do not match");
 }
 
 PyObject *frz_py_scale(PyObject *self, PyObject *args) {
@@ -128,5 +128,5 @@ PyObject *frz_py_scale(PyObject *self, PyObject *args) {
                      room == tables * (Py_ssize_t)symbols;
     if (fits) frz_scale(given[0].buf, (size_t)tables, symbols, given[1].buf);
     release(given, 2);
-    return none_if(fits, "not the counts of tables, and room for their frequencies");
+    return none_if(fits, "the sizes of counts and room for their frequencies do not match");
 }

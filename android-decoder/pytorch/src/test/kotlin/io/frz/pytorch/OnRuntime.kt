@@ -11,7 +11,7 @@ import org.pytorch.IValue
 import org.pytorch.Module
 import org.pytorch.Tensor
 
-/** The base class of tests that use the lite interpreter. If it cannot run, they are skipped by default, or fail. */
+/** The base class of tests that use the lite interpreter. If it cannot run, they are skipped. */
 abstract class OnRuntime {
     companion object {
         val expected: FloatArray = resource("tiny.expected.txt").readLines().map { it.toFloat() }.toFloatArray()

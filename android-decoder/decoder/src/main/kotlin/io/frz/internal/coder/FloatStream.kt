@@ -96,6 +96,6 @@ private class Mantissas(private val bytes: SegmentPart, private val kept: Int, p
     /** Checks that all stored bits have been consumed and that the padding of the last byte is 0. */
     fun finish() {
         val isComplete = planes.all { it.position == it.end } && rest.position == rest.end
-        if (!isComplete || buffer != 0) throw bytes.malformed("the mantissas do not match the floats in number")
+        if (!isComplete || buffer != 0) throw bytes.malformed("the numbers of mantissas and floats do not match")
     }
 }

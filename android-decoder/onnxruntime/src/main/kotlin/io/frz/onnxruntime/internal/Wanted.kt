@@ -32,7 +32,7 @@ internal class Wanted(val shape: LongArray, val dtype: DType, val form: LongArra
 
             form == null -> null
 
-            stored == null -> "coefficients required, stored without a spectrum or factors; export again"
+            stored == null -> "no spectrum or factors in the file, coefficients in the model; export again"
 
             !stored.contentEquals(form) ->
                 "coefficients of form ${stored.asList()} in the file, ${form.asList()} in the model; " +
