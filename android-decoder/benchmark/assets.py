@@ -1,7 +1,7 @@
 """Generate the assets of the benchmark suite: models, labelled inputs, and the desktop's outputs to compare against.
 
 ``python android-decoder/benchmark/assets.py -o FOLDER`` writes ``manifest.json`` and the files that it names; see
-docs/benchmark-suite.md. Networks come from examples/. ResNet-20, the UNet, and the dense LeNet-5 come from checkpoints in
+docs/benchmark-suite.md. Networks come from examples/. ResNet-20, the UNet, and the dense LeNet-5 come from
 ``FRFORMAT_DATA``; without it, the suite is smaller.
 """
 
@@ -11,6 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 import zlib
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +26,7 @@ from frformat.format.atomic import replacing
 from frformat.runtimes import export
 from frformat.torch import load_model
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "demo")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "demo"))
 from networks import NETWORKS, Network, learning
 
 ROOT: Final = Path(__file__).parents[2]
@@ -45,13 +46,14 @@ Json = dict[str, Any]
 @click.command(help=__doc__)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=ROOT / "build" / "suite")
 @click.option("--short", is_flag=True, help="Only the networks of the short form.")
-def main(output: Path, short: bool) -> None:
+@click.option("--only", metavar="NAME", multiple=True, help="Only this network; can be repeated.")
+def main(output: Path, short: bool, only: tuple[str, ...]) -> None:
     """Write the assets."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
-    chosen = [network for network in NETWORKS if network.short or not short]
+    chosen = [net for net in NETWORKS if (net.short or not short) and (net.name in only or not only)]
     entries = [entry for network in chosen if (entry := make(network, output)) is not None]
     manifest = {
         "format": "frz-suite-assets",
@@ -74,11 +76,7 @@ def make(network: Network, output: Path) -> Json | None:
         click.echo(f"{network.name}: skipped; it needs the data sets in FRFORMAT_DATA", err=True)
         return None
     name, file = network.name, output / f"{network.name}.frz"
-    if weights.suffix == ".frz":
-        shutil.copyfile(weights, file)
-    else:
-        command = [sys.executable, "-m", "frformat", network.encoder, str(weights), "-o", str(file)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    encode(network, weights, file)
     inputs, targets = network.samples()
     rebuilt, dense = network.model().eval(), network.model().eval()
     load_model(rebuilt, file)
@@ -115,6 +113,21 @@ def make(network: Network, output: Path) -> Json | None:
     }
     click.echo(f"{name}: {len(inputs)} inputs, {file.stat().st_size:,} bytes of weights")
     return entry
+
+
+def encode(network: Network, weights: Path, file: Path) -> None:
+    """Write the compressed weights of a network: copied, or encoded from a checkpoint."""
+    if weights.suffix == ".frz":
+        shutil.copyfile(weights, file)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        if network.encoder == "compress":  # the checkpoint can lack buffers that the model has
+            model = network.model()
+            network.fill(model, file)
+            weights = Path(folder) / "model.pt"
+            torch.save(model.state_dict(), weights)
+        command = [sys.executable, "-m", "frformat", network.encoder, str(weights), "-o", str(file)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def models(network: Network, output: Path, dense: Any, weights: Path, example: Tensor) -> dict[str, dict[str, str]]:

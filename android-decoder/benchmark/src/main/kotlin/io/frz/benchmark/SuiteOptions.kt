@@ -3,9 +3,9 @@ package io.frz.benchmark
 /**
  * How long the suite measures.
  *
- * @property loads the number of loads of each network
+ * @property loads the largest number of loads of each network
  * @property rounds the least number of rounds; each round runs every variant of a network once
- * @property seconds the time after which no further round begins
+ * @property seconds the time after which no further load and no further round begins
  * @property sharedSeconds the duration of each part of the test with several applications
  * @property isShort whether only the networks of the short form are measured, without the memory test
  */
@@ -22,7 +22,7 @@ public class SuiteOptions private constructor(
 
         /** All tests. */
         @JvmField
-        public val FULL: SuiteOptions = SuiteOptions(3, 7, 6.0, 4.0, false)
+        public val FULL: SuiteOptions = SuiteOptions(3, 5, 6.0, 4.0, false)
 
         /** The small networks only, for continuous integration. */
         @JvmField

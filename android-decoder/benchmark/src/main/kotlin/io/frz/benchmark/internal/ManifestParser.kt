@@ -1,6 +1,5 @@
 package io.frz.benchmark.internal
 
-import com.google.gson.JsonArray
 import com.google.gson.JsonElement
 import com.google.gson.JsonObject
 import com.google.gson.JsonParseException
@@ -24,7 +23,7 @@ internal class ManifestParser(private val folder: File) {
         val document = document()
         if (document.text("format") != FORMAT) fail("it is not a manifest of the suite: format is not $FORMAT")
         if (document.whole("version") != 1L) fail("its version is not 1; update the program or make the assets again")
-        val networks = document.list("networks").map { network(it.fields("networks")) }
+        val networks = document.list("networks") { network(fields("networks")) }
         if (networks.isEmpty()) fail("it lists no networks; make the assets again")
         val twice = networks.groupBy { it.name }.values.firstOrNull { it.size > 1 }
         if (twice != null) fail("two networks have the name \"${twice[0].name}\"")
@@ -51,7 +50,7 @@ internal class ManifestParser(private val folder: File) {
     private fun network(entry: JsonObject): NetworkAssets {
         val name = entry.text("name")
         val label = entry.text("metric")
-        val variants = entry.list("variants").map { variant(it.fields("variants")) }
+        val variants = entry.list("variants") { variant(fields("variants")) }
         val inputs = entry.tensor("inputs")
         val samples = inputs.shape.firstOrNull() ?: 0
         if (samples < 1) fail("$name has no inputs")
@@ -70,7 +69,7 @@ internal class ManifestParser(private val folder: File) {
             entry.text("task"),
             Metric.entries.firstOrNull { it.label == label } ?: fail("$name has the unknown metric \"$label\""),
             scored,
-            entry.optional("short")?.asBoolean ?: false,
+            entry.optional("short") != null && entry.read("short") { asBoolean },
             inputs,
             targets,
             variants
@@ -81,8 +80,8 @@ internal class ManifestParser(private val folder: File) {
         entry.text("name"),
         entry.number("tolerance"),
         entry.tensor("outputs"),
-        entry.optional("weights")?.let { local(it.asString) },
-        entry.member("models").fields("models").entrySet().associate { it.key to local(it.value.asString) }
+        entry.optional("weights")?.let { local(entry.text("weights")) },
+        entry.read("models") { asJsonObject.entrySet().associate { it.key to local(it.value.asString) } }
     )
 
     private fun learning(entry: JsonObject) = LearningAssets(
@@ -96,13 +95,13 @@ internal class ManifestParser(private val folder: File) {
     )
 
     private fun memory(entry: JsonObject, networks: List<NetworkAssets>): MemoryAssets {
-        val sides = entry.list("sides").map { it.asInt }
+        val sides = entry.list("sides") { asInt }
         if (sides.isEmpty() || sides.zipWithNext().any { (a, b) -> a >= b } || sides[0] < 1) {
             fail("the sides of the memory test are not ascending")
         }
         val network = networks.firstOrNull { it.name == entry.text("network") }
             ?: fail("the memory test needs the network \"${entry.text("network")}\", which is not listed")
-        val variants = entry.list("variants").map { it.asString }
+        val variants = entry.list("variants") { asString }
         if (variants.size != 2 || variants.any { name -> network.variants.none { it.name == name } }) {
             fail("the memory test needs two variants of ${network.name}")
         }
@@ -111,7 +110,7 @@ internal class ManifestParser(private val folder: File) {
 
     private fun JsonObject.tensor(name: String): TensorFile {
         val entry = member(name).fields(name)
-        val shape = entry.list("shape").map { it.asLong }.toLongArray()
+        val shape = entry.list("shape") { asLong }.toLongArray()
         val bytes = shape.fold(Float.SIZE_BYTES.toBigInteger()) { all, axis -> all * axis.toBigInteger() }
         if (shape.any { it < 1 } || bytes > MAX_TENSOR.toBigInteger()) fail("$name has an unusable shape")
         return TensorFile(local(entry.text("file")), shape, entry.text("crc32"))
@@ -135,8 +134,8 @@ internal class ManifestParser(private val folder: File) {
 
     private fun JsonObject.whole(name: String): Long = read(name) { asLong }
 
-    private fun JsonObject.list(name: String): JsonArray =
-        member(name).takeIf { it.isJsonArray }?.asJsonArray ?: fail("$name is not an array")
+    private fun <T> JsonObject.list(name: String, entry: JsonElement.() -> T): List<T> =
+        read(name) { asJsonArray.map(entry) }
 
     private fun <T> JsonObject.read(name: String, value: JsonElement.() -> T): T = try {
         member(name).value()
