@@ -161,7 +161,7 @@ NETWORKS: Final = (
         (EXAMPLES / "srcnn.frz",), EXAMPLES / "srcnn-dense.frz", short=True,
     ),
     Network(
-        "vae", "VAE: written digits", "generation", "psnr", VAE, ("rebuilt", "factored"), strokes,
+        "vae", "VAE: written digits", "generation", "psnr", VAE, ("rebuilt",), strokes,
         (EXAMPLES / "vae.frz",), short=True,
     ),
     Network(

@@ -4,8 +4,8 @@ import io.frz.benchmark.internal.geometricMean
 import io.frz.benchmark.internal.median
 
 /**
- * The ratios of a variant and the dense network, on one runtime in one run. Each is the dense network's value divided by
- * the variant's, so that above 1 is better.
+ * The ratios of a variant and the dense network, on one runtime in one run. Each is the dense network's value divided
+ * by the variant's, so that above 1 is better.
  *
  * @property speedup the median over the rounds of the ratio of the two latencies
  * @property bytesRatio the ratio of the file sizes

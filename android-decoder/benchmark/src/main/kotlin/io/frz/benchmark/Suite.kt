@@ -39,8 +39,8 @@ public class Suite @JvmOverloads constructor(
     }
 
     /**
-     * Runs all tests, which takes minutes; call it on a background thread. A network that fails is reported as such, and
-     * the suite continues. Interrupting the thread ends the suite with [java.io.InterruptedIOException].
+     * Runs all tests, which takes minutes; call it on a background thread. A network that fails is reported as such,
+     * and the suite continues. Interrupting the thread ends the suite with [java.io.InterruptedIOException].
      *
      * @throws BenchmarkException if the assets are damaged
      */
@@ -59,20 +59,28 @@ public class Suite @JvmOverloads constructor(
         val steps = ArrayList<Pair<String, () -> Unit>>()
         for (runtime in runtimes) {
             for (network in tested) {
-                steps.add("${network.title}, ${runtime.name}" to {
-                    networks.add(NetworkTest(manifest, network, runtime, device, isolation, options).run())
-                })
+                steps.add(
+                    "${network.title}, ${runtime.name}" to {
+                        networks.add(NetworkTest(manifest, network, runtime, device, isolation, options).run())
+                    }
+                )
             }
         }
-        manifest.learning?.let { steps.add("learning on the device" to { learning = LearningTest(manifest, it).run() }) }
+        manifest.learning?.let {
+            steps.add("learning on the device" to { learning = LearningTest(manifest, it).run() })
+        }
         for (runtime in runtimes) {
-            steps.add("several applications at once, ${runtime.name}" to {
-                SharingTest(manifest, runtime, networks, options).run()?.let(sharing::add)
-            })
+            steps.add(
+                "several applications at once, ${runtime.name}" to {
+                    SharingTest(manifest, runtime, networks, options).run()?.let(sharing::add)
+                }
+            )
             growing?.let {
-                steps.add("growing resolutions, ${runtime.name}" to {
-                    memory.add(MemoryTest(it, runtime, isolation).run())
-                })
+                steps.add(
+                    "growing resolutions, ${runtime.name}" to {
+                        memory.add(MemoryTest(it, runtime, isolation).run())
+                    }
+                )
             }
         }
         for ((done, step) in steps.withIndex()) {
@@ -81,7 +89,13 @@ public class Suite @JvmOverloads constructor(
             step.second()
         }
         val context = ReportContext(
-            created, producer, device.facts, producer.threads, runtimes, producer.missing, options.isShort
+            created,
+            producer,
+            device.facts,
+            producer.threads,
+            runtimes,
+            producer.missing,
+            options.isShort
         )
         val scores = runtimes.map { Score.of(it, networks) }
         return SuiteReport(context, since(start) / 1e3, networks, learning, sharing, memory, scores)

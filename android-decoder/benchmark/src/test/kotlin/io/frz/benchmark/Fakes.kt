@@ -25,7 +25,13 @@ class FakeRuntime(override val name: String, private val extra: Float = 1f) : Be
             override fun run(input: Values): Values {
                 val end = System.nanoTime() + (millis.toDouble() * 1e6).toLong()
                 while (System.nanoTime() < end) Thread.onSpinWait()
-                return Values(input.shape, FloatArray(input.elements.size) { input.elements[it] * factor.toFloat() * extra })
+                return Values(
+                    input.shape,
+                    FloatArray(input.elements.size) {
+                        input.elements[it] * factor.toFloat() *
+                            extra
+                    }
+                )
             }
 
             override fun close() {
@@ -61,7 +67,12 @@ class AssetsFolder(private val folder: File) {
     }
 
     /** Adds a network whose variants take the given times and multiply their input by the given factors. */
-    fun network(name: String, dense: String, compressed: String, right: FloatArray = floatArrayOf(1f, 0f)): AssetsFolder {
+    fun network(
+        name: String,
+        dense: String,
+        compressed: String,
+        right: FloatArray = floatArrayOf(1f, 0f)
+    ): AssetsFolder {
         val inputs = floatArrayOf(1f, 2f, 4f, 3f)
         File(folder, "$name.dense.txt").writeText(dense)
         File(folder, "$name.small.txt").writeText(compressed)
@@ -77,11 +88,16 @@ class AssetsFolder(private val folder: File) {
                 "targets" to tensor("$name.target", listOf(2), right),
                 "variants" to listOf(
                     mapOf(
-                        "name" to "dense", "tolerance" to 1e-4, "outputs" to outputs,
+                        "name" to "dense",
+                        "tolerance" to 1e-4,
+                        "outputs" to outputs,
                         "models" to mapOf("txt" to "$name.dense.txt")
                     ),
                     mapOf(
-                        "name" to "factored", "tolerance" to 1e-4, "outputs" to smaller, "weights" to "$name.frz",
+                        "name" to "factored",
+                        "tolerance" to 1e-4,
+                        "outputs" to smaller,
+                        "weights" to "$name.frz",
                         "models" to mapOf("txt" to "$name.small.txt")
                     )
                 )

@@ -60,7 +60,11 @@ class ManifestTest {
 
     @Test
     fun `elements of the wrong type are refused`() {
-        for ((old, new) in listOf("[2,2]" to "[\"a\",2]", "[2,2]" to "[[2],{}]", "\"short\":true" to "\"short\":[1,2]")) {
+        for ((old, new) in listOf(
+            "[2,2]" to "[\"a\",2]",
+            "[2,2]" to "[[2],{}]",
+            "\"short\":true" to "\"short\":[1,2]"
+        )) {
             assertTrue("wrong type" in after(old, new))
         }
     }

@@ -117,7 +117,8 @@ class SuiteTest {
     @Test
     fun `a trial that fails is the variant's failure`() {
         val isolation = Isolation { throw BenchmarkException("the process ended with code 137") }
-        val report = run(AssetsFolder(folder).network("a", "1 1", "1 1").write(), FakeRuntime("one"), isolation = isolation)
+        val report =
+            run(AssetsFolder(folder).network("a", "1 1", "1 1").write(), FakeRuntime("one"), isolation = isolation)
         assertEquals("the process ended with code 137", report.networks[0].dense.failure)
         valid(report)
     }
@@ -136,10 +137,15 @@ class SuiteTest {
     @Test
     fun `the short form omits other networks and the memory test`() {
         val memory = mapOf(
-            "network" to "b", "variants" to listOf("dense", "factored"), "limit" to 100, "sides" to listOf(16, 32),
+            "network" to "b",
+            "variants" to listOf("dense", "factored"),
+            "limit" to 100,
+            "sides" to listOf(16, 32),
             "aspect" to 1.0
         )
-        val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").network("b", "1 1", "1 1").write("memory" to memory)
+        val manifest = AssetsFolder(
+            folder
+        ).network("a", "1 1", "1 1").network("b", "1 1", "1 1").write("memory" to memory)
         val steps = ArrayList<String>()
         val suite = Suite(manifest, listOf(FakeRuntime("one")), device, producer, footprints)
         val report = suite.run(SuiteOptions.SHORT) { done, total, step -> steps.add("$done/$total $step") }
@@ -152,7 +158,10 @@ class SuiteTest {
     @Test
     fun `resolutions grow until the memory ends`() {
         val memory = mapOf(
-            "network" to "a", "variants" to listOf("dense", "factored"), "limit" to 40, "sides" to listOf(16, 32, 48, 64),
+            "network" to "a",
+            "variants" to listOf("dense", "factored"),
+            "limit" to 40,
+            "sides" to listOf(16, 32, 48, 64),
             "aspect" to 1.0
         )
         val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").write("memory" to memory)

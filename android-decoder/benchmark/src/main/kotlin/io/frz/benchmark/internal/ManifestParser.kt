@@ -36,7 +36,11 @@ internal class ManifestParser(private val folder: File) {
     }
 
     private fun document(): JsonObject {
-        if (!file.isFile) fail("there is no such file; make the assets with `python android-decoder/benchmark/assets.py`")
+        if (!file.isFile) {
+            fail(
+                "there is no such file; make the assets with `python android-decoder/benchmark/assets.py`"
+            )
+        }
         if (file.length() > MAX_BYTES) fail("it is larger than $MAX_BYTES bytes")
         return try {
             JsonParser.parseString(file.readText()).fields("the document")
@@ -58,7 +62,9 @@ internal class ManifestParser(private val folder: File) {
         if ((variants.map { it.outputs } + targets).any { it.shape.firstOrNull() != samples }) {
             fail("$name has another number of targets or outputs than of inputs")
         }
-        if (variants.firstOrNull()?.weights != null || variants.size < 2 || variants.drop(1).any { it.weights == null }) {
+        if (variants.firstOrNull()?.weights != null || variants.size < 2 ||
+            variants.drop(1).any { it.weights == null }
+        ) {
             fail("$name needs a dense variant without weights, followed by compressed variants with weights")
         }
         val scored = entry.text("scored")
