@@ -76,9 +76,9 @@ internal class SuiteCommand : Callable<Int> {
     private fun summarize(report: SuiteReport) {
         val out = spec.commandLine().out
         for (score in report.scores) {
-            val speedup = score.speedup?.let { String.format(Locale.ROOT, "%.2f × as fast as dense", it) } ?: "no score"
+            val speedup = score.speedup?.let { String.format(Locale.ROOT, "%.2f × as fast as dense", it) }
             val counted = "${score.counted.size} of ${score.counted.size + score.excluded.size} networks count"
-            out.println("${score.runtime}: $speedup, $counted")
+            out.println("${score.runtime}: ${speedup ?: "no score"}, $counted")
             for ((network, reason) in score.excluded) out.println("  without $network: $reason")
         }
         out.println(String.format(Locale.ROOT, "%s: %.0f s", output, report.seconds))
