@@ -196,8 +196,8 @@ def _score(members: Fields) -> Score:
     counted = members.array("counted", limit=ENTRIES)
     if not all(isinstance(name, str) for name in counted):
         members.refuse("counted", "contains something that is not a string")
-    ratios = (members.number(name) for name in ("speedup", "bytes_ratio", "memory_ratio"))
-    return Score(_text(members, "runtime"), *ratios, counted=tuple(counted), excluded=excluded)
+    speedup, size, memory = (members.number(name) for name in ("speedup", "bytes_ratio", "memory_ratio"))
+    return Score(_text(members, "runtime"), speedup, size, memory, tuple(counted), excluded)
 
 
 def _network(members: Fields) -> NetworkRun:
@@ -205,7 +205,8 @@ def _network(members: Fields) -> NetworkRun:
     variants = tuple(_variant(each) for each in _entries(members, "variants"))
     if not variants:
         members.refuse("variants", "is empty")
-    return NetworkRun(*names, variants=variants)
+    network, title, task, metric, runtime, scored = names
+    return NetworkRun(network, title, task, metric, runtime, scored, variants)
 
 
 def _variant(members: Fields) -> Variant:

@@ -30,6 +30,8 @@ class ManifestTest {
     fun `a valid manifest`() {
         val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").write()
         assertEquals("Net a", manifest.network("a").title)
+        assertEquals("classification", manifest.network("a").task)
+        assertEquals(folder, manifest.folder)
         assertEquals(listOf("dense", "factored"), manifest.networks[0].variants.map { it.name })
         assertThrows(BenchmarkException::class.java) { manifest.network("b") }
     }
@@ -70,6 +72,23 @@ class ManifestTest {
     }
 
     @Test
+    fun `the memory test and the names are checked`() {
+        val dense = listOf("dense")
+        fun problem(sides: List<Int> = listOf(16, 32), network: String = "a", variants: List<String> = dense) =
+            assertThrows(BenchmarkException::class.java) {
+                val memory = mapOf("network" to network, "variants" to variants, "limit" to 1, "sides" to sides)
+                AssetsFolder(folder).network("a", "1 1", "1 1").write("memory" to memory + ("aspect" to 1.0))
+            }.message!!
+        assertTrue("not ascending" in problem(sides = listOf(32, 16)))
+        assertTrue("which is not listed" in problem(network = "b"))
+        assertTrue("two variants" in problem(variants = listOf("dense", "none")))
+        val twice = AssetsFolder(folder).network("a", "1 1", "1 1").network("a", "1 1", "1 1")
+        assertTrue("two networks" in assertThrows(BenchmarkException::class.java) { twice.write() }.message!!)
+        val none = assertThrows(BenchmarkException::class.java) { AssetsFolder(folder).write() }
+        assertTrue("no networks" in none.message!!)
+    }
+
+    @Test
     fun `a missing folder says how to make it`() {
         assertTrue("assets.py" in refused())
     }
@@ -85,5 +104,8 @@ class ManifestTest {
         File(folder, tensor.file).writeBytes(bytes.copyOf(7))
         val short = assertThrows(BenchmarkException::class.java) { Tensors(folder).elements(tensor) }
         assertTrue("it has 7 bytes, not 16" in short.message!!)
+        File(folder, tensor.file).delete()
+        val missing = assertThrows(BenchmarkException::class.java) { Tensors(folder).elements(tensor) }
+        assertTrue("it cannot be read" in missing.message!!)
     }
 }

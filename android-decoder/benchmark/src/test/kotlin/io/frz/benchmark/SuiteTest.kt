@@ -193,6 +193,41 @@ class SuiteTest {
     }
 
     @Test
+    fun `a report of all tests is valid`() {
+        val step = MemoryStep(112, 160, 100)
+        val series = listOf(MemorySeries("dense", listOf(step), null), MemorySeries("factored", listOf(), "killed"))
+        val growth = MemoryResult(one, 50, series)
+        val app = AppResult("a", "factored", 0.5, 30.0, 29.0, 14.0)
+        val a = result("a", listOf(8.0), listOf(4.0))
+        val time = "2026-11-27T08:00:00Z"
+        val context = ReportContext(time, producer, device.facts, 1, listOf(one), producer.missing, false)
+        val sharing = SharingResult(one, 10, listOf(app, app))
+        val scores = listOf(Score.of(one, listOf(a)))
+        valid(SuiteReport(context, 1.0, listOf(a), null, listOf(sharing), listOf(growth), scores))
+        assertNull(growth.pixelRatio)
+    }
+
+    @Test
+    fun `the memory test ends where memory is unknown or a trial fails`() {
+        val memory = mapOf(
+            "network" to "a", "variants" to listOf("dense", "factored"), "limit" to 40, "sides" to listOf(16, 32),
+            "aspect" to 1.0
+        )
+        val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").write("memory" to memory)
+        val isolation = Isolation { trial ->
+            if (trial.variant == "dense") throw BenchmarkException("$trial: killed")
+            Footprint(null, 0)
+        }
+        val (dense, other) = io.frz.benchmark.internal.MemoryTest(manifest.memory!!, one, isolation).run().series
+        assertEquals("a, dense, on one at height 16: killed", dense.failure)
+        assertEquals("this device does not tell the peak memory of a process", other.failure)
+        val trials = InProcess(manifest, listOf(one), device)
+        for (trial in listOf(Trial("a", "none", "one"), Trial("a", "dense", "two"), Trial("b", "dense", "one"))) {
+            assertThrows(BenchmarkException::class.java) { trials.measure(trial) }
+        }
+    }
+
+    @Test
     fun `an interrupt ends the suite`() {
         val runtime = FakeRuntime("one")
         val suite = Suite(AssetsFolder(folder).network("a", "1 1", "1 1").write(), listOf(runtime), device, producer)
