@@ -18,11 +18,7 @@ import io.frz.demo.work.visible
  *
  * @param openPicker opens the system's picker
  */
-internal class CompareScreen(
-    private val root: View,
-    private val presenter: ComparePresenter,
-    openPicker: () -> Unit
-) {
+internal class CompareScreen(private val root: View, private val presenter: ComparePresenter, openPicker: () -> Unit) {
     private val context = root.context
     private val words = Words(context)
     private val answers = Answers(context)
