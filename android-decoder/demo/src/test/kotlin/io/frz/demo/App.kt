@@ -13,6 +13,7 @@ import io.frz.demo.compare.CompareState
 import io.frz.demo.learn.LearnPresenter
 import io.frz.host.LiteRuntime
 import java.io.File
+import java.lang.management.ManagementFactory
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.Base64
@@ -36,13 +37,18 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
     /** Milliseconds from the start of the activity until the first answer is on the screen. */
     val startTime: Double
 
+    /** The processor time for that in milliseconds, which other programs on the machine hardly affect. */
+    val startCpuTime: Double
+
     init {
         assumeTrue(LiteRuntime.obstacle, LiteRuntime.obstacle == null)
         LiteRuntime.start()
         val start = System.nanoTime()
+        val cpu = cpuTime()
         controller = Robolectric.buildActivity(MainActivity::class.java).begin()
         settle()
         startTime = (System.nanoTime() - start) / 1e6
+        startCpuTime = (cpuTime() - cpu) / 1e6
     }
 
     /** Lets the app's main thread finish its pending work. */
@@ -108,6 +114,9 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
         File(folder, "$name.png").outputStream().use { bitmap.compress(Bitmap.CompressFormat.PNG, 100, it) }
         return bitmap
     }
+
+    private fun cpuTime() =
+        (ManagementFactory.getOperatingSystemMXBean() as com.sun.management.OperatingSystemMXBean).processCpuTime
 
     companion object {
         /** The time after which a busy app is considered stuck: ten minutes, in nanoseconds. */

@@ -43,7 +43,7 @@ class ScreenIT {
     @Test
     fun `the app starts with the factored UNet and a picture, and shows the result`() {
         val app = App()
-        println("start to first answer: ${app.startTime} ms")
+        println("start to first answer: ${app.startTime} ms, ${app.startCpuTime} ms of processor time")
         assertEquals(app.network("unet"), app.state.choice.network)
         val answer = app.text(R.id.answer)
         assertTrue(answer, Regex("The car covers \\d+(\\.\\d)?% of this picture").matches(answer))

@@ -40,7 +40,7 @@ internal class CompareScreen(private val root: View, private val presenter: Comp
 
     private fun addChip(index: Int, info: NetworkInfo) {
         val chip = LayoutInflater.from(context).inflate(R.layout.chip, networks, false) as RadioButton
-        chip.id = index // A group identifies its buttons by their numbers.
+        chip.id = CHIPS + index
         chip.text = info.title
         chip.setOnClickListener { if (index != choice.network) show(Choice(network = index, dense = choice.dense)) }
         networks.addView(chip)
@@ -52,7 +52,8 @@ internal class CompareScreen(private val root: View, private val presenter: Comp
 
     private fun render(state: CompareState) {
         val info = presenter.info
-        if (info != null && networks.checkedRadioButtonId != state.choice.network) networks.check(state.choice.network)
+        val chip = CHIPS + state.choice.network
+        if (info != null && networks.checkedRadioButtonId != chip) networks.check(chip)
         card.render(state, info, name(state.choice, info))
         thumbnails.render(info, state.choice)
         tiers.render(info, state.choice)
@@ -96,5 +97,10 @@ internal class CompareScreen(private val root: View, private val presenter: Comp
             words.bytes(network.weightsBytes + network.skeletonBytes)
         )
         presenter.shareResult(card.shown ?: return, text)
+    }
+
+    private companion object {
+        /** The number of the first chip. Small numbers belong to other views, whose saved state chips cannot restore. */
+        const val CHIPS = 0xF00000
     }
 }
