@@ -100,7 +100,7 @@ internal class CompareScreen(private val root: View, private val presenter: Comp
     }
 
     private companion object {
-        /** The number of the first chip. Small numbers belong to other views, whose saved state chips cannot restore. */
+        /** The number of the first chip. Small numbers can belong to other views, whose state a chip cannot restore. */
         const val CHIPS = 0xF00000
     }
 }
