@@ -71,7 +71,7 @@ def digits() -> Iterator[tuple[str, Image.Image]]:
 
 
 def cars() -> Iterator[tuple[str, Image.Image]]:
-    """Yield three cars of different colours."""
+    """Yield three cars of different colors."""
     yield "car-red", drawing.car((176, 24, 32))
     yield "car-black", drawing.car((34, 36, 40), sign=-1)
     yield "car-blue", drawing.car((30, 66, 150))
@@ -172,9 +172,9 @@ def _tiers(weights: Path) -> dict[str, object]:
 
 
 def _learner(path: Path) -> None:
-    """Write an Extreme Learning Machine for grey pictures of 28×28 pixels; the app uses its hidden layer only."""
-    grey = np.random.default_rng(0).integers(0, 256, (2, 28, 28), dtype=np.uint8)
-    model = elm.ELMClassifier(elm.Convolution(filters=24, size=7, pool=4), seed=1).fit(grey, np.arange(2))
+    """Write an Extreme Learning Machine for gray pictures of 28×28 pixels; the app uses its hidden layer only."""
+    gray = np.random.default_rng(0).integers(0, 256, (2, 28, 28), dtype=np.uint8)
+    model = elm.ELMClassifier(elm.Convolution(filters=24, size=7, pool=4), seed=1).fit(gray, np.arange(2))
     elm.save(model, path)
 
 

@@ -1,4 +1,4 @@
-"""Copy the screenshots that the app's tests take to docs/images, at half their size and with few colours.
+"""Copy the screenshots that the app's tests take to docs/images, at half their size and with few colors.
 
 Run ``mvn -f android-decoder/pom.xml -Pandroid -pl demo -am verify -Dfrz.update=true`` before.
 """
@@ -31,11 +31,11 @@ def main() -> None:
 
 
 def small(picture: Image.Image) -> bytes:
-    """Return a PNG of half the size with as many colours as fit."""
+    """Return a PNG of half the size with as many colors as fit."""
     half = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.LANCZOS)
-    for colours in (256, 128, 64, 32, 16):
+    for colors in (256, 128, 64, 32, 16):
         out = io.BytesIO()
-        half.quantize(colours, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        half.quantize(colors, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
         if out.tell() <= LARGEST:
             break
     return out.getvalue()

@@ -83,7 +83,7 @@ class ParityIT {
     }
 
     @Test
-    fun `a report can be read, but nothing else`() {
+    fun `only a report can be read`() {
         val app = App()
         app.show(Choice(network = app.network("lenet5")))
         app.compare.shareReport()

@@ -127,7 +127,7 @@ class ScreenIT {
     }
 
     @Test
-    fun `the choice survives when the system ends the app`() {
+    fun `the choice survives when the system terminates the app`() {
         val saved = Bundle()
         App().run {
             show(Choice(picture = 2, dense = true))
@@ -175,7 +175,7 @@ class ScreenIT {
     }
 
     @Test
-    fun `a capacity that the file does not have is reported in words`() {
+    fun `a capacity level that the file lacks is reported in words`() {
         val app = digits()
         app.show(app.state.choice.copy(tier = 7))
         assertTrue(app.text(R.id.failure), app.text(R.id.failure).startsWith("The network could not be loaded: "))
@@ -185,7 +185,7 @@ class ScreenIT {
     }
 
     @Test
-    fun `cancelling stops, and trying again starts over`() {
+    fun `cancelling stops the run, and trying again starts over`() {
         val app = App()
         app.compare.show(Choice(dense = true))
         app.click(R.id.cancel)

@@ -46,8 +46,8 @@ internal class DrawingPad(context: Context, attributes: AttributeSet) : View(con
     }
 
     /**
-     * Returns what the pad shows as [side]² grey bytes, or null if it is empty. Strokes are scaled to the same size and
-     * centred, so that it does not matter where and how large they were drawn.
+     * Returns what the pad shows as [side]² gray bytes, or null if it is empty. Strokes are scaled to the same size and
+     * centered, so that it does not matter where and how large they were drawn.
      */
     fun pixels(side: Int): ByteArray? {
         val small = Bitmap.createBitmap(side, side, Bitmap.Config.ARGB_8888)

@@ -11,7 +11,7 @@ import io.frz.elm.ElmModel
 import io.frz.elm.HiddenLayer
 
 /**
- * Learns the user's own classes with an Extreme Learning Machine. Pictures are [SIDE]² grey bytes; they stay in memory
+ * Learns the user's own classes with an Extreme Learning Machine. Pictures are [SIDE]² gray bytes; they stay in memory
  * and are gone when the app closes. The presenter survives when the activity is recreated.
  *
  * Call all functions on the main thread.
