@@ -9,19 +9,19 @@ doc: |
   The container of an `.frz` file: the named tensors of a neural network, each stored as a small core that is multiplied
   along every axis by a basis. `format.md` is the normative text; section numbers below refer to it.
 
-  Kaitai Struct can describe the header, the directory and its checksum. Where the segments lie depends on the sizes in
-  the directory, by the loop of section 4, so they form one opaque part here. Before it uses any bytes, a reader must
-  check the CRC-32 of the directory and of each segment, which this description does not do. In a delta file (section
-  6.2), field 5 of the directory map is the SHA-256 of the base, a bin of 32 bytes.
+  Kaitai Struct can describe the header, the directory and its checksum. The location of the segments depends on the
+  sizes in the directory, by the loop of section 4, so they form one opaque part here. Before it uses any bytes, a
+  reader must check the CRC-32 of the directory and of each segment, which this description does not do. In a delta file
+  (section 6.2), field 5 of the directory map is the SHA-256 of the base, a bin of 32 bytes.
 doc-ref: format.md
 seq:
   - id: magic
     contents: [0x89, FRZ]
-    doc: 0x89, so that no text file begins like this, then `FRZ`.
+    doc: 0x89, which no text file begins with, followed by `FRZ`.
   - id: version
     type: u1
     valid: 1
-    doc: Changes if old readers could not skip what is new.
+    doc: Changes with every addition that existing readers cannot skip.
   - id: flags
     type: flags
     size: 1
@@ -58,7 +58,7 @@ types:
     seq:
       - id: is_deflated
         type: b1
-        doc: The directory is stored deflated.
+        doc: Whether the directory is stored deflated.
       - id: reserved
         type: b7
         valid: 0

@@ -71,7 +71,7 @@ def load(
         entry: which state dict to read from a PyTorch file that contains several.
         keep_names: leave names unchanged. Otherwise, prefixes from wrappers such as torch.compile, DataParallel and
             FSDP are removed and noted; see :func:`frformat.checkpoints.wrappers.plain_names`.
-        trust_pickle: run the code that a PyTorch file refers to, which may do anything. This is rarely necessary:
+        trust_pickle: run the code that a PyTorch file refers to, which can do anything. This is rarely necessary:
             objects that need code are replaced, and the tensors of whole modules are found without it.
         name: name of the source in errors; None means its own name.
 
@@ -167,7 +167,7 @@ def _module(kind: str) -> FileFormat:
 
 
 def kind_of(path: str, name: str | None = None) -> str:
-    """Return the name of the module that reads a file, detected from its content; ``name`` as for :func:`load`.
+    """Return the name of the module that reads a file, detected from its content. ``name`` is used in errors.
 
     Raises:
         ReadError: no module reads it.

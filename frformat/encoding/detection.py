@@ -1,6 +1,6 @@
 """Detect which tensors of a checkpoint are not weights but spectra, as Frequency Regularization publishes them.
 
-Such a file does not say so itself, and a wrong guess would ruin the network. The evidence must therefore be a pattern
+The file itself does not record this, and a wrong guess would ruin the network. The evidence must therefore be a pattern
 that weights, even sparse ones, do not show: all matrices of the file are zero except for a zigzag prefix, in which
 hardly any element is zero. If the evidence is weaker, the user has to pass ``--spectral``.
 """
@@ -30,7 +30,7 @@ LEAST: Final = 16
 
 
 def is_matrix(entry: Entry) -> bool:
-    """Return whether a tensor is transformed unless a rule says otherwise: floats of rank 2 or more."""
+    """Return whether a tensor has float elements and rank 2 or more. By default, only such tensors are transformed."""
     return entry.dtype in REAL_DTYPES and len(entry.shape) >= 2
 
 

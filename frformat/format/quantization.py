@@ -143,7 +143,7 @@ def whole(quotients: NDArray[np.float64]) -> NDArray[np.int32]:
     rounded = np.rint(quotients)
     largest = float(np.abs(rounded).max(initial=0.0))
     if not largest <= LARGEST:
-        raise EncodeError(f"quantized values reach {largest:g}, beyond 32 bits: use a larger step")
+        raise EncodeError(f"quantized values reach {largest:g} and do not fit into 32 bits: use a larger step")
     return rounded.astype(np.int32)
 
 
@@ -163,7 +163,7 @@ def quantized(numbers: Singles, wanted: str) -> Numbers:
 
     Args:
         numbers: finite float32 array.
-        wanted: ``auto``, ``f32``, ``f16``, ``bf16``, ``qN`` or ``step=S``, as for :func:`frformat.save_file`.
+        wanted: ``auto``, ``f32``, ``f16``, ``bf16``, ``qN`` or ``step=S``; see :func:`frformat.save_file`.
 
     Raises:
         EncodeError: ``wanted`` is not a format, or a number does not fit it.

@@ -1,4 +1,4 @@
-"""Analyse errors: compare the outputs of the original weights, of the rebuilt weights and of the phone."""
+"""Analyze errors: compare the outputs of the original weights, of the rebuilt weights and of the phone."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def compare(
         rebuilt: the model with the weights of the ``.frz`` file.
         phone: the phone's report.
         original: the model with the weights before encoding.
-        tolerance: the largest difference between outputs of desktop and phone to accept.
+        tolerance: the largest acceptable difference between the outputs of desktop and phone.
         watch: callback for each input.
 
     Raises:

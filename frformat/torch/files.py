@@ -61,7 +61,7 @@ def save_file(
         path: destination.
         spectral: which sparse tensors are DCT spectra, in the form that the authors of Frequency Regularization
             publish: True for all of them, or their names. By default, no tensor is treated as a spectrum.
-        metadata: see :func:`frformat.save_file`, as for the arguments below.
+        metadata: see :func:`frformat.save_file` for this and the following arguments.
         aliases: further names, besides those that share a tensor.
         format: number format of coefficients.
         tiers: what the smaller tiers keep of each spectrum.
@@ -134,8 +134,8 @@ def load_file(
         dtype: type of floating-point tensors; None keeps that of the file.
 
     Raises:
-        FrzError: the file is not valid, the tier is not present, the base is missing or another file, or more memory is
-            needed than allowed.
+        FrzError: the file is not valid, the tier is not present, the base is missing or a different file, or more
+            memory is needed than allowed.
         ValueError: values are too large for ``dtype``.
         OSError: the file cannot be read.
     """

@@ -25,7 +25,7 @@ class Field:
         offset: offset of the first byte.
         size: number of bytes.
         depth: nesting depth.
-        meaning: what the bytes say.
+        meaning: an explanation of the bytes.
     """
 
     offset: int
@@ -49,7 +49,7 @@ def walk(data: bytes) -> Iterator[Field]:
 
 
 class _StopError(Exception):
-    """Raised where explaining stops although bytes are left; the message says why."""
+    """Raised if explaining stops before the end of the data; the message says why."""
 
 
 class _Walker:
@@ -64,7 +64,7 @@ class _Walker:
         """Yield the fields of the value at ``start``; the first also covers the bytes since ``done``, such as a key."""
         item = self._read(start)
         if len(path) >= limits.DEPTH and item.nested:
-            raise _StopError(f"values nest more than {limits.DEPTH} deep")
+            raise _StopError(f"values are nested more than {limits.DEPTH} levels deep")
         if item.kind == "map":
             yield self._field(item.end, depth, self._meanings.of_map(path, item.value))
             yield from self._pairs(item.value, depth + 1, path)
@@ -81,7 +81,7 @@ class _Walker:
             yield from self.value(key.end, depth, (*path, key.value))
 
     def _array(self, array: msgpack.Item, depth: int, path: Path) -> Iterator[Field]:
-        """Yield one field for an array of plain values; for others, one for the start and those of the elements."""
+        """Yield one field for an array of plain values; for any other array, the start and then its elements."""
         if self._meanings.is_names(path):
             yield self._field(array.end, depth, self._meanings.of_array(path, array.value))
             yield from self._names(array.value, depth + 1, path)
@@ -112,7 +112,7 @@ class _Walker:
 
     def _read(self, start: int) -> msgpack.Item:
         if start >= WALKED:
-            raise _StopError(f"the rest of the {len(self._data):,} bytes is not explained")
+            raise _StopError(f"the rest of the {len(self._data):,} bytes cannot be explained")
         return msgpack.read(self._data, start)
 
     def _field(self, end: int, depth: int, meaning: str) -> Field:

@@ -1,6 +1,6 @@
 """The input of encoders and entropy coders, with small runs combined into batches.
 
-A file of a million one-element tensors therefore takes hardly longer than a file of a few large ones.
+A file of a million one-element tensors therefore takes hardly more time than a file of a few large ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from frformat.format.coders.runs import Run
 Array = NDArray[Any]
 
 PIECE: Final = 1 << 16
-"""Number of values to code between two checks of whether to continue."""
+"""Number of values to code in one call, after which an interrupt can take effect."""
 
 
 class Block(NamedTuple):

@@ -21,7 +21,7 @@ class Coded(NamedTuple):
 
     Attributes:
         shape: shape of the tensor.
-        form: what the coefficients stand for; see :meth:`frformat.TensorInfo.form`.
+        form: what the coefficients represent; see :meth:`frformat.TensorInfo.form`.
     """
 
     shape: tuple[int, ...]
@@ -38,7 +38,7 @@ class CodedLayer(nn.Module):
 
     Attributes:
         weight: coefficients, (k,); see :meth:`frformat.FrzFile.coefficients`.
-        bias: as in the plain layer, or None.
+        bias: bias of the plain layer, or None.
     """
 
     weight: nn.Parameter

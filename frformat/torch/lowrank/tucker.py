@@ -40,10 +40,10 @@ class Tucker(Tiered, nn.Module):
     """
 
     def __init__(self, shape: Sequence[int], ranks: Mapping[int, int]) -> None:
-        """Prepare for weights of one shape.
+        """Prepare for weights of a given shape.
 
         Raises:
-            ValueError: an axis does not exist, or a rank is not between 1 and the axis' length.
+            ValueError: an axis does not exist, or a rank is not between 1 and the axis's length.
         """
         super().__init__()
         self.shape, self.ranks = tuple(shape), dict(sorted(ranks.items()))

@@ -31,7 +31,7 @@ FALL: Final = -0.3
 class CodeLength(nn.Module):
     """Estimates how many bits a coder that has adapted to the coefficients spends on them.
 
-    The integers of a tensor are modelled by a Laplace distribution, integrated over each step. Its scale falls with
+    The integers of a tensor are modeled by a Laplace distribution, integrated over each step. Its scale falls with
     powers of the frequencies along the axes; the exponents are parameters. The estimate is differentiable with respect
     to coefficients, steps and parameters.
     """
@@ -109,8 +109,8 @@ def _level(tensor: SpectralTensor) -> nn.Parameter:
 def learn_steps(tensors: Mapping[str, SpectralTensor], share: float) -> None:
     """Make the steps of all tensors trainable; their initial value is a share of the tensor's standard deviation.
 
-    A tensor of zeros, such as the bias of some layers, gets a step such that one step of its first coefficient shifts
-    all values by 0.01.
+    For a tensor of zeros, such as the bias of some layers, the step is chosen so that adding it to the first
+    coefficient shifts all values by 0.01.
     """
     for tensor in tensors.values():
         spread = float(tensor.coefficients.detach().double().square().mean().sqrt())

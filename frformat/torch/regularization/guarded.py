@@ -20,7 +20,7 @@ class GuardedTruncation(Schedule):
     Attributes:
         factor: share of the coefficients that remains at each step.
         minimum: number of coefficients that are always kept, by name.
-        tolerance: how much worse than the best the metric may be.
+        tolerance: how far the metric may fall behind the best.
         patience: number of consecutive steps at which the metric may fail to hold; one more finishes the schedule.
         mode: ``max`` if larger metrics are better, ``min`` if smaller ones are.
         best: the best metric so far, or the reference.
@@ -45,7 +45,7 @@ class GuardedTruncation(Schedule):
         Args:
             model: a regularized model.
             optimizer: the optimizer that trains it, or several.
-            minimum: number of coefficients that always remain, as for :class:`TailTruncation`.
+            minimum: number of coefficients that always remain; see :class:`TailTruncation`.
             factor: between 0 and 1.
             tolerance: in the unit of the metric, at least 0.
             patience: at least 0.

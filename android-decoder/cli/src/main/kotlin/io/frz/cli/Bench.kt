@@ -16,7 +16,7 @@ import picocli.CommandLine.Option
 @Command(
     name = "bench",
     description = [
-        "Compare the time of rebuilding all weights with that of allocating and filling the same direct buffers.",
+        "Compare the time to rebuild all weights with the time to allocate and fill buffers of the same sizes.",
         "Both run alternately after a warm-up; the results are medians."
     ]
 )
@@ -62,7 +62,7 @@ internal class Bench : Runnable {
         buffer
     }
 
-    /** Measures the time that [work] takes. The result is released before the next measurement to free its memory. */
+    /** Measures how long [work] takes. Its result is released before the next measurement to free memory. */
     @Suppress("ExplicitGarbageCollectionCall")
     private fun milliseconds(work: () -> Any): Double {
         result = null
@@ -72,7 +72,7 @@ internal class Bench : Runnable {
         return (System.nanoTime() - start) / 1e6
     }
 
-    /** Returns the heap memory that [work] allocates in this thread, an upper bound on its peak memory use. */
+    /** Returns the heap memory that [work] allocates in this thread: an upper bound on its peak heap use. */
     private fun heapOf(work: () -> Any): Long {
         val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
         val thread = Thread.currentThread().id
@@ -96,7 +96,7 @@ internal class Bench : Runnable {
         out.println(line("allocate and fill", fill, "ms"))
         out.println(line("open and rebuild", load, "ms"))
         out.println(line("ratio", load / fill, ""))
-        out.println(line("heap allocated", heap / 1e6, "MB in total, an upper bound of the peak"))
+        out.println(line("heap allocated", heap / 1e6, "MB in total, an upper bound on the peak"))
     }
 
     private fun line(name: String, value: Double, unit: String) =

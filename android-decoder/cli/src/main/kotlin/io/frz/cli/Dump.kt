@@ -12,7 +12,7 @@ import java.util.Locale
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
 
-@Command(name = "dump", description = ["Show what is in FILE, without decoding it."])
+@Command(name = "dump", description = ["List the contents of FILE without decoding it."])
 internal class Dump : Runnable {
     @Mixin
     private lateinit var input: Input
@@ -133,7 +133,7 @@ internal class Dump : Runnable {
 
         fun ratio(dense: Double, bytes: Long) = String.format(Locale.ROOT, "1/%,.1f", dense / bytes)
 
-        /** Returns untrusted text as one line without control sequences for the terminal. */
+        /** Returns untrusted [text] as one line that contains no terminal control sequences. */
         fun printable(text: String) = text.map { if (it.category in STEERING) '\uFFFD' else it }.joinToString("")
     }
 }

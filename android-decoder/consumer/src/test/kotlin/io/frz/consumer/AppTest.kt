@@ -24,9 +24,9 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.pytorch.Module
 
-/** Represents an app written in an old version of Kotlin; the main test is that it compiles. */
+/** Stands for an app written in an old version of Kotlin. The main test is that it compiles. */
 class AppTest {
-    /** This is only compiled, because a JVM has no Android context. */
+    /** The code of an app, which is only compiled, because this JVM has no Android context. */
     @Suppress("unused")
     private class Screen(context: Context) : FrzCallback<Module> {
         private val loader = FrzModule.loader(context, "model.ptl", "model.frz")
@@ -46,7 +46,7 @@ class AppTest {
     }
 
     @Test
-    fun `files are read`() {
+    fun `fuzzed files are read`() {
         val options = FrzOptions.builder().threads(2).memoryBudget(1L shl 28).build()
         FrzFile.open(File("../pytorch/src/test/resources/wide.frz"), options).use { file ->
             val loaded = file.loadAll()

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 
 class ZigzagTest {
-    /** Returns the first [count] indices, reconstructed from their offsets in an array of [shape]. */
+    /** Returns the first [count] indices in zigzag order, reconstructed from their offsets in an array of [shape]. */
     private fun indices(shape: LongArray, count: Int): List<List<Long>> {
         val strides = IntArray(shape.size)
         var volume = 1
@@ -26,7 +26,7 @@ class ZigzagTest {
         return out
     }
 
-    /** Returns all indices of [shape] in zigzag order, sorted as in the definition. */
+    /** Returns all indices of [shape] in zigzag order, sorted as the specification defines it. */
     private fun sorted(shape: LongArray): List<List<Long>> {
         val start = listOf(emptyList<Long>())
         val all = shape.fold(start) { prefixes, n -> prefixes.flatMap { p -> (0 until n).map { p + it } } }
@@ -40,7 +40,7 @@ class ZigzagTest {
     }
 
     @Test
-    fun `the order is by sum and then lexicographic for any shape`() {
+    fun `for any shape, the order is by sum, then lexicographic`() {
         val random = Random(3)
         repeat(200) {
             val shape = LongArray(random.nextInt(6)) { 1L + random.nextInt(4) }
@@ -56,7 +56,7 @@ class ZigzagTest {
     }
 
     @Test
-    fun `the box of a prefix is that of its indices, even if there are many`() {
+    fun `the box of a prefix contains exactly its indices, even if there are many`() {
         val shapes = listOf(
             longArrayOf(10, 10, 10, 10, 10, 10, 10, 10),
             longArrayOf(2, 3, 500, 2, 700),

@@ -20,7 +20,7 @@ import org.mockito.ArgumentMatchers.anyString
 import org.mockito.Mockito.mock
 import org.mockito.Mockito.`when`
 
-/** Tests assets with a mock of Android's asset manager: uncompressed assets within an APK, and compressed ones. */
+/** Tests uncompressed and compressed assets in an APK, with a mock of Android's asset manager. */
 class AssetTest {
     @TempDir
     lateinit var folder: File
@@ -58,7 +58,7 @@ class AssetTest {
     private fun check(loader: FrzLoader<Net>) = assertEquals(sumOf("tiny.frz"), loader.load().sum)
 
     @Test
-    fun `what Android has opened is mapped, and stays open`() {
+    fun `a descriptor opened by Android is mapped and stays open`() {
         for (isLengthKnown in listOf(true, false)) {
             val weights = descriptor("tiny.frz", isLengthKnown)
             val skeleton = FrzPart.asset(descriptor("tiny.ptl", isLengthKnown))

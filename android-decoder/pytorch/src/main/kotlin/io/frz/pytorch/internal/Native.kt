@@ -19,20 +19,20 @@ internal object Native {
         )
     }) { LiteModuleLoader.load(file.path) }
 
-    /** Returns the names of the weights that [module] still lacks. */
+    /** Returns the names of the weights that [module] has not yet received. */
     fun weightsMissing(module: Module): Set<String> = guarded({ failure ->
         FrzLoadException(
             Kind.SKELETON_UNSUPPORTED,
-            "the module does not tell which weights it lacks: " + reason(failure),
+            "the module does not report which weights it lacks: " + reason(failure),
             failure
         )
     }) { module.runMethod("weights_missing").toList().mapTo(LinkedHashSet()) { it.toStr() } }
 
-    /** Returns the weights that [module] takes as coefficients, with their forms. */
+    /** Returns the names of the weights that [module] takes as coefficients, mapped to their forms. */
     fun coefficientsWanted(module: Module): Map<String, List<Long>> = guarded({ failure ->
         FrzLoadException(
             Kind.SKELETON_UNSUPPORTED,
-            "the module takes no weights, or as an earlier release gave them; " +
+            "the module takes no weights, or comes from an earlier release of frformat; " +
                 "export a skeleton with `frformat export`: " + reason(failure),
             failure
         )
@@ -60,13 +60,13 @@ internal object Native {
             e
         )
     } catch (e: OutOfMemoryError) {
-        throw FrzLoadException(Kind.RUNTIME_FAILED, "the runtime has no memory left: " + reason(e), e)
+        throw FrzLoadException(Kind.RUNTIME_FAILED, "the runtime is out of memory: " + reason(e), e)
     } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
-        // Native code throws various subclasses of RuntimeException.
+        // Native code throws several subclasses of RuntimeException.
         throw translate(e)
     }
 
-    /** Returns the first line of the message of a native exception; the other lines contain addresses. */
+    /** Returns the first line of the message of a native exception; the other lines contain memory addresses. */
     private fun reason(failure: Throwable) =
         failure.message.orEmpty().lineSequence().firstOrNull { it.isNotBlank() }?.trim() ?: failure.toString()
 

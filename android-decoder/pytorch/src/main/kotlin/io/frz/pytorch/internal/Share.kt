@@ -6,10 +6,10 @@ import io.frz.loading.FrzLoadException
 import io.frz.loading.FrzLoadException.Kind
 
 /**
- * The form in which a module needs one tensor of a file: rebuilt, as coefficients, or both.
+ * How a module uses one tensor of a file: rebuilt, as coefficients, or both.
  *
  * @property rebuilt the names under which the module takes the rebuilt tensor
- * @property coefficients the names under which the module takes the coefficients, as factored networks do
+ * @property coefficients the names under which the module takes the coefficients, if it is a factored network
  */
 internal class Share private constructor(
     val info: TensorInfo,
@@ -42,7 +42,7 @@ internal class Share private constructor(
             if (stored == form) return
             throw FrzLoadException(
                 Kind.MISMATCH,
-                "the skeleton wants the coefficients of $name in the form $form, the file stores " +
+                "the skeleton expects the coefficients of $name in the form $form, but the file stores " +
                     (if (stored == null) "none" else "them in the form $stored") +
                     "; export the skeleton again with this file"
             )
