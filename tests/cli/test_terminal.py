@@ -12,7 +12,6 @@ from rich.console import Console
 
 from frformat.cli import errors, terminal
 from frformat.cli.files import InputFile
-from frformat.cli.options import ByteCount
 from frformat.errors import EncodeError, FrzError
 from frformat.wording import count
 
@@ -73,20 +72,6 @@ def test_a_narrow_terminal_breaks_no_cell(monkeypatch: pytest.MonkeyPatch):
     table.add_row("n" * 100, "1" * 40)
     terminal.show(table)
     assert "n" * 100 + "  " + "1" * 40 in screen.export_text().splitlines()
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("0", 0), ("65536", 65536), ("500MB", 500 * 10**6), ("8GiB", 8 << 30), ("1.5 kib", 1536), ("7b", 7)],
-)
-def test_sizes(text: str, number: int):
-    assert ByteCount().convert(text, None, None) == number
-
-
-@pytest.mark.parametrize("text", ["", "-1", "1PB", "GiB", "1e9", "0x10", "1,000", "inf", "nan"])
-def test_what_is_no_size(text: str):
-    with pytest.raises(click.UsageError):
-        ByteCount().convert(text, None, None)
 
 
 @pytest.mark.parametrize(
