@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +27,20 @@ class ByteCount(Converter):
             return parse_size(value)
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
+
+
+class Nonnegative(click.FloatRange):
+    """A number of at least 0. Unlike ``click.FloatRange``, it refuses NaN."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse the number."""
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return found
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, also for errors.")

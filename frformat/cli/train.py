@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from frformat.cli import elm, terminal
-from frformat.cli.options import ByteCount, json_option, tier_cuts
+from frformat.cli.options import ByteCount, Nonnegative, json_option, tier_cuts
 from frformat.errors import EncodeError
 from frformat.wording import parse_amount
 
@@ -102,11 +102,11 @@ def list_recipes(*, as_json: bool) -> None:
 @click.option("--from", "weights", metavar="FILE.frz", type=click.Path(), help="Initial weights.")
 @click.option("--device", metavar="NAME", help="Device, such as cpu or cuda:1.  [default: a GPU if available]")
 @click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads; 1 makes runs reproducible bit for bit."
+    "--threads", type=click.IntRange(1, 1024), metavar="N", help="CPU threads; 1 makes runs reproducible bit for bit."
 )
 @click.option("--resume", is_flag=True, help="Continue the interrupted run in the folder.")
 @click.option("--force", is_flag=True, help="Start over in a folder that already contains a run.")
-@click.option("--checkpoint-every", type=float, default=60, metavar="SECONDS", help="Time between checkpoints.")
+@click.option("--checkpoint-every", type=Nonnegative(), default=60, metavar="SECONDS", help="Time between checkpoints.")
 @click.option("--list", "listed", is_flag=True, help="List the recipes.")
 @json_option
 def train(
