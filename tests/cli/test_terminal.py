@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import math
 
@@ -74,6 +75,12 @@ def test_a_narrow_terminal_breaks_no_cell(monkeypatch: pytest.MonkeyPatch):
     assert "n" * 100 + "  " + "1" * 40 in screen.export_text().splitlines()
 
 
+def _named(error: OSError, path: str) -> OSError:
+    """Add a file name to an error, as the commands do."""
+    error.filename = path
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "line"),
     [
@@ -84,6 +91,9 @@ def test_a_narrow_terminal_breaks_no_cell(monkeypatch: pytest.MonkeyPatch):
         (EncodeError("tensor 'x': no"), "frformat: ENCODE: tensor 'x': no"),
         (FileNotFoundError(errno.ENOENT, "No such file", "b.frz"), "frformat: b.frz: IO: No such file"),
         (OSError("disk on fire"), "frformat: IO: disk on fire"),
+        (_named(OSError("disk on fire"), "b.frz"), "frformat: b.frz: IO: disk on fire"),
+        (_named(io.UnsupportedOperation("seek"), "b.frz"), "frformat: b.frz: IO: seek"),
+        (OSError(), "frformat: IO: OSError"),
         (OSError(errno.EIO, "I/O error", b"c\xff"), r"frformat: c\udcff: IO: I/O error"),
         (click.ClickException("no\nway"), r"frformat: USAGE: no\nway"),
     ],
