@@ -17,11 +17,11 @@ doc-ref: format.md
 seq:
   - id: magic
     contents: [0x89, FRZ]
-    doc: 0x89, so that no text file begins like this, then `FRZ`.
+    doc: 0x89, which no text file begins with, followed by `FRZ`.
   - id: version
     type: u1
     valid: 1
-    doc: Changes if old readers could not skip what is new.
+    doc: Changes with every addition that existing readers cannot skip.
   - id: flags
     type: flags
     size: 1
@@ -58,7 +58,7 @@ types:
     seq:
       - id: is_deflated
         type: b1
-        doc: The directory is stored deflated.
+        doc: Whether the directory is stored deflated.
       - id: reserved
         type: b7
         valid: 0

@@ -167,7 +167,7 @@ def _module(kind: str) -> FileFormat:
 
 
 def kind_of(path: str, name: str | None = None) -> str:
-    """Return the name of the module that reads a file, detected from its content; ``name`` as for :func:`load`.
+    """Return the name of the module that reads a file, detected from its content. ``name`` is used in errors.
 
     Raises:
         ReadError: no module reads it.

@@ -73,7 +73,7 @@ class Checkpoint(Mapping[str, Array | Spectrum | CodedTensor]):
         entries: every tensor by name.
         aliases: further names for tensors, ``{name: target}`` (tied weights).
         metadata: the file's metadata, a flat map of strings.
-        notes: what the user should know about how the file was interpreted, one line each.
+        notes: remarks for the user on how the file was interpreted, one line each.
         size: size of the file in bytes.
         close: closes the file.
     """

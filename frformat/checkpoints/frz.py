@@ -38,7 +38,7 @@ def load(
 
 
 def of(file: FrzFile, *, spectral: bool) -> Checkpoint:
-    """Turn an open file into a checkpoint that closes it; ``spectral`` as for :func:`load`."""
+    """Turn an open file into a checkpoint that closes it; see :func:`load` for ``spectral``."""
     entries = {}
     aliases = file.aliases
     for name in file:

@@ -1,4 +1,4 @@
-"""Read PyTorch files without running the code that they refer to: objects that need it become inert placeholders.
+"""Read PyTorch files without running the code that they refer to. Inert placeholders replace objects that need it.
 
 Ordinary files often contain an ``argparse.Namespace``, a path, a NumPy number or a whole module alongside the tensors.
 PyTorch's weights-only reader rejects all of these. Here they are replaced, and nothing that the file refers to is

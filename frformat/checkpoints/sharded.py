@@ -1,4 +1,4 @@
-"""Hugging Face folders: one checkpoint, or the shards named by an index, read as one."""
+"""Read a Hugging Face folder as one checkpoint: a single file, or all shards that an index names."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[
 
     Args:
         content: the content of the file: nested dicts, lists and other objects.
-        entry: the key of the wanted state dict, as listed in the error; None if there is only one.
+        entry: the key of the state dict to return, as listed in the error; None if there is only one.
 
     Raises:
         EncodeError: there is no state dict, none with that key, or several candidates, which the message lists; or

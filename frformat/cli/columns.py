@@ -102,7 +102,7 @@ def show(
 
 
 def show_filled(titles: Sequence[str], rows: Callable[[], Iterable[Row]], *, left: Sequence[str] = ()) -> None:
-    """Print a table without its empty columns, or nothing if there are no rows; for the rest, see :func:`show`.
+    """Print a table like :func:`show`, but without empty columns; print nothing if there are no rows.
 
     Args:
         titles: titles of the columns.

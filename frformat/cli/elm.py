@@ -17,7 +17,7 @@ SUMMARY: Final = "an Extreme Learning Machine on MNIST: a random hidden layer an
 METRIC: Final = "accuracy"
 
 OPTIONS: Final = ("name", "output", "data", "seed", "format", "force", "as_json", "checkpoint_every")
-"""Parameters of ``frformat train`` that apply."""
+"""Parameters of ``frformat train`` that apply to this recipe."""
 
 FILE: Final = "model.frz"
 

@@ -80,7 +80,7 @@ def facts(error: Exception) -> ErrorFacts:
 
 
 def line(error: Exception) -> str:
-    """Format an error as one line that is safe for a terminal. Raises the same as :func:`facts`."""
+    """Format an error as one line that is safe for a terminal. Raises the same exceptions as :func:`facts`."""
     told = facts(error)
     tensor = f"tensor {told.tensor!r}: " if told.tensor is not None else ""
     parts = (told.file, told.code, tensor + told.reason)
@@ -89,7 +89,7 @@ def line(error: Exception) -> str:
 
 
 def report(error: Exception, as_json: bool) -> int:
-    """Report an error to the user and return the exit code. Raises the same as :func:`facts`."""
+    """Report an error to the user and return the exit code. Raises the same exceptions as :func:`facts`."""
     if isinstance(error, click.Abort):
         return INTERRUPTED
     try:

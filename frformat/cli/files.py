@@ -33,7 +33,7 @@ def source(path: str) -> IO[bytes]:
     """
     if path == "-":
         return _spooled(sys.stdin.buffer)
-    file = open(path, "rb")  # noqa: SIM115 — the caller's to close
+    file = open(path, "rb")  # noqa: SIM115 — closed by the caller
     try:
         if file.seekable():
             return file
@@ -61,7 +61,7 @@ def open_frz(
 
 
 def _spooled(stream: IO[bytes]) -> IO[bytes]:
-    spool = tempfile.TemporaryFile()  # noqa: SIM115 — the caller's to close
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 — closed by the caller
     try:
         shutil.copyfileobj(stream, spool)
     except BaseException:

@@ -30,7 +30,7 @@ LEAST: Final = 16
 
 
 def is_matrix(entry: Entry) -> bool:
-    """Return whether a tensor is transformed unless a rule says otherwise: floats of rank 2 or more."""
+    """Return whether a tensor has float elements and rank 2 or more. By default, only such tensors are transformed."""
     return entry.dtype in REAL_DTYPES and len(entry.shape) >= 2
 
 

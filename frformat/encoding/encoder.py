@@ -57,7 +57,7 @@ class TensorReport:
         kept: number of coefficients stored; None unless ``coding`` is ``dct``.
         energy: share of the sum of squared weights that is retained; None if nothing is lost.
         error: largest error of a rebuilt weight, relative to the largest weight; 0 if nothing is lost.
-        note: why a tensor is ``raw`` although the policy asked for something else, or that it was rebuilt; else empty.
+        note: why a tensor is ``raw`` although the policy requires something else, or a remark that it was rebuilt.
         digest: :func:`digest` of what a reader will get; empty if that is the input tensor itself.
     """
 
@@ -75,7 +75,7 @@ class Report:
 
     Attributes:
         tensors: the outcome for each tensor.
-        notes: what the user should know about how the checkpoint was interpreted, one line each.
+        notes: remarks for the user on how the checkpoint was interpreted, one line each.
     """
 
     tensors: dict[str, TensorReport]
@@ -169,7 +169,7 @@ class _Encoder(Mapping[str, Stored]):
         return len(self._entries)
 
     def losses(self) -> list[str]:
-        """Return warnings about weights that have lost too much."""
+        """Return warnings about weights that have lost too much of their energy."""
         poor = {
             name: report.energy
             for name, report in self.reports.items()

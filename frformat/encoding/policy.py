@@ -14,7 +14,7 @@ from frformat.errors import EncodeError
 
 @dataclass(frozen=True)
 class Decision:
-    """How to store one tensor.
+    """The chosen form in which to store one tensor.
 
     Attributes:
         spectral: whether its elements are a spectrum, not weights.
@@ -31,12 +31,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class Policy:
-    """How to store a checkpoint.
+    """Rules for storing the tensors of a checkpoint.
 
     Attributes:
         rules: rules for tensors by name; the first that matches applies.
-        default: for spectra and matrices (floats of rank 2 or more) that no rule matches, and for whatever the matching
-            rule leaves open.
+        default: the rule for spectra and matrices (floats of rank 2 or more) that no other rule matches. It also
+            decides whatever a matching rule leaves open.
         spectral: whether matrices and sparse tensors already are spectra; None detects it and adds a note.
     """
 

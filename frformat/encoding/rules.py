@@ -33,7 +33,7 @@ WORDS: Final = "raw, spectral, keep=N, keep=N%, energy=SHARE, max-error=SHARE, v
 
 @dataclass(frozen=True)
 class Rule:
-    """How to code the tensors whose names match a pattern. None means unspecified.
+    """A rule for storing the tensors whose names match a pattern. None means unspecified.
 
     Attributes:
         pattern: pattern for names, with ``*``, ``?`` and ``[…]``.
@@ -41,7 +41,7 @@ class Rule:
         spectral: the elements are a spectrum, not weights.
         selection: how much of the spectrum to keep.
         view: shape in which the spectrum is taken.
-        format: number format of the coefficients, or of weights that are not transformed, as for
+        format: number format of the coefficients, or of weights that are not transformed; see
             :func:`frformat.save_file`.
     """
 

@@ -81,7 +81,7 @@ class Energy:
 
 @dataclass(frozen=True)
 class MaxError:
-    """Keeps the fewest coefficients such that no rebuilt weight is off by more than ``share`` of the largest weight.
+    """Keeps the fewest coefficients with which no rebuilt weight is off by more than ``share`` of the largest weight.
 
     The error is that of the actual rebuilt weights, including the number format. The number of coefficients is found by
     bisection, to within 1/64 of the minimum.

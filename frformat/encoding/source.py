@@ -20,7 +20,7 @@ BLOCK = 1 << 20
 
 
 class Source(Protocol):
-    """What selections need to know about a tensor."""
+    """The properties of a tensor that selections use."""
 
     @property
     def elements(self) -> int:

@@ -35,7 +35,7 @@ Told = Callable[[int], None]
 
 
 class Choice(NamedTuple):
-    """How a group is stored.
+    """The chosen way to store a group.
 
     Attributes:
         coder: the coder.
@@ -52,7 +52,7 @@ def choose(
     """Choose the coder of a group.
 
     Args:
-        likeness: what the group's tensors have in common.
+        likeness: the properties that the group's tensors share.
         tiers: for each tier, the runs of its segment with their values.
         names: the coders that may be used. If none of them accepts integers, all may be used for integers.
         fast: whether large groups must be fast to read.

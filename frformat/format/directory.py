@@ -200,7 +200,7 @@ class Group:
 
     @cached_property
     def _views(self) -> Corners:
-        """The views as corners, for groups whose cores are complete in every tier."""
+        """The views in the form of corners, for groups with complete cores in every tier."""
         return Corners.of([[self.view(index) for index in range(self.tensors)]])
 
 

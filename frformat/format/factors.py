@@ -28,7 +28,7 @@ class Factors:
         self._numbers: dict[int, int] = {}
 
     def numbers(self, tensor: CodedTensor | PerTier) -> tuple[int, ...]:
-        """Return a number for each factor of a tensor, in axis order; provisional, see :meth:`numbered`."""
+        """Return a provisional number for each factor of a tensor, in axis order; see :meth:`numbered`."""
         first = tensor.tensors[0] if isinstance(tensor, PerTier) else tensor
         found = []
         for axis in first.axes:

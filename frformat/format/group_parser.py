@@ -31,7 +31,7 @@ CONTROLS: Final = re.compile(rb"[\x00-\x1f\x7f]")
 
 @dataclass
 class Known:
-    """What is known about the file before a group is parsed.
+    """The facts about the file that are known before a group is parsed.
 
     Attributes:
         tiers: number of tiers.
@@ -187,7 +187,7 @@ class GroupParser:
         return tuple(self._cursor.identifier(tuple(KINDS), "basis") for _ in range(count))
 
     def _arguments(self, argument: str) -> list[tuple[int, ...]]:
-        """Return what the axes of each tensor refer to: numbers of factors, or seeds."""
+        """Return the numbers of factors, or the seeds, to which the axes of each tensor refer."""
 
         def read(index: int) -> tuple[int, ...]:
             wanted = sum(KINDS[kind].argument == argument for kind in self._kinds(index))

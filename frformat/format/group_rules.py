@@ -68,7 +68,7 @@ def _check_factors(group: Group, what: str) -> None:
 
 
 def _check_columns(group: Group) -> None:
-    """Check cores as large as the view against the limit of some bases; corners were checked one by one."""
+    """Check cores that are as large as their views against the limits of bases; corners were checked before."""
     if group.corners is not None or all(KINDS[kind].most >= limits.AXIS for kind in group.bases):
         return
     for index in range(group.tensors):

@@ -20,11 +20,11 @@ from frformat.format.tensor import CodedTensor
 
 Array = NDArray[Any]
 Cut = int | float | tuple[int, ...]
-"""What a smaller tier keeps of a core: a number of zigzag entries, a share of them, or a corner."""
+"""The part of a core that a smaller tier keeps: a number of zigzag entries, a share of them, or a corner."""
 
 
 class Likeness(NamedTuple):
-    """What tensors must have in common to share a group."""
+    """The properties that all tensors of a group share."""
 
     factor: bool
     dtype: str
@@ -52,10 +52,10 @@ class Pending:
 
     Attributes:
         name: its name; empty for a factor.
-        tensors: the tensor, once or for each tier.
+        tensors: the tensor, or its version for each tier.
         extents: the extent of its core in each tier, for :meth:`Group.extent`; one entry if the core is complete.
         factors: the numbers of its factors.
-        likeness: what it has in common with the other tensors of its group.
+        likeness: the properties that it shares with the other tensors of its group.
         differences: differences from the base that replace its values, if any: one array for each run.
     """
 
@@ -121,7 +121,7 @@ def pending(
     Args:
         name: its name.
         tensor: the tensor.
-        cuts: what the tiers before the last keep of its core; see :func:`frformat.save_file`.
+        cuts: the parts of its core that the tiers before the last keep; see :func:`frformat.save_file`.
         factors: the numbers of its factors.
         factor: whether it is itself a factor.
 

@@ -12,8 +12,8 @@ from frformat.format.coders import CODERS
 from frformat.format.grouping import Cut
 
 Tiers = Sequence[Cut] | Mapping[str, Sequence[Cut]]
-"""What the tiers before the last keep of each core (a number of entries, a share below 1, or a corner), for all tensors
-or by name."""
+"""The part of each core that each tier before the last keeps (a number of entries, a share below 1, or a corner), for
+all tensors or by name."""
 
 Formats = str | Mapping[str, str]
 Progress = Callable[[str, int], None]
@@ -42,7 +42,7 @@ class Options:
         metadata: a flat map of strings.
         aliases: further names for tensors.
         formats: number format of spectra, for all or by name.
-        tiers: what the smaller tiers keep.
+        tiers: the parts of cores that the smaller tiers keep.
         smaller: number of tiers before the last.
         coders: names of the coders that may be used.
         fast: whether large tensors must be fast to read.
@@ -100,7 +100,7 @@ class Options:
         return self.formats if isinstance(self.formats, str) else self.formats.get(name, "auto")
 
     def cuts(self, name: str) -> Sequence[Cut]:
-        """Return what the tiers before the last keep of a core."""
+        """Return the parts of a core that the tiers before the last keep."""
         return self.tiers.get(name, [1 << 62] * self.smaller) if isinstance(self.tiers, Mapping) else self.tiers
 
 

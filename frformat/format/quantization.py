@@ -166,7 +166,7 @@ def quantized(numbers: Singles, wanted: str) -> Numbers:
 
     Args:
         numbers: finite float32 array.
-        wanted: ``auto``, ``f32``, ``f16``, ``bf16``, ``qN`` or ``step=S``, as for :func:`frformat.save_file`.
+        wanted: ``auto``, ``f32``, ``f16``, ``bf16``, ``qN`` or ``step=S``; see :func:`frformat.save_file`.
 
     Raises:
         EncodeError: ``wanted`` is not a format, or a number does not fit it.

@@ -81,7 +81,7 @@ class FrzFile:
             self._file.close()
 
     def close_base(self) -> None:
-        """Close the base unless it was given as a :class:`FrzFile`. What depends on it can no longer be decoded."""
+        """Close the base unless it was given as a :class:`FrzFile`. Tensors that need it can no longer be decoded."""
         self._own_base.close()
 
     def sha256(self) -> bytes:
@@ -185,7 +185,7 @@ class FrzFile:
 
         Args:
             name: its name.
-            tier: return it as of this tier; None means the open tier.
+            tier: the tier whose version of the tensor to return; None means the open tier.
 
         Raises:
             FrzError: ``TIER``, or an error of rebuilding.
@@ -213,7 +213,7 @@ class FrzFile:
         return found
 
     def coefficients(self, name: str) -> NDArray[np.float32]:
-        """Return the numbers by which a network can compute without the rebuilt tensor, as one vector.
+        """Return the numbers from which a network can compute without the rebuilt tensor, as one vector.
 
         Those of a spectrum are in zigzag order. Those of a core with factors are the core, in row-major order, and then
         the factor (rank, length) of each axis that has one. :meth:`TensorInfo.form` describes them.
@@ -239,7 +239,7 @@ class FrzFile:
         """Rebuild all tensors; aliases are the same array as their target.
 
         Raises:
-            FrzError: as for one tensor; the memory budget applies to all tensors together.
+            FrzError: see :meth:`__getitem__`; the memory budget applies to all tensors together.
         """
         out: dict[str, Array] = {}
         held, name = 0, None

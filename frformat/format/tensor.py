@@ -130,7 +130,7 @@ class CodedTensor:
 
     @classmethod
     def of_spectrum(cls, spectrum: Spectrum, format: str = "auto") -> CodedTensor:
-        """Return a spectrum with its coefficients in a number format, as for :func:`frformat.save_file`.
+        """Return a spectrum with its coefficients in a number format; see :func:`frformat.save_file`.
 
         Raises:
             EncodeError: the format does not exist, or a coefficient does not fit it.

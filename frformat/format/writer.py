@@ -60,10 +60,10 @@ def save_file(
             bf16, f32 and integers with a step that loses nothing), ``f32``, ``f16``, ``bf16``, ``qN`` (integers of N
             bits, 2 to 32, a step for each tensor), or ``step=S`` (integers, the largest representable step that is at
             most S).
-        tiers: what each smaller tier keeps of every core, in ascending order: for spectra, a number of coefficients
-            (int) or a share below 1 (float); for other tensors, a corner (tuple). The last tier always keeps
-            everything. A mapping sets this by tensor name, with the same number of tiers for each; tensors that it
-            does not name are complete in every tier.
+        tiers: the part of every core that each smaller tier keeps, in ascending order: for spectra, a number of
+            coefficients (int) or a share below 1 (float); for other tensors, a corner (tuple). The last tier always
+            keeps everything. A mapping sets this by tensor name, with the same number of tiers for each; tensors that
+            it does not name are complete in every tier.
         compression: ``auto`` (smallest), ``core`` (smallest that needs no zstd to read), ``fast`` (a few percent
             larger, but large tensors are read several times faster), or a coder: ``none``, ``deflate``, ``zstd``,
             ``adaptive``, ``static``. Integers are always coded by one of the last two. Values that do not get smaller

@@ -43,7 +43,7 @@ def compare(
         rebuilt: the model with the weights of the ``.frz`` file.
         phone: the phone's report.
         original: the model with the weights before encoding.
-        tolerance: the largest difference between outputs of desktop and phone to accept.
+        tolerance: the largest acceptable difference between the outputs of desktop and phone.
         watch: callback for each input.
 
     Raises:

@@ -72,7 +72,7 @@ class LayerFacts:
 
     Attributes:
         name: name of the layer.
-        apart: for each other known side, the largest difference relative to the layer's largest element.
+        apart: the largest difference relative to the layer's largest element, by side; only sides with this layer.
     """
 
     name: str

@@ -30,7 +30,7 @@ def run(where: str, skeleton: str, weights: str, inputs: str, output: str) -> Re
 
     Raises:
         ReportError: the runner fails, or its report is not valid.
-        OSError: a file cannot be read, or there is no Java.
+        OSError: a file cannot be read, or Java is not installed.
     """
     arguments = ["report", skeleton, weights, inputs, "-o", output]
     module = [sys.executable, "-m", f"frformat.parity.{where}"]

@@ -19,7 +19,7 @@ TIERS: Final = 256
 
 
 class Objective(str, Enum):
-    """What to minimize; both objectives come from the paper."""
+    """The objective to minimize. Both objectives are those of the paper."""
 
     MIN_TOTAL_COST = "min-total-cost"
     """The sum of all costs: the best total, possibly at the expense of one application."""
@@ -56,14 +56,14 @@ class App:
     """An application: a model's tiers, and the goals of its user.
 
     Its cost at a tier and a share u of the device is ``accuracy − tier.accuracy + alpha · max(0, l/u − latency)``,
-    where l is the time in seconds that the tier takes on the whole device. More accuracy than wanted lowers the cost
-    further; more speed than wanted does not.
+    where l is the time in seconds that the tier takes on the whole device. Accuracy above the goal lowers the cost
+    further; speed beyond the goal does not.
 
     Attributes:
         name: unique among the applications.
         tiers: in any order, usually from the smallest to the largest.
-        accuracy: the minimum accuracy wanted.
-        latency: the maximum time wanted between two frames, in seconds: 1/30 for 30 frames per second.
+        accuracy: the desired minimum accuracy.
+        latency: the longest desired time between two frames, in seconds: 1/30 for 30 frames per second.
         alpha: the accuracy that one second of lateness is worth.
 
     Raises:

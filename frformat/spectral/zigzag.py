@@ -97,7 +97,7 @@ def _number_blocks(shape: Sequence[int]) -> Iterator[tuple[slice, NDArray[np.int
     if element_count(shape) == 0 or not shape:
         yield slice(0, element_count(shape)), np.zeros(element_count(shape), np.int64)
         return
-    # An index comes after those that are smaller on this axis, with anything on later axes that the sums allow.
+    # Of the indices with the same sum, those that are smaller on this axis come first, whatever their later axes are.
     # `before[s]` is the number of choices on the later axes whose sum is at most s; `sums` and `found` refer to those.
     sums, found, counts = (np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1, np.int64))
     for n in reversed(shape[1:]):
@@ -135,7 +135,7 @@ def position(shape: Sequence[int], index: Sequence[int]) -> int:
     rest = sum(index)
     before = _count(tuple(shape), rest - 1)
     for axis, i in enumerate(index):
-        # Number of choices on the later axes that go with 0, 1, …, i − 1 on this axis.
+        # Count the choices on the later axes for 0, 1, …, i − 1 on this axis.
         after = tuple(shape[axis + 1 :])
         before += _count(after, rest) - _count(after, rest - i)
         rest -= i

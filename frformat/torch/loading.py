@@ -79,12 +79,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Way:
-    """How tensors are transferred to the model.
+    """Options for transferring tensors to the model.
 
     Attributes:
         assign: replace the model's tensors instead of copying into them.
-        device: with ``assign``, the device; None means the model's.
-        dtype: the type of floating-point tensors; None means the model's.
+        device: with ``assign``, the device of the tensors; None means the device of the model's tensors.
+        dtype: the type of floating-point tensors; None means the type of the model's tensors.
     """
 
     assign: bool = False

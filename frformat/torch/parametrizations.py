@@ -9,7 +9,7 @@ from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
 
 def parametrized(model: nn.Module, kind: type[nn.Module]) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:
-    """Yield every use of a tensor whose first parametrization is of a class.
+    """Yield every use of a tensor whose first parametrization is an instance of a class.
 
     Args:
         model: any module.

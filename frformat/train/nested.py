@@ -36,7 +36,7 @@ STAGE_SEEDS: Final = 1_000_003
 
 @dataclass(frozen=True, kw_only=True)
 class Nesting:
-    """How the tiers are made; see :func:`frformat.torch.nest`.
+    """Options for making the tiers; see :func:`frformat.torch.nest`.
 
     Attributes:
         minimum: the metric that the smallest tier must reach on the validation samples; None accepts any.
@@ -125,7 +125,7 @@ def train_nested(
 
     Raises:
         SeedError: no smaller tier reaches the minimum.
-        MissingDataError, DataError, CheckpointError, ValueError, OSError: as for :func:`frformat.train.train`.
+        MissingDataError, DataError, CheckpointError, ValueError, OSError: see :func:`frformat.train.train`.
     """
     place, workers = Path(output), workers or Workers()
     if workers.size > 1:

@@ -93,7 +93,7 @@ class Recipe(ABC):
         """Return the samples.
 
         Args:
-            folder: the folder of data sets, as for :mod:`frformat.train.data`.
+            folder: the folder of data sets; see :mod:`frformat.train.data`.
 
         Raises:
             MissingDataError: the data set is missing.

@@ -36,7 +36,7 @@ class Settings:
         warmup: share of the run in which the learning rates rise from 0; they then fall to 0 along a cosine.
         weight_decay: decoupled from the gradient, except with ``sgd``.
         seed: seed of all random numbers.
-        keep: number of coefficients per tensor, as for :func:`frformat.torch.regularize`.
+        keep: number of coefficients per tensor; see :func:`frformat.torch.regularize`.
         rules: exceptions to ``keep``, views, and tensors that stay raw, by name.
         schedule: how the number of coefficients decreases. ``start`` uses the final number from the first step. The
             others begin with all coefficients and end with the numbers in ``keep`` and ``rules``: ``tail`` drops the
@@ -124,7 +124,7 @@ class Settings:
             raise ValueError(f"size and {other} are mutually exclusive: a size is that of one regularized model")
 
     def _check_pruning(self) -> None:
-        """Check that no other setting conflicts with schedule prune."""
+        """Check that no other setting conflicts with the schedule ``prune``."""
         if self.average_from is not None and self.average_from < self.truncate_for:
             raise ValueError(
                 f"average_from={self.average_from}: an average over steps before truncate_for={self.truncate_for} of "

@@ -28,7 +28,7 @@ def plain_model(recipe: Recipe, weights: StrPath | None = None) -> nn.Module:
     """Return the recipe's network, initialized from the seed in its settings or from an ``.frz`` file.
 
     Raises:
-        MismatchError, FrzError, OSError: as for :func:`frformat.torch.load_model`.
+        MismatchError, FrzError, OSError: see :func:`frformat.torch.load_model`.
     """
     torch.manual_seed(recipe.settings.seed)
     model = recipe.model()
@@ -50,7 +50,7 @@ def regularized(recipe: Recipe, model: nn.Module, data: Data, trained: bool) -> 
         The final number of coefficients of each tensor, by its name in the exported model.
 
     Raises:
-        ValueError: as for :func:`frformat.torch.regularize`.
+        ValueError: see :func:`frformat.torch.regularize`.
     """
     settings = recipe.settings
     part = recipe.exported(model)

@@ -38,7 +38,7 @@ def lessons(recipe: Recipe, model: nn.Module, tiers: Sequence[int]) -> Iterator[
 
     Args:
         recipe: its teacher is replaced.
-        model: what is trained.
+        model: the model to train.
         tiers: see :func:`tiers_of_step`.
 
     Yields:

@@ -16,7 +16,7 @@ CPU: Final = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Workers:
-    """This process in its process group.
+    """This process as a member of its process group.
 
     Attributes:
         rank: its number; process 0 also writes files and reports to the user.

@@ -41,7 +41,7 @@ class FileDiff:
     Attributes:
         files: their paths.
         bytes: their sizes.
-        notes: what the user should know about how the files were interpreted.
+        notes: remarks for the user on how the files were interpreted.
         tolerance: the largest difference of weights that is ignored, relative to the tensor's largest weight.
         equal: whether both have the same tensors within the tolerance.
         only_in_a: names of tensors.

@@ -17,7 +17,7 @@ CHUNK: Final = 1 << 20
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference of two tensors of one shape.
+    """The difference between two tensors of the same shape.
 
     Attributes:
         absolute: the largest difference of two elements; infinite if one is not finite and the other differs.
@@ -48,7 +48,7 @@ def difference(a: Side, b: Side, name: str) -> Difference:
 
 
 def arrays_apart(a: NDArray[Any], b: NDArray[Any]) -> Difference:
-    """Compare two arrays of one shape, of any element types; NaN equals NaN, and 0 equals −0."""
+    """Compare two arrays of the same shape and any element types; NaN equals NaN, and 0 equals −0."""
     x, y = a.reshape(-1), b.reshape(-1)
     absolute = largest = 0.0
     with np.errstate(all="ignore"):

@@ -26,7 +26,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Stored:
-    """How an ``.frz`` file stores a tensor, in the terms of the listing.
+    """The form in which an ``.frz`` file stores a tensor, in the terms of the listing.
 
     Attributes:
         bases: bases of the axes, or None for elements.

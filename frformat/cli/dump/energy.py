@@ -14,7 +14,7 @@ from frformat.format.reader import FrzFile
 Floats = NDArray[np.float64]
 
 MEASURED: Final = 1 << 11
-"""Measure at most this many spectra: those with the most coefficients."""
+"""Maximum number of spectra to measure. Those with the most coefficients are measured."""
 
 STEPS: Final = 64
 """Number of positions at which long spectra are sampled, evenly on a logarithmic scale."""

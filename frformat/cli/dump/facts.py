@@ -121,7 +121,7 @@ class GroupFacts:
 
 
 Kind = Literal["spectrum", "plain", "computed"]
-"""How a tensor is stored: as the first coefficients of its DCT, as its elements, or as a core with other bases."""
+"""The form of a stored tensor: the first coefficients of its DCT, its elements, or a core with other bases."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,9 @@ class TensorFacts:
         seeds: seeds of ``seeded`` axes, or None.
         kept: for each tier, the length of the zigzag prefix; None if the core is a corner.
         corners: for each tier, the corner; None if the core is as large as the view, or a zigzag prefix.
-        box: smallest corner that contains the core at the open tier. None if the core is a corner, for factors, and
-            once many boxes have been found, because the time this takes is not bounded by the size of the file.
+        box: smallest corner that contains the core at the open tier. None for factors and for cores that are corners.
+            Also None after many boxes have been computed, because a small file can require any number of slow
+            computations.
         per_tier: whether each tier has its own version.
         numbers: number of core entries at the open tier.
         format: number format of exact values, if not the dtype.
@@ -187,7 +188,7 @@ State = Literal["ok", "damaged", "unchecked"]
 
 @dataclass(frozen=True)
 class Checksums:
-    """Whether checksums match. In large files, those of the segments are not checked.
+    """The results of comparing checksums. In large files, the checksums of segments are not compared.
 
     Attributes:
         directory: whether the directory's checksum matches; if it does not, the file cannot be described.

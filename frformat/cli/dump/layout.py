@@ -30,7 +30,7 @@ class Range:
         start: offset of the first byte.
         end: offset after the last one.
         part: ``header``, ``directory``, ``checksum``, ``segment`` or ``unread``.
-        meaning: what the bytes are.
+        meaning: an explanation of the bytes.
         tier: tier of a segment or its checksum.
         group: group of a segment or its checksum.
     """

@@ -126,7 +126,7 @@ def curves(ax: Axes, energy: Energy, kept: Kept) -> None:
 
 
 def heat(figure: Figure, ax: Axes, energy: Energy, kept: Kept, rows: Sequence[Row]) -> None:
-    """Draw each tensor's energy along the zigzag order, relative to evenly spread energy; white beyond its end."""
+    """Draw each tensor's energy along the zigzag order, relative to an even distribution; white where it ends."""
     from matplotlib.colors import LogNorm
 
     image = np.full((len(rows), len(energy.edges) - 1), np.nan)

@@ -176,7 +176,7 @@ class Survey:
 
     @cached_property
     def _shares(self) -> NDArray[np.float64]:
-        """The bytes of each tensor and factor, by its share of the values in each segment of its group."""
+        """The size of each tensor and factor in bytes, from its share of the values in each segment of its group."""
         shares = np.empty(self._starts[-1])
         for start, group in zip(self._starts, self._directory.groups, strict=False):
             shares[start : start + group.tensors] = _group_shares(group, self._file.tier)

@@ -25,7 +25,7 @@ class Field:
         offset: offset of the first byte.
         size: number of bytes.
         depth: nesting depth.
-        meaning: what the bytes say.
+        meaning: an explanation of the bytes.
     """
 
     offset: int
@@ -49,7 +49,7 @@ def walk(data: bytes) -> Iterator[Field]:
 
 
 class _StopError(Exception):
-    """Raised where explaining stops although bytes are left; the message says why."""
+    """Raised if explaining stops before the end of the data; the message says why."""
 
 
 class _Walker:
@@ -81,7 +81,7 @@ class _Walker:
             yield from self.value(key.end, depth, (*path, key.value))
 
     def _array(self, array: msgpack.Item, depth: int, path: Path) -> Iterator[Field]:
-        """Yield one field for an array of plain values; for others, one for the start and those of the elements."""
+        """Yield one field for an array of plain values; for any other array, the start and then its elements."""
         if self._meanings.is_names(path):
             yield self._field(array.end, depth, self._meanings.of_array(path, array.value))
             yield from self._names(array.value, depth + 1, path)

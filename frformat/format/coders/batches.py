@@ -17,7 +17,7 @@ from frformat.format.coders.runs import Run
 Array = NDArray[Any]
 
 PIECE: Final = 1 << 16
-"""Number of values to code between two checks of whether to continue."""
+"""Number of values to code in one call, after which an interrupt can take effect."""
 
 
 class Block(NamedTuple):

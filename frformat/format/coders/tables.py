@@ -165,7 +165,7 @@ def near_lag(block: Block, neighbour: int) -> int:
 
 
 def stored_axes(block: Block, classes: int) -> tuple[int, int, int]:
-    """Return how many classes of rows, channels and positions are stored; an axis where they have no effect has 0."""
+    """Return how many classes of rows, channels and positions are stored: 0 for an axis where they have no effect."""
     rows, channels, positions = (0 if classes == 1 or n in (1, block.size) else n for n in block)
     return rows, channels, positions
 

@@ -16,7 +16,7 @@ def outline(model: nn.Module) -> dict[str, str]:
     """Replace factored layers, and normalizations that use the statistics of their input, with calls to functions.
 
     Args:
-        model: modified in place such that only ``torch.onnx.export`` can run it.
+        model: modified in place; afterwards, only ``torch.onnx.export`` can run it.
 
     Returns:
         The texts of the functions by name. They are complete once the model has been exported.

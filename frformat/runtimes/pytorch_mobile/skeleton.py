@@ -70,8 +70,8 @@ def skeleton(
     Args:
         model: the model, which is not modified. A TorchScript module is used directly.
         example: inputs with which to trace the model if it cannot be scripted.
-        probe: as for :func:`frformat.runtimes.pytorch_mobile.scripting.scripted`.
-        trace: as for that function.
+        probe: see :func:`frformat.runtimes.pytorch_mobile.scripting.scripted`.
+        trace: see the same function.
 
     Returns:
         The module, whose methods :mod:`frformat.runtimes.pytorch_mobile` documents, and whether it was traced.

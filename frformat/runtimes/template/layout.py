@@ -1,4 +1,4 @@
-"""What a template contains, apart from the literal bytes; ``spec/template.md`` is the specification."""
+"""The contents of a template, apart from the literal bytes; ``spec/template.md`` is the specification."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Normalization:
     Attributes:
         eps: number that is added to the variance.
         variance: name of the tensor of variances. Like the other tensors, it has the shape (channels,).
-        mean: name of the means.
-        weight: name of the factors; None if they are 1.
-        bias: name of the summands; None if they are 0.
+        mean: name of the tensor of means.
+        weight: name of the tensor of factors; None if they are 1.
+        bias: name of the tensor of biases; None if they are 0.
     """
 
     eps: float
@@ -73,7 +73,7 @@ Value = Plain | Scaled | Shifted
 
 @dataclass(frozen=True)
 class Place:
-    """Where elements of a value are in the filled file.
+    """The position of some elements of a value in the filled file.
 
     Attributes:
         offset: offset of the first element in the filled file, in bytes.
@@ -106,7 +106,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Digest:
-    """Where a file contains the SHA-256 of the bytes of a place, as 64 lower-case hexadecimal digits.
+    """The position of the SHA-256 of a place's bytes, as 64 lower-case hexadecimal digits, in the filled file.
 
     ExecuTorch uses such keys to share equal weights among models, so they must be computed from the new weights.
 

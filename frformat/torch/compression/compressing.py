@@ -14,11 +14,11 @@ from frformat.format.atomic import replacing
 from frformat.format.reader import opened
 from frformat.torch.compression import versions
 from frformat.torch.compression.contents import Contents
-from frformat.torch.compression.inputs import CompressionError, runs
+from frformat.torch.compression.inputs import CompressionError, Told, runs
 from frformat.torch.compression.measuring import Metric, measure_of
 from frformat.torch.compression.outputs import Outputs
 from frformat.torch.compression.planning import scale_of
-from frformat.torch.compression.preparing import Told, prepare
+from frformat.torch.compression.preparing import prepare
 from frformat.torch.compression.quantizing import Weighed
 from frformat.torch.compression.reporting import LayerReport, layers
 from frformat.torch.compression.search import of_loss, of_metric, of_size
@@ -223,7 +223,7 @@ def _notes(weighed: Weighed, contents: Contents) -> list[str]:
 
 
 def _chance(weighed: Weighed) -> float:
-    """Return how much of the statistics is due to chance, averaged over all weights that batches have used."""
+    """Return the share of the statistics that is due to chance, averaged over all weights that batches have used."""
     sites = [site for site in weighed.sites if site not in weighed.guessed]
     sizes = [site.form.inputs * site.form.outputs * site.form.groups for site in sites]
     total = sum(size * weighed.statistics[site].inputs.shrinkage for size, site in zip(sizes, sites, strict=True))

@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_map
 from frformat.errors import EncodeError
 
 Batch = Callable[[nn.Module], Any]
+Told = Callable[[str, int, int], None]
 
 
 class CompressionError(EncodeError):

@@ -51,9 +51,11 @@ class Inputs:
 
     def __init__(self, form: Form, *, cross: bool) -> None:
         self.form, self.count = form, 0.0
-        self.blocks = _blocks(form)
+        self.blocks = split(form)
         size = form.inputs // self.blocks
         shape = (form.groups, self.blocks, size) if form.sparse else (form.groups, self.blocks, size, size)
+        # Second moments are sums about an approximate mean, so that float32 products lose no digits.
+        self._center: Tensor | None = None
         self._second = torch.zeros(shape, dtype=torch.float64)
         self._cross = torch.zeros(shape, dtype=torch.float64) if cross and not form.sparse else None
         self._means = torch.zeros(2, form.groups, form.inputs, dtype=torch.float64)
@@ -83,11 +85,14 @@ class Inputs:
             self.count += own.shape[-1]
             self._means[0] += other.sum(-1).double().reshape(self.form.groups, -1).cpu()
             self._means[1] += own.sum(-1).double().reshape(self.form.groups, -1).cpu()
-            self._shrinkage.add(own)
-            turned = own.transpose(-1, -2)
-            self._second += (own @ turned).double().cpu()
+            if self._center is None:
+                self._center = own.mean(-1, keepdim=True)
+            turned = (own - self._center).transpose(-1, -2)
+            product = turned.transpose(-1, -2) @ turned
+            self._shrinkage.add(product, own.shape[-1])
+            self._second += product.cpu()
             if self._cross is not None:
-                self._cross += (other @ turned).double().cpu()
+                self._cross += ((other - self._center) @ turned).cpu()
 
     def _columns(self, call: Call, part: slice, thin: Sequence[int], phase: Sequence[int]) -> Tensor:
         found = columns(call.input[part], self.form, call.geometry, thin, phase)
@@ -101,29 +106,33 @@ class Inputs:
 
     @cached_property
     def shrinkage(self) -> float:
-        """How much of the moments is due to chance, from 0 to 1; see :class:`Shrinkage`."""
+        """The share of the moments that is due to chance, from 0 to 1; see :class:`Shrinkage`."""
         if self.form.sparse or not self.count:
             return 0.0
-        means = self.means[1].reshape(self.form.groups, self.blocks, -1)
-        return self._shrinkage.intensity(self.second(centred=False), means)
+        return self._shrinkage.intensity((self._second / self.count).numpy())
 
     def second(self, *, centred: bool) -> Doubles:
         """Return E[y yᵀ] or the covariance of y: (groups, blocks, n, n), or the diagonals (groups, blocks, n)."""
         found = (self._second / max(self.count, 1)).numpy()
-        return found - self._product(1) if centred and not self.form.sparse else found
+        return found if self.form.sparse else found + self._correction(1, centred)
 
     def shift(self, *, centred: bool) -> Doubles | None:
         """Return E[x yᵀ] − E[y yᵀ], or the same difference of covariances; None if there is only one model."""
         if self._cross is None:
             return None
         found = (self._cross / max(self.count, 1)).numpy()
-        return (found - self._product(0) if centred else found) - self.second(centred=centred)
+        return found + self._correction(0, centred) - self.second(centred=centred)
 
-    def _product(self, which: int) -> Doubles:
-        shape = (self.form.groups, self.blocks, -1)
-        means = self.means
-        product: Doubles = means[which].reshape(shape)[..., :, None] * means[1].reshape(shape)[..., None, :]
-        return product
+    def _correction(self, which: int, centred: bool) -> Doubles:
+        """Return what to add to moments about ``_center``, to get moments about the means or about zero."""
+        if self._center is None:
+            return np.zeros(self._second.shape)
+        center = self._center[..., 0].double().cpu().numpy()
+        x, y = (each.reshape(center.shape) for each in (self.means[which], self.means[1]))
+        about_center = (x - center)[..., :, None] * (y - center)[..., None, :]
+        about_zero = x[..., :, None] * y[..., None, :]
+        found: Doubles = -about_center if centred else about_zero - about_center
+        return found
 
 
 class Outputs:
@@ -131,10 +140,13 @@ class Outputs:
 
     Args:
         form: the layout of the layer's weights.
+
+    Attributes:
+        factor: factor for the moments, if errors of the weights cost more than the gradients tell.
     """
 
     def __init__(self, form: Form) -> None:
-        self.form, self.samples = form, 0
+        self.form, self.samples, self.factor = form, 0, 1.0
         n = form.outputs
         self.wide = n > WIDE
         self._sums = torch.zeros((form.groups, n) if self.wide else (form.groups, n, n), dtype=torch.float64)
@@ -150,14 +162,14 @@ class Outputs:
 
     def second(self) -> Doubles:
         """Return the moments (groups, outputs, outputs), or only their diagonals (groups, outputs)."""
-        return (self._sums / max(self.samples, 1)).numpy()
+        return (self._sums * (self.factor / max(self.samples, 1))).numpy()
 
     def of_bias(self) -> Doubles:
         """Return the mean squares of gradients summed over the positions of a sample: (groups, outputs)."""
         return (self._added / max(self.samples, 1)).numpy()
 
 
-def _blocks(form: Form) -> int:
+def split(form: Form) -> int:
     """Return the number of equal blocks of inputs; a block consists of whole channels if possible."""
     n, positions = form.inputs, math.prod(form.kernel)
     if n <= WIDE or form.sparse:
@@ -204,7 +216,7 @@ class InputMoments(Protocol):
 
     @property
     def shrinkage(self) -> float:
-        """How much of the moments is due to chance, from 0 to 1."""
+        """The share of the moments that is due to chance, from 0 to 1."""
 
     def second(self, *, centred: bool) -> Doubles:
         """Return the second moments, or the covariances: (groups, blocks, n, n), or diagonals (groups, blocks, n)."""

@@ -16,6 +16,10 @@ MEANINGS: Final = ("auto", "logits", "values")
 DOUBT: Final = 1e-3
 """Weight at which logits also count as plain values. Otherwise, fully certain decisions would have no gradient."""
 
+TEMPERATURE: Final = 4.0
+"""Temperature of the probabilities that determine how much each logit matters. At temperature 1, the few samples that
+the model is uncertain about would determine nearly all gradients, and other inputs have other uncertain samples."""
+
 
 class Outputs:
     """The interpretation of a model's outputs.
@@ -69,10 +73,11 @@ class Outputs:
         logits = self.logits(out)
         if logits is None:
             return self._values(out, draws, samples), samples
-        # A random factor of the Fisher information of the logits, diag(p) − p pᵀ.
-        p = logits.detach().softmax(1)
+        # A random factor of the Fisher information of the logits, diag(p) − p pᵀ, at a higher temperature.
+        p = (logits.detach() / TEMPERATURE).softmax(1)
         roots = p.sqrt() * _signs(p, draws)
         roots = roots - p * roots.sum(1, keepdim=True)
+        roots = roots * (_uncertainty(logits.detach().softmax(1)) / _uncertainty(p)) ** 0.5
         total = (logits * roots).sum() * (samples / len(p)) ** 0.5
         return total + DOUBT**0.5 * self._values(out, draws, samples), samples
 
@@ -112,6 +117,11 @@ class Outputs:
 
 def _signs(values: Tensor, draws: torch.Generator) -> Tensor:
     return torch.randint(0, 2, values.shape, generator=draws).to(values) * 2 - 1
+
+
+def _uncertainty(p: Tensor) -> float:
+    """Return the sum over all rows of the variances of their classes, which is the trace of the Fisher information."""
+    return float((p * (1 - p)).sum().clamp(min=1e-30))
 
 
 def _unit(values: Tensor) -> float:

@@ -15,7 +15,7 @@ from torch import nn
 from frformat.torch.compression.contents import Contents, coded, coded_bytes
 from frformat.torch.compression.forms import Form
 from frformat.torch.compression.moments import Statistics
-from frformat.torch.compression.quantizing import Weighed, alone
+from frformat.torch.compression.quantizing import Weighed, rounded_alone
 from frformat.torch.compression.recording import Site
 from frformat.torch.compression.state import state_of
 from frformat.torch.compression.steps import Plan, across_kernel, damping, errors, ideal, in_basis, plan
@@ -107,7 +107,8 @@ def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> P
 
 def _price(weighed: Weighed, name: str, scale: float) -> float:
     """Return the cost of rounding a parameter by its plan: its loss, plus its size expressed as loss."""
-    integers = alone(weighed, name, scale)
+    with rounded_alone(weighed, name, scale) as integers:
+        pass
     return integers.cost + BYTE * scale**2 * coded_bytes(coded(weighed.plans[name], integers, "f32"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -14,17 +14,20 @@ from frformat.checkpoints.torch_tensors import aliases as tied
 from frformat.torch.compression.contents import Contents
 from frformat.torch.compression.forms import Form
 from frformat.torch.compression.guesses import GuessedInputs, GuessedOutputs
-from frformat.torch.compression.inputs import Batch, CompressionError
+from frformat.torch.compression.inputs import Batch, CompressionError, Told
 from frformat.torch.compression.moments import Statistics, statistics
 from frformat.torch.compression.outputs import Outputs
-from frformat.torch.compression.planning import covering, planned
+from frformat.torch.compression.planning import covering, planned, scale_of
 from frformat.torch.compression.quantizing import Weighed
 from frformat.torch.compression.recording import Site
+from frformat.torch.compression.sensitivity import correct
 from frformat.torch.compression.state import Bag, state_of
 from frformat.torch.compression.structure import Structure, fold, structure
 
 Doubles = NDArray[np.float64]
-Told = Callable[[str, int, int], None]
+
+USUAL: Final = 0.01
+"""The predictions for the layers are checked at the scale that is expected to cause this loss."""
 
 LEAST: Final = 64
 """Parameters with guessed statistics and fewer elements than this are not rounded."""
@@ -58,7 +61,10 @@ def prepare(
     known = statistics(model, batches, sites, outputs.drawn, seed=seed, told=done)
     used = covering(found.sites, known, model)
     guesses = _guesses(model, except_for={site.name for site in used})
-    return planned(Weighed(model, found, known | guesses, {}, batches, [*guesses, *used], guessed=list(guesses)))
+    weighed = Weighed(model, found, known | guesses, {}, batches, [*guesses, *used], guessed=list(guesses))
+    weighed, contents = planned(weighed)
+    correct(weighed, outputs, scale_of(USUAL, contents.quantized), told)
+    return weighed, contents
 
 
 def _guessed(model: nn.Module) -> tuple[Weighed, Contents]:

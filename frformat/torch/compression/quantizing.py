@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,22 +15,19 @@ from torch import nn
 
 from frformat.errors import EncodeError
 from frformat.format import quantization
-from frformat.torch.compression.blocks import compensation, cost, rounded_in_blocks
+from frformat.torch.compression.blocks import compensation
+from frformat.torch.compression.forms import Form
 from frformat.torch.compression.inputs import CompressionError
+from frformat.torch.compression.layer import Layer
 from frformat.torch.compression.lockstep import Run, together
-from frformat.torch.compression.moments import InputMoments, Inputs, Statistics, phases, thinning
+from frformat.torch.compression.moments import InputMoments, Inputs, Statistics, phases, split, thinning
 from frformat.torch.compression.recording import Call, Recorder, Site
-from frformat.torch.compression.rounding import feedback, rounded
-from frformat.torch.compression.steps import Plan, damping, errors, nearest, pruned
+from frformat.torch.compression.rounding import rounded
+from frformat.torch.compression.steps import Plan, damping, errors, nearest
 from frformat.torch.compression.structure import Structure
+from frformat.torch.compression.wide import Observed
 
 Doubles = NDArray[np.float64]
-
-NEVER: Final = 1e30
-"""A step so large that it rounds everything to zero."""
-
-DOWN: Final = 0.1
-"""Damping of the gradient moments when errors of one output change the weights of others."""
 
 
 @dataclass
@@ -65,7 +63,7 @@ class Weighed:
     original: nn.Module
     structure: Structure
     statistics: Mapping[Site, Statistics]
-    plans: Mapping[str, Plan]
+    plans: dict[str, Plan]
     batches: Sequence[Callable[[nn.Module], Any]] = ()
     sites: list[Site] = field(default_factory=list)
     guessed: list[Site] = field(default_factory=list)
@@ -111,8 +109,8 @@ def quantize(
     for name, plan in weighed.plans.items():
         found[name] = Integers(np.zeros(plan.form.shape, np.int32), plan.code(scale))
 
-    def finish(site: Site, inputs: InputMoments) -> None:
-        _round(weighed, model, site, inputs, found, scale)
+    def finish(site: Site, inputs: InputMoments, observed: Observed | None = None) -> None:
+        _round(weighed, model, site, inputs, found, scale, observed)
         done.add(site)
         told(len(done))
 
@@ -137,7 +135,7 @@ def quantize(
     def meet(there: dict[int, Call]) -> None:
         site = next(iter(there.values())).site
         if site not in done:
-            finish(site, _gathered(site, there, weighed))
+            finish(site, *_gathered(site, there, weighed))
 
     works = [work(number) for number in range(2 * len(weighed.batches))]
     together(works, lambda call: order[call.site], meet)
@@ -147,28 +145,31 @@ def quantize(
     return found
 
 
-@torch.no_grad()
-def alone(weighed: Weighed, name: str, scale: float) -> Integers:
-    """Round one parameter of the original, based on the original's inputs, and restore it afterwards.
+@contextmanager
+def rounded_alone(weighed: Weighed, name: str, scale: float) -> Iterator[Integers]:
+    """Round one parameter of the original, based on the original's inputs, until the context ends.
 
     Args:
         weighed: the model's statistics and plans.
         name: name of the parameter.
         scale: factor for its steps.
 
-    Returns:
+    Yields:
         The rounded parameter.
     """
     model, plan = weighed.original, weighed.plans[name]
     sites = [site for site in weighed.sites if site.name == name]
     changed = [name, *(bias for site in sites if (bias := weighed.adjustable(site)) is not None)]
-    before = [model.get_parameter(each).clone() for each in changed]
+    before = [model.get_parameter(each).detach().clone() for each in changed]
     found = {name: Integers(np.zeros(plan.form.shape, np.int32), plan.code(scale))}
-    for site in sites:
-        _round(weighed, model, site, weighed.statistics[site].inputs, found, scale)
-    for each, values in zip(changed, before, strict=True):
-        model.get_parameter(each).copy_(values)
-    return found[name]
+    with torch.no_grad():
+        try:
+            for site in sites:
+                _round(weighed, model, site, weighed.statistics[site].inputs, found, scale)
+            yield found[name]
+        finally:
+            for each, values in zip(changed, before, strict=True):
+                model.get_parameter(each).copy_(values)
 
 
 @torch.no_grad()
@@ -218,16 +219,31 @@ def _bias_code(weighed: Weighed, site: Site, scale: float) -> int:
     return nearest(-0.5 * float(np.log2(costs.mean())) + math.log2(scale))
 
 
-def _gathered(site: Site, there: Mapping[int, Call], weighed: Weighed) -> Inputs:
-    """Return the moments of a layer's inputs in both models."""
-    inputs = Inputs(site.form, cross=True)
+def _gathered(site: Site, there: Mapping[int, Call], weighed: Weighed) -> tuple[Inputs, Observed | None]:
+    """Return the moments of a layer's inputs in both models and, if it has many inputs, the inputs themselves."""
+    form = site.form
+    wide = _wide(form)
+    inputs = Inputs(form, cross=not wide)
     draws = torch.Generator().manual_seed(0)
-    thin = thinning(site.form, weighed.structure.positions[site] * len(weighed.batches))
+    thin = thinning(form, weighed.structure.positions[site] * len(weighed.batches))
+    calls, drawn = [], []
     for number in range(1, 2 * len(weighed.batches), 2):
         phase = phases(thin, draws)
         if number in there:
-            inputs.add(there[number], there.get(number - 1), thin, phase)
-    return inputs
+            y, x = there[number], there.get(number - 1)
+            inputs.add(y, x, thin, phase)
+            calls.append((y, x if x is not None and x.input.shape == y.input.shape else None))
+            drawn.append(phase)
+    if not wide or not calls:
+        return inputs, None
+    centred = weighed.adjustable(site) is not None
+    means = [each if centred else np.zeros_like(each) for each in inputs.means]
+    return inputs, Observed(form, inputs.blocks, calls, thin, drawn, means)
+
+
+def _wide(form: Form) -> bool:
+    """Return whether the blocks of a layer's inputs are rounded in sequence."""
+    return split(form) > 1 and form.groups == 1
 
 
 def _round(
@@ -237,6 +253,7 @@ def _round(
     inputs: InputMoments,
     found: dict[str, Integers],
     scale: float,
+    observed: Observed | None = None,
 ) -> None:
     """Round the weights of one layer, and its bias."""
     plan, form = weighed.plans[site.name], site.form
@@ -245,20 +262,27 @@ def _round(
     before = form.matrix(weight[site.rows].double().cpu().numpy())
     bias = weighed.adjustable(site)
     second = inputs.second(centred=bias is not None)
-    usual = weighed.statistics[site].inputs.second(centred=bias is not None)
-    target = before + compensation(before, second, inputs.shift(centred=bias is not None), usual)
-    gradients = weighed.statistics[site].outputs.second()
-    down = feedback(gradients, DOWN) if gradients.ndim == 3 and form.outputs > 1 else None
-    sizes = form.matrix(plan.sizes(integers.code)[site.rows])
-    entries = plan.transform(target)
-    moments = plan.moments(second)
     original = plan.transform(before)
-    steps = np.where(original == 0, NEVER, sizes) if pruned(original) else sizes
-    q = rounded_in_blocks(entries, steps, moments, damping(original, inputs.shrinkage), down)
-    after = plan.restore(q * sizes)
+    layer = Layer(
+        plan,
+        form,
+        original,
+        form.matrix(plan.sizes(integers.code)[site.rows]),
+        plan.moments(second),
+        damping(original, inputs.shrinkage),
+        weighed.statistics[site].outputs.second(),
+        plan.scale(integers.code),
+    )
+    if observed is None:
+        usual = weighed.statistics[site].inputs.second(centred=bias is not None)
+        target = before + compensation(before, second, inputs.shift(centred=bias is not None), usual)
+        q, loss = layer.rounded(plan.transform(target))
+    else:
+        q, loss = layer.rounded_in_sequence(before, observed, second)
+    after = plan.restore(q * layer.sizes)
     integers.values[site.rows] = _whole(form.tensor(q))
     weight[site.rows] = torch.from_numpy(form.tensor(after).astype(np.float32)).to(weight)
-    integers.cost += cost(entries - q * sizes, moments, gradients)
+    integers.cost += loss
     if bias is None:
         return
     own = model.get_parameter(bias)
@@ -268,6 +292,6 @@ def _round(
     code = _bias_code(weighed, site, scale)
     size = quantization.step(code)
     grid = wanted.reshape(form.groups, -1, 1)
-    q = rounded(grid, np.full(grid.shape, size), None, down)
+    q = rounded(grid, np.full(grid.shape, size), None, layer.down)
     found[bias] = Integers(_whole(q.reshape(-1)), code)
     own.copy_(torch.from_numpy(q.reshape(-1) * size))

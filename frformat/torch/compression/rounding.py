@@ -1,4 +1,4 @@
-"""Round weights such that later ones compensate for the errors of earlier ones.
+"""Round weights so that later ones compensate for the errors of earlier ones.
 
 To second order, changing a layer's weights by E causes the loss tr(G E H Eᵀ), with the second moments H of its inputs
 and G of its output gradients. Weights are rounded in turn. The error of each weight changes all weights that are not
@@ -38,20 +38,24 @@ def feedback(moments: Doubles, damping: float) -> Doubles:
     Raises:
         CompressionError: the moments are not finite.
     """
-    diagonal = np.diagonal(moments, axis1=-2, axis2=-1)
-    level = diagonal.mean(-1)
-    level = np.where(level > 0, level, 1.0)
     if not np.isfinite(moments).all():
         raise CompressionError("the input of a layer, or its gradient, is not finite")
     while True:
-        damped = moments + (damping * level)[..., None, None] * np.eye(moments.shape[-1])
         try:
             # This is the Cholesky factor of the inverse, computed with the entries in reverse order.
-            turned = np.linalg.cholesky(damped[..., ::-1, ::-1])
+            turned = np.linalg.cholesky(damped(moments, damping)[..., ::-1, ::-1])
         except np.linalg.LinAlgError:
             damping = max(10 * damping, 1e-6)
             continue
         return np.ascontiguousarray(np.linalg.inv(turned)[..., ::-1, ::-1])
+
+
+def damped(moments: Doubles, damping: float) -> Doubles:
+    """Return moments (…, n, n) after adding ``damping``, relative to the mean of their diagonal, to the diagonal."""
+    level = np.diagonal(moments, axis1=-2, axis2=-1).mean(-1)
+    level = np.where(level > 0, level, 1.0)
+    found: Doubles = moments + (damping * level)[..., None, None] * np.eye(moments.shape[-1])
+    return found
 
 
 def rounded(target: Doubles, sizes: Doubles, across: Doubles | None, down: Doubles | None) -> Doubles:

@@ -1,6 +1,6 @@
 """Search for the scale of all steps at which the file is small enough, or the model is good enough.
 
-One scale applies to all tensors, because the steps are chosen such that rounding errors cost the same in each of them.
+One scale applies to all tensors, because the steps are chosen so that rounding errors cost the same in each of them.
 Bits are therefore spent where they reduce the loss most, at every scale.
 """
 

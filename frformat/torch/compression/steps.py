@@ -60,6 +60,10 @@ class Plan:
         """Return the step code at a scale."""
         return nearest(self.level + math.log2(scale)) if self.fixed is None else self.fixed
 
+    def scale(self, code: int) -> float:
+        """Return the scale that a step code corresponds to."""
+        return float(quantization.step(code) / 2.0**self.level)
+
     def sizes(self, code: int) -> Doubles:
         """Return the step of each entry, in the shape of the tensor."""
         codes = np.full(self.form.shape, code, np.int64)
@@ -118,7 +122,7 @@ def damping(entries: Array, shrinkage: float) -> float:
 
     Args:
         entries: the weights, in the basis in which they are rounded.
-        shrinkage: how much of the moments is due to chance; see :class:`~.shrinkage.Shrinkage`. Undamped weights
+        shrinkage: the share of the moments that is due to chance; see :class:`~.shrinkage.Shrinkage`. Undamped weights
             would compensate for errors along directions that are missing from the calibration inputs only by chance.
     """
     return max(PRUNED_DAMPING if pruned(entries) else DAMPING, shrinkage / (1 - shrinkage))

@@ -11,10 +11,9 @@ from typing import Any
 from torch import nn
 
 from frformat.torch.compression.contents import Contents
-from frformat.torch.compression.inputs import CompressionError
+from frformat.torch.compression.inputs import CompressionError, Told
 from frformat.torch.compression.measuring import Measure
 from frformat.torch.compression.outputs import Outputs
-from frformat.torch.compression.preparing import Told
 from frformat.torch.compression.quantizing import Integers, Weighed, codes, quantize, roughly
 
 

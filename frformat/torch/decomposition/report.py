@@ -11,9 +11,9 @@ from frformat.wording import are, count
 
 @dataclass(frozen=True)
 class Decomposed(LayerOutcome):
-    """What :func:`frformat.torch.decompose` did to one layer.
+    """The outcome of :func:`frformat.torch.decompose` for one layer.
 
-    ``name`` and ``shape`` are those of its weight, and ``kind`` is its class, such as ``Conv2d``.
+    ``name`` and ``shape`` describe its weight, and ``kind`` is its class, such as ``Conv2d``.
 
     Attributes:
         core: shape of the core; None if the weight is unchanged.
@@ -39,7 +39,7 @@ class Decomposed(LayerOutcome):
 
 @dataclass(frozen=True, repr=False)
 class Decomposition(ModelSummary):
-    """What :func:`frformat.torch.decompose` did to a model.
+    """The outcome of :func:`frformat.torch.decompose` for a model.
 
     Attributes:
         layers: the layers, in model order.

@@ -14,7 +14,7 @@ from frformat.torch.lowrank.summaries import LayerOutcome, ModelSummary
 class LayerSummary(LayerOutcome):
     """The outcome for one layer whose weight is given as coefficients.
 
-    ``name`` is that of the layer, ``kind`` its class, such as ``Conv2d``, and ``shape`` that of its weight.
+    ``name`` is the name of the layer, ``kind`` its class, such as ``Conv2d``, and ``shape`` the shape of its weight.
 
     Attributes:
         kept: number of coefficients.
@@ -47,7 +47,7 @@ class LayerSummary(LayerOutcome):
 
 @dataclass(frozen=True, repr=False)
 class Summary(ModelSummary):
-    """What :func:`frformat.torch.factorize` did to a model.
+    """The outcome of :func:`frformat.torch.factorize` for a model.
 
     Attributes:
         layers: the layers, in model order.

@@ -57,14 +57,14 @@ def factorize_tiers(
     >>> set_tier(factored, 0)
 
     Args:
-        model: as for :func:`factorize`: one with tiers (see :func:`frformat.torch.regularization.make_tiers`), or a
-            plain one if there is a file.
-        example: as for :func:`factorize`.
+        model: a model with tiers (see :func:`frformat.torch.regularization.make_tiers`), or a plain one if a file is
+            given.
+        example: see :func:`factorize`.
         weights: a file; all tiers that are present are used.
         options: further options of :func:`factorize`, except ``tier``.
 
     Raises:
-        ValueError, MismatchError, FrzError, OSError: as for :func:`factorize`.
+        ValueError, MismatchError, FrzError, OSError: see :func:`factorize`.
     """
     if weights is None:
         tiered = copy.deepcopy(model)

@@ -84,7 +84,7 @@ def save_pretrained(model: nn.Module, folder: StrPath, **options: Any) -> None:
 
     Raises:
         ValueError: the model has no configuration.
-        EncodeError, OSError: as for :func:`frformat.torch.save_model`.
+        EncodeError, OSError: see :func:`frformat.torch.save_model`.
     """
     config = getattr(model, "config", None)
     if not isinstance(config, PretrainedConfig):
@@ -103,7 +103,7 @@ def from_pretrained(kind: Any, folder: StrPath, **options: Any) -> Any:
         options: options of :func:`frformat.torch.load_model`.
 
     Raises:
-        MismatchError, FrzError, OSError: as for :func:`frformat.torch.load_model`.
+        MismatchError, FrzError, OSError: see :func:`frformat.torch.load_model`.
     """
     if hasattr(kind, "from_config"):
         from transformers import AutoConfig

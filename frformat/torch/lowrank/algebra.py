@@ -20,7 +20,7 @@ CENTER: Final = 1 << 10
 
 
 class Geometry(NamedTuple):
-    """How a convolution without groups moves over its input, as :func:`torch.convolution` expects it."""
+    """The settings of a convolution without groups, in the form that :func:`torch.convolution` expects."""
 
     stride: list[int]
     padding: list[int]
@@ -35,7 +35,7 @@ def core(coefficients: Tensor, places: Tensor, tables: list[Tensor], shape: list
     Args:
         coefficients: (k,), in zigzag order.
         places: (k,), int64: the position of each in the flat box.
-        tables: as for :func:`expand`.
+        tables: see :func:`expand`.
         shape: shape of the result.
     """
     count = 1

@@ -86,7 +86,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """How fusion affects the values around a layer: thin values never exist as a whole outside the processor's cache.
+    """The effect of fusion on the values around a layer. Thin values never exist as a whole outside the cache.
 
     Attributes:
         thin_inputs: whether its inputs are thin.

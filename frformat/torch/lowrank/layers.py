@@ -38,7 +38,7 @@ class CodedLayer(nn.Module):
 
     Attributes:
         weight: coefficients, (k,); see :meth:`frformat.FrzFile.coefficients`.
-        bias: as in the plain layer, or None.
+        bias: bias of the plain layer, or None.
     """
 
     weight: nn.Parameter

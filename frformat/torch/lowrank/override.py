@@ -16,13 +16,13 @@ Attempt = Callable[[Any, Tensor], Tensor | None]
 def override(layer: nn.Module, attempt: Attempt) -> None:
     """Make a parametrized layer call ``attempt`` before its own forward method.
 
-    Like :mod:`torch.nn.utils.parametrize` for its properties, this modifies the class that was created only for
-    this layer, so nothing is left behind when the parametrization is removed.
+    This changes only the class that PyTorch created for this layer, as :mod:`torch.nn.utils.parametrize` itself does.
+    Nothing is left behind when the parametrization is removed.
 
     Args:
         layer: a layer with a parametrization.
-        attempt: not called if the layer gets any argument besides its input. Methods are cached by it, so do not pass a
-            new function for each layer.
+        attempt: the function to call unless the layer receives further arguments. It is the key of a cache, so do not
+            pass a new function for each layer.
     """
     type(layer).forward = _forward(type_before_parametrizations(layer), attempt)
 

@@ -21,13 +21,13 @@ TRANSPOSED: Final[dict[int, Callable[..., Tensor]]] = {
 
 
 class Movement(NamedTuple):
-    """How a convolution of any kind moves over its input.
+    """The settings that determine how a convolution of any kind moves over its input.
 
     Attributes:
         kernel: extents of the kernel.
         groups: number of groups.
         geometry: settings of the convolution itself.
-        mode: mode of the padding before it, as for :func:`torch.nn.functional.pad`, or None if the convolution pads.
+        mode: the mode in which :func:`torch.nn.functional.pad` pads the input, or None if the convolution itself pads.
         pad: padding for that function.
     """
 

@@ -1,4 +1,4 @@
-"""Summaries of what a function did to a model's layers, attached to the model and printed as tables."""
+"""Summaries of how a function changed a model's layers, attached to the model and printed as tables."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ModelSummary(ABC):
 
 
 def summary(model: nn.Module) -> ModelSummary:
-    """Return what :func:`frformat.torch.factorize` or :func:`frformat.torch.decompose` did to a model.
+    """Return how :func:`frformat.torch.factorize` or :func:`frformat.torch.decompose` changed a model.
 
     Raises:
         ValueError: neither of them created the model.

@@ -40,7 +40,7 @@ class Tucker(Tiered, nn.Module):
     """
 
     def __init__(self, shape: Sequence[int], ranks: Mapping[int, int]) -> None:
-        """Prepare for weights of one shape.
+        """Prepare for weights of a given shape.
 
         Raises:
             ValueError: an axis does not exist, or a rank is not between 1 and the axis' length.

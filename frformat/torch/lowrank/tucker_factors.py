@@ -17,7 +17,7 @@ VIEWS: Final = 2
 
 @dataclass(frozen=True)
 class TuckerFactors:
-    """A core and factors along some channel axes of a weight, as :class:`frformat.torch.lowrank.factors.Factors`.
+    """A core and factors along some channel axes. The interface is that of :class:`~.factors.Factors`.
 
     Attributes:
         shape: shape of the weight.

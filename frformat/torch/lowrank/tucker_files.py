@@ -22,7 +22,7 @@ def tucker_state(model: nn.Module, format: str | Mapping[str, str] = "auto") -> 
 
     Args:
         model: any model; its layers can also be results of :func:`frformat.torch.factorize`.
-        format: number format of cores and factors, for all or by name, as for :func:`frformat.save_file`.
+        format: number format of cores and factors, for all or by name; see :func:`frformat.save_file`.
 
     Raises:
         EncodeError: a value is not finite, or does not fit the format.
@@ -55,7 +55,7 @@ def _layers(model: nn.Module) -> dict[str, tuple[TuckerFactors, list[Tensor]]]:
 
 
 def vector(held: Any) -> Tensor:
-    """Return the current tier's coefficients, as :meth:`frformat.FrzFile.coefficients`."""
+    """Return the current tier's coefficients, in the order of :meth:`frformat.FrzFile.coefficients`."""
     core, *factors = held[0].corner(*parts(held))
     return torch.cat([core.flatten(), *(factor.T.flatten() for factor in factors)])
 

@@ -76,7 +76,7 @@ def load_nested(model: nn.Module, path: StrPath) -> nn.Module:
         path: the file; all tiers that are present are used.
 
     Raises:
-        MismatchError, FrzError, OSError: as for :func:`frformat.torch.load_model`.
+        MismatchError, FrzError, OSError: see :func:`frformat.torch.load_model`.
     """
     load_model(model, path, tier=0, strict=True)  # reports everything that does not fit before the model changes
     with frformat.open(path) as file:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, spectral_tensors
 
 Score = Callable[[SpectralTensor], Tensor]
-"""How much each coefficient of a tensor matters: a nonnegative tensor of shape (k,), comparable between tensors."""
+"""Returns the importance of each coefficient of a tensor: shape (k,), nonnegative, comparable between tensors."""
 
 POINTS: Final = 256
 """Maximum number of prefix lengths at which a tensor's score is evaluated."""

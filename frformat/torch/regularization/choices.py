@@ -126,7 +126,7 @@ def _rules_for(found: list[Candidate], rules: Rules) -> list[Rule | None]:
 
 
 def _by_default(parameter: nn.Parameter) -> bool:
-    """Return whether a parameter is regularized by default: trained floats of rank 2 or more, as in the encoder."""
+    """Return whether a parameter is regularized by default: it is trained, and is a float tensor of rank 2 or more."""
     matrix = is_lazy(parameter) or (parameter.dim() >= 2 and parameter.numel() > 0)
     return parameter.requires_grad and parameter.dtype in DTYPES and matrix
 

@@ -109,8 +109,8 @@ def _level(tensor: SpectralTensor) -> nn.Parameter:
 def learn_steps(tensors: Mapping[str, SpectralTensor], share: float) -> None:
     """Make the steps of all tensors trainable; their initial value is a share of the tensor's standard deviation.
 
-    A tensor of zeros, such as the bias of some layers, gets a step such that one step of its first coefficient shifts
-    all values by 0.01.
+    For a tensor of zeros, such as the bias of some layers, the step is chosen so that adding it to the first
+    coefficient shifts all values by 0.01.
     """
     for tensor in tensors.values():
         spread = float(tensor.coefficients.detach().double().square().mean().sqrt())

@@ -60,7 +60,7 @@ class Spectral(Tiered, nn.Module):
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """Prepare for tensors of one shape.
+        """Prepare for tensors of a given shape.
 
         Args:
             shape: shape of the tensor.

@@ -87,7 +87,7 @@ class SpectralPruning(Schedule):
 
     @torch.no_grad()
     def _hold(self) -> None:
-        """Reset pruned coefficients to zero, whatever the optimizer's momentum did."""
+        """Reset pruned coefficients to zero, since the optimizer's momentum can change them."""
         for name, tensor in self._tensors.items():
             tensor.coefficients.masked_fill_(self.pruned[name], 0)
 

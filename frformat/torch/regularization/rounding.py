@@ -51,7 +51,7 @@ def fake_quantize(coefficients: Tensor, format: str) -> Tensor:
 
     Args:
         coefficients: floating-point tensor of shape (k,) with k ≥ 1.
-        format: ``auto``, ``f32``, ``f16``, ``bf16``, ``qN`` or ``step=S``, as for :func:`frformat.save_file`.
+        format: ``auto``, ``f32``, ``f16``, ``bf16``, ``qN`` or ``step=S``; see :func:`frformat.save_file`.
 
     Returns:
         A tensor of the same shape and dtype, whose values are exact in the format.
@@ -122,8 +122,8 @@ def quotients(coefficients: Tensor, level: Tensor) -> Tensor:
 def learned_quantize(coefficients: Tensor, level: Tensor) -> Tensor:
     """Return the coefficients as a reader will decode them when stored with a learned step.
 
-    The gradients of coefficients pass unchanged, that of the step follows S. K. Esser et al., "Learned step size
-    quantization", 2020.
+    The gradients of coefficients pass unchanged; the gradient of the step follows S. K. Esser et al., "Learned step
+    size quantization", 2020.
 
     Args:
         coefficients: floating-point tensor of shape (k,).

@@ -87,7 +87,7 @@ class TailTruncation(_Unconditional):
 
 
 class GeometricTruncation(_Unconditional):
-    """Drop the same share in each step, such that the minimum is reached after a given number of steps.
+    """Drop the same share in each step, so that the minimum is reached after a given number of steps.
 
     Attributes:
         steps: number of steps until the minimum is reached.
@@ -100,7 +100,7 @@ class GeometricTruncation(_Unconditional):
             model: a regularized model.
             optimizer: the optimizer that trains it, or several.
             steps: number of steps until the minimum is reached.
-            minimum: as for :class:`TailTruncation`.
+            minimum: see :class:`TailTruncation`.
 
         Raises:
             ValueError: a name or number is not valid.

@@ -68,8 +68,8 @@ def set_format(model: nn.Module, format: str | Mapping[str, str | None] | None) 
 
     Args:
         model: a regularized model.
-        format: as for :func:`frformat.save_file`, such as ``q8`` or ``step=0.125``, or None for no rounding; for all
-            tensors, or by name.
+        format: a number format such as ``q8`` or ``step=0.125`` (see :func:`frformat.save_file`), or None for no
+            rounding; one for all tensors, or by name.
 
     Raises:
         ValueError: the format or the tensor does not exist, or a coefficient is too large for it. The model is

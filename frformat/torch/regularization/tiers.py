@@ -17,8 +17,8 @@ from frformat.torch.parametrizations import parametrized
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
 
 Cuts = Sequence[int | float] | Mapping[str, Sequence[int | float]]
-"""What the smaller tiers keep, in ascending order, for all tensors or by name: numbers of coefficients or ranks (int),
-or shares below 1 (float)."""
+"""Numbers of coefficients or ranks (int), or shares below 1 (float), that the smaller tiers keep, in ascending order,
+for all tensors or by name."""
 
 STATISTICS = ("running_mean", "running_var")
 """Buffers of normalization layers: averages over what the layer has seen, which differ from tier to tier."""

@@ -1,4 +1,4 @@
-"""All or nothing: restore a model if changing it fails halfway."""
+"""Restore a model if changing it fails halfway."""
 
 from __future__ import annotations
 

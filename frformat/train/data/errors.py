@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class MissingDataError(FileNotFoundError):
-    """Raised if a data set is missing; the message says what, where it was expected, and how to get it."""
+    """Raised if a data set is missing; the message names it, and says where it was expected and how to get it."""
 
 
 class DataError(ValueError):

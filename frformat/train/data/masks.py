@@ -81,7 +81,7 @@ def load_isbi(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
         folder: the folder that contains ``isbi2012_membrane/``.
 
     Raises:
-        MissingDataError, DataError: as for :func:`load_carvana`.
+        MissingDataError, DataError: see :func:`load_carvana`.
     """
     found = locate("isbi2012_membrane", ["train/image", "train/label"], origin=ISBI_ORIGIN, folder=folder)
     return MaskFolder(found / "train" / "image", found / "train" / "label", "L")

@@ -36,10 +36,10 @@ class Pixels:
 
 
 UNIT_PIXELS: Final = Pixels()
-"""0 … 1, as for the published UNet."""
+"""Scales pixels to 0 … 1 for the published UNet."""
 
 DIGITS_PIXELS: Final = Pixels(white=16)
-"""0 … 1 for scikit-learn's digits."""
+"""Scales pixels to 0 … 1 for scikit-learn's digits."""
 
 MNIST_PIXELS: Final = Pixels((0.1307,), (0.3081,))
 """Mean and standard deviation of MNIST's training images."""

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 YES: Final = 1.0
 NO: Final = -1.0
-"""Targets of a sample's own class, and of all others."""
+"""Target values for a sample's own class and for all other classes."""
 
 
 class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]

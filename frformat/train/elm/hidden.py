@@ -1,4 +1,4 @@
-"""What all hidden layers have in common: random weights that a seed determines."""
+"""The base of all hidden layers, whose random weights are determined by a seed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONSTANT: Final = 1
 
 
 class Layer(ABC):
-    """A hidden layer for inputs of one shape.
+    """A hidden layer for inputs of a given shape.
 
     Attributes:
         settings: the layer's settings.

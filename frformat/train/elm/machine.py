@@ -1,4 +1,4 @@
-"""What the classifier and the regressor share: accumulating samples, choosing ridge and size, and solving."""
+"""The common base of the classifier and the regressor: it accumulates samples, chooses ridge and size, and solves."""
 
 from __future__ import annotations
 

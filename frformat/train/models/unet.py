@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 
 class UNet(nn.Module):
-    """Four levels down and four up, each with two convolutions.
+    """A network with four levels down and four levels up, each with two convolutions.
 
     The published weights expect RGB in 0 … 1 (:data:`frformat.train.data.UNIT_PIXELS`); their class 1 is the car.
 

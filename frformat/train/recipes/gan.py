@@ -91,7 +91,7 @@ class GanOnMnist(OnMnist, Recipe):
         return F.softplus(-verdict).mean() + F.softplus(model.discriminator(made)).mean() + penalty
 
     def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
-        """Return the Fréchet distance between the samples and as many generated images."""
+        """Return the Fréchet distance between the samples and an equal number of generated images."""
         latent = TensorDataset(latents(len(samples)))
         made = (model(batch) for (batch,) in batches(latent, EVALUATED, workers))
         real = (UNIT_PIXELS(batch[0]) for batch in batches(samples, EVALUATED, workers))

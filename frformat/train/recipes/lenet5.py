@@ -21,7 +21,7 @@ SHIFTED_FOR = 0.75
 
 
 class LeNet5OnMnist(OnMnist, Classification):
-    """Trains 776 parameters instead of 431,080, including biases; the file has less than 1,000 bytes.
+    """Trains 776 parameters instead of 431,080, including biases; the file is smaller than 1,000 bytes.
 
     The first layer has one input channel, so its 20 filters of 5×5 pixels are viewed as (20, 25): with fewer axes, the
     prefix reaches further along the filters. Weights are not smooth along the classes, so their axis of 10 is viewed as

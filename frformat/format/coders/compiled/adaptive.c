@@ -7,8 +7,8 @@
 enum {
     SCALES = 240,
     ZONES = SCALES / 2,
-    CLASSES = 30, /* number of counters for a magnitude's bit length, and of counters for its second-highest bit */
-    UNIT = 4096,  /* fixed-point representation of 1 in residuals and guesses */
+    CLASSES = 30, /* number of counters for a magnitude's bit length, and number of counters for its second-highest bit */
+    UNIT = 4096,  /* the number 1 in the fixed-point format of residuals and guesses */
     MOST = 3 * UNIT,
     FIRST_EVIDENCE = 6 << 12,
     MOST_EVIDENCE = 511 << 12,
@@ -86,7 +86,7 @@ struct frz_reader {
     size_t position;
 };
 
-/* The state of a writer or a reader while it codes values. */
+/* The state of a writer or reader while it codes values. */
 typedef struct {
     frz_writer *w;
     uint64_t low;
@@ -118,14 +118,14 @@ static inline void normalize(coder *c, const int reading) {
             if (c->position < c->size) c->code |= c->data[c->position];
             c->position++;
         } else {
-            uint64_t low = c->low; /* a copy that the compiler can keep in registers */
+            uint64_t low = c->low; /* a local copy, which the compiler can keep in registers */
             push(c->w, &low);
             c->low = low;
         }
     }
 }
 
-/* Code one bit with a counter. At every call, `reading` is a constant after inlining. */
+/* Code one bit with a counter. After inlining, `reading` is a constant at every call. */
 static inline int bit(coder *c, const uint32_t *rate, counter *state, int b, const int reading) {
     uint32_t p = *state >> 8;
     const uint32_t n = *state & 255, r = rate[n];
@@ -140,7 +140,7 @@ static inline int bit(coder *c, const uint32_t *rate, counter *state, int b, con
             c->code -= bound;
             p -= (uint32_t)((uint64_t)p * r >> 16);
         }
-    } else { /* no branches, since the processor would often mispredict them */
+    } else { /* without branches, which the processor would often mispredict */
         const uint32_t none = (uint32_t)b - 1; /* all bits are set if b is 0 */
         const uint32_t change = (uint32_t)((uint64_t)(b ? (1u << 22) - p : p) * r >> 16);
         c->low += bound & none;
@@ -152,7 +152,7 @@ static inline int bit(coder *c, const uint32_t *rate, counter *state, int b, con
     return b;
 }
 
-/* Code the lowest `count` bits of x, all with a probability of one half. */
+/* Code the lowest `count` bits of x, each with a probability of one half. */
 static inline uint32_t direct(coder *c, uint32_t x, int count, const int reading) {
     uint32_t y = 0;
     for (int i = count - 1; i >= 0; i--) {
@@ -210,7 +210,7 @@ static void end_block(block *b) {
     *b = (block){.left = 0};
 }
 
-/* Return 0 if there is not enough memory. */
+/* Start a block. Return 0 if out of memory. */
 static int start_block(block *b, frz_shape s) {
     end_block(b);
     b->shape = s;
@@ -298,7 +298,7 @@ static inline void next_value(block *b) {
 /* Code the next values of a block: read them from `in`, or write them to `out`. */
 static inline void code(frz_model *m, block *one, coder *c, const int32_t *in, int32_t *out, size_t count, const int reading) {
     block b = *one;
-    /* Copies that the compiler can keep in registers. */
+    /* Local copies, which the compiler can keep in registers. */
     const int32_t base = m->base;
     int32_t weight = m->weight, t1 = m->tap[0], t2 = m->tap[1], t3 = m->tap[2], t4 = m->tap[3];
     for (size_t at = 0; at < count; at++) {
@@ -356,7 +356,7 @@ static inline void code(frz_model *m, block *one, coder *c, const int32_t *in, i
     *one = b;
 }
 
-/* Code the next values of the blocks; return 0 if there is not enough memory. */
+/* Code the next values of the blocks. Return 0 if out of memory. */
 static inline int code_blocks(frz_model *m, frz_blocks *b, coder *c, const int32_t *in, int32_t *out, size_t count,
                               const int reading) {
     for (size_t at = 0; at < count;) {

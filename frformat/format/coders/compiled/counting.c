@@ -1,8 +1,8 @@
-/* Count the symbols in static blocks, and derive frequencies from the counts. Only writers need this. */
+/* Count the symbols in static blocks and derive frequencies from the counts. Only encoding needs this file. */
 #include "values.h"
 
 enum {
-    CAPPED = 1 << 20, /* larger magnitudes count as this one */
+    CAPPED = 1 << 20, /* larger magnitudes are counted as this */
     TOTAL = 4096,
     PART = 1024
 };
@@ -29,7 +29,7 @@ void frz_sums(const int32_t *values, frz_shape s, int64_t *rows, int64_t *channe
 
 /* ---- counting ---- */
 
-/* Count the values of one lane from `values[start]` up to, but not including, `values[stop]`. */
+/* Count the values of one lane from `values[start]` to `values[stop - 1]`. */
 static void count_part(const frz_contexts *c, const symbols *table, const int16_t *totals, const int32_t *values,
                        size_t start, size_t stop, uint64_t *counts) {
     const int most = (int)c->classes - 1, reach = (int)c->reach, near = 2 * reach + 1;

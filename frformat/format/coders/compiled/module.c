@@ -38,7 +38,7 @@ static void give_back(const object *objects, int count) {
     while (count-- > 0) PyCapsule_SetContext(objects[count].capsule, NULL);
 }
 
-/* Mark objects as in use by this thread; return 0 and set an exception if that fails. */
+/* Mark objects as in use by this thread. Return 0 and set an exception if that fails. */
 static int take_objects(object *objects, int count) {
     for (int i = 0; i < count; i++) {
         object *o = &objects[i];
@@ -123,8 +123,8 @@ static PyObject *reader(PyObject *self, PyObject *args) {
     return new_object(made, READER, free_reader);
 }
 
-/* Mark a writer or reader, a model and blocks as in use. Return the number of values in the buffer. If that fails, or if
- * the blocks have fewer values left, set an exception and return -1. */
+/* Mark a writer or reader, a model and blocks as in use, and return the number of values in the buffer. If an object is
+ * in use, or the blocks have fewer values left, set an exception and return -1. */
 static Py_ssize_t take_block(object *used, const Py_buffer *values) {
     const Py_ssize_t count = frz_numbers(values, sizeof(int32_t));
     if (count < 0 || !take_objects(used, 3)) return -1;
@@ -247,7 +247,7 @@ static PyObject *lanes(PyObject *self, PyObject *args) {
     return done;
 }
 
-/* Return 0 and set an exception unless all lanes except the block's last one are complete. */
+/* Return 0 and set an exception unless all lanes except the last lane of the block are complete. */
 static int check_lanes(const frz_lanes *l, uint64_t first, Py_ssize_t count) {
     const uint64_t left = frz_lanes_left(l, first), n = (uint64_t)count;
     const int whole = n <= left && (n == left || frz_lanes_of(l, (size_t)count) != frz_lanes_of(l, (size_t)count + 1));

@@ -1,4 +1,4 @@
-/* Functions shared by the parts of the Python module. */
+/* Functions that all parts of the Python module share. */
 #ifndef FRZ_MODULE_H
 #define FRZ_MODULE_H
 
@@ -7,17 +7,18 @@
 
 #include "coder.h"
 
-/* Set a ValueError, and return NULL. */
+/* Set a ValueError and return NULL. */
 PyObject *frz_value_error(const char *what);
 
-/* Check that a buffer consists of whole, aligned numbers; return their number, or -1 and set an exception. */
+/* Return the number of elements of `size` bytes in a buffer. If they are not whole and aligned, set an exception and
+   return -1. */
 Py_ssize_t frz_numbers(const Py_buffer *buffer, size_t size);
 
 /* Return 0 and set an exception if a shape has too many values. */
 int frz_check_shape(frz_shape shape);
 
-/* Get the class of each of `count` indices, or NULL if the buffer is empty. Return 0 and set an exception if it has any
- * other number of classes. */
+/* Get the class of each of `count` indices from a buffer, or NULL if it is empty. Return 0 and set an exception if the
+ * buffer contains any other number of classes. */
 int frz_axis(const Py_buffer *buffer, uint64_t count, const int32_t **classes);
 
 PyObject *frz_py_sums(PyObject *self, PyObject *args);

@@ -1,4 +1,4 @@
-/* The functions of the Python module for planning static blocks. */
+/* The part of the Python module that plans static blocks. */
 #include "module.h"
 
 static void release(Py_buffer *buffers, int count) {
@@ -30,7 +30,7 @@ PyObject *frz_py_sums(PyObject *self, PyObject *args) {
     return none_if(fits, "not the values of a box");
 }
 
-/* Return 0 and set an exception unless the lanes of a sample are within its block. */
+/* Return 0 and set an exception unless all lanes of a sample are within its block. */
 static int check_sample(frz_sample *sample, Py_ssize_t count, Py_ssize_t lanes) {
     const uint64_t size = sample->shape.rows * sample->shape.channels * sample->shape.positions;
     sample->count = (size_t)count;
@@ -44,7 +44,7 @@ static int check_sample(frz_sample *sample, Py_ssize_t count, Py_ssize_t lanes) 
     return sound;
 }
 
-/* Return 0 and set an exception unless the numbers of sums and of classes match the block. */
+/* Return 0 and set an exception unless the numbers of sums and classes match the block. */
 static int check_axes(frz_shape s, Py_ssize_t sums, Py_ssize_t axes) {
     const uint64_t each[3] = {s.rows, s.channels, s.positions}, size = s.rows * s.channels * s.positions;
     uint64_t all = 0, stored = 0;

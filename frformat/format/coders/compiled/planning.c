@@ -1,4 +1,4 @@
-/* Choose the classes and the neighbour of static blocks. Only writers need this. */
+/* Choose the classes and the neighbour of static blocks. Only encoding needs this file. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +9,8 @@ enum {
     MANTISSA = 12,         /* number of fractional bits of the arguments in the table of logarithms */
     RESOLUTIONS = 2,       /* number of resolutions to try: 1 and 2 classes per octave */
     MOST_TOTAL = 512,      /* greater than any sum of three steps */
-    OUTSIDE = 2000,        /* one in this many values may be below the lowest class, and one above the highest */
-    OVERFIT = 47274,       /* correction of 1 / (2 ln 2) bits per frequency: counts fit the sample better than the block */
+    OUTSIDE = 2000,        /* one value in 2000 may be below the lowest class, and one in 2000 above the highest */
+    OVERFIT = 47274,       /* 1 / (2 ln 2) bits per frequency, because counts fit the sample better than the block */
     FREQUENCY = 8 << 16,   /* approximate cost of a stored frequency */
     MOST_RATIO = 1 << 20,
     NEAR = 2 * FRZ_REACH + 1
@@ -37,11 +37,11 @@ typedef struct {
     int64_t ratio;  /* ratio of the block's size to the sample's, in sixteenths */
     unsigned most;  /* maximum number of tables */
     unsigned width; /* number of symbols up to the last one that occurs */
-    uint8_t *symbol, *near, *of; /* the symbol, the clamped value and the class of each value */
+    uint8_t *symbol, *near, *of; /* for each value: its symbol, the clamped value, and its class */
     uint32_t *counts;
 } work;
 
-/* The classes at a given number of classes per octave. */
+/* The classes for a given number of classes per octave. */
 typedef struct {
     int32_t *row, *channel, *position; /* steps; NULL if the axis has none */
     int16_t *totals;                   /* the sum of the steps for each value */
@@ -134,7 +134,7 @@ static void add(const work *w, unsigned from, unsigned to) {
     for (unsigned s = 0; s < w->width; s++) w->counts[(size_t)to * w->width + s] += w->counts[(size_t)from * w->width + s];
 }
 
-/* Add the counts of table `from` to those of table `to` if that saves bytes; return whether it did. */
+/* Add the counts of table `from` to those of table `to` if that saves bytes. Return whether they were added. */
 static int add_if_better(const work *w, unsigned from, unsigned to) {
     uint32_t *one = w->counts + (size_t)from * w->width, *other = w->counts + (size_t)to * w->width;
     const int64_t apart = price(w, cost_of(w, one)) + price(w, cost_of(w, other));
@@ -145,8 +145,8 @@ static int add_if_better(const work *w, unsigned from, unsigned to) {
     return 1;
 }
 
-/* Merge the lowest and the highest totals: rare totals, totals in excess of the maximum number of classes, and totals whose
- * merging saves bytes. */
+/* Merge the lowest and the highest totals: rare totals, totals in excess of the maximum number of classes, and totals
+ * that cost fewer bytes when merged. */
 static void merge(const work *w, unsigned most, classes *c) {
     const size_t outside = w->sample->count / OUTSIDE;
     unsigned first = 0, last = c->range - 1, top = last;
@@ -171,7 +171,7 @@ static void shift(int32_t *axis, uint64_t count, int by) {
     for (uint64_t i = 0; i < count; i++) axis[i] -= by;
 }
 
-/* Number the classes from 0, both for the values of the sample and in the steps of the first axis that has steps. */
+/* Make the classes start at 0, both for the values of the sample and in the steps of the first axis that has steps. */
 static void apply(const work *w, const classes *c) {
     const frz_shape s = w->sample->shape;
     const int most = (int)c->classes - 1;
@@ -209,7 +209,7 @@ static void narrow(const work *w, unsigned number, unsigned reach) {
     }
 }
 
-/* Try all neighbours for which the block may have enough tables. */
+/* Try all neighbours for which the maximum number of tables is large enough. */
 static void compare(const work *w, frz_choice *best) {
     for (unsigned neighbour = 1; neighbour < 4; neighbour++) {
         const uint64_t lag = w->sample->lags[neighbour - 1];
@@ -252,7 +252,7 @@ static const classes *choose(const work *w, classes found[RESOLUTIONS], frz_choi
     return chosen;
 }
 
-/* Assign space for the steps of the axes whose classes would be stored; return the number of steps. */
+/* Assign space to the steps of all axes that have stored classes. Return the number of steps. */
 static size_t lay_out(const work *w, int32_t *at, classes *c) {
     const frz_shape s = w->sample->shape;
     const uint64_t size = s.rows * s.channels * s.positions;

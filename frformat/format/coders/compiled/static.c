@@ -7,12 +7,12 @@ enum {
     PRECISION = 12,
     TOTAL = 1 << PRECISION,
     START = 1 << 16,
-    EXACT = 15,    /* symbols below this have no extra bits */
-    UNUSED = 255,  /* marks slots of unused tables */
-    ABREAST = 4,   /* number of lanes to decode in an interleaved loop, which hides the latency of each lane */
-    CODED_ABREAST = 2, /* number of lanes to encode in an interleaved loop */
+    EXACT = 15,    /* first symbol that has extra bits */
+    UNUSED = 255,  /* symbol in the slots of unused tables */
+    ABREAST = 4,   /* number of lanes to decode in one interleaved loop, which hides the latency of each lane */
+    CODED_ABREAST = 2, /* number of lanes to encode in one interleaved loop */
     MOST_WORDS = 3, /* maximum number of words of a value */
-    RECIPROCAL = 44 /* with 44 bits, division is exact for divisors up to 4096 and dividends below 2^20 times the divisor */
+    RECIPROCAL = 44 /* enough bits for exact division by up to 4096 if the quotient is less than 2^20 */
 };
 
 /* The slots of a symbol in a table. */
@@ -28,14 +28,14 @@ struct frz_lanes {
     int16_t *row;      /* class of each row */
     int16_t *column;   /* sum of the classes of each column's channel and position */
     uint16_t *given;   /* frequencies */
-    uint32_t *slots;   /* for decoding, for each table and slot: symbol << 24 | (frequency - 1) << 12 | slot - start */
-    interval *intervals; /* for encoding, for each table and symbol */
+    uint32_t *slots;   /* only for decoding; for each table and slot: symbol << 24 | (frequency - 1) << 12 | slot - start */
+    interval *intervals; /* only for encoding; for each table and symbol */
     int32_t value[EXACT];
     uint32_t base[256]; /* smallest magnitude of each symbol */
     uint8_t bits[256], near_of[256];
 };
 
-/* Call a function with the constants that apply, so that the compiler makes a version of its loop for each combination. */
+/* Call a function with constant arguments, so that the compiler specializes its loop for each combination. */
 #define SPECIALIZED(run, l, lanes, count, n, lagged) \
     ((l)->one ? (lagged) ? run(l, lanes, count, n, 1, 1) : run(l, lanes, count, n, 1, 0) \
               : (lagged) ? run(l, lanes, count, n, 0, 1) : run(l, lanes, count, n, 0, 0))
@@ -186,7 +186,7 @@ static inline void code_extra(coded *a, uint32_t extra, int bits) {
     }
 }
 
-/* Encode value number i. At every call, `one` and `lagged` are constants after inlining. */
+/* Encode value number i. After inlining, `one` and `lagged` are constants at every call. */
 static inline void code_value(const frz_lanes *l, coded *a, uint64_t i, const int one, const int lagged) {
     const int32_t q = a->values[i];
     const uint32_t negative = q < 0, m = negative ? 0u - (uint32_t)q : (uint32_t)q;
@@ -209,7 +209,7 @@ static inline void code_value(const frz_lanes *l, coded *a, uint64_t i, const in
     if (symbol >= l->symbols) symbol = 0, a->fault = 1;
     const interval s = l->intervals[(size_t)table * l->symbols + symbol];
     const uint32_t emits = a->x >> (32 - PRECISION) >= s.frequency;
-    put(a->out, a->x); /* `out` has enough room, since at least two more words follow */
+    put(a->out, a->x); /* `out` has enough room, because at least two more words follow */
     a->out -= 2 * emits;
     a->x >>= 16 * emits;
     a->x += s.start + (uint32_t)(a->x * s.reciprocal >> RECIPROCAL) * (TOTAL - s.frequency);
@@ -316,7 +316,7 @@ static int32_t long_value(const frz_lanes *l, lane *a, uint32_t symbol) {
     return symbol & 1 ? -m : m;
 }
 
-/* Decode the next value. At every call, `one` and `lagged` are constants after inlining. */
+/* Decode the next value. After inlining, `one` and `lagged` are constants at every call. */
 static inline void step(const frz_lanes *l, lane *a, const int one, const int lagged) {
     uint32_t near = a->near;
     if (lagged) {

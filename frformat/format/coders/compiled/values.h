@@ -1,4 +1,4 @@
-/* Functions for bits, symbols and classes, shared by the parts of the static coder. */
+/* Functions for bits, symbols and classes that all parts of the static coder share. */
 #ifndef FRZ_VALUES_H
 #define FRZ_VALUES_H
 
@@ -50,9 +50,9 @@ static inline unsigned symbol_of(const symbols *s, int32_t q) {
     return (m < SMALL ? s->of[m] : positive(m)) - (q < 0);
 }
 
-/* The steps of a block. A value's class is the sum of the steps of its row, its channel and its position. */
+/* The steps of a block. The class of a value is the sum of the steps of its row, channel and position. */
 typedef struct {
-    uint64_t rows, middle, inner; /* lengths of the axes; if there is only one position, channels are the inner axis */
+    uint64_t rows, middle, inner; /* lengths of the axes; channels are the inner axis if there is only one position */
     const int32_t *row, *mid, *in; /* the steps; NULL if all are 0 */
 } steps;
 

@@ -64,7 +64,7 @@ def sums(values: Integers, rows: Array, channels: Array, positions: Array) -> No
 
 
 def choose(block: Block, found: Sums, values: Integers, starts: NDArray[np.uint64]) -> Choice:
-    """Choose classes and a neighbour such that the block takes few bytes.
+    """Choose classes and a neighbour with which the block takes few bytes.
 
     Args:
         block: the shape of the block.

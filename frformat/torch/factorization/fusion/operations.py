@@ -68,11 +68,11 @@ class Size:
 
 
 Operation = Activation | MaxPool | Spatial | Nothing | Join | Size | nn.Module
-"""What a node does; an ``nn.Module`` stands for a batch normalization."""
+"""The operation of a node. A batch normalization is represented by its module."""
 
 
 def operation(node: fx.Node, modules: Mapping[str, nn.Module]) -> Operation | None:
-    """Return what a node does, or None if it is not one of these operations."""
+    """Return the operation of a node, or None if it is not one of these."""
     if node.op == "call_module":
         return _of_module(modules[str(node.target)])
     if node.op not in ("call_function", "call_method"):

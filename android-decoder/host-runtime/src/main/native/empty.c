@@ -1,2 +1,3 @@
-// Android's libm.so and libdl.so: our libc.so contains their functions, so this file provides only the version.
+// A replacement for Android's libm.so and libdl.so. Our libc.so contains their functions, so this file defines only a
+// versioned symbol.
 __attribute__((visibility("default"))) int bionic_functions_are_in_libc;

@@ -1,4 +1,4 @@
-// Functions that are the same in bionic and glibc: same arguments, same structures, same constants on x86-64.
+// Functions that are identical in bionic and glibc: on x86-64, their arguments, structures and constants are the same.
 FORWARD(__ctype_get_mb_cur_max) FORWARD(__cxa_atexit) FORWARD(__cxa_finalize) FORWARD(__memmove_chk) FORWARD(__open_2)
 FORWARD(__read_chk) FORWARD(__stack_chk_fail) FORWARD(__vsnprintf_chk) FORWARD(abort) FORWARD(acos) FORWARD(acosf)
 FORWARD(acosh) FORWARD(acoshf) FORWARD(asin) FORWARD(asinf) FORWARD(asinh) FORWARD(asinhf) FORWARD(atan)

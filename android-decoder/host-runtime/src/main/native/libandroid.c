@@ -1,4 +1,4 @@
-// Android's libandroid.so, without assets. The decoder's PyTorch module loads models from files, so it needs none.
+// A replacement for Android's libandroid.so without assets, which are not needed because models are loaded from files.
 #include <stddef.h>
 
 void *AAssetManager_fromJava(void *env, void *object) { (void)env, (void)object; return NULL; }

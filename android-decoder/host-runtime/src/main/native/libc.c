@@ -1,8 +1,8 @@
-// A stand-in for Android's libc.so, built on glibc, that satisfies the libraries of PyTorch Mobile.
+// A replacement for Android's libc.so, built on glibc, with all functions that the libraries of PyTorch Mobile need.
 //
-// Their references carry the version LIBC, so every symbol here is defined with that version. References in this file
-// carry none and resolve to glibc. Most functions are the same in both, so a jump suffices; the others are defined
-// below.
+// These libraries refer to symbols of the version LIBC, so every symbol here is defined with that version. References
+// in this file have no version and resolve to glibc. Most functions are identical in both libraries, so a jump is
+// sufficient; the others are defined below.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <locale.h>
@@ -24,7 +24,7 @@
 
 #define BIONIC(name) __asm__(".symver bionic_" #name "," #name "@LIBC"); __attribute__((visibility("default"), used))
 
-// On Android, the standard streams are elements of an array. Only its address matters, not its contents.
+// On Android, the standard streams are elements of an array. Only the address of the array matters, not its contents.
 enum { SIZE_OF_FILE = 152 };
 BIONIC(__sF) char bionic___sF[3 * SIZE_OF_FILE];
 
@@ -56,7 +56,7 @@ BIONIC(fprintf) int bionic_fprintf(void *file, const char *format, ...) {
   return written;
 }
 
-// Names that glibc lacks or does not define as functions.
+// Names that glibc does not define, or does not define as functions.
 BIONIC(__errno) int *bionic___errno(void) { return &errno; }
 BIONIC(__strlen_chk) size_t bionic___strlen_chk(const char *text, size_t size) {
   size_t length = strlen(text);
@@ -67,13 +67,13 @@ BIONIC(android_set_abort_message) void bionic_android_set_abort_message(const ch
   fprintf(stderr, "abort: %s\n", text);
 }
 BIONIC(stat) int bionic_stat(const char *path, struct stat *status) { return stat(path, status); }
-// Handlers are ignored, because no process that uses this library forks.
+// Fork handlers are ignored, because no process that uses this library forks.
 BIONIC(pthread_atfork) int bionic_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
   (void)prepare, (void)parent, (void)child;
   return 0;
 }
 
-// The POSIX version; with _GNU_SOURCE, glibc declares a different function under this name.
+// The POSIX version of strerror_r. With _GNU_SOURCE, glibc declares a different function under that name.
 extern int __xpg_strerror_r(int, char *, size_t);
 BIONIC(strerror_r) int bionic_strerror_r(int error, char *text, size_t size) {
   return __xpg_strerror_r(error, text, size);
@@ -92,7 +92,7 @@ BIONIC(sysconf) long bionic_sysconf(int name) {
   }
 }
 
-// A long double is an IEEE quadruple on Android, and an x87 extended number here.
+// A long double is an IEEE quadruple-precision number on Android, and an x87 extended-precision number here.
 BIONIC(strtold) __float128 bionic_strtold(const char *text, char **end) { return strtold(text, end); }
 BIONIC(strtold_l) __float128 bionic_strtold_l(const char *text, char **end, locale_t locale) {
   return strtold_l(text, end, locale);

@@ -1,6 +1,6 @@
-// The library that the JVM loads first. It opens our versions of Android's libraries, and then PyTorch Mobile's, from
-// its own folder. RTLD_DEEPBIND makes them find their own libc++ before the JVM's libstdc++. When Java loads them
-// later, they are already open, and only their JNI_OnLoad runs.
+// The library that the JVM loads first. It opens our replacements for Android's libraries, and then the libraries of
+// PyTorch Mobile, from its own folder. RTLD_DEEPBIND makes them use their own libc++ rather than the JVM's libstdc++.
+// When Java loads them later, they are already open, and only their JNI_OnLoad runs.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <limits.h>

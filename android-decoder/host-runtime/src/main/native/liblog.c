@@ -1,4 +1,4 @@
-// Android's liblog.so: warnings and errors go to standard error.
+// A replacement for Android's liblog.so, which prints warnings and errors to standard error.
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

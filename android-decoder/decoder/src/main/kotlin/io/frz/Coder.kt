@@ -19,6 +19,9 @@ public enum class Coder(public val id: Int, public val label: String) {
     /** Adaptive coding of integers and floats, which produces the smallest files. */
     ADAPTIVE(3, "adaptive"),
 
-    /** Table-based coding of integers and floats: files are slightly larger but are decoded several times faster. */
+    /**
+     * Table-based coding of integers and floats: slightly larger files that decode several times faster than
+     * [ADAPTIVE].
+     */
     STATIC(4, "static")
 }

@@ -1,7 +1,7 @@
 package io.frz
 
 /**
- * The specification's error codes, under the same names. Each says what is wrong with a file or a request.
+ * The error codes of the specification, with the same names. Each identifies a fault in a file or a request.
  *
  * Every reader reports the same code for the same fault, so programs can rely on it.
  */
@@ -12,7 +12,7 @@ public enum class ErrorCode {
     /** The file has a version that this decoder does not support. */
     VERSION,
 
-    /** The header sets a reserved flag, or its directory lengths contradict each other. */
+    /** The header sets a reserved flag, or the two directory lengths in it contradict each other. */
     HEADER,
 
     /** A number in the file exceeds a limit of the format. */
@@ -42,7 +42,7 @@ public enum class ErrorCode {
     /** A name is empty, too long, not allowed or not unique, or an alias has no target. */
     NAME,
 
-    /** A view, a core or a factor contradicts a shape. */
+    /** A view, core or factor does not match a shape. */
     SHAPE,
 
     /** A value is not finite, a step is out of range, or a `bool` is neither 0 nor 1. */
@@ -57,7 +57,7 @@ public enum class ErrorCode {
     /** The file does not contain the requested tensor. */
     NOT_FOUND,
 
-    /** An optional component that the file needs is not installed. */
+    /** An optional library that the file requires is not installed. */
     DEPENDENCY,
 
     /** The request needs more memory than the caller allows. */

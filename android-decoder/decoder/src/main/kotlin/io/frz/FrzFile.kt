@@ -26,9 +26,9 @@ import java.util.Collections
  * An open `.frz` file: lists its contents without decoding them, and rebuilds tensors on request.
  *
  * A damaged file is never decoded: data that fails its checksum or violates the format causes an [FrzException] that
- * names the tensor or the byte offset. Memory is checked before it is allocated: a request that needs more than
- * [FrzOptions.memoryBudget] fails with [ErrorCode.BUDGET]. This also applies to opening a file whose list of tensors is
- * too long.
+ * names the tensor or the byte offset. The memory that a request needs is checked before it is allocated: a request
+ * that needs more than [FrzOptions.memoryBudget] fails with [ErrorCode.BUDGET]. Opening a file also counts as a
+ * request, and fails if the list of tensors is too long.
  *
  * ```
  * FrzFile.open(File("model.frz")).use { file ->
@@ -45,13 +45,13 @@ public class FrzFile private constructor(private val container: Container, base:
     Closeable {
     private val directory = container.directory
 
-    /** The file's description of each of its tensors, in file order. */
+    /** The description of each tensor, in file order. */
     public val tensors: List<TensorInfo> = infos(directory.tensors) { !it.isFactors }
 
-    /** The file's description of each of its factors: the matrices that [BasisKind.STORED] axes use. */
+    /** The description of each factor: a matrix that serves as the basis of [BasisKind.STORED] axes. */
     public val factors: List<TensorInfo> = infos(directory.factors.size) { it.isFactors }
 
-    /** The groups in which tensors and factors are stored, in the order of the file. */
+    /** The groups in which tensors and factors are stored, in file order. */
     public val groups: List<GroupInfo> = Collections.unmodifiableList(
         directory.groups.map { group ->
             val all = if (group.isFactors) factors else tensors
@@ -61,7 +61,7 @@ public class FrzFile private constructor(private val container: Container, base:
 
     private val loader = Loader(container, tensors, base?.asBase(), options)
 
-    /** The aliases, such as the names of tied weights, mapped to the names of the tensors that they refer to. */
+    /** A map from each alias, such as the second name of a tied weight, to the name of the tensor that it refers to. */
     public val aliases: Map<String, String> = Collections.unmodifiableMap(directory.aliases())
 
     /** Free-form text about the model, such as its license, source or accuracy. It does not affect decoding. */
@@ -82,7 +82,9 @@ public class FrzFile private constructor(private val container: Container, base:
     /** Returns whether [name] is a tensor of the file or an alias. */
     public operator fun contains(name: String): Boolean = directory.find(name) >= 0
 
-    /** Returns the file's description of the tensor [name]; fails with [ErrorCode.NOT_FOUND] if there is none. */
+    /**
+     * Returns the description of the tensor [name]; fails with [ErrorCode.NOT_FOUND] if the file does not contain it.
+     */
     @Throws(FrzException::class)
     public fun tensor(name: String): TensorInfo {
         val number = directory.find(name)
@@ -127,7 +129,7 @@ public class FrzFile private constructor(private val container: Container, base:
     }
 
     /**
-     * Rebuilds all tensors. Aliases are included as keys and share the memory of their tensors.
+     * Rebuilds all tensors and returns them by name. An alias is a further key; it shares the memory of its tensor.
      *
      * @throws FrzException with [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY] if the request cannot be met; with
      *   [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
@@ -145,8 +147,8 @@ public class FrzFile private constructor(private val container: Container, base:
     }
 
     /**
-     * Rebuilds the tensors one by one, in the order of the file, and passes each to [visitor]. They share one buffer as
-     * large as the largest tensor; copy any data that must outlive the visit.
+     * Rebuilds the tensors one by one, in file order, and passes each to [visitor]. All tensors share one buffer, which
+     * is as large as the largest tensor; copy any data that must outlive the visit.
      *
      * @throws FrzException with [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY] if the request cannot be met; with
      *   [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
@@ -158,8 +160,8 @@ public class FrzFile private constructor(private val container: Container, base:
     }
 
     /**
-     * Rebuilds the tensors one by one, in the order of the file, each in the buffer that [memory] supplies for it, and
-     * passes each to [visitor].
+     * Rebuilds the tensors one by one, in file order, each in the buffer that [memory] supplies for it, and passes each
+     * to [visitor].
      *
      * @throws IllegalArgumentException if a buffer is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
      * @throws FrzException with [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY] if the request cannot be met; with
@@ -175,8 +177,8 @@ public class FrzFile private constructor(private val container: Container, base:
 
     /**
      * Returns the core of the tensor [name], before its bases are applied. If [TensorInfo.kept] is not null, the values
-     * are in zigzag order; otherwise they are in row-major order and the result has the shape [TensorInfo.box]. Values
-     * are f32, or have the tensor's dtype if they are its elements, bit for bit.
+     * are in zigzag order; otherwise they are in row-major order and the result has the shape [TensorInfo.box]. The
+     * values are f32; if they are the elements of the tensor, bit for bit, they have its dtype instead.
      *
      * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such tensor; with [ErrorCode.BUDGET] or
      *   [ErrorCode.DEPENDENCY] if the request cannot be met; with [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
@@ -187,7 +189,7 @@ public class FrzFile private constructor(private val container: Container, base:
     public fun core(name: String): FrzTensor = container.lifetime.request(name) { core(tensor(name), it) }
 
     /**
-     * Returns factor [number] of the file, counted from 0, with the rows that belong to the open tier.
+     * Returns factor [number] of the file, counted from 0, limited to the rows that belong to the open tier.
      *
      * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such factor; with [ErrorCode.BUDGET] or
      *   [ErrorCode.DEPENDENCY] if the request cannot be met; with [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
@@ -203,9 +205,9 @@ public class FrzFile private constructor(private val container: Container, base:
     }
 
     /**
-     * Returns the numbers from which a network can compute without rebuilding the tensor [name], as an f32 tensor of
-     * shape (k,). For a spectrum, they are its coefficients in zigzag order. For a core with factors, they are the core
-     * in row-major order, followed by the factor (rank, length) of each axis that has one. [TensorInfo.form] describes
+     * Returns the values that a network needs to use the tensor [name] without rebuilding it, as an f32 tensor of shape
+     * (k,). For a spectrum, they are its coefficients in zigzag order. For a core with factors, they are the core in
+     * row-major order, followed by the factor (rank, length) of each axis that has one. [TensorInfo.form] describes
      * them.
      *
      * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such tensor, or if it has neither a spectrum nor
@@ -281,7 +283,7 @@ public class FrzFile private constructor(private val container: Container, base:
     private fun rebuilt(info: TensorInfo, memory: ByteBuffer) = FrzTensor(info.name, info.dtype, info.shape, memory)
 
     /**
-     * Opens files. Every overload throws [FrzException]: with [ErrorCode.MAGIC], [ErrorCode.VERSION],
+     * Opens files. Every overload of `open` throws [FrzException]: with [ErrorCode.MAGIC], [ErrorCode.VERSION],
      * [ErrorCode.HEADER], [ErrorCode.LIMIT], [ErrorCode.TRUNCATED], [ErrorCode.TRAILING], [ErrorCode.CHECKSUM],
      * [ErrorCode.STREAM], [ErrorCode.DIRECTORY], [ErrorCode.FEATURE], [ErrorCode.UNSUPPORTED], [ErrorCode.NAME],
      * [ErrorCode.SHAPE] or [ErrorCode.VALUE] if the file is faulty, and with [ErrorCode.TIER] or [ErrorCode.BUDGET] if
@@ -293,7 +295,7 @@ public class FrzFile private constructor(private val container: Container, base:
      * with the same code. All other files ignore the base. If the base itself is faulty, opening the base fails.
      */
     public companion object {
-        /** Opens a file on disk. Requests read only the parts they need. */
+        /** Opens a file on disk. Each request reads only the parts that it needs. */
         @WorkerThread
         @JvmStatic
         @JvmOverloads
@@ -310,7 +312,7 @@ public class FrzFile private constructor(private val container: Container, base:
             open(BufferSource(bytes), options, base)
 
         /**
-         * Opens part of a file, [length] bytes starting at [offset], such as an asset that is stored uncompressed:
+         * Opens [length] bytes of a file, starting at [offset], such as an asset that is stored uncompressed:
          *
          * ```
          * context.assets.openFd("model.frz").use {
@@ -318,10 +320,10 @@ public class FrzFile private constructor(private val container: Container, base:
          * }
          * ```
          *
-         * The part is memory-mapped and uses no heap. [channel] can be closed after this returns. The file must not be
-         * truncated while it is open.
+         * These bytes are memory-mapped and use no heap. The caller can close [channel] after this returns, but must
+         * not truncate the file while it is open.
          *
-         * @throws IllegalArgumentException if the channel's file ends before the part does
+         * @throws IllegalArgumentException if the channel's file is shorter than [offset] + [length]
          */
         @WorkerThread
         @JvmStatic
@@ -350,8 +352,8 @@ public class FrzFile private constructor(private val container: Container, base:
             open(ByteBuffer.wrap(bytes), options, base)
 
         /**
-         * Opens a file from [stream]. The stream is read only as far as [FrzOptions.tier] needs, and what has been read
-         * stays in memory. The caller closes the stream after this returns.
+         * Opens a file from [stream]. The stream is read only to the end of [FrzOptions.tier], and the bytes read stay
+         * in memory. The caller closes the stream after this returns.
          */
         @WorkerThread
         @JvmStatic

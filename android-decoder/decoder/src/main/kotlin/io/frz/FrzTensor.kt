@@ -23,9 +23,10 @@ public class FrzTensor internal constructor(
     public val shape: LongArray get() = axes.clone()
 
     /**
-     * The elements, little-endian, which is the native order of all Android devices and nearly all others. Each call
-     * returns a new view of the same memory, at position 0: the caller's memory or a direct buffer. Android counts
-     * direct buffers against the app's heap limit; other virtual machines keep them outside the heap.
+     * The elements, in little-endian order, which is the native order of all Android devices and nearly all others.
+     * Each call returns a new view, at position 0, of the same memory: the caller's buffer or a newly allocated direct
+     * buffer. Android counts direct buffers against the app's heap limit; other virtual machines keep them outside the
+     * heap.
      */
     public val buffer: ByteBuffer get() = elements.duplicate().order(ByteOrder.LITTLE_ENDIAN)
 

@@ -6,8 +6,8 @@ import io.frz.internal.zigzag.Box
 import java.util.Collections
 
 /**
- * A file's description of one tensor, available without decoding it. A tensor is a small core, multiplied by a basis
- * along each axis of its view.
+ * The description of one tensor in a file, available without decoding it. A tensor is the product of a small core and
+ * one basis for each axis of its view.
  */
 public class TensorInfo internal constructor(
     internal val record: Group,
@@ -30,17 +30,17 @@ public class TensorInfo internal constructor(
     /** The size of the rebuilt tensor in bytes. */
     public val bytes: Long get() = record.bytes(index)
 
-    /** The shape that the core and bases refer to, or null if it is [shape]. Each call returns a new array. */
+    /** The shape to which the core and bases apply, or null if it is [shape]. Each call returns a new array. */
     public val view: LongArray? get() = record.axes.givenView(index)
 
     /** The basis of each axis of the view. */
     public val bases: List<BasisKind> get() = Collections.unmodifiableList(record.axes.kinds(index))
 
-    /** The indices in [FrzFile.factors] of the factors of the [BasisKind.STORED] axes, in order. */
+    /** For each [BasisKind.STORED] axis, in order, the index of its factor in [FrzFile.factors]. */
     public val factors: List<Int>
         get() = Collections.unmodifiableList(record.axes.factors?.get(index)?.map { it.toInt() }.orEmpty())
 
-    /** The 64-bit seeds of the [BasisKind.SEEDED] axes, in order. */
+    /** The 64-bit seed of each [BasisKind.SEEDED] axis, in order. */
     public val seeds: List<Long> get() = Collections.unmodifiableList(record.axes.seeds?.get(index)?.asList().orEmpty())
 
     /**
@@ -64,9 +64,10 @@ public class TensorInfo internal constructor(
         get() = kept?.let { Box(record.axes.views[index]).of(it) } ?: record.extents.corner(index, tier)
 
     /**
-     * The form of the [FrzFile.coefficients] in the open tier, or null if the tensor has none. For a spectrum, it is
-     * the shape in which the spectrum was taken. For a core with factors, it is the tensor's shape, followed by one
-     * number for each axis: the negated rank of its factor, or 0 if the axis has none. Each call returns a new array.
+     * A description of the layout of [FrzFile.coefficients] in the open tier, or null if the tensor has no
+     * coefficients. For a spectrum, it is the shape of the view. For a core with factors, it is the tensor's shape,
+     * followed by one number for each axis: the negated rank of its factor, or 0 if the axis has none. Each call
+     * returns a new array.
      */
     public val form: LongArray?
         get() {
@@ -78,7 +79,7 @@ public class TensorInfo internal constructor(
             }
         }
 
-    /** The number of [FrzFile.coefficients] in the open tier; 0 if the tensor has none. */
+    /** The number of [FrzFile.coefficients] in the open tier; 0 if there are none. */
     public val coefficients: Long
         get() = form?.let { kept?.toLong() ?: entries(it, box) } ?: 0
 
@@ -88,10 +89,10 @@ public class TensorInfo internal constructor(
     /** The number format of the core's values; null if it is [dtype] or the values are quantized. */
     public val format: DType? get() = record.numbers.format
 
-    /** The quantization step of the core's values, before offsets are applied; null if they are not quantized. */
+    /** The quantization step of the core's values, before step offsets are applied; null if they are not quantized. */
     public val step: Double? get() = record.numbers.steps?.let { stepSize(it[index]) }
 
-    /** The axes with a step offset for each index. */
+    /** The axes that have a step offset for each index. */
     public val offsets: List<Int>
         get() = Collections.unmodifiableList(record.axes.kinds(index).indices.filter { record.numbers.hasOffsets(it) })
 
@@ -121,17 +122,19 @@ public class TensorInfo internal constructor(
 }
 
 /**
- * Tensors or factors that are stored together, as one byte stream for each tier.
+ * Tensors or factors that are stored together, as one segment for each tier.
  *
- * @property tensors the tensors or factors, in the order of the file
+ * @property tensors the tensors or factors, in file order
  */
 public class GroupInfo internal constructor(internal val record: Group, public val tensors: List<TensorInfo>) {
     /** The coder of the values. */
     public val coder: Coder get() = record.numbers.coder
 
-    /** The stored size of each tier in bytes, without checksums; one entry if the first tier contains everything. */
+    /**
+     * The stored size of each tier in bytes, excluding checksums; a single entry if the first tier contains everything.
+     */
     public val sizes: List<Long> get() = Collections.unmodifiableList(record.numbers.sizes.asList())
 
-    /** The stored size of all tiers in bytes, without checksums. */
+    /** The stored size of all tiers in bytes, excluding checksums. */
     public val storedBytes: Long get() = record.numbers.sizes.sum()
 }

@@ -4,7 +4,7 @@ import java.io.IOException
 
 /** Receives the tensors of a file one by one; see [FrzFile.forEach]. */
 public fun interface TensorVisitor {
-    /** Called once for each [tensor], whose buffer is valid until this returns. */
+    /** Called once for each [tensor]. Its buffer is valid until this returns. */
     @Throws(IOException::class)
     public fun visit(tensor: FrzTensor)
 }

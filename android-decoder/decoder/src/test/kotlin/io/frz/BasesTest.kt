@@ -18,13 +18,13 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Compares tensors that have bases of every kind with the formula of the specification, axis by axis. */
+/** Compares tensors with bases of every kind with the formula of the specification, evaluated axis by axis. */
 class BasesTest {
     private val random = Random(19)
 
     private fun numbers(count: Int) = FloatArray(count) { random.nextGaussian().toFloat() }
 
-    /** An axis of [n] elements and [r] core entries, with a basis of [kind]. */
+    /** An axis with [n] elements, [r] core entries and a basis of [kind]. */
     private inner class Axis(val kind: BasisKind, val n: Int, val r: Int) {
         val factor = if (kind == BasisKind.STORED) numbers(n * r) else FloatArray(0)
         val seed = random.nextLong()
@@ -64,7 +64,7 @@ class BasesTest {
 
     private fun unsigned(seed: Long) = java.math.BigInteger(java.lang.Long.toUnsignedString(seed))
 
-    /** Returns the weights, and for each weight the sum of the magnitudes of its terms. */
+    /** Returns the weights and, for each weight, the sum of the magnitudes of its terms. */
     private fun expected(axes: List<Axis>, core: FloatArray): Pair<DoubleArray, DoubleArray> {
         var weights = DoubleArray(core.size) { core[it].toDouble() }
         var sizes = DoubleArray(core.size) { Math.abs(weights[it]) }

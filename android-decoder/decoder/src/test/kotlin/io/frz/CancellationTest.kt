@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Checks that interrupting a request's thread or closing its file soon ends the request, whatever it is doing. */
+/** Checks that a request ends soon after its thread is interrupted or its file is closed, whatever it is doing. */
 class CancellationTest {
     private fun plain(
         coder: Coder,
@@ -34,7 +34,7 @@ class CancellationTest {
         return FrzBuilder().plain("w", dtype, axes, stored, GroupField.CODER to coder.id, *extra).build()
     }
 
-    /** Returns a frame of blocks that each repeat one byte. */
+    /** Returns a Zstandard frame of [blocks] blocks, each of which repeats one byte. */
     private fun zstd(blocks: Int): ByteArray {
         val out = ByteBuffer.allocate(6 + 4 * blocks)
         out.putInt(0x28B52FFD).put(0).put((13 shl 3).toByte())
@@ -54,7 +54,7 @@ class CancellationTest {
         return ByteArrayOutputStream().also { out -> repeat(parts) { out.write(part, 0, size) } }.toByteArray()
     }
 
-    /** Returns [lanes] lanes of 2¹⁴ zeros each. */
+    /** Returns [lanes] lanes of the static coder with 2¹⁴ zeros each. */
     private fun static(lanes: Int): ByteArray {
         val head = byteArrayOf(14, 0, 0, 1, 1, 3, 0xAF.toByte(), 0x99.toByte(), 0xE0.toByte())
         val counts = ByteArray(2 * lanes) { (1 - it % 2).toByte() }
@@ -62,7 +62,7 @@ class CancellationTest {
         return head + counts + words
     }
 
-    /** Small files that take from several seconds to many minutes to decode. */
+    /** Small files that take several seconds to many minutes to decode. */
     private val endless = mapOf(
         "zstd" to plain(Coder.ZSTD, DType.U8, zstd(1 shl 20), 1L shl 37),
         "deflate" to plain(Coder.DEFLATE, DType.U8, deflate(20_000), 20_000L shl 20),
@@ -70,7 +70,9 @@ class CancellationTest {
         "static" to plain(Coder.STATIC, DType.F32, static(1 shl 20), 1L shl 34, STEP)
     )
 
-    /** Runs [work] in a thread, calls [end] with that thread once it has begun, and returns what [work] throws. */
+    /**
+     * Runs [work] in a thread, calls [end] with that thread after the work has started, and returns what [work] throws.
+     */
     private fun outcome(work: () -> Unit, end: (Thread) -> Unit): Throwable? {
         val thrown = AtomicReference<Throwable>()
         val begun = CountDownLatch(1)
@@ -144,7 +146,7 @@ class CancellationTest {
         Contraction(axes, DType.F32, "w", Workers(1)).into(core, target, request)
     }
 
-    /** Counts the checks that the file is open; check number [last] and all later ones find it closed. */
+    /** Counts the checks of whether the file is open. Check number [last] and all later ones find it closed. */
     private class Counting(private val last: Int) : Lifetime() {
         var count = 0
 

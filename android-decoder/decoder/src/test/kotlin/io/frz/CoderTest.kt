@@ -122,7 +122,7 @@ class CoderTest {
         assertEquals(listOf(1.5f, -9.18355e-41f), core(DType.BF16, shorts(0x3FC0, 0x8001)))
     }
 
-    /** Returns 2 · 2²⁰ zeros, coded by `static` without classes. */
+    /** Returns 2 · 2²⁰ zeros, encoded with the coder `static` in a single class. */
     private fun zeros(): ByteArray {
         val lanes = 1 shl 7
         val head = byteArrayOf(14, 0, 0, 1, 1, 3, 0xAF.toByte(), 0x99.toByte(), 0xE0.toByte())

@@ -16,8 +16,8 @@ import org.junit.jupiter.api.DynamicTest.dynamicTest
 import org.junit.jupiter.api.TestFactory
 
 /**
- * Checks that the valid files in spec/vectors decode to the expected values, and that the faulty ones are refused with
- * the expected codes.
+ * Checks that the valid files in spec/vectors decode to the expected values, and that the faulty ones are rejected with
+ * the expected error codes.
  */
 class ConformanceTest {
     private val folder = File("../../spec/vectors")
@@ -34,7 +34,10 @@ class ConformanceTest {
         return FrzFile.open(bytes, options.build(), base(entry) { FrzFile.open(bytes, options.build()).isDelta })
     }
 
-    /** Opens the base of a vector. If that fails, a delta file cannot be opened; all other files ignore the base. */
+    /**
+     * Opens the base of a vector. If the base is faulty, throws for a delta file; otherwise returns null, because all
+     * other files ignore the base.
+     */
     private fun base(entry: JsonObject, isDelta: () -> Boolean): FrzFile? {
         val file = File(folder, (entry["base"] ?: return null).asString)
         return try {
@@ -159,7 +162,7 @@ class ConformanceTest {
         MessageDigest.getInstance("SHA-256").apply { update(bytes) }.digest().joinToString("") { "%02x".format(it) }
 
     private companion object {
-        /** For each dtype, the largest relative error of a weight that is rounded to it. */
+        /** For each floating-point dtype, the maximum relative error of a weight that is rounded to it. */
         val UNIT = mapOf(DType.F16 to 11, DType.BF16 to 8, DType.F32 to 24, DType.F64 to 53)
             .mapValues { (_, bits) -> Math.scalb(1.0, -bits) }
     }

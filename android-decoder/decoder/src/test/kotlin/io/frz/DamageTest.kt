@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Test
 
-/** Checks that no damaged file is decoded, and that none causes any exception other than [FrzException]. */
+/** Checks that damaged files are not decoded and cause no exceptions other than [FrzException]. */
 class DamageTest {
     private val random = Random(13)
     private val sound = FrzBuilder()
@@ -55,7 +55,7 @@ class DamageTest {
         }
     }
 
-    /** Damages files and recomputes their checksums, as an attacker would. Such a file can decode to anything. */
+    /** Damages files and recomputes their checksums, as an attacker would. Such a file can decode to any values. */
     @Test
     fun `forged files are either decoded or refused`() {
         val options = FrzOptions.builder().memoryBudget(1 shl 24).build()

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Test
 
-/** Simulates an app without the optional library, using a class loader that finds the decoder but not zstd. */
+/** Simulates an app without the optional library by using a class loader that finds the decoder but not zstd. */
 class DependencyTest {
     private val loader = object : URLClassLoader(
         arrayOf(FrzFile::class.java.protectionDomain.codeSource.location),

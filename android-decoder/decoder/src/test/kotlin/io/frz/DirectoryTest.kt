@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Checks the schema of the directory, rule by rule. */
+/** Tests each rule of the directory's schema. */
 class DirectoryTest {
     private val huge = BigInteger.ONE.shiftLeft(64) - BigInteger.ONE
 

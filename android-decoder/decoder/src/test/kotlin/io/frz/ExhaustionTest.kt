@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Exhausts memory during requests. */
+/** Checks requests that exhaust the memory. */
 class ExhaustionTest {
     private fun run(main: Class<*>, vararg arguments: String): String {
         val java = File(System.getProperty("java.home"), "bin/java").path
@@ -51,7 +51,7 @@ class ExhaustionTest {
     }
 }
 
-/** Loads a tensor repeatedly on a nearly full heap, and counts the outcomes. */
+/** Repeatedly loads a tensor on a nearly full heap and counts the outcomes. */
 object NearlyFullHeap {
     private const val ROUNDS = 120
     private val side = 1024

@@ -17,28 +17,28 @@ import java.util.zip.Deflater
 import org.msgpack.core.MessageBufferPacker
 import org.msgpack.core.MessagePack
 
-/** Builds files for tests: valid ones, and faulty ones with faults inserted by hand. */
+/** Builds files for tests: valid files, and files into which tests insert faults. */
 class FrzBuilder {
-    /** The fields of the directory; values are maps, lists, strings, numbers, booleans, byte arrays or null. */
+    /** The fields of the directory. Values are maps, lists, strings, numbers, booleans, byte arrays or null. */
     val directory = sortedMapOf<Any, Any?>(BY_KEY)
     private val groups = ArrayList<Map<Any, Any?>>()
     private val segments = ArrayList<List<ByteArray?>>()
     var deflated = false
 
-    /** Adds a group with the fields of [group] and a segment for each tier; null stands for no segment. */
+    /** Adds a group with the fields of [group] and a segment for each tier; null means that a tier has no segment. */
     fun group(group: Map<out Any, Any?>, vararg segments: ByteArray?): FrzBuilder = apply {
         groups.add(mapOf<Any, Any?>(SIZES to segments.map { it?.size ?: 0 }) + group)
         this.segments.add(segments.toList())
     }
 
-    /** Adds a group of one tensor that keeps [coefficients] of its DCT, as uncoded f32. */
+    /** Adds a group of one tensor whose DCT spectrum keeps [coefficients], stored as f32 without compression. */
     fun spectrum(name: String, shape: List<Int>, coefficients: FloatArray, vararg extra: Pair<Any, Any?>): FrzBuilder =
         group(
             tensor(name, DType.F32, shape) + mapOf(BASES to DCT, KEPT to listOf(listOf(coefficients.size))) + extra,
             if (coefficients.isEmpty()) null else floats(*coefficients)
         )
 
-    /** Adds a group of one tensor whose elements are [bytes], uncoded. */
+    /** Adds a group of one tensor with the elements [bytes], stored without compression. */
     fun plain(
         name: String,
         dtype: DType,
@@ -49,7 +49,7 @@ class FrzBuilder {
 
     fun with(key: Any, value: Any?): FrzBuilder = apply { directory[key] = value }
 
-    /** Returns the directory's bytes. */
+    /** Returns the directory as bytes. */
     fun directoryBytes(): ByteArray {
         directory.putIfAbsent(GROUPS, groups.map { it.toSortedMap(BY_KEY) })
         return pack(directory)
@@ -69,13 +69,13 @@ class FrzBuilder {
     }
 
     companion object {
-        /** The order of a map's keys, which are fields or numbers. */
+        /** Orders the keys of a map, which are fields or numbers. */
         private val BY_KEY = compareBy<Any> { if (it is Field) it.ordinal.toLong() else (it as Number).toLong() }
 
         /** The list of bases for groups whose axes all use `dct`. */
         val DCT = listOf(BasisKind.DCT.id)
 
-        /** Returns the fields that a group of one tensor always has, except for the sizes. */
+        /** Returns the fields that every group of one tensor has, except for the sizes. */
         fun tensor(name: String, dtype: DType, shape: List<Int>): Map<Any, Any?> =
             mapOf(DTYPE to dtype.id, NAMES to listOf(0, name), SHAPES to listOf(shape), CODER to Coder.NONE.id)
 
@@ -120,7 +120,7 @@ class FrzBuilder {
             }
         }
 
-        /** Returns bytes followed by their CRC-32. */
+        /** Returns [bytes] followed by their CRC-32. */
         fun checked(bytes: ByteArray): ByteArray {
             val checksum = CRC32().apply { update(bytes) }.value.toInt()
             return bytes + ints(checksum)
@@ -149,12 +149,12 @@ class FrzBuilder {
     }
 }
 
-/** Bytes that are already MessagePack, whether valid or not. */
+/** MessagePack bytes, valid or invalid, that are written unchanged. */
 class Verbatim(vararg bytes: Int) {
     val bytes = ByteArray(bytes.size) { bytes[it].toByte() }
 }
 
-/** Runs [work], which must throw a [FrzException] with error code [code], and returns the exception. */
+/** Runs [work], which must throw a [FrzException] with [code], and returns the exception. */
 fun refused(code: ErrorCode, work: () -> Unit): FrzException {
     val thrown = org.junit.jupiter.api.Assertions.assertThrows(FrzException::class.java) { work() }
     org.junit.jupiter.api.Assertions.assertEquals(code, thrown.code, thrown.message)

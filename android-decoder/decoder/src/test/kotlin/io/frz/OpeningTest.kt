@@ -20,14 +20,14 @@ import org.junit.jupiter.api.Assertions.assertTimeout
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Checks that opening a file stays within the memory budget and takes time proportional to the file's length. */
+/** Checks that opening a file stays within the memory budget, and that its time is proportional to the file's size. */
 class OpeningTest {
     private val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
 
     private fun deflated(build: FrzBuilder.() -> Unit): ByteArray =
         FrzBuilder().apply { deflated = true }.apply(build).build()
 
-    /** Returns a deflated file of one group of [count] tensors without elements. */
+    /** Returns a file with a deflated directory, which has one group of [count] tensors without elements. */
     private fun group(count: Int, tiers: Int, name: (Int) -> List<Any>) = deflated {
         with(TIERS, tiers)
         group(
@@ -86,7 +86,8 @@ class OpeningTest {
                 val before = allocated()
                 refused(ErrorCode.BUDGET) { open(bytes, budget) }
                 val taken = allocated() - before
-                // Apart from what is counted, reading creates short-lived garbage in proportion to the bytes read.
+                // In addition to the memory that is counted, reading allocates short-lived objects in proportion to the
+                // bytes read.
                 assertTrue(taken < (8L shl 20), "$what: $taken bytes were allocated under a budget of $budget")
             }
         }
@@ -110,7 +111,7 @@ class OpeningTest {
         }
     }
 
-    /** Returns the smallest budget with which a file opens, to within a quarter. */
+    /** Returns the smallest budget with which a file can be opened, accurate to 25 %. */
     private fun leastBudget(bytes: ByteArray): Long {
         var budget = 1L shl 20
         while (true) {

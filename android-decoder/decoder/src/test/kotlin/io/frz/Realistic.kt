@@ -7,7 +7,7 @@ import java.nio.ByteOrder
 import java.util.zip.CRC32
 import org.msgpack.core.MessagePack
 
-/** Generates the vector `three-million-weights`, which is not stored, as spec/vectors/README.md describes. */
+/** Generates the vector `three-million-weights` as spec/vectors/README.md describes, because it is not stored. */
 object Realistic {
     fun file(): ByteArray {
         val directory = directory()

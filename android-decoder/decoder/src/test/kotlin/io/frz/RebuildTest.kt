@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Compares weights with the formula of the specification, evaluated literally. */
+/** Compares weights with a literal evaluation of the formula in the specification. */
 class RebuildTest {
     private val random = Random(11)
 

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Sends requests to an open file, as an app would. */
+/** Makes requests to an open file, as an app would. */
 class RequestTest {
     private val bytes = FrzBuilder()
         .spectrum("conv", listOf(8, 4), floatArrayOf(8f, 1f, 2f))

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Assumptions.assumeTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Tests the sources of files, and the resources that they use. */
+/** Tests the sources of files and the resources that they use. */
 class SourceTest {
     @TempDir
     lateinit var folder: File
@@ -46,7 +46,7 @@ class SourceTest {
                     try {
                         while (true) file.loadInto("w", target.duplicate())
                     } catch (_: java.io.InterruptedIOException) {
-                        // This is the expected outcome.
+                        // The interrupt must end the request in this way.
                     }
                 }
                 thread.start()
@@ -136,7 +136,7 @@ class SourceTest {
         assertTrue(growth < 100L shl 20, "$growth bytes")
     }
 
-    /** Returns a file of many tensors that are stored together. */
+    /** Returns a file in which [count] tensors are stored in one group. */
     private fun together(count: Int, size: Int): ByteArray {
         val fields = mapOf(
             GroupField.DTYPE to DType.U8.id,
@@ -153,8 +153,8 @@ class SourceTest {
             val bytes = together(count, size)
             val file = FrzFile.open(bytes)
             file.load("0")
-            // The damaged byte, in the last tensor, is not read again: small groups are cached, and large groups are
-            // read only as far as needed.
+            // The damaged byte is in the last tensor and is not read again: small groups are cached, and large groups
+            // are read only as far as needed.
             bytes[bytes.size - 5]++
             for (i in 0 until count - 1) assertEquals(i.toByte(), file.load("$i").buffer.get(size - 1))
             refused(ErrorCode.CHECKSUM) { FrzFile.open(bytes).load("0") }

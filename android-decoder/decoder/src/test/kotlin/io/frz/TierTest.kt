@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 
 class TierTest {
-    /** Two tensors in one group with four tiers, the third of which adds nothing, and a plain group. */
+    /** A group of two tensors with four tiers, the third of which adds nothing, and a plain group. */
     private val bytes = FrzBuilder()
         .group(
             mapOf(

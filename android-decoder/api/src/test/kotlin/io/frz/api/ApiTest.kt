@@ -16,7 +16,7 @@ import org.junit.jupiter.api.DynamicTest
 import org.junit.jupiter.api.DynamicTest.dynamicTest
 import org.junit.jupiter.api.TestFactory
 
-/** Compares the public binary signatures of each library with a file next to this module's POM. */
+/** Compares the public binary signatures of each library with a file in this module's folder. */
 class ApiTest {
     private val libraries = mapOf(
         "frz-decoder" to FrzFile::class.java,
@@ -42,7 +42,7 @@ class ApiTest {
         }
     }
 
-    /** Returns the signatures of the library (a folder or a jar) that contains the class [one]. */
+    /** Returns the signatures of the library (a folder or jar) that contains the class [one]. */
     private fun signatures(one: Class<*>): String {
         val location = File(one.protectionDomain.codeSource.location.toURI())
         val classes = if (location.isDirectory) location else unpacked(location)

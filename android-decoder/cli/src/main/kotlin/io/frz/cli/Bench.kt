@@ -62,7 +62,7 @@ internal class Bench : Runnable {
         buffer
     }
 
-    /** Measures the time that [work] takes. The result is released before the next measurement to free its memory. */
+    /** Measures how long [work] takes. Its result is released before the next measurement to free memory. */
     @Suppress("ExplicitGarbageCollectionCall")
     private fun milliseconds(work: () -> Any): Double {
         result = null
@@ -72,7 +72,7 @@ internal class Bench : Runnable {
         return (System.nanoTime() - start) / 1e6
     }
 
-    /** Returns the heap memory that [work] allocates in this thread, an upper bound on its peak memory use. */
+    /** Returns the heap memory that [work] allocates in this thread: an upper bound on its peak heap use. */
     private fun heapOf(work: () -> Any): Long {
         val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
         val thread = Thread.currentThread().id

@@ -133,7 +133,7 @@ internal class Dump : Runnable {
 
         fun ratio(dense: Double, bytes: Long) = String.format(Locale.ROOT, "1/%,.1f", dense / bytes)
 
-        /** Returns untrusted text as one line without control sequences for the terminal. */
+        /** Returns untrusted [text] as one line that contains no terminal control sequences. */
         fun printable(text: String) = text.map { if (it.category in STEERING) '\uFFFD' else it }.joinToString("")
     }
 }

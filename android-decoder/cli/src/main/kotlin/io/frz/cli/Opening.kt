@@ -13,7 +13,7 @@ import picocli.CommandLine.ParameterException
 import picocli.CommandLine.Parameters
 import picocli.CommandLine.Spec
 
-/** The options with which commands open files. */
+/** The command-line options that determine how files are opened. */
 internal open class Opening {
     @Option(names = ["--tier"], paramLabel = "N", description = ["Use tiers 0 to N only (default: all present tiers)."])
     private var tier: Int? = null
@@ -52,7 +52,7 @@ internal open class Opening {
     }
 }
 
-/** The file that a command reads, and the options for opening it. */
+/** The file that a command reads, and the options that determine how it is opened. */
 internal class Input : Opening() {
     @Parameters(paramLabel = "FILE", description = ["The .frz file."])
     lateinit var file: File
@@ -63,8 +63,8 @@ internal class Input : Opening() {
 }
 
 /**
- * Opens [file] and its base [older], and passes the file to [work]. Only a delta file needs the base; if the base
- * cannot be opened, the error is `BASE`.
+ * Opens [file] and its base [older], and passes the file to [work]. Only a delta file needs the base. If it needs the
+ * base and the base cannot be opened, throws `BASE`.
  */
 internal fun <T> open(file: File, options: FrzOptions, older: File, work: (FrzFile) -> T): T {
     val base = try {

@@ -68,7 +68,7 @@ internal class Parity : Runnable {
         }
     }
 
-    /** A file to describe, and the names of the tensors to decode and to rebuild; null means all. */
+    /** A file to describe, with the names of the tensors to decode and of those to rebuild; null means all. */
     private class Entry(
         val name: String,
         val file: File,

@@ -13,7 +13,7 @@ import java.nio.ByteOrder
 import java.nio.channels.FileChannel
 import java.nio.file.StandardOpenOption
 
-/** Writes the tensors of a file as a .safetensors file. Aliases become copies, because that format has no aliases. */
+/** Writes the tensors of a file to a .safetensors file. Aliases become copies, because that format has no aliases. */
 internal class Safetensors(private val frz: FrzFile) {
     private val offsets = LinkedHashMap<String, Long>()
     private val aliasesOf = frz.aliases.entries.groupBy({ it.value }, { it.key })
@@ -48,7 +48,7 @@ internal class Safetensors(private val frz: FrzFile) {
         end += info.bytes
     }
 
-    /** Writes the tensors to [target]. A failure leaves it unchanged. */
+    /** Writes the tensors to [target], which remains unchanged if this fails. */
     fun write(target: File) {
         replacing(target) { partial ->
             FileChannel.open(partial.toPath(), StandardOpenOption.WRITE).use { writeAll(it) }

@@ -24,9 +24,9 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.pytorch.Module
 
-/** Represents an app written in an old version of Kotlin; the main test is that it compiles. */
+/** Stands for an app written in an old version of Kotlin. The main test is that it compiles. */
 class AppTest {
-    /** This is only compiled, because a JVM has no Android context. */
+    /** The code of an app, which is only compiled, because this JVM has no Android context. */
     @Suppress("unused")
     private class Screen(context: Context) : FrzCallback<Module> {
         private val loader = FrzModule.loader(context, "model.ptl", "model.frz")

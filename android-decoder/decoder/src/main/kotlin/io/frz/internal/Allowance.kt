@@ -1,8 +1,8 @@
 package io.frz.internal
 
 /**
- * The memory that opening a file may use. Each allocation is counted beforehand; the total stays within [budget] or
- * [FREE], whichever is larger. Opening ends when [request] is cancelled.
+ * The memory that opening a file may use. Each allocation is counted in advance; the total cannot exceed [budget] or
+ * [FREE], whichever is larger. Opening fails when [request] is cancelled.
  */
 internal class Allowance(private val budget: Budget, private val request: Request) {
     private var taken = 0L
@@ -17,13 +17,13 @@ internal class Allowance(private val budget: Budget, private val request: Reques
     /** Throws if the request has been cancelled. */
     fun check(): Unit = request.check()
 
-    /** Like [check], but for steps that are much cheaper than the check itself. */
+    /** Like [check], but checks only every few calls; for steps that are much cheaper than a check. */
     fun step() {
         if (steps++ % STEPS == 0) request.check()
     }
 
     companion object {
-        /** The bytes that any file may use for its list of tensors. */
+        /** The number of bytes that the list of tensors may use regardless of the budget. */
         const val FREE = 1L shl 20
         private const val STEPS = 4096
     }

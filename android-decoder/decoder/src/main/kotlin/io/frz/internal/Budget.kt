@@ -5,12 +5,12 @@ import io.frz.FrzException
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** The memory that one request may use; checked before anything is allocated. */
+/** The memory that one request may use. It is checked before anything is allocated. */
 internal class Budget(val bytes: Long) {
     /** Returns whether a request may use [needed] bytes. */
     fun allows(needed: Long): Boolean = needed <= bytes
 
-    /** Refuses a request that needs [needed] bytes for [tensor] if that exceeds the budget. */
+    /** Throws if a request for [tensor] that needs [needed] bytes exceeds the budget. */
     fun require(needed: Long, tensor: String?) {
         if (needed > bytes) {
             throw FrzException(
@@ -25,14 +25,17 @@ internal class Budget(val bytes: Long) {
         /** The maximum length of an array or buffer that every virtual machine supports. */
         const val LONGEST = Int.MAX_VALUE - 8L
 
-        /** Refuses an array or buffer of [size] [what] for [tensor] if it is longer than the platform supports. */
+        /** Throws if an array or buffer of [size] [what] for [tensor] is longer than the platform supports. */
         fun requireArray(size: Long, what: String, tensor: String?) {
             if (size > LONGEST) {
                 throw FrzException(ErrorCode.BUDGET, "$size $what exceed the largest buffer on this platform", tensor)
             }
         }
 
-        /** Allocates a zeroed direct buffer in the byte order of `.frz` files and all Android devices. */
+        /**
+         * Allocates a zeroed direct buffer in little-endian order, the byte order of `.frz` files and all Android
+         * devices.
+         */
         fun allocate(bytes: Long, tensor: String?): ByteBuffer {
             requireArray(bytes, "bytes", tensor)
             return allocating(bytes, tensor) {
@@ -48,7 +51,7 @@ internal class Budget(val bytes: Long) {
         }
 
         /**
-         * Returns the error to throw when memory has run out. If there is not even enough memory for a new error, the
+         * Returns the error to throw when memory has run out. If too little memory is left to create an error, the
          * result is one that was allocated in advance.
          */
         fun exhausted(tensor: String?, cause: OutOfMemoryError): FrzException = try {

@@ -18,7 +18,7 @@ internal enum class Float16(private val mantissaBits: Int) {
     private val infinity = ((1 shl exponentBits) - 1) shl mantissaBits
     private val scale = Math.scalb(1f, FLOAT_BIAS - bias)
 
-    /** Returns the bits of the number nearest to [value]; ties go to the even one. */
+    /** Returns the bits of the number nearest to [value], rounding ties to even. */
     fun round(value: Double): Short {
         val bits = java.lang.Double.doubleToRawLongBits(value)
         val sign = (bits ushr 48).toInt() and 0x8000
@@ -27,7 +27,7 @@ internal enum class Float16(private val mantissaBits: Int) {
             val isNan = bits and DOUBLE_MANTISSA != 0L
             return (sign or infinity or (if (isNan) 1 shl (mantissaBits - 1) else 0)).toShort()
         }
-        // Below the smallest normal number, the mantissa loses bits while the exponent stays the same.
+        // For subnormal numbers, the exponent is constant and the mantissa has fewer bits.
         val target = exponent - DOUBLE_BIAS + bias
         val lost = DOUBLE_MANTISSA_BITS - mantissaBits + maxOf(0, 1 - target)
         if (lost > DOUBLE_MANTISSA_BITS + 1) return sign.toShort()
@@ -42,7 +42,7 @@ internal enum class Float16(private val mantissaBits: Int) {
         val sign = bits and 0x8000 shl 16
         val magnitude = bits and 0x7FFF shl (FLOAT_MANTISSA_BITS - mantissaBits)
         if (bits and infinity == infinity) return java.lang.Float.intBitsToFloat(sign or FLOAT_INFINITY or magnitude)
-        // Shifting leaves the exponent too small; the product corrects it, including for subnormal numbers.
+        // After the shift, the exponent is too small; the multiplication corrects it, even for subnormal numbers.
         val value = java.lang.Float.intBitsToFloat(magnitude) * scale
         return java.lang.Float.intBitsToFloat(sign or java.lang.Float.floatToRawIntBits(value))
     }

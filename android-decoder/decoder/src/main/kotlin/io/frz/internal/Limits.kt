@@ -1,6 +1,6 @@
 package io.frz.internal
 
-/** The limits of the format; a file that exceeds one is refused. See section 11 of the specification. */
+/** The limits of the format. A file that exceeds one is rejected; see section 11 of the specification. */
 internal object Limits {
     const val DIRECTORY_BYTES = 1L shl 26
     const val RANK = 8

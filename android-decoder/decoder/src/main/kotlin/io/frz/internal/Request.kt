@@ -3,7 +3,7 @@ package io.frz.internal
 import java.io.InterruptedIOException
 
 /**
- * One request of a caller, carried out by the caller's thread and its helpers.
+ * A caller's request, processed by the caller's thread and its helpers.
  *
  * @param file the file that the request reads
  */
@@ -33,7 +33,7 @@ internal class Request(private val file: Lifetime) {
         isInterrupted = true
     }
 
-    /** Runs the caller's own code, such as a visitor; its exceptions are passed through unchanged. */
+    /** Runs the caller's own code, such as a visitor, and passes its exceptions through unchanged. */
     fun <T> outside(work: () -> T): T {
         isOutside = true
         return work().also { isOutside = false }
@@ -57,7 +57,7 @@ internal open class Lifetime {
     /**
      * Runs [work], a request for [tensor] or, if that is null, for several tensors. Fails with
      * [io.frz.ErrorCode.BUDGET] if memory runs out, with [InterruptedIOException] if the thread is interrupted, and
-     * with [IllegalStateException] if anything fails after the file was closed.
+     * with [IllegalStateException] if anything fails after the file has been closed.
      */
     inline fun <T> request(tensor: String?, work: (Request) -> T): T {
         var request: Request? = null

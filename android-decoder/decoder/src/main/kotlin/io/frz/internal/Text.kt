@@ -3,7 +3,8 @@ package io.frz.internal
 private const val SHOWN = 120
 
 /**
- * Returns untrusted text as one printable line: quoted, truncated if long, with control and format characters escaped.
+ * Returns untrusted [text] as one printable line: quoted, truncated if long, with control and format characters
+ * escaped.
  */
 internal fun quote(text: String): String {
     val out = StringBuilder("\"")

@@ -7,16 +7,16 @@ import java.util.concurrent.ThreadPoolExecutor
 import java.util.concurrent.TimeUnit
 
 /**
- * Up to [count] threads that share the work on one tensor: the caller's, and any that [helpers] supplies.
+ * Up to [count] threads that share the work on one tensor: the caller's thread, and any that [helpers] provides.
  *
- * The caller keeps working until no part is left to start, so a helper that is busy, rejects work or never runs can
- * slow it down but not block it.
+ * The caller keeps working until every part has been started, so a helper that is busy, rejects work or never runs can
+ * slow the caller down but not block it.
  */
 internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
     /**
-     * Splits 0 until [size] into parts of at least [least] and runs [work] on each. When this returns, all parts are
-     * done; when it throws, a part has failed. In both cases, no thread is working on them any more. [work] must check
-     * [request] regularly.
+     * Splits the range from 0 to [size] − 1 into parts of at least [least] indices and runs [work] on each part. When
+     * this returns, all parts are done; when it throws, a part has failed. In both cases, no thread is still working on
+     * a part. [work] must check [request] regularly.
      */
     fun split(size: Int, least: Int, request: Request, work: (from: Int, to: Int) -> Unit) {
         val parts = minOf(count, size / maxOf(1, least))
@@ -33,7 +33,7 @@ internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
         shared.failure?.let { throw it }
     }
 
-    /** Hands [work] to a helper; returns false if no helper accepts it. */
+    /** Submits [work] to the helpers and returns whether they accept it. */
     private fun isTaken(work: Runnable): Boolean = try {
         helpers.execute(work)
         true
@@ -55,10 +55,10 @@ internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
 }
 
 /**
- * The [parts] of some [work]; each runs on the next free thread. After a failure, no further part is started. Nothing
- * here allocates, so a failure is reported even when memory has run out.
+ * The [parts] of a piece of [work]. Each part runs on the next free thread; after a failure, no further part is
+ * started. This class allocates no memory, so it reports a failure even when memory has run out.
  */
-@Suppress("PLATFORM_CLASS_MAPPED_TO_KOTLIN") // Only a monitor can wait without allocating.
+@Suppress("PLATFORM_CLASS_MAPPED_TO_KOTLIN") // Only a monitor can wait without allocating memory.
 private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Runnable {
     private val monitor = Object()
     private var work: ((part: Int) -> Unit)? = work
@@ -69,7 +69,7 @@ private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Ru
     var failure: Throwable? = null
         private set
 
-    /** Runs parts until none is left. */
+    /** Runs parts until all have been started or one has failed. */
     override fun run() {
         while (true) {
             val part = begin()
@@ -79,13 +79,16 @@ private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Ru
             try {
                 work(part)
             } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
-                thrown = e // The caller must learn of any failure.
+                thrown = e // Every failure must be reported to the caller.
             }
             done(thrown)
         }
     }
 
-    /** Starts no further parts and waits for the running ones; an interrupt while waiting ends the [request]. */
+    /**
+     * Prevents further parts from starting and waits for the running ones; an interrupt while waiting ends the
+     * [request].
+     */
     fun end(request: Request) {
         synchronized(monitor) {
             next = parts
@@ -96,7 +99,7 @@ private class SharedWork(private val parts: Int, work: (part: Int) -> Unit) : Ru
                     request.interrupt()
                 }
             }
-            work = null // A helper's queue may keep this object for a long time, but must not keep the data.
+            work = null // A helper's queue can retain this object for a long time, but must not retain the data.
         }
         if (request.isInterrupted) Thread.currentThread().interrupt()
     }

@@ -14,12 +14,12 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Checks that shared work is either completed, or fails with an exception in the caller and stops on all threads. */
+/** Checks that shared work either completes, or stops on all threads and throws in the caller. */
 class WorkersTest {
     private val caller = Thread.currentThread()
     private val request = Request(Lifetime())
 
-    /** Checks that [workers] process every element of some work exactly once. */
+    /** Checks that [workers] process every element of their work exactly once. */
     private fun checkAll(workers: Workers) {
         val done = AtomicIntegerArray(400)
         workers.split(400, 1, request) { from, to -> for (i in from until to) done.incrementAndGet(i) }

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 
 class ZigzagTest {
-    /** Returns the first [count] indices, reconstructed from their offsets in an array of [shape]. */
+    /** Returns the first [count] indices in zigzag order, reconstructed from their offsets in an array of [shape]. */
     private fun indices(shape: LongArray, count: Int): List<List<Long>> {
         val strides = IntArray(shape.size)
         var volume = 1
@@ -26,7 +26,7 @@ class ZigzagTest {
         return out
     }
 
-    /** Returns all indices of [shape] in zigzag order, sorted as in the definition. */
+    /** Returns all indices of [shape] in zigzag order, sorted as the specification defines it. */
     private fun sorted(shape: LongArray): List<List<Long>> {
         val start = listOf(emptyList<Long>())
         val all = shape.fold(start) { prefixes, n -> prefixes.flatMap { p -> (0 until n).map { p + it } } }

@@ -6,9 +6,9 @@ import io.frz.elm.internal.NormalEquations
 /**
  * Trains a classifier on examples that never leave the device.
  *
- * Adding an example takes one pass through the hidden layer and one update of the sums; the example itself is not kept.
- * Examples can be removed again, and new labels become new classes at any time. [solve] computes the best output layer
- * for all examples so far.
+ * Adding an example takes one pass through the hidden layer and one update of the sums; the example itself is not
+ * stored. Examples can be removed again, and an example with a new label adds a class at any time. [solve] computes the
+ * best output layer for all current examples.
  *
  * ```
  * val learner = ElmLearner(hidden)
@@ -17,7 +17,8 @@ import io.frz.elm.internal.NormalEquations
  * val model = learner.solve()
  * ```
  *
- * For n features, the sums take 4 · n² bytes, and [solve] needs the same amount again. Instances are thread-safe.
+ * For n features, the sums take 4 · n² bytes, and [solve] temporarily needs the same amount again. Instances are
+ * thread-safe.
  *
  * @property hidden the hidden layer
  */
@@ -28,16 +29,16 @@ public class ElmLearner(public val hidden: HiddenLayer) {
     /** The number of examples that have been added and not removed. */
     public val examples: Int @Synchronized get() = equations.samples
 
-    /** Adds the bytes of an image; see [HiddenLayer.features]. */
+    /** Adds an image, given as bytes, with its label; see [HiddenLayer.features]. */
     @WorkerThread
     public fun add(image: ByteArray, label: String): Unit = add(hidden.features(image), label)
 
-    /** Adds an array of numbers; see [HiddenLayer.features]. */
+    /** Adds an array of numbers with its label; see [HiddenLayer.features]. */
     @WorkerThread
     public fun add(input: FloatArray, label: String): Unit = add(hidden.features(input), label)
 
     /**
-     * Removes an image that was added with this label, as if it had never been seen.
+     * Removes an image that was added with this label, as if it had never been added.
      *
      * @throws IllegalArgumentException if no example has this label
      */
@@ -45,7 +46,7 @@ public class ElmLearner(public val hidden: HiddenLayer) {
     public fun forget(image: ByteArray, label: String): Unit = forget(hidden.features(image), label)
 
     /**
-     * Removes an array of numbers that was added with this label, as if it had never been seen.
+     * Removes an array of numbers that was added with this label, as if it had never been added.
      *
      * @throws IllegalArgumentException if no example has this label
      */
@@ -53,11 +54,11 @@ public class ElmLearner(public val hidden: HiddenLayer) {
     public fun forget(input: FloatArray, label: String): Unit = forget(hidden.features(input), label)
 
     /**
-     * Returns the model that fits all examples best. Later examples do not change it.
+     * Returns the model that fits all current examples best. Later examples do not change it.
      *
-     * @param ridge the ridge, relative to the mean of the features' sums of squares; if it is too small for the
-     *   examples, it is multiplied by 10, repeatedly if necessary
-     * @throws IllegalStateException if there are no examples of at least two classes
+     * @param ridge the ridge parameter, relative to the mean of the features' sums of squares; if it is too small for a
+     *   solution, it is multiplied by 10, repeatedly if necessary
+     * @throws IllegalStateException if there are examples of fewer than two classes
      * @throws InterruptedException if the thread is interrupted
      */
     @WorkerThread

@@ -29,7 +29,7 @@ public class ElmModel internal constructor(
     /** The number of outputs. */
     public val outputs: Int get() = weights.size
 
-    /** Returns the outputs for the bytes of an image; see [HiddenLayer.features]. */
+    /** Returns the outputs for an image, given as bytes; see [HiddenLayer.features]. */
     public fun scores(image: ByteArray): DoubleArray = outputs(hidden.features(image))
 
     /** Returns the outputs for an array of numbers; see [HiddenLayer.features]. */

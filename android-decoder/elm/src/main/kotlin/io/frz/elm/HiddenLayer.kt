@@ -6,8 +6,8 @@ import io.frz.elm.internal.Metadata
 import java.io.IOException
 
 /**
- * A hidden layer with random weights that a file stores as a seed. It turns inputs into features for [ElmModel] and
- * [ElmLearner].
+ * A hidden layer with pseudo-random weights, which a file stores as a seed. It turns inputs into features for
+ * [ElmModel] and [ElmLearner].
  *
  * Instances are immutable and thread-safe.
  */
@@ -27,7 +27,7 @@ public abstract class HiddenLayer internal constructor(shape: IntArray) {
      * Returns the features of an image.
      *
      * @param image unsigned bytes in the order channels, rows, columns
-     * @throws IllegalArgumentException if the image does not have [inputSize] bytes, or the layer takes floats
+     * @throws IllegalArgumentException if the image does not have [inputSize] bytes, or the layer expects floats
      */
     public open fun features(image: ByteArray): DoubleArray =
         throw IllegalArgumentException("this hidden layer takes floats, not the bytes of an image")
@@ -35,7 +35,8 @@ public abstract class HiddenLayer internal constructor(shape: IntArray) {
     /**
      * Returns the features of an array of numbers.
      *
-     * @throws IllegalArgumentException if there are not [inputSize] numbers, or the layer takes the bytes of an image
+     * @throws IllegalArgumentException if the array does not have [inputSize] numbers, or the layer expects the bytes
+     *   of an image
      */
     public open fun features(input: FloatArray): DoubleArray =
         throw IllegalArgumentException("this hidden layer takes the bytes of an image, not floats")

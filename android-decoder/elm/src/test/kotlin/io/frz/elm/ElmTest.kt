@@ -49,7 +49,7 @@ class ElmTest {
         assertEquals(List(10) { it.toString() }, model.labels)
         assertEquals(10, model.outputs)
         val same = bytes("predicted").withIndex().count { (i, label) -> model.classify(images[i]) == label.toString() }
-        assertTrue(same >= 899, "$same of 900") // the file's weights are rounded to 8 bits
+        assertTrue(same >= 899, "$same of 900") // the weights in the file are rounded to 8 bits
     }
 
     @Test

@@ -5,7 +5,7 @@ import io.frz.FrzFile
 import io.frz.FrzOptions
 import java.lang.management.ManagementFactory
 
-/** Jazzer's target: opens a file, lists it, and loads everything. The only permitted exception is [FrzException]. */
+/** Jazzer's target: opens a file, lists its contents, and loads everything. It may throw only [FrzException]. */
 object DecoderFuzzer {
     private const val SECONDS = 2
     private const val BUDGET = 1L shl 22
@@ -13,7 +13,8 @@ object DecoderFuzzer {
 
     /**
      * Reads [input] after mending it. The time limit applies to processor time, because other processes can use the
-     * machine, and to a second run, because the first can load and instrument classes.
+     * machine at the same time, and only to a second run, because the first can include loading and instrumenting
+     * classes.
      */
     @JvmStatic
     fun fuzzerTestOneInput(input: ByteArray) {

@@ -12,7 +12,7 @@ private const val SIZES = 14L
 private const val EDIT = 3
 private const val EDITS = 4
 
-/** The maximum number of bytes to insert for a missing segment. */
+/** The maximum number of bytes to insert in place of a missing segment. */
 private const val LONGEST = 1 shl 12
 
 private val BOUNDS = longArrayOf(
@@ -21,12 +21,12 @@ private val BOUNDS = longArrayOf(
 )
 
 /**
- * Returns a file changed by a fuzzer with its counts, sizes and checksums corrected, so that the fuzzer reaches the
- * code that is executed after these checks.
+ * Returns a file that a fuzzer has changed, with corrected counts, sizes and checksums, so that the fuzzer reaches the
+ * code after these checks.
  *
  * The directory is assumed to end where its MessagePack value ends. The bytes after the segments are interpreted as up
- * to four edits of the directory's tree, three bytes each: the kind of edit, its place, and its value. The fuzzer can
- * thus edit trees by appending bytes.
+ * to four edits of the directory's tree. Each edit consists of three bytes: its kind, its place, and its value. The
+ * fuzzer can thus edit trees by appending bytes.
  */
 internal fun mended(input: ByteArray): ByteArray {
     if (input.size < HEADER || input[0] != 0x89.toByte()) return input
@@ -51,7 +51,7 @@ internal fun mended(input: ByteArray): ByteArray {
     return checked(head.array()) + segments.toByteArray()
 }
 
-/** Corrects only the header's checksum, because the sizes are in the deflated stream. */
+/** Corrects only the header's checksum: the other numbers are in the deflated stream. */
 private fun mendedDeflated(input: ByteArray): ByteArray {
     val stored = ByteBuffer.wrap(input).order(ByteOrder.LITTLE_ENDIAN).getInt(6)
     if (stored < 0 || stored > input.size - HEADER - CHECKSUM) return input
@@ -59,7 +59,7 @@ private fun mendedDeflated(input: ByteArray): ByteArray {
     return checked(input.copyOf(end)) + input.copyOfRange(end + CHECKSUM, input.size)
 }
 
-/** Returns the sizes of segments in the order of the file. */
+/** Returns the sizes of the segments in file order. */
 private fun sizes(tree: Branch): List<Long> {
     val groups = (tree[GROUPS] as? Branch)?.children.orEmpty()
     val lists = groups.mapNotNull { ((it as? Branch)?.get(SIZES) as? Branch)?.children }

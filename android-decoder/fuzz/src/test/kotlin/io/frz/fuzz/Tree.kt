@@ -6,7 +6,7 @@ import java.io.ByteArrayOutputStream
 internal sealed class Node {
     abstract fun writeTo(out: ByteArrayOutputStream)
 
-    /** The number, if the value is an integer ≥ 0, otherwise null. */
+    /** The number if the value is an integer ≥ 0, otherwise null. */
     open val integer: Long? get() = null
 }
 
@@ -22,7 +22,7 @@ internal class Leaf(private val bytes: ByteArray) : Node() {
     }
 
     companion object {
-        /** Returns the integer [value]; negative values stand for unsigned integers above all others. */
+        /** Returns the integer [value] as a leaf; negative values represent unsigned integers of 2⁶³ or more. */
         fun of(value: Long): Leaf = when (value) {
             in 0..0x7F -> Leaf(byteArrayOf(value.toByte()))
             in 0..0xFFFFFFFFL -> Leaf(byteArrayOf(0xCE.toByte()) + big(value, 4))
@@ -31,13 +31,13 @@ internal class Leaf(private val bytes: ByteArray) : Node() {
     }
 }
 
-/** An array, or a map whose keys and values alternate. */
+/** An array, or a map. The children of a map are its keys and values, alternately. */
 internal class Branch(val isMap: Boolean, val children: MutableList<Node>) : Node() {
     /** Returns the value of [key] in a map. */
     operator fun get(key: Long): Node? =
         children.chunked(2).firstOrNull { it[0].integer == key && it.size == 2 }?.get(1)
 
-    /** Writes the actual number of elements as the count. */
+    /** Writes the branch, with the actual number of elements as the count. */
     override fun writeTo(out: ByteArrayOutputStream) {
         val count = if (isMap) (children.size + 1) / 2 else children.size
         when {
@@ -58,10 +58,10 @@ internal class Branch(val isMap: Boolean, val children: MutableList<Node>) : Nod
 }
 
 /**
- * Reads values of [data], starting at [at]. A count that is too large is replaced by the number of elements present.
+ * Reads values from [data], starting at [at]. A count that is too large is replaced by the actual number of elements.
  */
 internal class TreeReader(private val data: ByteArray, var at: Int) {
-    /** Reads the next value; returns null at the end, or if values nest deeper than the format allows. */
+    /** Reads the next value. Returns null at the end, or if values are nested deeper than the format allows. */
     fun next(depth: Int = 0): Node? {
         if (at >= data.size || depth > DEPTH) return null
         return when (val head = data[at].toInt() and 0xFF) {
@@ -99,7 +99,7 @@ internal class TreeReader(private val data: ByteArray, var at: Int) {
 
     private fun text(width: Int, type: Int) = 1 + width + type + number(width)
 
-    /** Reads the number in the [width] bytes after the head, limited to what the remaining bytes allow. */
+    /** Reads the number in the [width] bytes after the head, limited to the number of remaining bytes. */
     private fun number(width: Int): Int {
         var value = 0L
         for (i in 1..width) value = value shl 8 or (data.getOrElse(at + i) { 0 }.toLong() and 0xFF)

@@ -6,14 +6,16 @@ import java.io.File
 import java.util.Properties
 
 /**
- * The lite interpreter of PyTorch Mobile in this JVM: the unchanged x86-64 libraries of the AAR, on stand-ins for
- * Android's system libraries built from `src/main/native`.
+ * The lite interpreter of PyTorch Mobile in this JVM. It uses the unchanged x86-64 libraries of the AAR, and
+ * replacements for Android's system libraries, which are built from `src/main/native`.
  */
 public object LiteRuntime {
     private const val PROPERTY = "frz.native"
     private const val BOOT = "libfrz_host.so"
 
-    /** Makes `org.pytorch` usable; later calls do nothing. Throws [IllegalStateException] if there is an [obstacle]. */
+    /**
+     * Makes `org.pytorch` usable; later calls have no effect. Throws [IllegalStateException] if there is an [obstacle].
+     */
     public fun start() {
         val folder = folder
         check(obstacle == null) { "PyTorch Mobile cannot run here: $obstacle" }
@@ -24,7 +26,7 @@ public object LiteRuntime {
         }
     }
 
-    /** The release of PyTorch Mobile. */
+    /** The version of PyTorch Mobile. */
     public val version: String by lazy {
         val properties = Properties()
         LiteRuntime::class.java.getResourceAsStream("runtime.properties").use { properties.load(it) }
@@ -44,10 +46,11 @@ public object LiteRuntime {
         }
 
     /**
-     * The folder of the libraries: the one that the system property `frz.native` names, or the one next to this jar.
+     * The folder of the libraries, which the system property `frz.native` specifies; by default, the one next to this
+     * jar.
      */
     private val folder: File by lazy {
-        // Classes that a test's own loader has defined have no location, so only the property can name the folder.
+        // Classes defined by a test's class loader have no location, so only the property can specify the folder.
         System.getProperty(PROPERTY)?.let { return@lazy File(it).absoluteFile }
         val code = File(LiteRuntime::class.java.protectionDomain.codeSource.location.toURI())
         File(code.parentFile, "native")

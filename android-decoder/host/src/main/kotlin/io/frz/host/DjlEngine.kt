@@ -24,13 +24,14 @@ import java.nio.FloatBuffer
 import java.nio.IntBuffer
 
 /**
- * LibTorch as packaged by DJL. The decoder is the same as in [LiteEngine], but the runtime and its interface differ.
+ * Runs models with the LibTorch library that DJL contains. The decoder is the same as that of [LiteEngine], but the
+ * runtime and its interface differ.
  */
 internal class DjlEngine : Engine {
     private val engine: ai.djl.engine.Engine
 
     init {
-        // Everything that DJL needs is bundled with this program.
+        // All files that DJL needs are bundled with this program.
         System.setProperty("ai.djl.offline", "true")
         System.setProperty("OPT_OUT_TRACKING", "true")
         if (System.getenv("DJL_CACHE_DIR") == null && System.getProperty("DJL_CACHE_DIR") == null) {
@@ -80,7 +81,7 @@ internal class DjlEngine : Engine {
             block = model.block as PtSymbolBlock
         }
 
-        /** Returns the weights that the skeleton takes as coefficients, with their forms. */
+        /** Returns the names of the weights that the skeleton takes as coefficients, mapped to their forms. */
         fun coefficientsWanted(): Map<String, LongArray> =
             IValueUtils.runMethod(block, "coefficients_wanted").use { result ->
                 result.toIValueMap().mapValues { it.value.toLongArray() }
@@ -143,7 +144,7 @@ internal class DjlEngine : Engine {
             DType.BOOL to DataType.BOOLEAN
         )
 
-        /** Converts the elements of a tensor to a type that DJL supports; any other type would crash the process. */
+        /** Converts the elements of [tensor] to a type that DJL supports; any other type would crash the process. */
         fun elements(tensor: FrzTensor): Pair<Buffer, DataType> {
             val narrow = tensor.buffer.asShortBuffer()
             return when (tensor.dtype) {

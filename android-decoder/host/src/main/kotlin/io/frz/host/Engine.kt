@@ -32,7 +32,7 @@ internal interface Model : Closeable {
     }
 }
 
-/** The available engines, under their names on the command line. */
+/** The available engines, by their names on the command line. */
 internal enum class Engines(val create: () -> Engine) {
     LITE(::LiteEngine),
     DJL(::DjlEngine),

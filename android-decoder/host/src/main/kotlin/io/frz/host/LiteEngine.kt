@@ -11,7 +11,7 @@ import org.pytorch.Module
 import org.pytorch.PyTorchAndroid
 import org.pytorch.Tensor
 
-/** The lite interpreter of PyTorch Mobile, which is also used on phones. */
+/** Runs models with the lite interpreter of PyTorch Mobile, as on a phone. */
 internal class LiteEngine : Engine {
     init {
         LiteRuntime.obstacle?.let { throw Failure("PyTorch Mobile cannot run here: $it") }

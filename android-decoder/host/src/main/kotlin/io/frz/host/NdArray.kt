@@ -12,7 +12,7 @@ import java.util.zip.CRC32
 
 /** A float32 tensor in row-major order. */
 internal class NdArray(val shape: LongArray, val values: FloatArray) {
-    /** Returns the elements, little-endian. */
+    /** Returns the elements in little-endian order. */
     fun bytes(): ByteBuffer = ByteBuffer.allocate(Float.SIZE_BYTES * values.size).order(ByteOrder.LITTLE_ENDIAN).also {
         it.asFloatBuffer().put(values)
     }
@@ -20,7 +20,7 @@ internal class NdArray(val shape: LongArray, val values: FloatArray) {
     /** Returns the CRC-32 of the elements as hexadecimal digits. */
     fun crc32(): String = checksum(bytes())
 
-    /** Writes the tensor to [file] in NumPy's format. A failure leaves [file] unchanged. */
+    /** Writes the tensor to [file] in NumPy's format. If this fails, [file] remains unchanged. */
     fun write(file: File) {
         val axes = if (shape.size == 1) "${shape[0]}," else shape.joinToString()
         val header = "{'descr': '<f4', 'fortran_order': False, 'shape': ($axes), }"
@@ -43,7 +43,7 @@ internal class NdArray(val shape: LongArray, val values: FloatArray) {
             """\{'descr': '<f4', 'fortran_order': False, 'shape': \(((?:\d{1,10}(?:, )?)*),?\), ?}\s*"""
         )
 
-        /** Reads a NumPy file: little-endian float32 in C order. */
+        /** Reads a NumPy file of little-endian float32 elements in C order. */
         fun read(file: File): NdArray = RandomAccessFile(file, "r").use { opened ->
             val size = opened.length()
             val start = ByteArray(minOf(size, 12L).toInt()).also { opened.readFully(it) }

@@ -12,7 +12,7 @@ import io.frz.onnxruntime.FrzSession
 import java.io.File
 import java.nio.FloatBuffer
 
-/** ONNX Runtime, through the Java API that is also used on phones. */
+/** Runs models with ONNX Runtime, through the Java API that is also used on phones. */
 internal class OrtEngine : Engine {
     private val environment = OrtEnvironment.getEnvironment()
     private var threads = 0
@@ -42,8 +42,8 @@ internal class OrtEngine : Engine {
         override fun forward(input: NdArray): Map<String, NdArray> = try {
             OnnxTensor.createTensor(environment, FloatBuffer.wrap(input.values), input.shape).use { x ->
                 session.run(mapOf(session.inputNames.first() to x)).use { result ->
-                    // The first output of an exported model is that of the original model, regardless of its name in
-                    // the graph.
+                    // The first output of an exported model is the output of the original model, regardless of its name
+                    // in the graph.
                     result.withIndex().associate { (i, output) ->
                         (if (i == 0) Model.OUTPUT else output.key) to array(output.value as OnnxTensor)
                     }

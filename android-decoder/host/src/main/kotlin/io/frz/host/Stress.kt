@@ -70,7 +70,7 @@ internal class Stress : Callable<Int> {
     private fun cycle(example: NdArray, collect: Boolean = false): FloatArray = opening.load().use { model ->
         if (collect) {
             System.gc()
-            ByteBuffer.allocateDirect(SCRAP) // Overwrites memory that was freed by mistake.
+            ByteBuffer.allocateDirect(SCRAP) // Overwrites memory that has been freed by mistake.
         }
         model.forward(example).getValue(Model.OUTPUT).values
     }

@@ -8,14 +8,17 @@ import org.junit.jupiter.api.Assumptions.assumeTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Cross-checks results with LibTorch, in a separate process, because two copies of PyTorch in one process conflict. */
+/**
+ * Cross-checks results with LibTorch. It runs in a separate process, because two copies of PyTorch in the same process
+ * conflict.
+ */
 class DjlTest {
     private val models = File("../pytorch/src/test/resources")
 
     @TempDir
     lateinit var folder: File
 
-    /** Returns LibTorch's output for [input] with a skeleton and weights. */
+    /** Returns the output of LibTorch for [input] with the given skeleton and weights. */
     private fun outputOf(skeleton: String, weights: String, input: NdArray): FloatArray {
         val here = System.getProperty("os.name") == "Linux" && System.getProperty("os.arch") == "amd64"
         assumeTrue(here) { "not run: its library is for x86-64 Linux" }

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Tests that ONNX Runtime runs the skeletons whose file extension selects it. */
+/** Checks that the file extension of a skeleton selects ONNX Runtime, and that ONNX Runtime runs such skeletons. */
 class OrtTest {
     private val models = File("../onnxruntime/src/test/resources")
 

@@ -5,9 +5,9 @@ import io.frz.FrzFile
 /**
  * The names of the weights that a skeleton requires. A [FrzRuntime] compares them with those in the `.frz` file.
  *
- * @property required the names of the required weights; tied weights appear once
- * @param ties additional names of weights, mapped to their names in [required]
- * @param unused names of weights that the network has but the skeleton does not require; a file can contain them
+ * @property required the names of the required weights; a group of tied weights appears once
+ * @param ties additional names of tied weights, mapped to their names in [required]
+ * @param unused names of weights of the network that the skeleton does not require; a file can contain them
  */
 public class FrzContract(
     public val required: Set<String>,
@@ -23,8 +23,9 @@ public class FrzContract(
             .filter { it in file }.map { file.aliases[it] ?: it }.distinct()
 
     /**
-     * Describes how [file] differs from what the skeleton requires, or returns null if it fits. Names are compared
-     * here; [fault] compares a required weight with its [sources], and returns null if they fit.
+     * Returns a description of how [file] differs from what the skeleton requires, or null if it fits. This function
+     * compares names. For each required weight, [fault] compares the weight with its [sources] and returns a
+     * description of the difference, or null if they fit.
      */
     public fun misfit(file: FrzFile, fault: (name: String, sources: List<String>) -> String?): String? {
         val sources = required.associateWith { sources(it, file) }

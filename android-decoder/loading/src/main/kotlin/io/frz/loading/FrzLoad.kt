@@ -7,25 +7,25 @@ import io.frz.loading.internal.Cancellation
 import java.io.IOException
 
 /**
- * The services that a load in progress provides to a [FrzRuntime].
+ * A load in progress, as a [FrzRuntime] sees it.
  *
  * @property options the options of the load
  */
 public class FrzLoad internal constructor(public val options: FrzLoadOptions, internal val cancellation: Cancellation) {
-    /** Fails with [FrzLoadException.Kind.CANCELLED] if loading has been cancelled. */
+    /** Throws a [FrzLoadException] with [FrzLoadException.Kind.CANCELLED] if loading has been cancelled. */
     @Throws(FrzLoadException::class)
     public fun checkCancelled(): Unit = cancellation.check()
 
-    /** Reports that [done] of [total] bytes are ready. */
+    /** Reports that [done] of [total] bytes of weights are ready. */
     public fun report(done: Long, total: Long) {
         options.progress?.onProgress(done, total)
     }
 
     /**
-     * Fails if the weights and the memory to rebuild them exceed the budget. Verifies [weights] if the options require
-     * it.
+     * Throws an [io.frz.FrzException] if the weights and the memory to rebuild them exceed the budget. Verifies
+     * [weights] if [FrzLoadOptions.verify] is set.
      *
-     * @param needed the peak memory, in bytes, of all buffers and the network's copies of the weights together
+     * @param needed the peak memory of all buffers and the network's copies of the weights together, in bytes
      * @param largest the name of the tensor that needs the most memory, for the error message
      */
     @Throws(IOException::class)
@@ -43,7 +43,7 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
     }
 
     /**
-     * Returns memory in which to rebuild weights of [total] bytes. Close it once the runtime no longer reads the
+     * Returns memory in which to rebuild weights of [total] bytes. Close it when the runtime no longer reads the
      * weights.
      */
     public fun memory(total: Long): FrzMemory = FrzMemory(total, options.scratch, cancellation)
@@ -77,7 +77,7 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
         try {
             file?.close()
         } catch (_: IOException) {
-            // Reading has ended, so the failure has no effect.
+            // Everything has been read, so the failure has no effect.
         }
     }
 
@@ -95,8 +95,8 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
     /** Opens weights without a skeleton. */
     public companion object {
         /**
-         * Opens [weights], passes them to [use], and closes them. Interrupting the thread cancels loading. This
-         * function is for runtimes that can replace the weights of a loaded network.
+         * Opens [weights], passes them to [use], and closes them; for runtimes that can replace the weights of a loaded
+         * network. Interrupting the thread cancels loading.
          */
         @JvmStatic
         @Throws(IOException::class)

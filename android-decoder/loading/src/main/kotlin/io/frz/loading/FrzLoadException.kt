@@ -3,11 +3,10 @@ package io.frz.loading
 import java.io.IOException
 
 /**
- * Thrown when a network cannot be loaded for any reason other than damaged weights, for which the decoder's
- * [io.frz.FrzException] is thrown unchanged. Both are [IOException]s.
+ * Thrown when a network cannot be loaded for any reason other than damaged weights. If the weights are damaged, the
+ * decoder's [io.frz.FrzException] is thrown unchanged. Both are [IOException]s.
  *
- * The [message] is one line that says what is wrong and what to do; [kind] says what is wrong in a form that code can
- * check.
+ * The [message] is one line that says what is wrong and what to do; [kind] identifies the failure for programs.
  */
 public class FrzLoadException @JvmOverloads constructor(
     public val kind: Kind,
@@ -19,22 +18,22 @@ public class FrzLoadException @JvmOverloads constructor(
         /** The skeleton or the weights are missing or cannot be read. */
         UNREADABLE,
 
-        /** The skeleton is truncated or altered, or is not a skeleton. It was not passed to native code. */
+        /** The skeleton is truncated or altered, or the file is not a skeleton. It was not passed to native code. */
         SKELETON_DAMAGED,
 
-        /** The skeleton is intact, but the runtime cannot run it, or the skeleton does not accept weights. */
+        /** The skeleton is intact, but the runtime cannot run it, or it does not accept weights. */
         SKELETON_UNSUPPORTED,
 
         /** The skeleton and the weights belong to different networks. */
         MISMATCH,
 
-        /** A file cannot be written to the cache or scratch folder: there is no space or no permission. */
+        /** A file cannot be written to the cache or scratch folder, for lack of space or permission. */
         CACHE,
 
         /** Loading was cancelled. */
         CANCELLED,
 
-        /** The app lacks the runtime's classes, or its native libraries for this processor. */
+        /** The app does not contain the runtime's classes, or its native libraries for this processor. */
         RUNTIME_MISSING,
 
         /** The runtime itself failed, for example because it ran out of memory. */

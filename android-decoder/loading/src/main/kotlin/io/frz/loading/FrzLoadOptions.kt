@@ -9,16 +9,16 @@ import java.util.concurrent.Executor
  * Options for loading a network. Instances are immutable; any number of loads and threads can share one.
  *
  * @property threads the maximum number of threads that rebuild a tensor together
- * @property helpers the executor that supplies additional threads, or null for the pool that all loads share
- * @property memoryBudget the maximum number of bytes that loading may use for the weights and working memory together,
- *   or null to limit only each tensor, to the maximum heap size
+ * @property helpers the executor that provides additional threads, or null for the pool that all loads share
+ * @property memoryBudget the maximum number of bytes that loading may use for the weights and working memory together;
+ *   if null, only the memory for each tensor is limited, to the maximum heap size
  * @property scratch the folder for the memory-mapped files in which tensors are rebuilt, or null for direct buffers
  * @property base the base of the weights, if they are a delta file, or null
  * @property tier the tier to load, or null for the highest in the file
- * @property verify whether to decode all weights once before any are passed to the runtime
- * @property progress the listener for progress, or null
- * @property background the executor that runs asynchronous loading
- * @property callbacks the executor that runs the callbacks of asynchronous loading
+ * @property verify whether to decode all weights once before the first is passed to the runtime
+ * @property progress the listener to which progress is reported, or null
+ * @property background the executor on which asynchronous loading runs
+ * @property callbacks the executor on which the callbacks of asynchronous loading run
  */
 public class FrzLoadOptions private constructor(private val settings: Settings) {
     public val threads: Int get() = settings.threads
@@ -62,26 +62,29 @@ public class FrzLoadOptions private constructor(private val settings: Settings) 
         val callbacks: Executor = MainThread
     )
 
-    /** Collects options; every setter returns the builder itself. */
+    /** Builds options; every setter returns the builder. */
     public class Builder {
         internal var settings = Settings()
 
         /**
-         * Rebuilds large tensors on [count] threads, including the loading thread. The weights do not depend on
-         * [count].
+         * Rebuilds large tensors on up to [count] threads, including the loading thread. The number of threads does not
+         * affect the weights.
          */
         public fun threads(count: Int): Builder = apply {
             FrzOptions.builder().threads(count)
             settings = settings.copy(threads = count)
         }
 
-        /** Runs the work of the other threads on [executor]. By default, all loads share a pool of threads. */
+        /**
+         * Uses the threads of [executor] in addition to the loading thread. By default, all loads share a pool of
+         * threads.
+         */
         public fun helpers(executor: Executor?): Builder = apply { settings = settings.copy(helpers = executor) }
 
         /**
-         * Limits the weights and their working memory to [bytes] bytes in total. Loading that would exceed the limit
-         * fails with [io.frz.ErrorCode.BUDGET] before anything is allocated. By default, only the memory for each
-         * tensor is limited, to the maximum heap size.
+         * Limits the weights and the working memory to [bytes] bytes in total. A load that would exceed the limit fails
+         * with [io.frz.ErrorCode.BUDGET] before anything is allocated. By default, only the memory for each tensor is
+         * limited, to the maximum heap size.
          */
         public fun memoryBudget(bytes: Long): Builder = apply {
             FrzOptions.builder().memoryBudget(bytes)
@@ -91,7 +94,8 @@ public class FrzLoadOptions private constructor(private val settings: Settings) 
         /**
          * Rebuilds tensors in memory-mapped files in [folder]. Use this for models with tensors as large as the app's
          * heap. By default, tensors are rebuilt in direct buffers, which Android counts against the app's heap limit.
-         * The files are deleted as soon as they are mapped, so other apps cannot see them and none are left behind.
+         * The files are deleted as soon as they have been mapped, so that other apps cannot see them and none are left
+         * behind.
          */
         public fun scratch(folder: File?): Builder = apply { settings = settings.copy(scratch = folder) }
 
@@ -109,9 +113,9 @@ public class FrzLoadOptions private constructor(private val settings: Settings) 
         }
 
         /**
-         * Sets whether to decode all weights once before any are passed to the runtime. All weights are then decoded
-         * twice, but damage at the end of a large file is detected early. Damaged weights are never passed to the
-         * runtime in either case.
+         * Sets whether to decode all weights once before the first is passed to the runtime. If so, all weights are
+         * decoded twice, but damage at the end of a large file is detected early. In either case, damaged weights are
+         * never passed to the runtime.
          */
         public fun verify(first: Boolean): Builder = apply { settings = settings.copy(verify = first) }
 
@@ -127,13 +131,13 @@ public class FrzLoadOptions private constructor(private val settings: Settings) 
          */
         public fun callbacks(executor: Executor): Builder = apply { settings = settings.copy(callbacks = executor) }
 
-        /** Returns the options collected so far. */
+        /** Returns the options. */
         public fun build(): FrzLoadOptions = FrzLoadOptions(settings)
     }
 
     /** Provides the default options and creates builders. */
     public companion object {
-        /** One thread, the highest tier, and no budget for the network as a whole. */
+        /** One thread, the highest tier, and no memory budget for the network as a whole. */
         @JvmField
         public val DEFAULT: FrzLoadOptions = Builder().build()
 

@@ -10,9 +10,9 @@ import java.io.IOException
  * Loads a network from a skeleton and an `.frz` file: on the calling thread, in the background, or from a coroutine
  * (with `await` from `io.frz:frz-loading-ktx`).
  *
- * Loading fails only with an [IOException]: [io.frz.FrzException] if the weights are damaged, [FrzLoadException] for
- * all other causes. A failure leaves nothing behind. Loaders are thread-safe and can load any number of times, unless
- * the skeleton, the weights or the base are read from a stream.
+ * Loading fails only with an [IOException]: an [io.frz.FrzException] if the weights are damaged, and a
+ * [FrzLoadException] in all other cases. A failed load leaves nothing behind. Loaders are thread-safe and can be used
+ * any number of times, unless the skeleton, the weights or the base are read from a stream.
  *
  * @property runtime the runtime that runs the network
  */
@@ -28,7 +28,7 @@ public class FrzLoader<N : Any>(
     public fun load(options: FrzLoadOptions = FrzLoadOptions.DEFAULT): N =
         load(FrzLoad(options, Cancellation.INTERRUPT))
 
-    /** Starts loading on [FrzLoadOptions.background], and reports the result to [callback]. */
+    /** Starts loading on [FrzLoadOptions.background] and reports the result to [callback]. */
     @JvmOverloads
     public fun loadAsync(callback: FrzCallback<N>, options: FrzLoadOptions = FrzLoadOptions.DEFAULT): FrzLoading =
         Task(runtime, callback, options, parts(options), ::load).also { it.start() }

@@ -3,11 +3,11 @@ package io.frz.loading
 /**
  * A load in progress.
  *
- * [FrzCallback.onLoaded] transfers ownership of the network to the callback. If loading is cancelled or fails before
- * that, or the callback executor rejects tasks, the network is freed and [FrzCallback.onFailed] is called instead.
+ * [FrzCallback.onLoaded] transfers ownership of the network to the callback. If loading is cancelled or fails first, or
+ * the callback executor rejects tasks, the network is freed and [FrzCallback.onFailed] is called instead.
  */
 public abstract class FrzLoading internal constructor() {
-    /** Whether loading was cancelled before a network was delivered. */
+    /** Whether loading was cancelled before the network was delivered. */
     public abstract val isCancelled: Boolean
 
     /** Whether loading has ended: the network was delivered, or the failure has been or will be reported. */

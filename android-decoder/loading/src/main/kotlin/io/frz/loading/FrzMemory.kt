@@ -16,8 +16,8 @@ import java.nio.channels.FileChannel
  * Memory in which a [FrzRuntime] rebuilds weights: direct buffers, or mapped files if the options specify a scratch
  * folder.
  *
- * Small weights share a block. The largest block is kept for the next load until the next garbage collection, so that
- * repeated loading does not accumulate buffers, which only a collection frees.
+ * Small weights share a block. The largest block is kept for the next load until the next garbage collection; without
+ * this, repeated loading would accumulate direct buffers, which only a garbage collection frees.
  */
 public class FrzMemory internal constructor(
     total: Long,
@@ -30,7 +30,7 @@ public class FrzMemory internal constructor(
 
     /**
      * Returns a buffer of [size] bytes in native byte order, aligned to 64 bytes within its block. The buffer is not
-     * zeroed, and its content can be overwritten once this memory is closed.
+     * zeroed. After this memory has been closed, the buffer's content can be overwritten.
      */
     @Throws(IOException::class)
     public fun allocate(size: Long): ByteBuffer {
@@ -43,8 +43,8 @@ public class FrzMemory internal constructor(
     }
 
     /**
-     * Releases the memory. Close it only once native code no longer reads it, which the garbage collector cannot
-     * detect.
+     * Releases the memory. Call this only when native code no longer reads it; the garbage collector cannot detect
+     * that.
      */
     override fun close() {
         blocks.filter { scratch == null }.maxByOrNull { it.capacity() }?.let(::give)
@@ -96,7 +96,7 @@ public class FrzMemory internal constructor(
         }
     }
 
-    /** Removes the files left behind by processes that were killed. */
+    /** Deletes files left behind by processes that were killed. */
     private fun removeLeftovers(folder: File) {
         val oldest = System.currentTimeMillis() - LEFTOVER_MILLIS
         for (file in folder.listFiles { _, name -> name.startsWith(PREFIX) && name.endsWith(SUFFIX) }.orEmpty()) {

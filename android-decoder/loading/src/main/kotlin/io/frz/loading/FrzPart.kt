@@ -17,7 +17,7 @@ import java.io.InputStream
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
 
-/** The source of a skeleton or an `.frz` file. */
+/** The source of a skeleton or `.frz` file. */
 public abstract class FrzPart internal constructor() {
     /** The file on disk, or null if the part is not a file. */
     internal open val file: File? get() = null
@@ -26,17 +26,17 @@ public abstract class FrzPart internal constructor() {
     @Throws(IOException::class)
     internal abstract fun read(): ByteArray
 
-    /** Opens the part as weights, with the open [base] if it is a delta file. */
+    /** Opens the part as an `.frz` file, with the open [base] if it is a delta file. */
     @Throws(IOException::class)
     internal abstract fun open(options: FrzOptions, base: FrzFile?): FrzFile
 
-    /** Releases the source of the bytes. */
+    /** Closes the part and releases its resources. */
     @Throws(IOException::class)
     internal open fun close(): Unit = Unit
 
     /** Creates parts from the sources available to an app. */
     public companion object {
-        /** Releases all [parts]. A failure to close one does not affect loading. */
+        /** Closes all [parts]. A failure to close one does not affect loading. */
         internal fun close(parts: List<FrzPart>) {
             for (part in parts) {
                 try {
@@ -47,11 +47,16 @@ public abstract class FrzPart internal constructor() {
             }
         }
 
-        /** Returns the app asset [name]. An asset that is stored uncompressed in the APK is mapped into memory. */
+        /**
+         * Returns the app asset [name] as a part. An asset that is stored uncompressed in the APK is mapped into
+         * memory.
+         */
         @JvmStatic
         public fun asset(context: Context, name: String): FrzPart = asset(context.assets, name)
 
-        /** Returns the asset [name]. An asset that is stored uncompressed in the APK is mapped into memory. */
+        /**
+         * Returns the asset [name] as a part. An asset that is stored uncompressed in the APK is mapped into memory.
+         */
         @JvmStatic
         public fun asset(assets: AssetManager, name: String): FrzPart = AssetPart(assets, name)
 
@@ -71,22 +76,22 @@ public abstract class FrzPart internal constructor() {
         public fun of(bytes: ByteArray): FrzPart = BufferPart(ByteBuffer.wrap(bytes))
 
         /**
-         * Returns a section of a file, such as an asset that is stored uncompressed. The section is mapped into memory.
-         * The caller closes [descriptor] after loading.
+         * Returns the section of a file that [descriptor] describes, such as an asset that is stored uncompressed. The
+         * section is mapped into memory. The caller closes [descriptor] after loading.
          */
         @JvmStatic
         public fun asset(descriptor: AssetFileDescriptor): FrzPart = DescriptorPart(descriptor)
 
         /**
-         * Returns [length] bytes of the file of [channel], starting at [offset]. The bytes are mapped into memory. The
-         * caller closes the channel.
+         * Returns [length] bytes of the file of [channel], starting at [offset], as a part. The bytes are mapped into
+         * memory. The caller closes the channel after loading.
          */
         @JvmStatic
         public fun of(channel: FileChannel, offset: Long, length: Long): FrzPart = ChannelPart(channel, offset, length)
 
         /**
-         * Returns the contents of [stream], which is closed when loading ends, successfully or not. The part can be
-         * loaded only once; a second load fails with [FrzLoadException.Kind.UNREADABLE].
+         * Returns the contents of [stream] as a part. The stream is closed when loading ends, successfully or not. The
+         * part can be loaded only once; a second load fails with [FrzLoadException.Kind.UNREADABLE].
          */
         @JvmStatic
         public fun of(stream: InputStream): FrzPart = StreamPart(stream)

@@ -5,7 +5,7 @@ public fun interface FrzProgress {
     /**
      * Called when [done] of [total] bytes of weights are ready for the network.
      *
-     * Runs on the loading thread, or on [FrzLoadOptions.callbacks] if loading is asynchronous.
+     * Called on the loading thread or, if loading is asynchronous, on [FrzLoadOptions.callbacks].
      */
     public fun onProgress(done: Long, total: Long)
 }

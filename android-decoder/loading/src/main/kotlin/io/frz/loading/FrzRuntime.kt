@@ -5,15 +5,15 @@ import java.io.File
 import java.io.IOException
 
 /**
- * A runtime that runs skeletons. Implement this interface to support another runtime: the sources, options,
- * cancellation and errors are then the same as for the runtimes of this project. Apps use [FrzLoader] instead.
+ * A runtime that runs skeletons. Implement this interface to support another runtime with the same sources, options,
+ * cancellation and errors as the runtimes of this project. Apps use [FrzLoader] instead.
  */
 public interface FrzRuntime<N : Any> {
     /**
      * Loads [skeleton] into the runtime and passes it [weights]. Called on the loading thread.
      *
-     * An implementation checks that the skeleton and the weights belong together, calls [FrzLoad.admit] before it
-     * allocates memory, and calls [FrzLoad.checkCancelled] between steps. If it throws, it leaves nothing behind.
+     * An implementation must check that the skeleton and the weights belong together, call [FrzLoad.admit] before it
+     * allocates memory, and call [FrzLoad.checkCancelled] between steps. If it throws, it must leave nothing behind.
      */
     @Throws(IOException::class)
     public fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): N

@@ -20,7 +20,7 @@ import org.mockito.ArgumentMatchers.anyString
 import org.mockito.Mockito.mock
 import org.mockito.Mockito.`when`
 
-/** Tests assets with a mock of Android's asset manager: uncompressed assets within an APK, and compressed ones. */
+/** Tests uncompressed and compressed assets in an APK, with a mock of Android's asset manager. */
 class AssetTest {
     @TempDir
     lateinit var folder: File

@@ -41,7 +41,7 @@ class Fake : FrzRuntime<Net> {
 
         fun part(name: String): FrzPart = FrzPart.of(resource(name))
 
-        /** Returns [bytes] with a valid seal, as an intact skeleton. */
+        /** Returns an intact skeleton: [bytes] with a valid seal. */
         fun sealed(bytes: ByteArray): ByteArray {
             val marked = bytes + "frz:crc32:".toByteArray()
             return marked + "%08x".format(CRC32().apply { update(marked) }.value).toByteArray()

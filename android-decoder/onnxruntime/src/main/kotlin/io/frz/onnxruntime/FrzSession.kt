@@ -11,10 +11,10 @@ import io.frz.onnxruntime.internal.OnnxRuntime
 import java.io.IOException
 
 /**
- * Loads ONNX Runtime sessions whose weights are in `.frz` files, on Android and on any JVM.
+ * Loads ONNX Runtime sessions with weights from `.frz` files, on Android and on any JVM.
  *
  * An app ships a skeleton, which is the network's graph without its weights (`model.onnx`), and the weights
- * (`model.frz`). Loading compares the weights that the skeleton requires with those in the file, rebuilds them, and
+ * (`model.frz`). Loading checks that the file contains the weights that the skeleton requires, rebuilds them, and
  * creates a session.
  *
  * ```
@@ -22,16 +22,16 @@ import java.io.IOException
  * val result = session.run(mapOf("x" to input))
  * ```
  *
- * Loading fails only with an [IOException]: [io.frz.FrzException] if the weights are damaged,
- * [io.frz.loading.FrzLoadException] for all other causes. A failure leaves nothing behind. The caller owns the session
- * and must close it.
+ * Loading fails only with an [IOException]: an [io.frz.FrzException] if the weights are damaged, and an
+ * [io.frz.loading.FrzLoadException] in all other cases. A failed load leaves nothing behind. The caller owns the
+ * session and must close it.
  *
  * [load] blocks; call it on a background thread. Interrupting the thread cancels loading; if ONNX Runtime is already
  * creating the session, loading ends when ONNX Runtime returns. Any number of threads can load at the same time. Use
  * [loader] to load asynchronously or from a coroutine.
  *
- * ONNX Runtime copies the weights several times while it creates a session, so loading briefly takes up to four times
- * their size in memory; the weights of a factored skeleton take only a few kilobytes. Sessions are created in
+ * ONNX Runtime copies the weights several times while it creates a session, so loading briefly needs up to four times
+ * their size in memory; the weights of a factored skeleton need only a few kilobytes. Sessions are created in
  * [OrtEnvironment.getEnvironment]; to configure the environment, create it before loading.
  */
 public object FrzSession {
@@ -62,8 +62,8 @@ public object FrzSession {
      * Returns a loader for a skeleton and weights, each from any source: an asset, a file, decrypted bytes in memory or
      * a stream.
      *
-     * This function is not an overload of [loader], so that Java code for other JVMs compiles without Android's
-     * classes.
+     * This function has its own name, rather than being an overload of [loader], so that Java code for other JVMs
+     * compiles without Android's classes.
      */
     @JvmStatic
     @JvmOverloads

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Tests what ONNX Runtime computes with decoded weights, and which input is refused. */
+/** Checks that ONNX Runtime returns the expected results with decoded weights, and that faulty input is rejected. */
 class FrzSessionTest : OnRuntime() {
     private val skeleton = bytes("tiny.onnx")
     private val weights = bytes("tiny.frz")
@@ -176,7 +176,7 @@ class FrzSessionTest : OnRuntime() {
     }
 }
 
-/** Loads a session; called in another class loader. */
+/** Loads a session. Called from another class loader. */
 internal object Loading {
     @JvmStatic
     fun run() = FrzSession.loaderOf(

@@ -31,7 +31,7 @@ import org.mockito.ArgumentMatchers.anyString
 import org.mockito.Mockito.mock
 import org.mockito.Mockito.`when`
 
-/** Tests loading with ONNX Runtime in outline; the tests of io.frz.loading cover the details. */
+/** Tests the basics of loading with ONNX Runtime; the tests of io.frz.loading cover the details. */
 class LoaderTest : OnRuntime() {
     private val skeleton = FrzPart.of(resource("tiny.onnx"))
     private val weights = FrzPart.of(resource("tiny.frz"))
@@ -96,7 +96,7 @@ class LoaderTest : OnRuntime() {
         assertThrows(CancellationException::class.java) { runBlocking { loader.await() } }
     }
 
-    /** ONNX Runtime, with a count of the open sessions. */
+    /** A wrapper of ONNX Runtime that counts open sessions. */
     private class Counting : FrzRuntime<OrtSession> {
         private val runtime = FrzSession.loaderOf(FrzPart.of(ByteArray(0)), FrzPart.of(ByteArray(0))).runtime
         val open = AtomicInteger()

@@ -10,7 +10,7 @@ import java.nio.ByteOrder
 import java.nio.FloatBuffer
 import org.junit.jupiter.api.Assertions.assertEquals
 
-/** The base class of tests that run on ONNX Runtime itself. */
+/** The base class of tests that run on ONNX Runtime. */
 abstract class OnRuntime {
     companion object {
         val lenet5 = File("../../examples/lenet5.frz")
@@ -36,7 +36,7 @@ abstract class OnRuntime {
             }
         }
 
-        /** Returns the elements and the shape of a float32 array in NumPy's format. */
+        /** Reads a float32 array in NumPy's format and returns its elements and shape. */
         private fun npy(name: String): Pair<FloatBuffer, LongArray> {
             val memory = ByteBuffer.wrap(bytes(name)).order(ByteOrder.LITTLE_ENDIAN)
             val header = memory.getShort(8).toInt()

@@ -13,7 +13,7 @@ import java.io.IOException
 import org.pytorch.Module
 
 /**
- * Loads PyTorch Mobile modules whose weights are in `.frz` files.
+ * Loads PyTorch Mobile modules with weights from `.frz` files.
  *
  * An app ships a skeleton, which is the network's code without its weights (`model.ptl`), and the weights
  * (`model.frz`). Loading opens the skeleton in the lite interpreter, rebuilds the weights tensor by tensor, and passes
@@ -24,9 +24,9 @@ import org.pytorch.Module
  * val output = module.forward(IValue.from(input)).toTensor()
  * ```
  *
- * Loading fails only with an [IOException]: [io.frz.FrzException] if the weights are damaged,
- * [io.frz.loading.FrzLoadException] for all other causes. A failure leaves nothing behind. The caller owns the module
- * and frees its memory with [Module.destroy].
+ * Loading fails only with an [IOException]: an [io.frz.FrzException] if the weights are damaged, and an
+ * [io.frz.loading.FrzLoadException] in all other cases. A failed load leaves nothing behind. The caller owns the module
+ * and must free it with [Module.destroy].
  *
  * The `load` functions block; call them on a background thread. Interrupting the thread cancels loading. Any number of
  * threads can load at the same time. Use [loader] to load asynchronously or from a coroutine.
@@ -55,7 +55,7 @@ public object FrzModule {
     /** Returns a loader for the app assets [skeleton] and [weights]. */
     @JvmStatic
     public fun loader(context: Context, skeleton: String, weights: String): FrzLoader<Module> =
-        // Android empties this folder when the app is updated, which also removes the skeletons of earlier versions.
+        // Android empties this folder when the app is updated, so skeletons of earlier versions are removed.
         loaderOf(FrzPart.asset(context, skeleton), FrzPart.asset(context, weights), File(context.codeCacheDir, "frz"))
 
     /**
@@ -63,15 +63,15 @@ public object FrzModule {
      * a stream.
      *
      * The lite interpreter reads modules from files, so a skeleton from any other source is copied to the folder
-     * [cache], which only this app should be able to write to. Weights are never written to disk, unless the options
-     * specify a scratch folder.
+     * [cache]. Only this app should be able to write to that folder. Weights are never written to disk, unless the
+     * options specify a scratch folder.
      */
     @JvmStatic
     public fun loaderOf(skeleton: FrzPart, weights: FrzPart, cache: File): FrzLoader<Module> =
         FrzLoader(LiteInterpreter(cache), skeleton, weights)
 
     /**
-     * Replaces the weights of a loaded [module], for example by another tier of the same file or by newly trained
+     * Replaces the weights of a loaded [module], for example with another tier of the same file or with newly trained
      * weights. If this fails, the module can contain a mix of old and new weights; [FrzLoadOptions.verify] detects
      * damage before any weight is replaced. The module must not run while its weights are being replaced.
      */

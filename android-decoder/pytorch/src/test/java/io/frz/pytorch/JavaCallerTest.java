@@ -27,7 +27,7 @@ import org.pytorch.Module;
 
 /** Calls the API from Java. */
 class JavaCallerTest extends OnRuntime {
-    /** The code of an app in Java; this is only compiled, because a JVM has no Android context. */
+    /** The code of a Java app, which is only compiled, because this JVM has no Android context. */
     @SuppressWarnings("unused")
     static void inAnApp(Context context, AssetManager assets, FrzCallback<Module> callback) throws IOException {
         Module module = FrzModule.load(context, "model.ptl", "model.frz");

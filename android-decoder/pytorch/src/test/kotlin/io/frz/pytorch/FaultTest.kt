@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Checks that damaged, swapped and missing parts cause typed exceptions, and never end the process. */
+/** Checks that damaged, swapped and missing parts cause typed exceptions and never crash the process. */
 class FaultTest : OnRuntime() {
     @TempDir
     lateinit var cache: File

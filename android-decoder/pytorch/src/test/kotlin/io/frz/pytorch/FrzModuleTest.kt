@@ -157,7 +157,7 @@ class FrzModuleTest : OnRuntime() {
         val module = FrzModule.load(skeleton, weights)
         repeat(3) {
             System.gc()
-            // Overwrites the memory of the weights, if anything has freed it.
+            // If the memory of the weights has been freed, this overwrites it.
             ByteBuffer.allocateDirect(8 shl 20)
             FrzModule.load(resource("wide.ptl"), resource("wide.frz")).destroy()
         }

@@ -18,7 +18,7 @@ import org.mockito.Mockito.mock
 import org.mockito.Mockito.`when`
 import org.pytorch.Module
 
-/** Tests assets and asynchronous loading on the lite interpreter; the tests of io.frz.loading cover the details. */
+/** Tests assets and asynchronous loading with the lite interpreter; the tests of io.frz.loading cover the details. */
 class LoaderTest : OnRuntime() {
     @TempDir
     lateinit var folder: File

@@ -11,7 +11,7 @@ import org.pytorch.IValue
 import org.pytorch.Module
 import org.pytorch.Tensor
 
-/** The base class of tests on the lite interpreter; if that cannot run, they fail or, by default, are skipped. */
+/** The base class of tests that use the lite interpreter. If it cannot run, they are skipped by default, or fail. */
 abstract class OnRuntime {
     companion object {
         val expected: FloatArray = resource("tiny.expected.txt").readLines().map { it.toFloat() }.toFloatArray()
@@ -29,7 +29,7 @@ abstract class OnRuntime {
 
         fun part(name: String): FrzPart = FrzPart.of(resource(name))
 
-        /** Returns the output of the network `tiny` for its example. */
+        /** Returns the output of the network `tiny` for its example input. */
         fun outputOf(tiny: Module): FloatArray {
             val image = FloatArray(36) { -1 + 2 * it / 35f }
             return run(tiny, image, 1, 1, 6, 6)

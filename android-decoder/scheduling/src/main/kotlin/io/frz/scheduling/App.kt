@@ -8,9 +8,9 @@ import java.util.Collections
 /**
  * The cost and accuracy of a model at one tier.
  *
- * @property accuracy any score for which higher is better, in the unit of the application's goal
- * @property compute the work of one inference: either multiply-adds, with [Budget.speed] in multiply-adds per second,
- *   or the seconds measured on the whole device, with a speed of 1
+ * @property accuracy any score for which higher is better, in the same unit as the application's accuracy goal
+ * @property compute the work of one inference: either in multiply-adds, with [Budget.speed] in multiply-adds per
+ *   second, or in seconds as measured on the whole device, with a speed of 1
  * @property memory the memory of the loaded model, in bytes
  * @throws IllegalArgumentException if a number is out of range
  */
@@ -25,16 +25,16 @@ public class Tier(public val accuracy: Double, public val compute: Double, publi
 }
 
 /**
- * An application: the tiers of its model, and its goals.
+ * An application with the tiers of its model and its goals.
  *
  * The cost at a tier and a share u of the device is `accuracy − tier.accuracy + alpha · max(0, l/u − latency)`, where l
  * is the time that one inference takes on the whole device, in seconds. Accuracy above the goal lowers the cost
  * further; speed above the goal does not.
  *
- * @property name unique among the applications
+ * @property name the name of the application, unique among all applications
  * @property accuracy the accuracy goal
  * @property latency the latency goal, in seconds between two frames: 1/30 for 30 frames per second
- * @property alpha the loss of accuracy that is considered as bad as one second of excess latency
+ * @property alpha the loss of accuracy that is as bad as one second of excess latency
  * @throws IllegalArgumentException if the name is empty, there are no tiers or more than 256, or a number is out of
  *   range
  */

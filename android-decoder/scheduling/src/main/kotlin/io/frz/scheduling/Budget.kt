@@ -7,7 +7,7 @@ import io.frz.scheduling.internal.checkPositive
  * The resources that applications share.
  *
  * @property memory the memory available to all loaded models together, in bytes
- * @property speed the compute per second of the whole device, in the unit of [Tier.compute]
+ * @property speed the compute of the whole device per second, in the unit of [Tier.compute]
  * @throws IllegalArgumentException if a number is out of range
  */
 public class Budget @JvmOverloads constructor(public val memory: Long, public val speed: Double = 1.0) {
@@ -20,9 +20,9 @@ public class Budget @JvmOverloads constructor(public val memory: Long, public va
 }
 
 /**
- * Thrown when the applications do not fit into the memory even at their smallest tiers.
+ * Thrown when the applications do not fit into memory even at their smallest tiers.
  *
- * @property unfit the applications to close: the smallest set without which the others fit
+ * @property unfit the smallest set of applications to close so that the others fit
  * @property needed the memory that all applications need at their smallest tiers, in bytes
  * @property available the memory of the budget, in bytes
  */

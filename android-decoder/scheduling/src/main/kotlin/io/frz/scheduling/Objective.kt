@@ -1,7 +1,7 @@
 package io.frz.scheduling
 
 /**
- * What a plan minimizes: one of the two objectives of NestDNN.
+ * The objective that a plan minimizes: one of the two objectives of NestDNN.
  *
  * @property label the name of the objective in the specification
  */

@@ -4,7 +4,7 @@ package io.frz.scheduling
  * The tier and share of one application.
  *
  * @property app the name of the application
- * @property tier the index of the chosen tier; if the tiers are those of a file, pass the index to
+ * @property tier the index of the chosen tier; if it is a tier of a file, pass the index to
  *   [io.frz.FrzOptions.Builder.tier]
  * @property share the fraction of the device's compute, above 0 and at most 1
  * @property latency the time between two frames of the application at that share, in seconds
@@ -21,9 +21,9 @@ public class Choice internal constructor(
 }
 
 /**
- * A tier and a share for each application. The shares add up to at most 1; the rest of the device stays idle.
+ * A tier and a share for each application. The shares add up to at most 1; the rest of the device remains idle.
  *
- * @property choices the choices, one for each application, in the given order
+ * @property choices the choices, one for each application, in the order in which the applications were passed
  * @property total the sum of all costs
  * @property largest the largest cost
  * @property isExact whether the plan is known to be optimal; if not, it was found by the greedy search

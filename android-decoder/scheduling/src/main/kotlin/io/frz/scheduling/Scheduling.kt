@@ -9,23 +9,25 @@ import io.frz.scheduling.internal.greedy
 import io.frz.scheduling.internal.total
 import java.util.Collections
 
-/** The maximum number of combinations of tiers for an exhaustive search: eight applications with four tiers each. */
+/**
+ * The maximum number of combinations of tiers that are searched exhaustively: eight applications with four tiers each.
+ */
 public const val EXACT_COMBINATIONS: Int = 1 shl 16
 
 private const val MAX_APPS = 4096
 
 /**
- * Chooses a tier and a share of the device's compute for each of [apps], minimizing the cost.
+ * Chooses a tier and a share of the device's compute for each of [apps] so that the cost is minimal.
  *
  * Costs and objectives follow NestDNN (Fang, Zeng and Zhang, MobiCom 2018, arXiv:1810.10090). The result depends only
- * on the arguments, not on the order of the applications, and equals that of the Python package bit for bit. Shares are
- * optimal for the chosen tiers. The tiers are optimal if there are at most [EXACT_COMBINATIONS] combinations; otherwise
- * a greedy search chooses them.
+ * on the arguments, not on the order of the applications, and is bit-identical to that of the Python package. Shares
+ * are optimal for the chosen tiers. The tiers are optimal if there are at most [EXACT_COMBINATIONS] combinations;
+ * otherwise a greedy search chooses them.
  *
- * @param apps the applications that run; an empty list yields an empty plan
+ * @param apps the running applications; an empty list results in an empty plan
  * @param budget the resources that they share
- * @param objective what is minimized
- * @throws InfeasibleBudgetException if they do not fit into the memory even at their smallest tiers
+ * @param objective the objective to minimize
+ * @throws InfeasibleBudgetException if the applications do not fit into memory even at their smallest tiers
  * @throws IllegalArgumentException if two applications have the same name, or if there are more than 4,096
  */
 @JvmOverloads
@@ -49,12 +51,14 @@ public fun chooseTiers(apps: Collection<App>, budget: Budget, objective: Objecti
     return Plan(given, total(costs.size) { costs[it] }, costs.max(), isExact)
 }
 
-/** Returns the number of combinations of tiers, or any number above [EXACT_COMBINATIONS] if there are more. */
+/**
+ * Returns the number of combinations of tiers or, if that exceeds [EXACT_COMBINATIONS], any number above that limit.
+ */
 private fun combinations(apps: List<App>): Long = apps.fold(1L) { product, app ->
     if (product > EXACT_COMBINATIONS) product else product * app.tiers.size
 }
 
-/** Refuses arguments for which no plan exists. */
+/** Throws if no plan exists for the arguments. */
 private fun check(ordered: List<App>, budget: Budget) {
     require(ordered.size <= MAX_APPS) {
         "${ordered.size} applications are more than the $MAX_APPS that can be planned together"

@@ -14,8 +14,8 @@ import java.nio.ByteBuffer
  * Fills templates with the weights of `.frz` files, for runtimes that accept weights only as part of their model file.
  *
  * An app ships a template (`model.tflite.frt` or `model.pte.frt`), which is the runtime's model file without its
- * weights, and the weights (`model.frz`). Filling compares the weights that the template requires with those in the
- * file, rebuilds them one by one, and puts their elements where the runtime expects them.
+ * weights, and the weights (`model.frz`). Filling checks that the file contains the weights that the template requires,
+ * rebuilds them one by one, and writes their elements where the runtime expects them.
  *
  * ```
  * val weights = FrzPart.asset(context, "model.frz")
@@ -24,8 +24,8 @@ import java.nio.ByteBuffer
  * val module = Module.load(file.path)
  * ```
  *
- * Filling fails only with an [IOException]: [io.frz.FrzException] if the weights are damaged,
- * [io.frz.loading.FrzLoadException] for all other causes. A failure leaves nothing behind.
+ * Filling fails only with an [IOException]: an [io.frz.FrzException] if the weights are damaged, and an
+ * [io.frz.loading.FrzLoadException] in all other cases. A failed call leaves nothing behind.
  *
  * [fill] and [fillFile] block; call them on a background thread. Interrupting the thread cancels filling. Use [loader]
  * or [fileLoader] to fill asynchronously or from a coroutine.
@@ -33,7 +33,7 @@ import java.nio.ByteBuffer
 public object FrzTemplate {
     /**
      * Fills [template] with [weights] and returns the model file as a direct buffer in native byte order, as LiteRT's
-     * `Interpreter(ByteBuffer)` requires. Keep a reference to it for as long as the interpreter is in use.
+     * `Interpreter(ByteBuffer)` requires. Keep a reference to the buffer for as long as the interpreter is in use.
      *
      * Android counts direct buffers against the app's heap limit. For larger models, use [fillFile] and
      * `Interpreter(File)`.
@@ -48,9 +48,9 @@ public object FrzTemplate {
     /**
      * Fills [template] with [weights] and returns the model file, which is stored in the folder [cacheDir].
      *
-     * The file is complete when it becomes visible, and later calls with the same template and weights return it after
-     * verifying its checksum. Files that have not been used for 30 days are deleted. Android can delete cached files at
-     * any time, so call this before each use. Besides the largest tensor, filling needs hardly any heap memory.
+     * The file becomes visible only when it is complete. Later calls with the same template and weights verify its
+     * checksum and return it. Files that have not been used for 30 days are deleted. Android can delete cached files at
+     * any time, so call this before each use. Apart from the largest tensor, filling needs hardly any heap memory.
      */
     @JvmStatic
     @JvmOverloads
@@ -63,12 +63,12 @@ public object FrzTemplate {
         options: FrzLoadOptions = FrzLoadOptions.DEFAULT
     ): File = fileLoader(template, weights, cacheDir).load(options)
 
-    /** Returns a loader with the same result as [fill]. */
+    /** Returns a loader that produces the same result as [fill]. */
     @JvmStatic
     public fun loader(template: FrzPart, weights: FrzPart): FrzLoader<ByteBuffer> =
         FrzLoader(MemoryFilling, template, weights)
 
-    /** Returns a loader with the same result as [fillFile]. */
+    /** Returns a loader that produces the same result as [fillFile]. */
     @JvmStatic
     public fun fileLoader(template: FrzPart, weights: FrzPart, cacheDir: File): FrzLoader<File> =
         FrzLoader(FileFilling(cacheDir), template, weights)

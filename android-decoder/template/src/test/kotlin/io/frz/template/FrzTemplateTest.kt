@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Checks that filled files equal those of the exporters, and that faulty input is refused. */
+/** Checks that filled files equal those of the exporters, and that faulty input is rejected. */
 class FrzTemplateTest {
     private val template = bytes("synthetic.frt")
     private val weights = bytes("synthetic.frz")

@@ -5,7 +5,7 @@ import picocli.CommandLine.Model.CommandSpec
 import picocli.CommandLine.Option
 import picocli.CommandLine.Spec
 
-/** The output of a command, and whether it prints JSON. */
+/** The output stream and output format of a command. */
 public class Printing {
     /** Whether to print JSON. */
     @Option(names = ["--json"], description = ["Print JSON."])

@@ -4,14 +4,14 @@ import java.io.IOException
 import picocli.CommandLine
 import picocli.CommandLine.Command
 
-/** A command with subcommands. It has the standard options and exit codes, and reports each failure in one line. */
+/** A command with subcommands, standard options and standard exit codes. It reports each failure in one line. */
 @Command(
     mixinStandardHelpOptions = true,
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = ["0: success", "1: a check failed", "2: wrong usage, or a file that cannot be used"]
 )
 public abstract class Shell {
-    /** The version in the manifest of the command's jar. */
+    /** The version, which is stored in the manifest of the command's jar. */
     public val version: String get() = javaClass.`package`.implementationVersion ?: "(development)"
 
     /** Returns the command line, ready to execute. */

@@ -11,7 +11,7 @@ public fun requireFolder(target: File) {
     }
 }
 
-/** Calls [write] with a temporary file that then replaces [target]. A failure leaves [target] unchanged. */
+/** Calls [write] with a temporary file, which then replaces [target]. If this fails, [target] remains unchanged. */
 public inline fun replacing(target: File, write: (partial: File) -> Unit) {
     val partial = File.createTempFile(".${target.name}.", ".partial", target.absoluteFile.parentFile)
     try {

@@ -10,7 +10,7 @@ internal interface BasisFamily {
     /** The maximum number of core entries along an axis of this kind. */
     val most: Long get() = Limits.AXIS
 
-    /** Whether the core may be a prefix of the zigzag order. */
+    /** Whether the core can be a prefix of the zigzag order. */
     val hasZigzag: Boolean get() = false
 
     /** Returns the basis of an axis of [length], or null for the identity. */
@@ -18,8 +18,8 @@ internal interface BasisFamily {
 }
 
 /**
- * The data that the bases of a tensor need in addition to the lengths. Each call returns the data of the next axis that
- * needs it.
+ * The data that the bases of a tensor need in addition to the axis lengths. Each call of a method returns the data of
+ * the next axis that needs such data.
  */
 internal interface BasisArguments {
     /** Returns the values of a factor, row by row. */

@@ -1,11 +1,11 @@
 package io.frz.internal.bases
 
-/** The functions of a basis, sampled at the points of an axis: U in section 7 of the specification. */
+/** The functions of a basis, sampled at the points of an axis: the matrix U in section 7 of the specification. */
 internal interface Basis {
     /** The number of points. */
     val length: Int
 
-    /** Whether the functions are the cosines that fast transforms sum. */
+    /** Whether the functions are the cosines for which fast transforms exist. */
     val hasTransform: Boolean get() = false
 
     /** Writes the first [count] functions at [point] to [out], starting at [to]. */

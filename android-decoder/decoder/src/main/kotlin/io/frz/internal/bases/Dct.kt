@@ -7,13 +7,13 @@ internal object Dct : BasisFamily {
     override val kind = BasisKind.DCT
     override val hasZigzag = true
 
-    /** Returns the basis of [length], or null for length 1, because that basis is just the number 1. */
+    /** Returns the basis of [length], or null for length 1, for which the basis is the identity. */
     override fun basis(length: Int, arguments: BasisArguments): Basis? = if (length == 1) null else Cosines(length)
 }
 
 /**
- * The orthonormal DCT-II basis of [length] points. Values are computed on demand, from phases that are reduced in
- * integer arithmetic.
+ * The orthonormal DCT-II basis of [length] points. Values are computed on demand, after their phases have been reduced
+ * in integer arithmetic.
  */
 internal class Cosines(override val length: Int) : Basis {
     private val wave = Wave(length)

@@ -3,7 +3,7 @@ package io.frz.internal.bases
 import io.frz.BasisKind
 import io.frz.internal.Limits
 
-/** `seeded`: pseudo-random numbers; one sequence provides all functions. */
+/** `seeded`: pseudo-random numbers. All functions of a basis are consecutive parts of one sequence. */
 internal object Seeded : BasisFamily {
     override val kind = BasisKind.SEEDED
     override val most = Limits.COLUMNS
@@ -31,12 +31,12 @@ private class Numbers(override val length: Int, seed: Long) : Basis {
     }
 }
 
-/** Philox4x32-10, a generator with random access; see section 7.4 of the specification. */
+/** The Philox4x32-10 generator, which supports random access; see section 7.4 of the specification. */
 internal class Philox(seed: Long) {
     private val key0 = seed.toInt()
     private val key1 = (seed ushr Int.SIZE_BITS).toInt()
 
-    /** Visits [count] numbers of the sequence, starting at [start]. */
+    /** Visits [count] numbers of the sequence, starting with number [start]. */
     inline fun words(start: Long, count: Int, visit: (at: Int, word: Int) -> Unit) {
         val block = IntArray(BLOCK)
         var at = 0

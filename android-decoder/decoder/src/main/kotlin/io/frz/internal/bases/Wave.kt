@@ -1,6 +1,6 @@
 package io.frz.internal.bases
 
-/** Cosines and sines of π·phase / 2[length] for integer phases; a full turn is 4[length]. */
+/** Cosines and sines of π · phase / (2 · [length]) for integer phases. A full turn is 4 · [length]. */
 internal class Wave(private val length: Int) {
     private val turn = 4L * length
     private val unit = Math.PI / (2.0 * length)
@@ -9,15 +9,18 @@ internal class Wave(private val length: Int) {
 
     fun sine(phase: Long): Double = Math.sin(unit * (phase % turn))
 
-    /** Writes [amplitude] · cosine([start] + i·[step]) for i in 0 until [count] to [out], starting at [to]. */
+    /** Writes [amplitude] · cosine([start] + i·[step]) to [out], starting at [to], for i from 0 to [count] − 1. */
     fun cosines(start: Long, step: Long, count: Int, amplitude: Double, out: DoubleArray, to: Int) =
         visit(start, step, count, amplitude) { i, cosine, _ -> out[to + i] = cosine }
 
-    /** Writes [amplitude] · sine([start] + i·[step]) for i in 0 until [count] to [out], starting at [to]. */
+    /** Writes [amplitude] · sine([start] + i·[step]) to [out], starting at [to], for i from 0 to [count] − 1. */
     fun sines(start: Long, step: Long, count: Int, amplitude: Double, out: DoubleArray, to: Int) =
         visit(start, step, count, amplitude) { i, _, sine -> out[to + i] = sine }
 
-    /** Rotates each point into the next, which is fast, and restarts from an exact point before errors accumulate. */
+    /**
+     * Computes each point from the previous one by a rotation, and restarts from an exact point before errors
+     * accumulate.
+     */
     private inline fun visit(
         start: Long,
         step: Long,
@@ -43,7 +46,7 @@ internal class Wave(private val length: Int) {
     }
 
     private companion object {
-        /** The number of consecutive rotations; each adds a rounding error. */
+        /** The number of rotations before a restart; each rotation adds a rounding error. */
         const val RUN = 32
     }
 }

@@ -4,7 +4,7 @@ import io.frz.internal.Budget
 
 /**
  * Decodes the integers of [bytes] with the adaptive coder and updates the models: one for core entries and, if there
- * are any step offsets, one for the offsets; see section 10.4 of the specification.
+ * are step offsets, another for those; see section 10.4 of the specification.
  */
 internal class AdaptiveDecoder(
     private val bytes: SegmentPart,
@@ -103,7 +103,10 @@ internal class AdaptiveDecoder(
         return if (isNegative) -magnitude else magnitude
     }
 
-    /** Decodes a magnitude of at least 1: its number of bits, the bit below the leading one, and the rest. */
+    /**
+     * Decodes a magnitude of at least 1 in three parts: its number of bits, the bit below the leading one, and the
+     * remaining bits.
+     */
     private fun magnitude(zone: Int, agreement: Int): Int {
         val longer = (zone * AdaptiveModel.AGREEMENTS + agreement) * AdaptiveModel.LENGTHS
         var more = 0
@@ -145,7 +148,10 @@ internal class AdaptiveDecoder(
 
     override fun finish(): Unit = bits.finish()
 
-    /** The learned terms of the scale, one for each of [size] rows, channels or positions. */
+    /**
+     * Learned terms, which are added to obtain the scale of a value: one for each of [size] rows, channels or
+     * positions.
+     */
     private class Terms(size: Int) {
         private val values = IntArray(size)
         private val evidence = IntArray(size).also { it.fill(FIRST_EVIDENCE) }
@@ -166,7 +172,7 @@ internal class AdaptiveDecoder(
     }
 
     companion object {
-        /** The number 1 in units of 1/4096, in which means are expressed. */
+        /** The number 1 in units of 1/4096, the unit of mean magnitudes. */
         private const val ONE = 4096
         private const val LARGEST = 1 shl 22
         private const val MOST_RESIDUAL = 4L * ONE

@@ -1,7 +1,7 @@
 package io.frz.internal.coder
 
 /**
- * The statistics of a group's values, learned from tensor to tensor; see section 10.3 of the specification.
+ * The statistics of a group's values, which are updated from tensor to tensor; see section 10.3 of the specification.
  *
  * @param isOfIntegers whether the values are true integers, rather than the integer parts of floats
  */
@@ -11,20 +11,20 @@ internal class AdaptiveModel(isOfIntegers: Boolean) {
     /** Counters for zero values, by zone and certainty of the sign. */
     val zero: IntArray = first.zero.clone()
 
-    /** Counters for further bits, by zone and agreement of the sign. */
+    /** Counters for the number of bits, by zone and agreement of the sign. */
     val longer: IntArray = first.longer.clone()
 
     /** Counters for the bit below the leading one, by zone and number of bits. */
     val top: IntArray = first.top.clone()
 
-    /** Counters for signs that differ from the guess, by level of the guess. */
+    /** Counters for whether the sign differs from that of the guess, by level of the guess. */
     val sign = IntArray(LEVELS) { BitDecoder.counter(32768, 4) }
 
-    /** The scale with which a group starts, in the units of terms. */
+    /** The initial scale of a group, in the units of terms. */
     var base = 0
         private set
 
-    /** Whether the group's first segment has begun. */
+    /** Whether decoding of the group's first segment has started. */
     var isStarted = false
         private set
 

@@ -1,9 +1,10 @@
 package io.frz.internal.coder
 
 /**
- * A binary range decoder that follows section 10.1 of the specification step by step.
+ * A binary range decoder, which follows section 10.1 of the specification step by step.
  *
- * A counter is stored in one Int: the lowest 8 bits are n, the number of bits seen, and the next 22 bits are p.
+ * A counter is stored in one Int: the lowest 8 bits are n, the number of bits seen, and the next 22 bits are p, the
+ * probability.
  */
 internal class BitDecoder(private val bytes: SegmentPart) {
     private var range = 0xFFFFFFFFL

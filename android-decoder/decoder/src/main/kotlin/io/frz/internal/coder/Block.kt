@@ -1,8 +1,8 @@
 package io.frz.internal.coder
 
 /**
- * Values that a number coder handles together, in row-major order, shaped [rows] × [channels] × [positions]; see
- * section 9.1 of the specification.
+ * Values that a number coder encodes as a unit, in row-major order and in the shape [rows] × [channels] × [positions];
+ * see section 9.1 of the specification.
  *
  * @property areOffsets whether the values are step offsets rather than entries of a core
  */
@@ -16,11 +16,11 @@ internal data class Block(val rows: Long, val channels: Long, val positions: Lon
     /** Whether channels are modeled separately. */
     val hasChannels: Boolean get() = channels > 1
 
-    /** Whether positions repeat, so that modeling them separately pays off. */
+    /** Whether positions are modeled separately, which pays off only if each occurs more than once. */
     val hasPositions: Boolean get() = positions > 1 && (rows > 1 || channels > 1)
 
     companion object {
-        /** Returns a block of [count] values without rows or channels. */
+        /** Returns a block of [count] values in a single row and channel. */
         fun line(count: Long, areOffsets: Boolean = false) = Block(1, 1, count, areOffsets)
 
         /** Returns the block of the entries of a core that fills a box of [shape]. */

@@ -7,7 +7,7 @@ import io.frz.internal.storage.Segment
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** A coder of raw bytes, for exact values of any type. */
+/** A coder of bytes, for exact values of any type. */
 internal abstract class ByteCoder : SegmentCoder {
     override fun takes(type: DType, areIntegers: Boolean): Boolean = !areIntegers
 

@@ -39,7 +39,8 @@ private class DeflateStream(private val segment: Segment, type: DType, count: Lo
     }
 
     /**
-     * Inflates up to [most] bytes into [output] and returns their number: 0 at the end of the stream or of the segment.
+     * Inflates up to [most] bytes into [output] and returns their number, which is 0 at the end of the stream or
+     * segment.
      */
     private fun inflate(most: Int): Int {
         try {

@@ -3,8 +3,8 @@ package io.frz.internal.coder
 import io.frz.DType
 
 /**
- * The values of one tensor of a delta file: the sums of its values in the [base] and the [differences]. The values are
- * integers, or the bits of [type]. See section 6.2 of the specification.
+ * The values of one tensor of a delta file: the values of the [base] plus the [differences]. They are integers, or the
+ * bits of floats of [type]; see section 6.2 of the specification.
  */
 internal class DeltaStream(
     private val differences: ValueStream,
@@ -34,7 +34,9 @@ internal class DeltaStream(
     /** Sign-extends the bits of a value. */
     private fun signed(value: Int): Int = value shl unused shr unused
 
-    /** Reverses the order of negative floats, so that the order of integers is that of the floats. */
+    /**
+     * Reverses the order of negative floats, so that their bits, read as integers, have the same order as the floats.
+     */
     private fun turn(value: Int): Int = if (value < 0) value xor turned else value
 
     override fun finish() = Unit

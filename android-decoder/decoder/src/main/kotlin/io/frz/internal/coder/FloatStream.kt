@@ -2,7 +2,7 @@ package io.frz.internal.coder
 
 import io.frz.DType
 
-/** The layout of a 16- or 32-bit float: a sign, [exponentBits] and [mantissaBits]. */
+/** The layout of a 16- or 32-bit float: a sign bit, [exponentBits] and [mantissaBits]. */
 internal class FloatFormat private constructor(val exponentBits: Int, val mantissaBits: Int) {
     companion object {
         private val F16 = FloatFormat(5, 10)
@@ -19,8 +19,8 @@ internal class FloatFormat private constructor(val exponentBits: Int, val mantis
 }
 
 /**
- * Floats of a [format], stored as integers for sign and exponent, followed by the mantissas; see section 9.2 of the
- * specification.
+ * Floats of a [format]. The sign and exponent of each float are stored as one integer; the mantissas follow all
+ * integers. See section 9.2 of the specification.
  */
 internal class FloatStream(
     private val bytes: SegmentPart,
@@ -63,8 +63,8 @@ internal class FloatStream(
 }
 
 /**
- * The mantissas at the end of [bytes]. The [kept] highest bits are stored, as planes of whole bytes followed by the
- * remaining bits; the [dropped] lowest are zero and are not stored.
+ * The mantissas at the end of [bytes]. The [kept] highest bits are stored: whole bytes as byte planes, followed by the
+ * remaining bits. The [dropped] lowest bits are zero and are not stored.
  */
 private class Mantissas(private val bytes: SegmentPart, private val kept: Int, private val dropped: Int) {
     private val all = bytes.end - bytes.position

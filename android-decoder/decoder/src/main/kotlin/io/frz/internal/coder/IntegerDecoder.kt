@@ -2,13 +2,13 @@ package io.frz.internal.coder
 
 /** Decodes the integers of a segment, or of a part of one, block by block. */
 internal interface IntegerDecoder {
-    /** Starts [block]; all values of the previous one must have been read. */
+    /** Starts [block]; all values of the previous block must have been read. */
     fun start(block: Block)
 
     /** Writes the next [count] integers of the block to [target], starting at [from]. */
     fun read(target: IntArray, from: Int, count: Int)
 
-    /** Ends decoding and checks that all bytes have been consumed. */
+    /** Finishes decoding and checks that all bytes have been consumed. */
     fun finish()
 }
 

@@ -24,7 +24,7 @@ internal object NoneCoder : ByteCoder() {
                 return true
             }
 
-            /** The directory's checks guarantee that the segment is as long as its values. */
+            /** Does nothing: the checks of the directory guarantee that the segment is as long as its values. */
             override fun finish() = Unit
         }
     }

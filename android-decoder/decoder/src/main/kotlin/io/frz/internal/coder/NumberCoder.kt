@@ -38,7 +38,10 @@ internal abstract class NumberCoder : SegmentCoder {
         }
     }
 
-    /** Returns the decoders of the integers of [group], one for each segment, in the order of the tiers. */
+    /**
+     * Returns a function that creates a decoder for the integers of a segment. It must be called for the segments of
+     * [group] in tier order.
+     */
     protected abstract fun integers(group: Group): (bytes: SegmentPart) -> IntegerDecoder
 
     private companion object {

@@ -3,9 +3,9 @@ package io.frz.internal.coder
 import io.frz.internal.directory.Group
 
 /**
- * Values of one tensor that belong together in a segment: the step offsets of one axis, or the entries of its core.
+ * Consecutive values of one tensor in a segment: the step offsets of one axis, or the entries of its core.
  *
- * @property axis the axis that the offsets belong to; null for entries
+ * @property axis the axis to which the offsets belong; null for core entries
  * @property blocks the nonempty blocks of the run
  */
 internal class Run(val axis: Int?, val blocks: List<Block>) {
@@ -13,9 +13,7 @@ internal class Run(val axis: Int?, val blocks: List<Block>) {
     val count: Long = blocks.fold(0L) { sum, block -> sum + block.count }
 
     companion object {
-        /**
-         * Returns the runs of tensor [i] of [group] in the segment of [tier], in order, omitting those without values.
-         */
+        /** Returns the nonempty runs of tensor [i] of [group] in the segment of [tier], in order. */
         fun of(group: Group, i: Int, tier: Int): List<Run> {
             val extents = group.extents
             val hasOlder = tier > 0 && !extents.perTier

@@ -1,13 +1,13 @@
 package io.frz.internal.coder
 
-/** Magnitudes on a logarithmic scale of eight steps per octave; see section 10.2 of the specification. */
+/** Magnitudes on a logarithmic scale with eight steps per octave; see section 10.2 of the specification. */
 internal object Scales {
     const val LAST = 239
 
-    /** The scale that corresponds to a sum of terms of 0. */
+    /** The scale of a value whose terms sum to 0. */
     const val ORIGIN = 80
 
-    /** The number of fraction bits of terms; scales have none. */
+    /** The number of fraction bits of terms; scales are integers. */
     const val FRACTION_BITS = 13
     private val octave = longArrayOf(68438, 74632, 81386, 88752, 96785, 105545, 115098, 125515)
 

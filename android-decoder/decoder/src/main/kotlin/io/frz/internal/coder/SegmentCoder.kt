@@ -9,7 +9,7 @@ import io.frz.internal.storage.Segment
 internal interface SegmentCoder {
     val coder: Coder
 
-    /** Whether the stored size can differ from the size of the values. */
+    /** Whether the stored size of a segment can differ from the size of its values. */
     val isCompressed: Boolean get() = true
 
     /** Returns whether the coder supports exact values of [type] or, if [areIntegers], quantized values. */
@@ -21,10 +21,10 @@ internal interface SegmentCoder {
     /** Returns the memory needed to decode a segment of [group], excluding small fixed buffers. */
     fun workingBytes(group: Group): Long
 
-    /** Checks that the libraries that the coder needs are installed, before anything else is done for [tensor]. */
+    /** Throws if a library that the coder needs is not installed; called before [tensor] is read. */
     fun requireInstalled(tensor: String?) = Unit
 
-    /** Returns a decoder for the segments of [group], which are opened in the order of the tiers. */
+    /** Returns a decoder for the segments of [group], which must be opened in tier order. */
     fun decoder(group: Group): SegmentDecoder
 }
 

@@ -4,7 +4,7 @@ import io.frz.FrzException
 import io.frz.internal.storage.Segment
 import java.nio.ByteBuffer
 
-/** Reads the bytes of [segment] from [position] until [end] in order, and never reads beyond that. */
+/** Reads the bytes of [segment] from [position] to [end] − 1 in order, and never any others. */
 internal class SegmentPart(val segment: Segment, position: Long, val end: Long) {
     private val chunk = ByteArray(minOf(end - position, Segment.CHUNK.toLong()).toInt())
     private var fetched = position
@@ -14,7 +14,7 @@ internal class SegmentPart(val segment: Segment, position: Long, val end: Long) 
     /** The position of the next byte. */
     val position: Long get() = fetched - (have - used)
 
-    /** Returns the next byte, or 0 past the end of this part. */
+    /** Returns the next byte, or 0 at the end of this part. */
     fun orZero(): Int = if (used < have || fetch()) chunk[used++].toInt() and 0xFF else 0
 
     /** Returns the next byte. */
@@ -23,7 +23,7 @@ internal class SegmentPart(val segment: Segment, position: Long, val end: Long) 
         return chunk[used++].toInt() and 0xFF
     }
 
-    /** Reads an unsigned number of up to 49 bits, seven in each byte. */
+    /** Reads an unsigned LEB128 number of up to 49 bits, seven in each byte. */
     fun leb128(): Long {
         var number = 0L
         for (i in 0 until MOST_DIGITS) {
@@ -34,7 +34,7 @@ internal class SegmentPart(val segment: Segment, position: Long, val end: Long) 
         throw segment.malformed("a length in a stream has too many bytes")
     }
 
-    /** Splits off the next [size] bytes as a separate part; this one continues after them. */
+    /** Returns the next [size] bytes as a separate part and skips them in this one. */
     fun part(size: Long): SegmentPart {
         val start = position
         if (size > end - start) throw segment.malformed("a part of a stream is longer than the stream")

@@ -6,7 +6,7 @@ package io.frz.internal.coder
 internal class StaticBlock(private val bytes: SegmentPart, private val block: Block) {
     private val tables = StaticTables(bytes, block)
 
-    /** For each symbol, the table that it selects when it is the neighbor. */
+    /** For each symbol of a neighbor, the table that it selects within a class. */
     private val near = IntArray(Symbols.NONE + 1) { symbol ->
         Symbols.values[symbol].coerceIn(-tables.reach, tables.reach) + tables.reach
     }
@@ -15,7 +15,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
     private var at = 0
     private var end = 0
 
-    /** Values of the current lane that have been decoded but not yet delivered. */
+    /** Values of the current lane that have been decoded but not yet read by the caller. */
     private val spare by lazy { IntArray(tables.lane) }
     private var used = 0
     private var have = 0
@@ -107,7 +107,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
 
     private fun refilled(x: Int): Int = x shl WORD_BITS or word()
 
-    /** Completes the value of a [symbol] that has extra bits, and returns the remaining [state]. */
+    /** Decodes the value of a [symbol] that has extra bits, writes it to [out] at [o], and returns the new [state]. */
     private fun longValue(state: Int, symbol: Int, out: IntArray, o: Int): Int {
         if (symbol >= Symbols.COUNT) throw malformed()
         var x = state
@@ -133,7 +133,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
         private const val SLOT = StaticTables.SLOTS - 1
         private const val MOST_LANE = 1L shl 14
 
-        /** The maximum memory for the words of a lane, including the smaller array that was replaced. */
+        /** The maximum memory for the words of a lane, including the smaller array that a larger one replaces. */
         private const val MOST_WORDS_BYTES = 3 * (1L shl 17)
 
         /** Returns the memory needed to decode [block]: its tables, and the words and values of a lane. */

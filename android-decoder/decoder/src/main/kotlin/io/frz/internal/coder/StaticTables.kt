@@ -3,8 +3,8 @@ package io.frz.internal.coder
 import io.frz.internal.Budget
 
 /**
- * The header and tables of a block of the static coder: the class of each value, and the meaning of the decoded numbers
- * in each class; see section 10.5 of the specification.
+ * The header and tables of a block of the static coder: the class of each value, and the symbols of each class with
+ * their frequencies; see section 10.5 of the specification.
  */
 internal class StaticTables(bytes: SegmentPart, block: Block) {
     /** The number of values in a lane. */
@@ -13,20 +13,23 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
     /** The distance from a value back to its neighbor. */
     val lag: Long
 
-    /** The magnitude to which neighbors are limited when they select a table; 0 if neighbors are not used. */
+    /** The magnitude to which the value of a neighbor is clamped to select a table; 0 if neighbors are not used. */
     val reach: Int
 
     /** The number of the last class. */
     val last: Int
 
     /**
-     * The classes of rows and of columns; a value's class is their sum. Each has one entry if all values are of class
-     * 0.
+     * The classes of rows and of columns; a value's class is their sum, clamped to 0 to [last]. Each array has one
+     * entry if all values are of class 0.
      */
     val rows: ShortArray
     val columns: ShortArray
 
-    /** For each class and neighbor, the content of 4096 slots: symbol, frequency − 1, and slot − start. */
+    /**
+     * For each class and neighbor, 4096 slots. Each packs a symbol, its frequency − 1, and the slot's offset from the
+     * symbol's first slot.
+     */
     val slots: IntArray
 
     init {
@@ -73,8 +76,8 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
     }
 
     /**
-     * Reads the classes of [size] rows, channels or positions, which are stored only if several of [count] values share
-     * them.
+     * Reads the classes of [size] rows, channels or positions of a block of [count] values. They are stored only if
+     * there are several and each applies to several values.
      */
     private fun classes(bytes: SegmentPart, tables: AdaptiveDecoder, size: Long, count: Long): ShortArray {
         Budget.requireArray(size, "classes", null)
@@ -109,7 +112,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
         return columns
     }
 
-    /** Fills the slots of one table, starting at [first]. */
+    /** Fills the slots of one table, starting at slot [first]. */
     private fun fill(bytes: SegmentPart, first: Int, frequencies: IntArray) {
         var at = first
         val end = first + SLOTS
@@ -138,7 +141,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
         /** Returns the maximum number of tables of [block]. */
         private fun mostTables(block: Block): Long = minOf(MOST_TABLES, 1 + block.count / VALUES_PER_TABLE)
 
-        /** Returns the memory of the tables of [block]. */
+        /** Returns the maximum memory of the tables of [block], in bytes. */
         fun workingBytes(block: Block): Long {
             val classes = if (isLine(block)) 0 else block.rows + block.channels + block.positions + block.columns
             return Short.SIZE_BYTES * classes + Int.SIZE_BYTES * mostTables(block) * SLOTS
@@ -147,8 +150,8 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
 }
 
 /**
- * The meaning of symbols: a sign, and either a magnitude or a range of magnitudes from which extra bits select one; see
- * section 10.6 of the specification.
+ * The symbols of the static coder. Each stands for a sign and either a magnitude or a range of magnitudes, from which
+ * extra bits select one; see section 10.6 of the specification.
  */
 internal object Symbols {
     /** The number of symbols. */
@@ -157,7 +160,7 @@ internal object Symbols {
     /** The symbol that marks an unused table. */
     const val NONE = 255
 
-    /** Symbols from this one on have extra bits. */
+    /** The first symbol with extra bits; all later ones have extra bits as well. */
     const val FIRST_LONG = 15
 
     /** The number of extra bits of a symbol. */

@@ -4,9 +4,9 @@ import java.io.Closeable
 import java.nio.ByteBuffer
 
 /**
- * The values of one segment, in order, each readable as a number or as little-endian bytes.
+ * The values of one segment, in order. They can be read as numbers or as little-endian bytes.
  *
- * A stream that is malformed or ends early fails with `STREAM`.
+ * Reading a stream that is malformed or ends early fails with `STREAM`.
  */
 internal interface ValueStream : Closeable {
     /** Starts [run]. */
@@ -23,7 +23,7 @@ internal interface ValueStream : Closeable {
     /** Skips the next [count] values if that is possible without decoding them. */
     fun skip(count: Long): Boolean = false
 
-    /** Ends reading and checks that the whole stream has been read. */
+    /** Checks that the whole stream has been read; called after the last value. */
     fun finish()
 
     override fun close() = Unit

@@ -10,7 +10,7 @@ import io.frz.internal.saturatedProduct
 internal object ZstdCoder : ByteCoder() {
     override val coder = Coder.ZSTD
 
-    /** Returns the size of the window, which is never larger than the content. */
+    /** Returns the maximum size of the window, which is never larger than the content. */
     override fun workingBytes(group: Group): Long =
         minOf(ZstdFrame.MOST_WINDOW, saturatedProduct(group.numbers.mostCount, group.valueType.bytes.toLong()))
 

@@ -3,7 +3,7 @@ package io.frz.internal.coder
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** The header of a Zstandard frame (RFC 8878, section 3.1.1), with the restrictions of the format. */
+/** The header of a Zstandard frame (RFC 8878, section 3.1.1), with the restrictions that the `.frz` format adds. */
 internal object ZstdFrame {
     /** The maximum size of a frame's header, in bytes. */
     const val HEADER_SIZE = 18
@@ -12,7 +12,10 @@ internal object ZstdFrame {
     const val MOST_WINDOW = 1L shl 23
     private const val MAGIC = 0xFD2FB528.toInt()
 
-    /** Returns what is wrong with the frame that starts with [start] and should have [length] bytes, or null. */
+    /**
+     * Returns what is wrong with the frame that starts with the bytes [start] and should decompress to [length] bytes,
+     * or null.
+     */
     fun problem(start: ByteBuffer, length: Long): String? {
         val bytes = start.order(ByteOrder.LITTLE_ENDIAN)
         if (bytes.remaining() < 6 || bytes.getInt() != MAGIC) return "a zstd frame has no header"

@@ -8,7 +8,7 @@ import io.frz.internal.saturatedProduct
 import io.frz.internal.storage.Segment
 import java.nio.ByteBuffer
 
-/** One Zstandard frame of [count] values. No other class uses the optional library. */
+/** A Zstandard frame of [count] values. No other class uses the optional zstd-jni library. */
 internal class ZstdStream(private val segment: Segment, type: DType, count: Long) : ByteStream(type, count) {
     private val input = ByteBuffer.allocateDirect(minOf(segment.size, Segment.CHUNK.toLong()).toInt())
     private val output = ByteBuffer.allocateDirect(chunkSize)
@@ -23,7 +23,7 @@ internal class ZstdStream(private val segment: Segment, type: DType, count: Long
         ZstdFrame.problem(start, saturatedProduct(count, type.bytes.toLong()))?.let { throw segment.malformed(it) }
     }
 
-    /** Allocated last, because only [close] frees it. */
+    /** Created after all other properties, because only [close] frees it. */
     private val context = ZstdDecompressCtx()
 
     override fun read(target: ByteBuffer) {

@@ -6,7 +6,7 @@ import io.frz.internal.Limits
 import io.frz.internal.directory.Axes
 import io.frz.internal.directory.Lists
 
-/** Reads a group's description of the axes of its tensors: views, bases, and the data that bases need. */
+/** Reads the fields of a group that describe the axes of its tensors: views, bases, and the data that bases need. */
 internal class AxesParser(private val fields: Fields, private val known: Known) {
     private val allowance = known.allowance
 
@@ -53,7 +53,7 @@ internal class AxesParser(private val fields: Fields, private val known: Known) 
         return List(count) { reader.id("a basis", KINDS) }
     }
 
-    /** Reads the numbers that each tensor lists for its axes of one [kind]; returns null if the field is absent. */
+    /** Reads the numbers that each tensor specifies for its axes of one [kind]; returns null if the field is absent. */
     private inline fun arguments(
         axes: Axes,
         kind: BasisKind,

@@ -32,7 +32,7 @@ internal class Container private constructor(
     val tier: Int,
     private val ends: LongArray
 ) : Closeable {
-    /** Returns the segment of [group] in [tier], to be read for [request]; null if it has no values. */
+    /** Returns the segment of [group] in [tier], to be read for [request]; null if the segment has no values. */
     fun segment(group: Group, tier: Int, request: Request): Segment? {
         val offset = offsets[group.index].getOrElse(tier) { NONE }
         if (offset == NONE) return null
@@ -55,7 +55,7 @@ internal class Container private constructor(
         return digest.digest()
     }
 
-    /** Returns a stamp that changes when the file is modified. */
+    /** Returns a stamp that changes if the file is modified. */
     fun stamp(): Long = source.stamp()
 
     override fun close() {

@@ -6,7 +6,7 @@ import io.frz.internal.Limits
 import io.frz.internal.directory.Group
 import io.frz.internal.quote
 
-/** Reads the directory, in the order of section 3 of the specification. */
+/** Reads the directory in the order that section 3 of the specification prescribes. */
 internal class DirectoryParser(private val bytes: ByteArray, private val allowance: Allowance) {
 
     fun parse(): Directory {
@@ -108,13 +108,13 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
         /** The feature that marks a delta file. */
         const val DELTA = "delta"
 
-        /** The memory of a group, without the data of its tensors. */
+        /** The memory of a group in bytes, excluding the data of its tensors. */
         const val GROUP_BYTES = 512L
 
-        /** The memory of a map entry and two strings, without their characters. */
+        /** The memory of a map entry and two strings in bytes, excluding their characters. */
         const val STRINGS_BYTES = 160L
 
-        /** The memory of an alias, without its name: a number and a map entry. */
+        /** The memory of an alias in bytes, excluding its name: a number and a map entry. */
         const val ALIAS_BYTES = STRINGS_BYTES + Int.SIZE_BYTES
     }
 }

@@ -6,7 +6,7 @@ import io.frz.internal.bases.Bases
 import io.frz.internal.directory.Axes
 import io.frz.internal.directory.Extents
 
-/** Reads how much of each core of a group belongs to each tier. */
+/** Reads the fields of a group that specify how much of each core belongs to each tier. */
 internal class ExtentsParser(private val fields: Fields, private val known: Known) {
     private val allowance = known.allowance
 
@@ -37,7 +37,7 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
         }
     }
 
-    /** Reads one list of [size] entries for each tier; [read] converts it into [counts] numbers. */
+    /** Reads one list of [size] entries for each tier; [read] converts each list to [counts] numbers. */
     private inline fun tiers(
         reader: MessageReader,
         what: String,
@@ -57,7 +57,7 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
         }
     }
 
-    /** Reads how many of [all] entries a tier has: at least [before], the number in the previous tier. */
+    /** Reads the number of entries of a tier: at least [before], the number in the previous tier, and at most [all]. */
     private fun length(reader: MessageReader, limit: Long, all: Long, before: Int): Int {
         val length = reader.uint("a tier's part of a core", limit)
         if (length < before) throw reader.fault(ErrorCode.SHAPE, "a tier has less of a core than the previous one")
@@ -66,7 +66,7 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
     }
 
     private companion object {
-        /** The memory of a tier, without its counts. */
+        /** The memory of a tier in bytes, excluding its counts. */
         const val TIER_BYTES = 32L
     }
 }

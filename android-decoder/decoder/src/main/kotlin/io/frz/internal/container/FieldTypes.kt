@@ -4,7 +4,7 @@ import io.frz.ErrorCode
 import io.frz.internal.Limits
 import io.frz.internal.elementCount
 
-/** Reads an id and returns its meaning. [meanings] are in the order of their ids; null marks an unassigned id. */
+/** Reads an id and returns the entry of [meanings] at that index; null marks an unassigned id. */
 internal fun <T : Any> MessageReader.id(what: String, meanings: List<T?>): T {
     val position = position
     val id = uint(what)
@@ -26,7 +26,7 @@ internal fun MessageReader.shape(what: String): LongArray {
     return LongArray(rank) { uint("an axis length", Limits.AXIS) }
 }
 
-/** Returns the number of elements of [shape], which has just been read. */
+/** Returns the number of elements of [shape], which has just been read; throws if it exceeds the limit. */
 internal fun MessageReader.elements(shape: LongArray): Long {
     val count = elementCount(shape)
     if (count > Limits.ELEMENTS) throw fault(ErrorCode.LIMIT, "a tensor has more than ${Limits.ELEMENTS} elements")

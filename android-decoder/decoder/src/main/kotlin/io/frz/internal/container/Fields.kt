@@ -3,7 +3,7 @@ package io.frz.internal.container
 import io.frz.ErrorCode
 import io.frz.FrzException
 
-/** The fields of one of the directory's maps, with the position of each value. Unknown keys are skipped. */
+/** The fields of one of the directory's maps: the position of the value of each known key. Unknown keys are skipped. */
 internal class Fields(private val reader: MessageReader, private val what: String) {
     private val positions = IntArray(KNOWN) { ABSENT }
 
@@ -18,7 +18,7 @@ internal class Fields(private val reader: MessageReader, private val what: Strin
         }
     }
 
-    /** Returns a reader for the value of [field], or null. */
+    /** Returns a reader for the value of [field], or null if the field is absent. */
     fun optional(field: Field): MessageReader? =
         positions[field.ordinal].let { if (it == ABSENT) null else reader.at(it) }
 
@@ -26,7 +26,7 @@ internal class Fields(private val reader: MessageReader, private val what: Strin
     fun required(field: Field): MessageReader = optional(field)
         ?: throw reader.fault(ErrorCode.DIRECTORY, "$what has no field ${field.name.lowercase()}")
 
-    /** Returns an error with this [code] at the value of [field], or at the place where that value should be. */
+    /** Returns an error with [code] at the value of [field] or, if the field is absent, at the end of the map. */
     fun fault(field: Field, code: ErrorCode, problem: String): FrzException =
         (optional(field) ?: reader).fault(code, problem)
 

@@ -12,8 +12,8 @@ import io.frz.internal.directory.Numbers
 import io.frz.internal.saturatedSum
 
 /**
- * Reads one group map of the directory, checking each field against those before it. [GroupRules] checks the group as a
- * whole.
+ * Reads the map of one group in the directory and checks each field against the earlier ones. [GroupRules] checks the
+ * group as a whole.
  */
 internal class GroupParser(reader: MessageReader, private val known: Known) {
     private val fields = Fields(reader, "a group")

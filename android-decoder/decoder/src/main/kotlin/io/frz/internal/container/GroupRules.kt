@@ -13,7 +13,7 @@ import io.frz.internal.directory.Lists
 import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 
-/** The rules for a group as a whole, checked once all of its [fields] have been read. */
+/** The rules that apply to a group as a whole. They are checked after all of its [fields] have been read. */
 internal class GroupRules(private val group: Group, private val fields: Fields, private val factors: Factors) {
     private val axes = group.axes
     private val extents = group.extents
@@ -93,7 +93,10 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         }
     }
 
-    /** Checks the limit of each axis if the file specifies no corners; each core is then the whole view. */
+    /**
+     * Checks each axis of the views against its limit. Does nothing if the file specifies corners; otherwise, each core
+     * is the whole view.
+     */
     private fun checkCorners() {
         if (extents.hasCorners || kinds.all { it.most >= Limits.AXIS }) return
         val views = axes.views
@@ -132,8 +135,8 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
     }
 
     /**
-     * Returns the tiers in which sizes must be compared. Without corners, the first tier suffices, because sizes never
-     * shrink from tier to tier.
+     * Returns the tiers in which sizes must be compared. Without corners, comparing the first tier is sufficient,
+     * because sizes never shrink from tier to tier.
      */
     private fun tiersOf(extents: Extents): IntRange = if (extents.hasCorners) numbers.sizes.indices else 0..0
 

@@ -11,7 +11,9 @@ import org.msgpack.core.MessagePackException
 import org.msgpack.core.MessageUnpacker
 import org.msgpack.value.ValueType
 
-/** Reads MessagePack values one by one from a position in a directory; anything unexpected is a `DIRECTORY` error. */
+/**
+ * Reads MessagePack values one by one from a position in a directory. Every unexpected value is a `DIRECTORY` error.
+ */
 internal class MessageReader(
     private val bytes: ByteArray,
     private val allowance: Allowance,
@@ -25,7 +27,7 @@ internal class MessageReader(
     /** Returns a separate reader for the value at [position]. */
     fun at(position: Int): MessageReader = MessageReader(bytes, allowance, position)
 
-    /** Returns an error with this [code] at the next value. */
+    /** Returns an error with [code] at the position of the next value. */
     fun fault(code: ErrorCode, problem: String, cause: Throwable? = null): FrzException =
         FrzException(code, "$problem, at byte $position of the directory", cause = cause)
 
@@ -53,7 +55,7 @@ internal class MessageReader(
         if (it.nextFormat == MessageFormat.UINT64) it.unpackBigInteger().min(LARGEST).toLong() else it.unpackLong()
     }
 
-    /** Reads an unsigned 64-bit integer, as its bits. */
+    /** Reads an unsigned 64-bit integer and returns its bits as a Long. */
     fun uint64(what: String): Long = expecting(what) {
         if (it.nextFormat == MessageFormat.UINT64) it.unpackBigInteger().toLong() else uint(what)
     }
@@ -76,7 +78,7 @@ internal class MessageReader(
         it.unpackMapHeader().also { count -> requireRoom(2L * count, what) }
     }
 
-    /** Reads a string as bytes, which are valid UTF-8. */
+    /** Reads a string and returns its bytes, which are valid UTF-8. */
     fun stringBytes(what: String): ByteArray = expecting(what) {
         if (it.nextFormat.valueType != ValueType.STRING) throw fault(ErrorCode.DIRECTORY, "$what is not a string")
         val length = it.unpackRawStringHeader()
@@ -96,7 +98,7 @@ internal class MessageReader(
 
     fun string(what: String): String = String(stringBytes(what), Charsets.UTF_8)
 
-    /** Skips one value, checking that it and everything inside it is well-formed. */
+    /** Skips one value and checks that it and everything inside it are well-formed. */
     fun check(depth: Int = 0) {
         val type = expecting("a value") { it.nextFormat.valueType }
         val isContainer = type == ValueType.ARRAY || type == ValueType.MAP

@@ -28,7 +28,7 @@ internal class NameBytes(private val allowance: Allowance) {
 
     fun length(number: Int): Int = lengths[number].toInt()
 
-    /** Adds a name: the first [prefix] bytes of the last one, followed by [rest]. */
+    /** Adds a name: the first [prefix] bytes of the last name, followed by [rest]. */
     fun add(prefix: Int, rest: ByteArray) {
         val length = prefix + rest.size
         if (used + length > CHUNK) {
@@ -137,7 +137,7 @@ internal class NameTable(private val names: NameBytes, private val allowance: Al
         const val PRIME_BITS = 31
         const val PRIME = (1L shl PRIME_BITS) - 1
 
-        /** The golden ratio as a 64-bit fraction, which spreads neighboring numbers. */
+        /** The golden ratio as a 64-bit fraction; multiplying by it spreads neighboring numbers. */
         const val SPREAD = -0x61c8864680b583ebL
     }
 }

@@ -7,8 +7,8 @@ import io.frz.internal.directory.NameRange
 import io.frz.internal.quote
 
 /**
- * All names of a file, checked and unique. They are numbered in the order of the file: first tensors, then aliases.
- * Only their bytes are kept; strings are created on demand.
+ * All names of a file, checked and unique. They are numbered in file order: first those of tensors, then aliases. Only
+ * their bytes are stored; strings are created on demand.
  */
 internal class Names(private val allowance: Allowance) {
     private val bytes = NameBytes(allowance)
@@ -24,11 +24,11 @@ internal class Names(private val allowance: Allowance) {
         val wanted = name.toByteArray(Charsets.UTF_8)
         if (wanted.size > Limits.NAME_BYTES) return -1
         val number = table.find(wanted)
-        // An ill-formed string does not survive the conversion to UTF-8, so the text is compared as well.
+        // A string that is not well-formed changes when it is converted to UTF-8, so the text is compared as well.
         return if (number >= 0 && bytes[number] == name) number else -1
     }
 
-    /** Adds a name found by [reader]: the first [prefix] bytes of the previous one, followed by [rest]. */
+    /** Adds a name read by [reader]: the first [prefix] bytes of the previous name, followed by [rest]. */
     fun add(prefix: Int, rest: ByteArray, reader: MessageReader) {
         checkLength(prefix + rest.size.toLong(), reader)
         bytes.add(prefix, rest)

@@ -3,8 +3,8 @@ package io.frz.internal.container
 import java.io.ByteArrayOutputStream
 
 /**
- * The preset dictionary of a directory's DEFLATE stream: parts of names, and shapes of 3 × 3 convolutions; see appendix
- * A of the specification.
+ * The preset dictionary of a directory's DEFLATE stream. It contains parts of names and shapes of 3 × 3 convolutions;
+ * see appendix A of the specification.
  */
 internal object PresetDictionary {
     private val names = listOf(
@@ -20,8 +20,8 @@ internal object PresetDictionary {
     val bytes: ByteArray = names + shapes()
 
     /**
-     * Returns the shapes as MessagePack. The number of output channels doubles from 16 to 1024. Each number
-     * occurs twice: with half as many input channels (3 for the first number), then with equally many.
+     * Returns the shapes as MessagePack. The number of output channels doubles from 16 to 1024. Each number occurs
+     * twice: first with half as many input channels (3 for 16 output channels), then with the same number.
      */
     private fun shapes(): ByteArray {
         val shapes = ByteArrayOutputStream()

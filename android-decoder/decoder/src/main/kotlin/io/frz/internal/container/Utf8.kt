@@ -1,7 +1,8 @@
 package io.frz.internal.container
 
 /**
- * Returns whether [bytes] from [from] until [to] are valid UTF-8: no overlong form, surrogate, or code above U+10FFFF.
+ * Returns whether [bytes] from [from] to [to] − 1 are valid UTF-8, without overlong forms, surrogates or code points
+ * above U+10FFFF.
  */
 internal fun isUtf8(bytes: ByteArray, from: Int = 0, to: Int = bytes.size): Boolean {
     var at = from
@@ -16,7 +17,7 @@ internal fun isUtf8(bytes: ByteArray, from: Int = 0, to: Int = bytes.size): Bool
     return true
 }
 
-/** Returns whether the [more] bytes after the lead byte at [lead] are valid continuations. */
+/** Returns whether the [more] bytes after the lead byte at [lead] are valid continuation bytes. */
 private fun follow(bytes: ByteArray, lead: Int, more: Int): Boolean {
     val second = bytes[lead + 1].toInt() and 0xFF
     if (second < leastSecond(bytes[lead].toInt()) || second > mostSecond(bytes[lead].toInt())) return false

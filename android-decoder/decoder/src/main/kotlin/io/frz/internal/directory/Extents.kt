@@ -3,8 +3,8 @@ package io.frz.internal.directory
 import io.frz.internal.saturatedProduct
 
 /**
- * How much of each core of a group belongs to each tier: a number of entries in zigzag order, a corner, or the whole
- * core.
+ * Specifies how much of each core of a group belongs to each tier: a number of entries in zigzag order, a corner, or
+ * the whole core.
  *
  * @property kept for each tier, the number of entries of each tensor; null if cores are corners
  * @param corners for each tier, the corners of all tensors back to back; null if every corner is the whole view

@@ -6,11 +6,11 @@ import io.frz.DType
 import io.frz.internal.saturatedProduct
 
 /**
- * One group of the directory: tensors that are stored in the same way.
+ * One group of the directory: tensors or factors that are stored in the same way.
  *
  * @property names the names of the tensors; null if they are factors
- * @property first the number of the first tensor among all tensors of the file, or of the first factor among all
- *   factors
+ * @property first the number of the group's first tensor among all tensors of the file, or of its first factor among
+ *   all factors
  * @property elements the number of elements of each tensor
  */
 internal class Group(
@@ -33,7 +33,7 @@ internal class Group(
     /** Returns the name of tensor [i]; null if it is a factor. */
     fun name(i: Int): String? = names?.get(i)
 
-    /** Returns the size of tensor [i] in bytes when rebuilt. */
+    /** Returns the size of the rebuilt tensor [i] in bytes. */
     fun bytes(i: Int): Long = saturatedProduct(elements[i], dtype.bytes.toLong())
 
     /** Returns whether the values of tensor [i] are its elements, bit for bit. */
@@ -54,7 +54,7 @@ internal class Group(
  * The axes of a group's tensors.
  *
  * @property shapes the shapes of the tensors
- * @property views the shapes that cores and bases refer to
+ * @property views the shapes to which cores and bases apply
  * @param given for each tensor, whether the file specifies its view; null if the file specifies no view
  * @property kinds the kinds of bases as the file lists them; the last one applies to all further axes
  * @property factors for each tensor, the factors of its stored axes; null if there are none
@@ -82,14 +82,14 @@ internal class Axes(
 }
 
 /**
- * How the values of a group are stored.
+ * Specifies how the values of a group are stored.
  *
  * @property format the number format of exact values, if it is not the dtype
  * @property steps for each tensor, the code of its quantization step; null if values are exact
  * @property offsets a bit mask of the axes that have step offsets
  * @property sizes the stored size of each tier's segment
  * @property counts the number of values in each of these segments
- * @property isDelta whether the segments hold differences from the values of the base
+ * @property isDelta whether the segments contain differences from the values of the base
  */
 internal class Numbers(
     val format: DType?,
@@ -102,7 +102,7 @@ internal class Numbers(
 ) {
     val isStepped: Boolean get() = steps != null
 
-    /** Whether the segments hold integers. */
+    /** Whether the segments contain integers. */
     val areIntegers: Boolean get() = isStepped || isDelta
 
     /** Whether values are stored in the dtype itself. */

@@ -3,7 +3,7 @@ package io.frz.internal.directory
 import io.frz.internal.Allowance
 import io.frz.internal.Limits
 
-/** Short lists of numbers, one for each tensor of a group, stored back to back: shapes, seeds and so on. */
+/** Short lists of numbers, such as shapes or seeds: one list for each tensor of a group, stored back to back. */
 internal class Lists private constructor(private val ends: IntArray, private val numbers: LongArray) {
     /** The number of lists. */
     val size: Int get() = ends.size

@@ -6,8 +6,8 @@ import io.frz.internal.bases.Basis
 import io.frz.internal.saturatedProduct
 
 /**
- * One step of the inverse transform: multiplies an array of shape (outer, terms, inner) along its middle axis by the
- * first [terms] functions of a [basis], which yields shape (outer, length, inner).
+ * One step of the inverse transform: multiplies an array of shape ([outer], [terms], [inner]) along its middle axis by
+ * the first [terms] functions of a [basis]. The result has the shape ([outer], [length], [inner]).
  */
 internal class AxisProduct(val outer: Int, val terms: Int, val basis: Basis, val inner: Int) {
     /** The number of points of the axis. */
@@ -18,10 +18,12 @@ internal class AxisProduct(val outer: Int, val terms: Int, val basis: Basis, val
 
     private val method = Method.of(outer.toLong() * inner, terms, basis.length, inner.toLong(), basis.hasTransform)
 
-    /** Whether values are plain sums of products, which may be computed in binary32 if that is accurate enough. */
+    /** Whether values are plain sums of products, which can be computed in binary32 if that is accurate enough. */
     val isPlain: Boolean get() = method == Method.ROWS || method == Method.FUNCTIONS
 
-    /** Returns the memory that the step needs on [threads] threads, in addition to the source and the result. */
+    /**
+     * Returns the memory in bytes that the step needs on [threads] threads, in addition to the source and the result.
+     */
     fun workingBytes(threads: Int): Long = when (method) {
         Method.SIDE_BY_SIDE -> Transforms.workingBytes(this, SideBySide.workingBytes(this), threads)
         Method.ONE_BY_ONE -> Transforms.workingBytes(this, OneByOne.workingBytes(this), threads)
@@ -51,7 +53,7 @@ internal class AxisProduct(val outer: Int, val terms: Int, val basis: Basis, val
         const val LEAST_ROW = 32
         private const val THREAD_VALUES = 1L shl 17
 
-        /** Returns the smallest number of slices, of [values] values each, that justify another thread. */
+        /** Returns the smallest number of slices of [values] values each for which another thread pays off. */
         fun leastPart(values: Number): Int = (THREAD_VALUES / maxOf(1, values.toLong())).toInt() + 1
     }
 }

@@ -1,6 +1,9 @@
 package io.frz.internal.products
 
-/** Interpolates lines side by side between the points of their [grid]; [rows] contains the values at each point. */
+/**
+ * Interpolates lines side by side between the points of their [grid]; each of [rows] contains the values of all lines
+ * at one point.
+ */
 internal class Between(private val grid: Grid, private val rows: Array<DoubleArray>, private val width: Int) {
     private val results = Array(POINTS) { DoubleArray(width) }
     private val extended = Array(grid.size + padded(Kernel.TAPS)) { rows[0] }
@@ -9,13 +12,14 @@ internal class Between(private val grid: Grid, private val rows: Array<DoubleArr
     private val weights = Array(Kernel.TAPS) { DoubleArray(POINTS) }
     private val ofPoint = DoubleArray(padded(Kernel.TAPS))
 
-    /** Updates the mirrored rows. Must be called after the rows have been replaced. */
+    /** Updates the mirrored rows. Must be called whenever rows have been replaced. */
     fun mirror() {
         for (i in 0 until grid.size + Kernel.TAPS) extended[i] = rows[grid.mirrored(i - Grid.MARGIN)]
     }
 
     /**
-     * Returns the values at [count] points of the axis, at most [POINTS], starting at [first]: one row for each point.
+     * Returns the values at [count] points of the axis, starting at [first]: one row for each point. [count] is at most
+     * [POINTS].
      */
     fun values(first: Int, count: Int): Array<DoubleArray> {
         grid.locate(first, count, taps, places)

@@ -5,9 +5,9 @@ import io.frz.internal.Workers
 import io.frz.internal.bases.Wave
 
 /**
- * Computes a product with few terms and few, long lines. Within a block of points, function k of the basis is a
- * weighted sum of the cosine and sine of k times the distance from the first point. These waves are the same for every
- * block; only the weights are recomputed.
+ * Computes a product with few terms for a few long lines, block by block. Within a block of points, function k of the
+ * basis is a weighted sum of the cosine and sine of k times the distance from the block's first point. These waves are
+ * the same for every block; only the weights are recomputed.
  */
 internal class BlockProduct(product: AxisProduct, source: DoubleArray, target: Destination, request: Request) :
     PanelProduct(product, source, target, request) {
@@ -52,7 +52,7 @@ internal class BlockProduct(product: AxisProduct, source: DoubleArray, target: D
     }
 
     private companion object {
-        /** The minimum number of blocks in a line. */
+        /** The minimum number of blocks of a line. */
         const val BLOCKS = 8
     }
 }

@@ -4,8 +4,8 @@ import io.frz.internal.Request
 import io.frz.internal.bases.Wave
 
 /**
- * The plan for [CosineSums] of [length]: one step for each prime factor, starting with the odd ones. Instances are
- * immutable and shared by threads.
+ * The plan of a [CosineSums] of [length]: one step for each prime factor, odd factors first. Instances are immutable
+ * and can be shared by threads.
  *
  * A *node* of a step is a polynomial Σ x\[k]·T\[k] modulo T\[m·q] − cos φ, where q is the step's radix and T are the
  * Chebyshev polynomials. The step turns it into q polynomials modulo T\[m] − cos φ', where φ' = (φ + 2πj) / q.
@@ -13,7 +13,7 @@ import io.frz.internal.bases.Wave
 internal class CosineSteps(val length: Int, request: Request) {
     val steps: List<CosineStep>
 
-    /** For each row after the last step, the point of the axis whose value it contains. */
+    /** For each row after the last step, the index of the point of the axis whose value the row contains. */
     val points: IntArray
 
     init {
@@ -47,7 +47,7 @@ internal class CosineSteps(val length: Int, request: Request) {
         }
     }
 
-    /** Returns the cosines of every [every]th angle of [angles], given in units of [unit] phases. */
+    /** Returns the cosine of every [every]th of [angles], which are in units of [unit] phases. */
     private fun cosines(wave: Wave, angles: IntArray, unit: Int, every: Int, request: Request): DoubleArray {
         val cosines = DoubleArray(angles.size / every)
         for (node in cosines.indices) {
@@ -63,10 +63,10 @@ internal class CosineSteps(val length: Int, request: Request) {
         private val MULTIPLES = intArrayOf(8, 9, 10, 12, 14, 15, 16)
         private const val CHECKED = 1 shl 14
 
-        /** Returns whether sums of [length] are fast, because it is short or has only small prime factors. */
+        /** Returns whether sums of [length] are fast: whether it is short or has only small prime factors. */
         fun isQuick(length: Int): Boolean = length <= SHORT || radices(length).all { it <= MOST_PRIME }
 
-        /** Returns a fast length that is [least] or slightly longer, and a multiple of [OneByOne.LANES]. */
+        /** Returns a length that is fast, at least [least] but not much longer, and a multiple of [OneByOne.LANES]. */
         fun quickLength(least: Long): Long {
             var unit = OneByOne.LANES.toLong()
             if (least <= MULTIPLES.first() * unit) return (least + unit - 1) / unit * unit
@@ -95,7 +95,7 @@ internal class CosineSteps(val length: Int, request: Request) {
     }
 }
 
-/** One step of a sum: each node has [radix] times [size] rows, and becomes [radix] nodes of [size] rows. */
+/** One step of a cosine sum: divides each node of [radix] · [size] rows into [radix] nodes of [size] rows. */
 internal sealed class CosineStep(val size: Int, val radix: Int)
 
 /** Divides each node into two nodes with opposite cosines; [cosines] contains the first of each pair. */

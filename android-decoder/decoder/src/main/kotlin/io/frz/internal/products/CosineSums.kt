@@ -3,20 +3,21 @@ package io.frz.internal.products
 import io.frz.internal.Request
 
 /**
- * Computes the cosine sums Σ x\[k]·cos(π(2i + 1)k / 2n) for all i in 0 until n, the length of [steps], for many lines
- * side by side: row k contains x\[k] of each line, and afterwards row i contains sum i.
+ * Computes the cosine sums Σ x\[k]·cos(π(2i + 1)k / 2n) for i from 0 to n − 1, where n is the length of [steps], for
+ * many lines side by side. Before the transform, row k contains x\[k] of each line; afterwards, row i contains sum i of
+ * each line.
  *
  * The sums are the values of the polynomial Σ x\[k]·T\[k] at the roots of the Chebyshev polynomial T\[n]. They are
  * computed like a Fourier transform by the Cooley–Tukey algorithm (Püschel and Moura, 2008): the roots are divided into
- * groups, and for each group the polynomial is reduced modulo the polynomial with just those roots, using
- * T\[m + k] = 2·T\[m]·T\[k] − T\[m − k]. Rows are permuted by reference, never copied. Instances are for one thread and
- * for lines of one [width].
+ * groups, and for each group the polynomial is reduced modulo the polynomial with just those roots, using T\[m + k] =
+ * 2·T\[m]·T\[k] − T\[m − k]. Rows are permuted by reference, never copied. Instances are not thread-safe and process
+ * lines of one [width].
  */
 internal class CosineSums(private val steps: CosineSteps, private val width: Int, private val request: Request) {
     private val split = steps.steps.filterIsInstance<Splitting>().maxOfOrNull { it.radix }?.let { Split(it, width) }
     private val pointers = arrayOfNulls<DoubleArray>(steps.length)
 
-    /** Replaces the values in [rows] by their sums; permutes the rows. */
+    /** Replaces the values in [rows] by their sums and permutes the rows. */
     fun transform(rows: Array<DoubleArray>) {
         run(rows, 0, 0, 0)
         System.arraycopy(rows, 0, pointers, 0, steps.length)
@@ -40,7 +41,7 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
         for (child in 0 until step.radix) run(rows, from + child * step.size, level + 1, node * step.radix + child)
     }
 
-    /** Applies a [Halving] to the rows from [from] on, which yields two nodes of [size] rows. */
+    /** Applies a [Halving] to the 2 · [size] rows that begin at [from] and produces two nodes of [size] rows. */
     private fun halve(rows: Array<DoubleArray>, from: Int, size: Int, cosine: Double) {
         sumAndDifference(rows[from], rows[from + size], cosine, width)
         for (k in 1 until (size + 1) / 2) {
@@ -91,10 +92,10 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
     }
 
     companion object {
-        /** The smallest number of values for which a step checks the request. */
+        /** The minimum number of values of a step that checks the request. */
         private const val CHECKED = 1 shl 16
 
-        /** Returns the memory of an instance and its steps, without the rows. */
+        /** Returns the memory of an instance and its steps in bytes, excluding the rows. */
         fun workingBytes(length: Long, width: Int): Long =
             Split.workingBytes(length, width) + Double.SIZE_BYTES * length + CosineSteps.bytes(length)
     }

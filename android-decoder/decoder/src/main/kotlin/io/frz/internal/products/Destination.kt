@@ -3,7 +3,7 @@ package io.frz.internal.products
 import io.frz.DType
 import java.nio.ByteBuffer
 
-/** The destination of a product; provides each thread with its own writer. */
+/** The destination of a product, which provides each thread with its own writer. */
 internal interface Destination {
     /** Returns a new writer of values. */
     fun output(): Output

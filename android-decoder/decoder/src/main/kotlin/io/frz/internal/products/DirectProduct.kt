@@ -2,10 +2,12 @@ package io.frz.internal.products
 
 import io.frz.internal.Request
 
-/** Computes a product with few terms directly from its definition. Instances are for one thread. */
+/** Computes a product with few terms directly from its definition. Instances are not thread-safe. */
 internal class DirectProduct(product: AxisProduct, source: DoubleArray, target: Destination, request: Request) :
     PanelProduct(product, source, target, request) {
-    /** Computes the rows [from] until [to] of the result: sums of source rows, weighted by the basis at a point. */
+    /**
+     * Computes rows [from] to [to] − 1 of the result: sums of source rows, weighted by the basis functions at a point.
+     */
     fun combineRows(from: Int, to: Int) {
         val panel = target.panel(terms, Panel.cached(terms, inner), inner)
         val width = padded(terms)
@@ -28,7 +30,7 @@ internal class DirectProduct(product: AxisProduct, source: DoubleArray, target: 
         }
     }
 
-    /** Computes the lines [from] until [to] of the result: sums of basis functions, weighted by a source line. */
+    /** Computes lines [from] to [to] − 1 of the result: sums of basis functions, weighted by a source line. */
     fun combineFunctions(from: Int, to: Int) {
         val step = minOf(Panel.cached(terms, length), Panel.LENGTH / inner)
         val panel = target.panel(terms, step, step * inner)
@@ -55,7 +57,7 @@ internal class DirectProduct(product: AxisProduct, source: DoubleArray, target: 
         /** The number of lines between checks of the request. */
         private const val CHECKED = 64
 
-        /** Returns the memory needed for [product]: that of a panel and of weights. */
+        /** Returns the memory in bytes that [product] needs for a panel and weights. */
         fun workingBytes(product: AxisProduct): Long {
             val width = padded(product.terms).toLong()
             val points = minOf(maxOf(1, BATCH_WEIGHTS / width), product.length.toLong())

@@ -5,10 +5,10 @@ import io.frz.internal.Request
 /**
  * Decides whether binary32 sums are accurate enough for the last product of a transform.
  *
- * The error of a sum of r products w·x is at most (r + 2)·2⁻²⁴·Σ|w|·|x|: each term is rounded three times in its
- * product (w, x and w·x) and at most r − 1 times in the sum. It must be within 2⁻²¹ of the largest weight, half the
- * tolerance of the specification. Σ|w|·|x| is bounded by the bounds of the basis functions; the largest weight is at
- * least the largest one at the first, middle and last point of the axis.
+ * The error of a sum of r products w·x is at most (r + 2)·2⁻²⁴·Σ|w|·|x|, because each term is rounded three times in
+ * its product (w, x and w·x) and at most r − 1 times in the sum. The error must not exceed 2⁻²¹ times the largest
+ * weight, which is half the tolerance of the specification. The bounds of the basis functions yield an upper bound on
+ * Σ|w|·|x|; the weights at the first, middle and last point of the axis yield a lower bound on the largest weight.
  */
 internal object FloatBound {
     private const val MOST_TERMS = 6

@@ -3,8 +3,9 @@ package io.frz.internal.products
 import io.frz.internal.Request
 
 /**
- * The points at which an axis of [length] is computed from its first [terms] coefficients: its own points if cosine
- * sums of that length are fast and not much longer than needed, otherwise a grid from which the [Kernel] interpolates.
+ * The points at which an axis of [length] is computed from its first [terms] coefficients. These are the points of the
+ * axis if cosine sums of that length are fast and not much longer than necessary; otherwise they form a grid, from
+ * which the [Kernel] interpolates.
  */
 internal class Grid(private val length: Int, private val terms: Int, request: Request) {
     /** The number of points. */
@@ -21,9 +22,9 @@ internal class Grid(private val length: Int, private val terms: Int, request: Re
     }
 
     /**
-     * Locates [count] points of the axis, starting at [first]. For each point, writes the index of the first of the
-     * [Kernel.TAPS] grid points around it to [taps], where 0 is [MARGIN] points before the grid, and the place of the
-     * point to [places].
+     * Locates [count] points of the axis, starting at [first]. For each point, writes two values: to [taps], the index
+     * of the first of the [Kernel.TAPS] grid points around it, where index 0 is [MARGIN] points before the grid; and to
+     * [places], its place, as defined in [Kernel].
      */
     fun locate(first: Int, count: Int, taps: IntArray, places: DoubleArray) {
         val unit = 2L * length
@@ -41,7 +42,7 @@ internal class Grid(private val length: Int, private val terms: Int, request: Re
         }
     }
 
-    /** Returns the grid point with the same value as [point], which may lie up to [MARGIN] points outside the grid. */
+    /** Returns the grid point with the same value as [point], which can be up to [MARGIN] points outside the grid. */
     fun mirrored(point: Int): Int = if (point < 0) {
         -1 - point
     } else if (point >= size) {
@@ -54,7 +55,7 @@ internal class Grid(private val length: Int, private val terms: Int, request: Re
         /** The number of points needed beyond each end of the grid. */
         const val MARGIN = Kernel.TAPS / 2
 
-        /** A sum that avoids interpolation may be up to this many times as long as otherwise necessary. */
+        /** The maximum ratio of the length of a sum without interpolation to that of a sum with interpolation. */
         private const val WHOLE = 4
 
         /** The number of factors between checks of the request. */

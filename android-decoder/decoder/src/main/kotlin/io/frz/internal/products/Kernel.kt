@@ -1,13 +1,13 @@
 package io.frz.internal.products
 
 /**
- * Interpolates a cosine sum between the points of a grid: a value is the sum of the values at the [TAPS] nearest
- * points, weighted by the Kaiser–Bessel window of that width. If the sum has at most half as many terms as the grid has
- * points, and each term is divided by [transform] beforehand, the error is less than 10⁻¹² of the sum of the terms'
+ * Interpolates a cosine sum between the points of a grid. Each value is the sum of the values at the [TAPS] nearest
+ * points, weighted by the Kaiser–Bessel window of that width. If the number of terms is at most half the number of grid
+ * points, and each term is divided by [transform] beforehand, the error is less than 10⁻¹² times the sum of the terms'
  * magnitudes.
  *
- * Weights are polynomials in the *place* of a value: its position between two grid points, from −1 at the first, which
- * is tap [TAPS] / 2 − 1, to 1 at the second, tap [TAPS] / 2.
+ * Weights are polynomials in the *place* of a value: its position between two neighboring grid points, from −1 at the
+ * first (tap [TAPS] / 2 − 1) to 1 at the second (tap [TAPS] / 2).
  */
 internal object Kernel {
     /** The number of grid points that contribute to a value. */
@@ -23,7 +23,7 @@ internal object Kernel {
 
     private val height = bessel(BETA)
 
-    /** The weight of each tap, and zeros that fill the last strip. */
+    /** The polynomial of each tap's weight, followed by zero polynomials that fill the last strip. */
     private val polynomials = Array(padded(TAPS)) { tap ->
         if (tap < TAPS) polynomial { window(it + REACH - 1 - tap) } else DoubleArray(POWERS)
     }
@@ -54,7 +54,7 @@ internal object Kernel {
         }
     }
 
-    /** Evaluates every second power of [polynomial], from [first] on, as a polynomial in the squares of places. */
+    /** Evaluates the terms [first], [first] + 2, … of [polynomial] as a polynomial in the squares of [places]. */
     private fun everySecond(polynomial: DoubleArray, first: Int, places: DoubleArray, count: Int, out: DoubleArray) {
         val c0 = polynomial[first]
         val c1 = polynomial[first + 2]
@@ -68,7 +68,10 @@ internal object Kernel {
         }
     }
 
-    /** Computes the [polynomial] that yields all values with the same taps, which start at [tap] of [line]. */
+    /**
+     * Computes the [polynomial] that yields all values between two grid points, for which the taps start at index [tap]
+     * of [line].
+     */
     fun combine(line: DoubleArray, tap: Int, polynomial: DoubleArray) =
         sumRows(polynomial, polynomials, 0, TAPS, line, tap, POWERS)
 

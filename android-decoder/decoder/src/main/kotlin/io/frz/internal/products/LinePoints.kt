@@ -2,7 +2,10 @@ package io.frz.internal.products
 
 import io.frz.internal.Request
 
-/** Computes single lines at the points of their axis from their values on the [grid]. Instances are for one thread. */
+/**
+ * Computes the values of single lines at the points of their axis from those on the [grid]. Instances are not
+ * thread-safe.
+ */
 internal class LinePoints(
     private val product: AxisProduct,
     private val grid: Grid,
@@ -16,7 +19,7 @@ internal class LinePoints(
     private val ofCell = DoubleArray(Kernel.POWERS)
     private var cell = NONE
 
-    /** Writes the points [from] until [to] of line [number], whose values on the grid are [line]. */
+    /** Writes points [from] to [to] − 1 of line [number]. The values of the line on the grid are [line]. */
     fun write(line: DoubleArray, number: Int, from: Int, to: Int) {
         val start = number / product.inner * product.length * product.inner + number % product.inner
         cell = NONE
@@ -38,7 +41,7 @@ internal class LinePoints(
         if (product.length >= OF_A_CELL * grid.size) interpolateCells(line, count) else interpolatePoints(line, count)
     }
 
-    /** Interpolates cell by cell: between two grid points, all values lie on one polynomial. */
+    /** Interpolates cell by cell: between two grid points, all values are values of the same polynomial. */
     private fun interpolateCells(line: DoubleArray, count: Int) {
         var i = 0
         while (i < count) {

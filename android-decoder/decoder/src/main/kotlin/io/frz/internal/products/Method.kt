@@ -2,13 +2,13 @@ package io.frz.internal.products
 
 /** A method of multiplying an axis by its basis. */
 internal enum class Method {
-    /** Sums source rows, weighted by the basis at a point. */
+    /** Sums of source rows, weighted by the basis functions at a point. */
     ROWS,
 
-    /** Sums basis functions, weighted by a source line. */
+    /** Sums of basis functions, weighted by a source line. */
     FUNCTIONS,
 
-    /** Like [FUNCTIONS], but block by block, for few, long lines: all blocks share the same waves. */
+    /** Like [FUNCTIONS], but for a few long lines that are computed block by block; see [BlockProduct]. */
     BLOCKS,
 
     /** Fast transforms of many lines side by side. */
@@ -22,10 +22,13 @@ internal enum class Method {
         /** The maximum number of terms for which plain sums are faster than transforms. */
         const val MOST_TERMS = 64
 
-        /** The smallest length of a line for which blocks are faster. */
+        /** The smallest length of a line for which [BLOCKS] is faster than [FUNCTIONS]. */
         private const val LEAST_LENGTH = 512
 
-        /** Returns the method for [lines] lines of [terms] terms and [length] points, [inner] of them side by side. */
+        /**
+         * Returns the method for [lines] lines of [terms] terms and [length] points, of which [inner] are side by side
+         * in memory.
+         */
         fun of(lines: Long, terms: Int, length: Int, inner: Long, hasTransform: Boolean): Method = when {
             !hasTransform -> if (inner >= AxisProduct.LEAST_ROW) ROWS else FUNCTIONS
             terms > MOST_TERMS -> transform(lines, terms, length, inner)

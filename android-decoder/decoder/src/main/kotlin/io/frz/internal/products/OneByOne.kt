@@ -4,8 +4,8 @@ import io.frz.internal.Request
 import io.frz.internal.bases.Wave
 
 /**
- * The fast transform of a single, long line. The line is split into [LANES] short lines, which are transformed side by
- * side as columns and then joined. Instances are for one thread.
+ * The fast transform of a single long line. The line is split into [LANES] short lines, which are transformed side by
+ * side as columns and then joined. Instances are not thread-safe.
  */
 internal class OneByOne(
     private val product: AxisProduct,
@@ -39,9 +39,9 @@ internal class OneByOne(
     }
 
     /**
-     * Adds neighboring terms, as halving the sum requires, so that the columns become independent lines. Each level
-     * needs the previous row after the lower levels have finished it, so it follows one row behind the level below,
-     * while the rows are still cached.
+     * Splits the sum into independent sums, one for each column, by adding neighboring terms at each level. A level
+     * needs the previous row after the lower levels have processed it, so it runs one row behind the level below, while
+     * the rows are still cached.
      */
     private fun split() {
         for (turn in 0 until rows.size + Joins.LEVELS - 1) {
@@ -58,7 +58,10 @@ internal class OneByOne(
         if (before != null) for (lane in step until 2 * step) row[lane] += before[LANES + lane - 2 * step]
     }
 
-    /** Joins the columns and collects the values in order in one array, mirrored beyond both ends. */
+    /**
+     * Joins the columns and collects the values in order in one array, which also contains mirrored values beyond both
+     * ends.
+     */
     private fun collect() {
         for (i in rows.indices) {
             if (i % CHECKED_ROWS == 0) request.check()
@@ -86,17 +89,17 @@ internal class OneByOne(
     }
 }
 
-/** Joins [OneByOne.LANES] lines of [length] sums side by side into one, pair by pair. */
+/** Joins [OneByOne.LANES] lines of [length] sums into one line, pair by pair. */
 private class Joins(private val length: Int, request: Request) {
     private val divisors = (0 until LEVELS).map { divisors((length * OneByOne.LANES) shr it, request) }
 
-    /** The places of each lane's values, which rise or fall by one from row to row. */
+    /** For each level and lane, the place of its value in the first row. Places rise or fall by one from row to row. */
     private val starts = Array(LEVELS + 1) { last -> IntArray(OneByOne.LANES) { lane -> place(0, lane, last) } }
     private val rises = Array(LEVELS + 1) { last ->
         IntArray(OneByOne.LANES) { lane -> place(1, lane, last) - place(0, lane, last) }
     }
 
-    /** Joins the sums in [row], which is row [i]. */
+    /** Joins the sums in [row], which has the index [i]. */
     fun join(row: DoubleArray, i: Int) {
         for (level in LEVELS - 1 downTo 0) {
             val step = 1 shl level
@@ -117,14 +120,14 @@ private class Joins(private val length: Int, request: Request) {
         }
     }
 
-    /** Copies the values of [row], which is row [i], to their places in [line], after [margin]. */
+    /** Copies the values of [row], which has the index [i], to their places in [line], offset by [margin]. */
     fun copy(row: DoubleArray, i: Int, line: DoubleArray, margin: Int) {
         val starts = starts[0]
         val rises = rises[0]
         for (lane in 0 until OneByOne.LANES) line[margin + starts[lane] + i * rises[lane]] = row[lane]
     }
 
-    /** Returns the place of the value in [row] and [lane] once the levels down to [last] have been joined. */
+    /** Returns the place of the value in [row] and [lane] after the levels down to [last] have been joined. */
     private fun place(row: Int, lane: Int, last: Int): Int {
         var place = row
         var size = length
@@ -139,14 +142,15 @@ private class Joins(private val length: Int, request: Request) {
         const val LEVELS = 6
         private const val CHECKED = 1 shl 16
 
-        /** Returns the reciprocals of the divisors of the sums over odd k, for a sum of [count] terms. */
+        /** Returns the reciprocals of the divisors of the sums over odd k, for sums of [count] terms. */
         private fun divisors(count: Int, request: Request): DoubleArray {
             val divisors = DoubleArray(count / 2)
             val wave = Wave(count)
             for (from in divisors.indices step CHECKED) {
                 request.check()
                 val to = minOf(from + CHECKED, divisors.size)
-                // Computing the divisors as sines, starting with the smallest, keeps even the small ones accurate.
+                // The divisors are computed as sines, starting with the smallest, so that small ones are accurate as
+                // well.
                 wave.sines(2L * from + 1, 2, to - from, 2.0, divisors, from)
                 for (i in from until to) divisors[i] = 1 / divisors[i]
             }

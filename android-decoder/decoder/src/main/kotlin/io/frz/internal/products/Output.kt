@@ -8,12 +8,17 @@ import java.nio.DoubleBuffer
 import java.nio.FloatBuffer
 import java.nio.ShortBuffer
 
-/** Writes rebuilt values, rounding each once. Instances are for one thread; several can write to the same memory. */
+/**
+ * Writes rebuilt values and rounds each once. Instances are not thread-safe, but several can write to the same memory.
+ */
 internal interface Output {
-    /** Writes [count] of [values], at most [Panel.LENGTH], starting at [from], to the elements from [at] on. */
+    /**
+     * Writes [count] of [values], starting at [from], to consecutive elements, starting at [at]. [count] is at most
+     * [Panel.LENGTH].
+     */
     fun put(values: DoubleArray, count: Int, at: Int, from: Int = 0)
 
-    /** Writes the first [count] of [values] to every [stride]th element from [at] on. */
+    /** Writes the first [count] of [values] to every [stride]th element, starting at [at]. */
     fun scatter(values: DoubleArray, count: Int, at: Int, stride: Int)
 
     companion object {

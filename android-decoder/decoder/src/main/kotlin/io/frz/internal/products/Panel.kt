@@ -4,33 +4,33 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /**
- * Rows that fit into the processor's first-level cache. Plain loops compute their weighted sums, which a single bulk
- * copy then writes. Weights are padded with zeros to a multiple of [STRIP]. Instances are for one thread.
+ * Rows that fit into the processor's first-level cache. Simple loops compute their weighted sums, and a bulk copy
+ * writes the results. Weights are padded with zeros to a multiple of [STRIP]. Instances are not thread-safe.
  *
  * @param terms the number of rows to sum
- * @property length the maximum number of values of a row that are used at a time
+ * @property length the maximum number of values of a row that are loaded at a time
  * @param longest the maximum number of values that are written at a time
  */
 internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
     /** The number of rows, rounded up to whole strips. */
     protected val rows: Int = padded(terms)
 
-    /** The capacity of the stage, the buffer in which values are arranged before they are written. */
+    /** The capacity of the stage: the buffer in which values are arranged before they are written. */
     protected val staged: Int = minOf(LENGTH, longest)
 
     /** Loads row [term] with [count] values of [source], starting at [from]. */
     abstract fun load(term: Int, source: DoubleArray, from: Int, count: Int)
 
-    /** Sums the first [count] values of all rows, weighted by [weights] from [from] on. */
+    /** Sums the first [count] values of all rows, weighted by [weights], which start at [from]. */
     abstract fun combine(weights: DoubleArray, from: Int, count: Int)
 
-    /** Writes [count] sums to the elements from [at] on. */
+    /** Writes [count] sums to consecutive elements, starting at [at]. */
     abstract fun write(count: Int, at: Int)
 
     /** Copies [count] sums to every [stride]th place of the stage, starting at [offset]. */
     abstract fun stage(count: Int, offset: Int, stride: Int)
 
-    /** Writes the first [count] values of the stage to the elements from [at] on. */
+    /** Writes the first [count] values of the stage to consecutive elements, starting at [at]. */
     abstract fun writeStage(count: Int, at: Int)
 
     companion object {
@@ -40,13 +40,13 @@ internal abstract class Panel(terms: Int, val length: Int, longest: Int) {
         private const val LEAST_LENGTH = 64
         private const val CACHED_VALUES = 4096
 
-        /** Returns the number of values of each of [terms] rows that fit into the cache, at most [longest]. */
+        /** Returns how many values of each of [terms] rows fit into the cache, at most [longest]. */
         fun cached(terms: Int, longest: Int): Int =
             (CACHED_VALUES / terms).coerceIn(LEAST_LENGTH, LENGTH).coerceAtMost(longest)
     }
 }
 
-/** Sums in binary64. */
+/** A panel that sums in binary64. */
 internal class DoublePanel(private val terms: Int, length: Int, longest: Int, private val output: Output) :
     Panel(terms, length, longest) {
     private val values = Array(rows) { DoubleArray(length) }
@@ -68,7 +68,7 @@ internal class DoublePanel(private val terms: Int, length: Int, longest: Int, pr
     override fun writeStage(count: Int, at: Int) = output.put(stage, count, at)
 }
 
-/** Sums one or two strips in binary32, where [FloatBound] allows it. */
+/** A panel that sums one or two strips in binary32; used where [FloatBound] allows it. */
 internal class FloatPanel(terms: Int, length: Int, longest: Int, target: ByteBuffer) : Panel(terms, length, longest) {
     private val target = target.slice().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
     private val values = Array(rows) { FloatArray(length) }

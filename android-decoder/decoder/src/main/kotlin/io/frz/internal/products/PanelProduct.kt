@@ -16,8 +16,8 @@ internal abstract class PanelProduct(
     protected val basis = product.basis
 
     /**
-     * Computes [count] points, starting at [first], of all lines of the outer index [a]. For each line, [weigh] is
-     * called with its inner index, and sets the [weights] of the rows of [panel].
+     * Computes [count] points, starting at [first], of all lines of the outer index [a]. For each line, calls [weigh]
+     * with the inner index of the line; it must set the [weights] of the rows of [panel].
      */
     protected inline fun writeLines(
         panel: Panel,

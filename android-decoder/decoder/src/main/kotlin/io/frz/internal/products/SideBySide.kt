@@ -3,8 +3,8 @@ package io.frz.internal.products
 import io.frz.internal.Request
 
 /**
- * Fast transforms of lines side by side: row k of [rows] contains coefficient k of each of [width] lines, and after the
- * transform, row i contains their values at point i of the [grid]. Instances are for one thread.
+ * Fast transforms of lines side by side. Before a transform, row k of [rows] contains coefficient k of each of [width]
+ * lines; afterwards, row i contains their values at point i of the [grid]. Instances are not thread-safe.
  */
 internal class SideBySide(
     private val product: AxisProduct,
@@ -23,7 +23,7 @@ internal class SideBySide(
     private val places = IntArray(width)
     private val stage = DoubleArray(if (areRows) 0 else width * chunk)
 
-    /** Transforms the [count] lines of [source] from [first] on, and writes the result. */
+    /** Transforms [count] lines of [source], starting at line [first], and writes the result. */
     fun run(source: DoubleArray, first: Int, count: Int) {
         if (areRows) loadRows(source, first, count) else load(source, first, count)
         for (k in product.terms until grid.size) rows[k].fill(0.0)
@@ -60,7 +60,7 @@ internal class SideBySide(
         }
     }
 
-    /** Loads coefficients [k] to k + 3 of the lines [from] until [to]. */
+    /** Loads coefficients [k] to k + 3 of lines [from] to [to] − 1. */
     private fun loadFour(source: DoubleArray, k: Int, from: Int, to: Int) {
         val r0 = rows[k]
         val r1 = rows[k + 1]
@@ -89,7 +89,7 @@ internal class SideBySide(
         }
     }
 
-    /** Writes lines with the same outer index. */
+    /** Writes lines that have the same outer index. */
     private fun writeRows(rows: Array<DoubleArray>, at: Int, points: Int, first: Int, count: Int, start: Int) {
         for (i in 0 until points) output.put(rows[at + i], count, (start + i) * inner + first % inner)
     }
@@ -134,10 +134,7 @@ internal class SideBySide(
         private const val MOST_WIDTH = 64L
         private const val LONG_ROW = 32L
 
-        /**
-         * The smallest number of lines for which transforming them side by side is faster than transforming them one by
-         * one.
-         */
+        /** The smallest number of lines for which transforms side by side are faster than transforms one by one. */
         const val LEAST_WIDTH = 8L
 
         /** Returns the number of lines transformed at a time; 0 if they are too long to be transformed side by side. */
@@ -158,7 +155,7 @@ internal class SideBySide(
                 Between.workingBytes(width) + Double.SIZE_BYTES * BLOCKS * (width + 1L)
         }
 
-        /** The memory of a row without its values: its header and the references to it. */
+        /** The memory of a row in bytes, excluding its values: its header and the references to it. */
         private const val ROW_BYTES = 40L
     }
 }

@@ -2,8 +2,8 @@ package io.frz.internal.products
 
 /**
  * Applies steps of an odd radix, at most [most], to lines side by side. Rows k and m − k of each child are weighted
- * sums of the rows jm + k and jm + m − k of its parent: T\[jm + k] = U\[j]·T\[k] − U\[j − 1]·T\[m − k], where U are the
- * Chebyshev polynomials of the second kind.
+ * sums of the rows jm + k and jm + m − k of its parent, because T\[jm + k] = U\[j]·T\[k] − U\[j − 1]·T\[m − k], where U
+ * are the Chebyshev polynomials of the second kind.
  */
 internal class Split(most: Int, private val width: Int) {
     private val results = Array(2 * most) { DoubleArray(width) }
@@ -30,8 +30,8 @@ internal class Split(most: Int, private val width: Int) {
     }
 
     /**
-     * Computes the weights of each child: first for the rows jm + k, then for the rows jm + m − k. Row 0 has its own
-     * weights.
+     * Computes the weights of each child: first those for the rows jm + k, then those for the rows jm + m − k. Row 0
+     * has separate weights.
      */
     private fun weigh(step: Splitting, node: Int) {
         val radix = step.radix
@@ -53,14 +53,17 @@ internal class Split(most: Int, private val width: Int) {
         }
     }
 
-    /** Replaces the rows at [places] by [radix] sums of [count] terms, whose weights are [stride] apart. */
+    /**
+     * Replaces the rows at [places] by [radix] sums of [count] terms. The weights of consecutive sums are [stride]
+     * apart.
+     */
     private fun sum(rows: Array<DoubleArray>, count: Int, weights: DoubleArray, stride: Int, radix: Int) {
         take(rows, count)
         for (child in 0 until radix) sumRows(results[child], terms, 0, count, weights, child * stride, width)
         give(rows, count)
     }
 
-    /** Replaces both rows, k and m − k, of each child by their sums; the two rows coincide if [areOne]. */
+    /** Replaces the rows k and m − k of each child by their sums. If [areOne], k and m − k are the same row. */
     private fun sumBoth(rows: Array<DoubleArray>, radix: Int, areOne: Boolean) {
         val stride = padded(2 * radix)
         take(rows, 2 * radix)

@@ -6,10 +6,13 @@ internal const val STRIP = 4
 /** Returns [terms] rounded up to whole strips. */
 internal fun padded(terms: Int): Int = (terms + STRIP - 1) / STRIP * STRIP
 
-// Rebuilding spends most of its time in loops like these: they index plain arrays with a common index, which virtual
-// machines compile to vector instructions.
+// Rebuilding spends most of its time in loops like these. They access plain arrays with a common index, so virtual
+// machines compile them to vector instructions.
 
-/** Sets the first [count] of [sums] to sums of [terms] rows from [row] on, weighted by [weights] from [from] on. */
+/**
+ * Sets the first [count] of [sums] to sums of [terms] rows, starting at [row], weighted by [weights], starting at
+ * [from].
+ */
 internal fun sumRows(
     sums: DoubleArray,
     rows: Array<DoubleArray>,

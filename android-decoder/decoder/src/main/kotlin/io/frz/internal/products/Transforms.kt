@@ -4,7 +4,7 @@ import io.frz.internal.Request
 import io.frz.internal.Workers
 import io.frz.internal.saturatedProduct
 
-/** Computes the fast transforms of all lines of a [product], shared among threads. */
+/** Computes the fast transforms of all lines of a [product] on several threads. */
 internal class Transforms(
     private val product: AxisProduct,
     private val source: DoubleArray,
@@ -13,7 +13,7 @@ internal class Transforms(
 ) {
     private val grid = Grid(product.length, product.terms, request)
 
-    /** Transforms line by line. Threads share the lines or, if there are too few, the points of each line. */
+    /** Transforms line by line. Threads share the lines or, if there are too few lines, the points of each line. */
     fun oneByOne(workers: Workers) {
         val steps = CosineSteps(grid.size / OneByOne.LANES, request)
         if (product.lines < workers.count) return sharedLines(steps, workers)
@@ -58,7 +58,7 @@ internal class Transforms(
     companion object {
         private fun ceilDiv(x: Int, y: Int) = (x + y - 1) / y
 
-        /** Returns the memory of transforms that need [each] bytes on each of [threads] threads. */
+        /** Returns the memory in bytes of transforms that need [each] bytes on each of [threads] threads. */
         fun workingBytes(product: AxisProduct, each: Long, threads: Int): Long =
             saturatedProduct(threads.toLong(), each) + Double.SIZE_BYTES * product.terms.toLong()
     }

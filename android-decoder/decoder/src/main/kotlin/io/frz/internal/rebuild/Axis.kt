@@ -5,14 +5,14 @@ import io.frz.internal.bases.Basis
 /**
  * An axis of a tensor, along which [terms] entries of its core become [length] elements.
  *
- * @property basis the basis; null if each entry is itself an element
+ * @property basis the basis; null if core entries are themselves elements
  */
 internal class Axis(val length: Int, val terms: Int, val basis: Basis?) {
     /** Whether the axis has elements without a core entry. */
     val isCut: Boolean get() = basis == null && terms < length
 
     companion object {
-        /** Returns the same axes without trivial ones, with neighbors merged where possible. */
+        /** Returns [axes] without trivial ones; neighboring axes are merged where possible. */
         fun joined(axes: List<Axis>): List<Axis> {
             val joined = ArrayList<Axis>()
             for (axis in axes) {

@@ -15,9 +15,9 @@ import io.frz.internal.values.Zeros
 import java.nio.ByteBuffer
 
 /**
- * Rebuilds tensors whose elements are sums, by multiplying the core by one basis after the other. If the first axis has
- * no basis, each of its entries yields an independent piece of the tensor. The pieces are multiplied a few at a time,
- * so that they need little memory and stay in the cache.
+ * Rebuilds tensors whose elements are sums: multiplies the core by one basis after the other. If the first axis has no
+ * basis, each of its entries produces an independent piece of the tensor. The pieces are multiplied in small batches,
+ * which need little memory and stay in the cache.
  *
  * @param axes the axes, at least one of which has a basis
  */
@@ -32,17 +32,21 @@ internal class Contraction(
     private val lines = Lines.of(this.axes)
     private val hasRest = axes.first().isCut || !lines.areAll
 
-    /** The number of entries and the number of elements of a piece. */
+    /** The number of core entries of a piece. */
     private val entries = this.axes.fold(1) { product, axis -> product * axis.terms }
+
+    /** The number of elements of a piece. */
     private val elements = this.axes.fold(1) { product, axis -> product * axis.length }
 
-    /** The number of pieces multiplied at a time, and whether threads share the pieces rather than the work on each. */
+    /** The number of pieces multiplied at a time. */
     private val batch = minOf(pieces, maxOf(1, VALUES / elements, minOf(LEAST_BATCH, MOST_VALUES / elements)))
+
+    /** Whether threads share the batches rather than the work on each batch. */
     private val isShared = batch < pieces && batch.toLong() * elements < SHARED_VALUES
     private val inner = if (isShared) Workers(1) else workers
     private val plan = Plan(batch, this.axes, tensor, inner.count)
 
-    /** The memory needed in addition to the core and the result. */
+    /** The memory needed in addition to the core and the result, in bytes. */
     val workingBytes: Long
         get() {
             val result = if (lines.areAll) 0 else Double.SIZE_BYTES * saturatedProduct(batch.toLong(), lines.values)
@@ -114,7 +118,7 @@ internal class Contraction(
             return memory
         }
 
-        /** Copies the values to their places in pieces that have more elements than entries. */
+        /** Copies the values of [count] pieces to their places. Pieces can have more elements than values. */
         private fun copy(count: Int, output: Output) {
             val chunk = DoubleArray(Panel.LENGTH)
             for (number in 0 until count * lines.count) {
@@ -129,10 +133,7 @@ internal class Contraction(
     }
 
     private companion object {
-        /**
-         * The number of values in a batch of small pieces, and the maximum number in a batch of [LEAST_BATCH] large
-         * ones.
-         */
+        /** The number of elements in a batch of small pieces. */
         const val VALUES = 1 shl 16
         const val MOST_VALUES = 1 shl 20
         const val LEAST_BATCH = 8

@@ -1,6 +1,6 @@
 package io.frz.internal.rebuild
 
-/** The contiguous lines of a corner of shape [sizes] in a row-major array of shape [lengths]. */
+/** The contiguous lines that a corner of shape [sizes] occupies in a row-major array of shape [lengths]. */
 internal class Lines(private val lengths: IntArray, private val sizes: IntArray) {
     private val last = sizes.size - 1
 
@@ -30,7 +30,9 @@ internal class Lines(private val lengths: IntArray, private val sizes: IntArray)
     }
 
     companion object {
-        /** Returns the lines of a tensor for which its core contains entries. */
+        /**
+         * Returns the lines of a tensor with [axes] that are computed from core entries; all other elements are zero.
+         */
         fun of(axes: List<Axis>) = Lines(
             IntArray(axes.size) { axes[it].length },
             IntArray(axes.size) { axes[it].run { if (basis == null) terms else length } }

@@ -14,7 +14,7 @@ import io.frz.internal.values.Contents
 import java.nio.ByteBuffer
 
 /**
- * Carries out requests for the [tensors] of a file: first checks the memory and libraries that they need, then decodes
+ * Processes requests for the [tensors] of a file: first checks the memory and libraries that they need, then decodes
  * groups.
  */
 internal class Loader(
@@ -58,7 +58,10 @@ internal class Loader(
         forEach(largest, request, { info -> memory.apply { clear().limit(info.bytes.toInt()) } }, deliver)
     }
 
-    /** Rebuilds all tensors in memory from [allocate], which takes [reserved] bytes, and passes each to [deliver]. */
+    /**
+     * Rebuilds all tensors in memory that [allocate] provides, and passes each to [deliver]. The memory of all calls
+     * takes [reserved] bytes of the budget.
+     */
     fun forEach(
         reserved: Long,
         request: Request,
@@ -83,7 +86,7 @@ internal class Loader(
         for (group in groups) contents.check(group, request)
     }
 
-    /** Returns the canonical values of tensor [i] of [group], little-endian, in new memory. */
+    /** Returns the canonical values of tensor [i] of [group] in new memory, in little-endian order. */
     fun core(group: Group, i: Int, request: Request): ByteBuffer {
         val bytes = contents.footprint.core(group, i)
         contents.requireInstalled(group, i)
@@ -94,7 +97,7 @@ internal class Loader(
         return memory
     }
 
-    /** Returns the core of [info], followed by the rows that it uses of each of its [factors], in a new buffer. */
+    /** Returns the core of [info] and the rows that it uses of each of its [factors], back to back in a new buffer. */
     fun coefficients(info: TensorInfo, factors: List<TensorInfo>, request: Request): ByteBuffer {
         if (factors.isEmpty()) return core(info.record, info.index, request)
         val bytes = info.coefficients * Float.SIZE_BYTES
@@ -111,7 +114,7 @@ internal class Loader(
         return memory
     }
 
-    /** Checks that tensor [i] of [group] can be rebuilt, as far as this is known before decoding. */
+    /** Throws if tensor [i] of [group] needs more memory than the budget allows, or a library that is not installed. */
     private fun prepare(group: Group, i: Int, reserved: Long) {
         contents.requireInstalled(group, i)
         for (factor in synthesis.factorsOf(group, i)) contents.requireInstalled(factor, 0)

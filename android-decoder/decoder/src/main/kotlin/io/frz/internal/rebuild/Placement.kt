@@ -9,7 +9,7 @@ import io.frz.internal.zigzag.Zigzag
 import java.nio.ByteBuffer
 
 /**
- * Rebuilds tensors whose elements are entries of their cores. Nothing is computed; each entry is copied to its place.
+ * Rebuilds tensors whose elements are entries of their cores. Each entry is copied to its place without computation.
  */
 internal class Placement(private val core: Core, private val dtype: DType, private val memory: ByteBuffer) {
     /** Places a corner of a tensor of [axes]. */

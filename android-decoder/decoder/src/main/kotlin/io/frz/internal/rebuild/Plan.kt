@@ -8,8 +8,9 @@ import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 
 /**
- * The order in which [axes] are multiplied by their bases: those that enlarge the core least come first. The last axis,
- * whose product is streamed into the result, is chosen to minimize the total time of all steps.
+ * The order in which [axes] are multiplied by their bases. The product along the last axis is streamed into the result;
+ * this axis is chosen to minimize the total time of all steps. Of the other axes, those that enlarge the core least
+ * come first.
  *
  * @param batch the number of cores that are stored back to back and multiplied together
  */
@@ -17,7 +18,7 @@ internal class Plan(private val batch: Int, private val axes: List<Axis>, privat
     /** The steps; the last one produces the weights. */
     val products: List<AxisProduct>
 
-    /** The memory that the steps need in addition to the result. */
+    /** The memory that the steps need in addition to the result, in bytes. */
     val workingBytes: Long
 
     init {

@@ -10,9 +10,9 @@ import io.frz.internal.values.Zeros
 import java.nio.ByteBuffer
 
 /**
- * Rebuilds tensors whose elements are single products of a core entry and one number from each basis. The products are
- * computed in binary64 in the order of the axes, so the results are the same on all machines, bit for bit; see section
- * 8 of the specification.
+ * Rebuilds tensors whose elements are products of one core entry and one number from each basis, without sums. The
+ * products are computed in binary64 in the order of the axes, so the results are bit-identical on all machines; see
+ * section 8 of the specification.
  *
  * @param axes the axes; those with a basis have one term
  */
@@ -23,7 +23,7 @@ internal class Products(private val axes: List<Axis>, private val core: FloatArr
     private val columns = axes.dropLast(1).map { axis -> axis.basis?.let { column(it) } }
     private val last = axes.last()
 
-    /** The distance between neighboring entries along each axis; 0 where there is only one entry. */
+    /** For each axis, the distance between neighboring core entries, or 0 if there is only one entry. */
     private val strides = IntArray(axes.size)
 
     init {
@@ -36,7 +36,7 @@ internal class Products(private val axes: List<Axis>, private val core: FloatArr
 
     private fun column(basis: Basis) = DoubleArray(basis.length).also { basis.function(0, 0, basis.length, it) }
 
-    /** Fills [memory]. */
+    /** Fills [memory] with the elements. */
     fun into(memory: ByteBuffer, workers: Workers, request: Request) {
         if (!lines.areAll) Zeros.fill(memory, request)
         workers.split(lines.count * parts, LEAST_VALUES / step + 1, request) { from, to ->
@@ -91,12 +91,12 @@ internal class Products(private val axes: List<Axis>, private val core: FloatArr
         private const val LEAST_VALUES = 1 shl 17
         private const val CHECKED = 64
 
-        /** Returns whether all elements of tensors with these [axes] are such products. */
+        /** Returns whether the elements of tensors with these [axes] are products without sums. */
         fun make(axes: List<Axis>): Boolean = axes.all { axis ->
             axis.basis == null || (axis.terms == 1 && !axis.basis.hasTransform)
         }
 
-        /** Returns the memory needed in addition to the core. */
+        /** Returns the memory needed in addition to the core, in bytes. */
         fun workingBytes(axes: List<Axis>): Long =
             Double.SIZE_BYTES * axes.dropLast(1).fold(0L) { sum, axis -> sum + (axis.basis?.length ?: 0) }
     }

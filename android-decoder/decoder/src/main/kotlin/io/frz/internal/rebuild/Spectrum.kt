@@ -29,8 +29,8 @@ internal fun spectrum(view: LongArray, box: LongArray, entries: FloatArray, requ
 private const val CHECKED = 1 shl 16
 
 /**
- * Copies runs of [entries] to evenly spaced places in [values]. Adjacent diagonals end up side by side in memory, so
- * long runs are collected and copied together, piece by piece, while their cache lines are hot.
+ * Copies runs of [entries] to evenly spaced places in [values]. Adjacent diagonals are side by side in memory, so long
+ * runs are collected first and then copied together, piece by piece, while their cache lines are still in the cache.
  */
 private class Runs(private val entries: FloatArray, private val values: FloatArray) {
     private val positions = IntArray(MOST)

@@ -7,7 +7,7 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.zip.CRC32
 
-/** The stored bytes of one group in one tier: [size] bytes from [offset] on, followed by their CRC-32. */
+/** The stored bytes of one group in one tier: [size] bytes, starting at [offset], followed by their CRC-32. */
 internal class Segment(
     private val source: Source,
     private val request: Request,
@@ -15,7 +15,7 @@ internal class Segment(
     val size: Long,
     private val tensor: String?
 ) {
-    /** Reads the whole segment and verifies its checksum, before anything is decoded. */
+    /** Reads the whole segment and verifies its checksum. Must be called before anything is decoded. */
     fun verify() {
         val checksum = CRC32()
         val chunk = ByteBuffer.allocate(minOf(size, CHUNK.toLong()).toInt())
@@ -43,7 +43,7 @@ internal class Segment(
     /** Throws if the request must end. */
     fun check(): Unit = request.check()
 
-    /** Fills [target] with bytes, starting at [at], counted from the segment's start. */
+    /** Fills [target] with bytes of the segment, starting at offset [at] from its start. */
     fun read(at: Long, target: ByteBuffer) {
         check()
         source.read(offset + at, target)

@@ -12,13 +12,13 @@ import java.nio.channels.FileChannel
 
 /** The source of a file's bytes. */
 internal interface Source : Closeable {
-    /** Returns the number of bytes; a source whose size is unknown counts bytes only up to [limit]. */
+    /** Returns the size in bytes. A source of unknown size, such as a stream, is measured only up to [limit]. */
     fun size(limit: Long): Long
 
     /** Fills [target] with bytes, starting at [position]. */
     fun read(position: Long, target: ByteBuffer)
 
-    /** Returns a stamp that changes when the source is modified, as far as that can be detected. */
+    /** Returns a stamp that changes if the source is modified, as far as that can be detected. */
     fun stamp(): Long = 0
 }
 
@@ -40,7 +40,7 @@ internal class BufferSource(buffer: ByteBuffer) : Source {
 
 /**
  * A file on disk, read on demand. It is not read through a channel, because interrupting one thread would close the
- * channel for all threads.
+ * channel for all.
  */
 internal class FileSource(private val path: File) : Source {
     private val file = RandomAccessFile(path, "r")
@@ -79,8 +79,8 @@ internal class FileSource(private val path: File) : Source {
 }
 
 /**
- * Part of a file, [size] bytes from [offset] on, mapped into memory. The caller can close its channel, and interrupts
- * do not affect the mapping.
+ * Part of a file, [size] bytes starting at [offset], mapped into memory. The caller can close [channel]; interrupts do
+ * not affect the mapping.
  */
 internal class MappedSource(channel: FileChannel, offset: Long, private val size: Long) : Source {
     private val windows = (0 until size step WINDOW).map { start ->
@@ -108,7 +108,7 @@ internal class MappedSource(channel: FileChannel, offset: Long, private val size
     }
 }
 
-/** A stream, read only as far as requests need and [budget] allows. What has been read stays in memory. */
+/** A stream, read only as far as requests require and [budget] allows. The bytes read stay in memory. */
 internal class StreamSource(private val stream: InputStream, private val budget: Budget) : Source {
     private val chunks = ArrayList<ByteArray>()
     private var bytes = 0L

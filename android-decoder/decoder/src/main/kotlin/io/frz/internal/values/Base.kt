@@ -15,7 +15,7 @@ import io.frz.internal.saturatedSum
 import java.util.concurrent.ConcurrentHashMap
 
 /**
- * The base of a delta file: the file to whose values the delta file's differences are added.
+ * The base of a delta file: the file with the values to which the delta file's differences are added.
  *
  * @param tensor returns the base's description of the tensor with the given name, or null if there is none
  */
@@ -23,11 +23,11 @@ internal class Base(private val container: Container, private val tensor: (name:
     private val groups = GroupReader(container, null)
     private val needed = ConcurrentHashMap<Group, Long>()
 
-    /** The values of the group that was read last, if it has several tensors. */
+    /** The values of the most recently read group that has several tensors. */
     @Volatile
     private var last: Pair<Group, List<IntArray>>? = null
 
-    /** Throws if this is not the base of the delta file [other], or lacks values that its groups need. */
+    /** Throws if this is not the base of the delta file [other], or does not contain values that its groups need. */
     fun check(other: Container, request: Request) {
         val directory = container.directory
         if (directory.tiers != 1 || directory.base != null) {
@@ -56,7 +56,7 @@ internal class Base(private val container: Container, private val tensor: (name:
     /** Checks that the library that decodes the base's tensor [name] is installed. */
     fun requireInstalled(name: String) = Coders.of(place(name).record.numbers.coder).requireInstalled(name)
 
-    /** Returns the memory needed to decode the base's values of the tensors of [group]. */
+    /** Returns the memory in bytes needed to decode the base's values of the tensors of [group]. */
     fun bytes(group: Group): Long = needed.getOrPut(group) {
         (0 until group.size).map { place(group.name(it).orEmpty()).record }.distinct().maxOf { held ->
             val values = saturatedProduct(Int.SIZE_BYTES.toLong(), held.numbers.count(0))
@@ -82,7 +82,7 @@ internal class Base(private val container: Container, private val tensor: (name:
     private fun misfit(problem: String, name: String? = null) = FrzException(ErrorCode.BASE, problem, name)
 }
 
-/** Reads all values of tensor [i] of [group], a group of one tier, as they are stored. */
+/** Reads all values of tensor [i] of [group], which has a single tier, without converting them. */
 private class RawReader(private val group: Group, private val i: Int, private val request: Request) : ValueReader() {
     val values: IntArray
 

@@ -21,7 +21,9 @@ internal class Contents(private val container: Container, private val base: Base
     private val groups = GroupReader(container, base)
     private val remembered = Remembered(minOf(Remembered.MOST_BYTES, budget.bytes / Remembered.SHARE))
 
-    /** Returns whether the elements of tensor [i] of [group] are just the values of its core. */
+    /**
+     * Returns whether the elements of tensor [i] of [group] are the values of its core, so that no basis is applied.
+     */
     fun isDirect(group: Group, i: Int): Boolean =
         !group.isFactors && group.extents.kept == null && group.axes.isIdentity(i)
 
@@ -53,8 +55,8 @@ internal class Contents(private val container: Container, private val base: Base
         remembered[group] ?: all(group, held, request).also { remembered.put(group, it, footprint.cores(group)) }
 
     /**
-     * Reads all tensors of [group] in order. Those for which [target] returns no memory are only checked. For the
-     * others, [visit] is called with the memory and, unless the memory already contains the elements, the core.
+     * Reads all tensors of [group] in order. A tensor for which [target] returns null is only checked. For all others,
+     * calls [visit] with the memory and, unless it already contains the elements, with the core.
      */
     fun visit(
         group: Group,
@@ -81,7 +83,7 @@ internal class Contents(private val container: Container, private val base: Base
         if (memory != null) visit(i, core, memory)
     }
 
-    /** Reads a group of one tensor or one segment. Nothing is visited before the segment has been checked. */
+    /** Reads a group of one tensor or one segment. Visits nothing until the segment has been checked. */
     private fun visitInOrder(
         group: Group,
         held: Long,

@@ -6,7 +6,7 @@ import java.nio.ByteBuffer
 
 /**
  * The canonical values of a core or factor, in zigzag order if it is a prefix, otherwise in row-major order. They are
- * [floats] or, if they are the tensor's elements bit for bit, [elements].
+ * stored in [floats] or, if they are the elements of the tensor bit for bit, in [elements].
  */
 internal class Core private constructor(private val floats: FloatArray?, private val elements: ByteBuffer?) {
     constructor(floats: FloatArray) : this(floats, null)
@@ -16,19 +16,19 @@ internal class Core private constructor(private val floats: FloatArray?, private
     /** Whether the values are the tensor's elements. */
     val isExact: Boolean get() = elements != null
 
-    /** What is wrong with a value, or null. */
+    /** What is wrong with a value, or null if all values are valid. */
     var problem: String? = null
 
     fun floats(): FloatArray = checkNotNull(floats)
 
-    /** Returns the bytes of the elements, little-endian. */
+    /** Returns the bytes of the elements in little-endian order. */
     fun elements(): ByteBuffer = checkNotNull(elements).duplicate()
 
     /** Returns this core if all values of [tensor] are valid, otherwise throws. */
     fun checked(tensor: String?): Core = apply { check(problem, tensor) }
 
     companion object {
-        /** Throws if a value of [tensor] has a [problem]. */
+        /** Throws an error about [tensor] if there is a [problem]. */
         fun check(problem: String?, tensor: String?) {
             if (problem != null) throw FrzException(ErrorCode.VALUE, problem, tensor)
         }

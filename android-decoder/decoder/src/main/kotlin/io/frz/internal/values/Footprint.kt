@@ -6,22 +6,22 @@ import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 import java.util.concurrent.atomic.AtomicReferenceArray
 
-/** The memory that the [groups] of a file need at [tier]. Results for whole groups are cached. */
+/** Computes the memory that the groups of a file need at [tier]. Results for whole groups are cached. */
 internal class Footprint(private val tier: Int, groups: Int) {
     private class Sums(val cores: Long, val working: Long)
 
     private val sums = AtomicReferenceArray<Sums>(groups)
 
-    /** Returns the memory of the core of tensor [i] of [group]. */
+    /** Returns the memory of the core of tensor [i] of [group], in bytes. */
     fun core(group: Group, i: Int): Long {
         val size = if (group.isExact(i)) group.dtype.bytes else Float.SIZE_BYTES
         return saturatedProduct(size.toLong(), group.extents.values(i, tier, 0))
     }
 
-    /** Returns the memory of all cores of [group]. */
+    /** Returns the memory of all cores of [group], in bytes. */
     fun cores(group: Group): Long = sums(group).cores
 
-    /** Returns the memory needed to read [group], excluding its cores. */
+    /** Returns the memory needed to read [group], in bytes, excluding its cores. */
     fun working(group: Group): Long = sums(group).working
 
     private fun sums(group: Group): Sums {

@@ -13,17 +13,19 @@ import java.util.concurrent.atomic.AtomicReferenceArray
  * or null.
  */
 internal class GroupReader(private val container: Container, private val base: Base?) {
-    /** For each group that has been read completely and found valid, the file's stamp before reading. */
+    /** For each group that has been read completely and found valid, the file's stamp taken before reading. */
     private val sound = AtomicReferenceArray<Long>(container.directory.groups.size)
 
-    /** Reads all segments of [group] that the tier needs, verifying the checksum of each before reading its values. */
+    /**
+     * Reads all segments of [group] that the tier needs, and verifies the checksum of each before reading its values.
+     */
     fun readAll(group: Group, request: Request, readers: (i: Int) -> ValueReader) {
         val stamp = container.stamp()
         read(group, request, group.size - 1, isSound = false, readers)
         sound[group.index] = stamp
     }
 
-    /** Like [readAll], but stops after tensor [last] if the whole group has been read and found valid before. */
+    /** Like [readAll], but stops after tensor [last] if an earlier call has read the whole group and found it valid. */
     fun readUntil(last: Int, group: Group, request: Request, readers: (i: Int) -> ValueReader) =
         if (sound[group.index] == container.stamp()) {
             read(group, request, last, isSound = true, readers)
@@ -48,7 +50,10 @@ internal class GroupReader(private val container: Container, private val base: B
         }
     }
 
-    /** Passes the values of tensor [i] of [group] in [stream] to [reader], adding differences to the base's values. */
+    /**
+     * Passes the values of tensor [i] of [group] in [stream] to [reader]. In a delta file, adds differences to the
+     * base's values.
+     */
     private fun read(
         group: Group,
         i: Int,

@@ -6,7 +6,9 @@ import io.frz.internal.coder.Run
 import io.frz.internal.coder.ValueStream
 import io.frz.internal.directory.Group
 
-/** Reads binary32 numbers that are stored as 32 or 16 bits or quantized, and writes them to [sink]. */
+/**
+ * Reads numbers that are stored as 32-bit floats, as 16-bit floats or quantized, and writes them to [sink] as binary32.
+ */
 internal class NumberReader(
     private val group: Group,
     private val i: Int,
@@ -19,7 +21,7 @@ internal class NumberReader(
     private val steps = numbers.steps?.let { StepCodes(group, i, tier, it[i], places.heads) }
     private val type = group.valueType
 
-    /** The destination of the numbers that are still in [scratch]. */
+    /** The place of the first number that is still in [scratch]. */
     private var place = 0L
     private var pending = 0
 
@@ -71,7 +73,10 @@ internal class NumberReader(
         pending = 0
     }
 
-    /** Converts [count] of [bits], starting at [from], to numbers. The first number is at [index] of the last axis. */
+    /**
+     * Converts [count] of [bits], starting at [from], to numbers. The first number has the index [index] on the last
+     * axis.
+     */
     private fun convert(bits: IntArray, from: Int, count: Int, index: Long) {
         val out = scratch.floats
         when {
@@ -83,7 +88,9 @@ internal class NumberReader(
         if (!areFinite(out, pending, count)) refuse("a value is not finite, or its step code is out of range")
     }
 
-    /** Returns whether all numbers are finite: adding one to the largest exponent would carry into the sign. */
+    /**
+     * Returns whether all numbers are finite. Adding one to the exponent of a non-finite number carries into the sign.
+     */
     private fun areFinite(numbers: FloatArray, from: Int, count: Int): Boolean {
         var carries = 0
         for (k in from until from + count) {

@@ -18,7 +18,7 @@ internal fun interface NumberSink {
             System.arraycopy(numbers, 0, target, place.toInt(), count)
         }
 
-        /** Writes numbers as elements of [dtype] to [target], each rounded once. */
+        /** Returns a sink that writes numbers to [target] as elements of [dtype], each rounded once. */
         fun of(dtype: DType, target: ByteBuffer): NumberSink {
             val bytes = target.slice().order(ByteOrder.LITTLE_ENDIAN)
             return when (dtype) {

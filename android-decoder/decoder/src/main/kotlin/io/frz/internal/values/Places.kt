@@ -5,8 +5,7 @@ import io.frz.internal.directory.Group
 /**
  * Maps the entries of a core to row-major memory that contains its corner or the whole tensor.
  *
- * Axes are merged where entries are contiguous anyway, so one axis of an instance can comprise several axes of the
- * view.
+ * Axes are merged where their entries are contiguous, so one axis of an instance can comprise several axes of the view.
  *
  * @param lengths the lengths of the core's axes, as a function of the tier; all 0 for tier −1
  * @param stored the lengths of the memory's axes
@@ -32,11 +31,11 @@ internal class Places private constructor(
 
     /** Visits the new entries of a tier, line by line. */
     fun interface Visitor {
-        /** Called for the next [count] entries, which begin at [index] of the core and at [place] of the memory. */
+        /** Called for the next [count] entries, which begin at [index] in the core and at [place] in the memory. */
         fun visit(index: LongArray, place: Long, count: Long)
     }
 
-    /** Visits the entries that [tier] adds to [before], in the order of the file. */
+    /** Visits the entries that [tier] adds to those of tier [before], in file order. */
     fun visit(before: Int, tier: Int, visitor: Visitor) {
         val old = lengths(before)
         val new = lengths(tier)
@@ -64,7 +63,7 @@ internal class Places private constructor(
     }
 
     companion object {
-        /** The tier before the first. */
+        /** The number that denotes the tier before the first, which has no entries. */
         const val NONE = -1
 
         /** Returns the places of a prefix that has [kept] entries in each tier. */

@@ -2,7 +2,7 @@ package io.frz.internal.values
 
 import io.frz.internal.directory.Group
 
-/** A cache of decoded groups, up to [most] bytes; the least recently used groups are evicted. */
+/** A cache of decoded groups, limited to [most] bytes. The least recently used groups are evicted first. */
 internal class Remembered(val most: Long) {
     private class Entry(val cores: Array<Core>, val bytes: Long)
 

@@ -8,7 +8,8 @@ import io.frz.internal.coder.ValueStream
 import io.frz.internal.directory.Group
 
 /**
- * The quantization steps of one tensor's entries: its step code, plus the offsets of the axes that have them.
+ * The quantization steps of one tensor's entries. The code of each step is the tensor's step code plus the offsets of
+ * all axes that have offsets.
  *
  * @param heads the first axis of the view for each merged axis; see [Places]
  */
@@ -52,7 +53,7 @@ internal class StepCodes(
 
     /**
      * Dequantizes [count] of [integers], starting at [from], and writes the results to [out], starting at [to]. The
-     * first integer is at [index] of the last axis. Entries without a valid step become NaN.
+     * first integer has the index [index] on the last axis. Entries without a valid step become NaN.
      */
     fun multiply(integers: IntArray, from: Int, count: Int, index: Long, out: FloatArray, to: Int) {
         val last = offsets.last()
@@ -65,7 +66,7 @@ internal class StepCodes(
         }
     }
 
-    /** Returns whether the code plus offsets is a valid step code for every entry of the core. */
+    /** Returns whether the step code plus offsets is a valid step code for every entry of the core. */
     fun areValid(): Boolean {
         val corner = if (offsets.all { it == null }) LongArray(0) else group.extents.corner(i, tier)
         if (0L in corner) return true
@@ -78,7 +79,7 @@ internal class StepCodes(
         private fun hasOffsets(group: Group, i: Int, axis: Int) =
             group.numbers.hasOffsets(axis) && axis < group.axes.views.length(i)
 
-        /** Returns the memory of the offsets of tensor [i] of [group] at [tier]. */
+        /** Returns the memory of the offsets of tensor [i] of [group] at [tier], in bytes. */
         fun bytes(group: Group, i: Int, tier: Int): Long {
             if (group.numbers.offsets == 0) return 0
             return (0 until group.axes.views.length(i)).filter { hasOffsets(group, i, it) }

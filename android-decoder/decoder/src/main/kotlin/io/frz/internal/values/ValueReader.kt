@@ -14,12 +14,14 @@ internal abstract class ValueReader {
     /** Reads from [stream] the values that the segment of [tier] adds to those of tier [before]. */
     abstract fun read(stream: ValueStream, before: Int, tier: Int)
 
-    /** Records an invalid value. Reading continues, because other tensors can still be valid. */
+    /** Records that a value is invalid and why. Reading continues, because other tensors can still be valid. */
     fun refuse(problem: String) {
         if (first == null) first = problem
     }
 
-    /** Returns what is wrong with a value, once all segments have been read; null if all are valid. */
+    /**
+     * Returns what is wrong with a value, or null if all are valid. Must be called after all segments have been read.
+     */
     open fun problem(): String? = first
 }
 

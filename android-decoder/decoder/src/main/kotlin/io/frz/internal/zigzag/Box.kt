@@ -34,7 +34,10 @@ internal class Box(private val shape: LongArray) {
         return most
     }
 
-    /** Extends [box] to the first [count] indices of [sum], descending to the last of them axis by axis. */
+    /**
+     * Extends [box] to the first [count] indices whose entries add up to [sum], by finding the last of them axis by
+     * axis.
+     */
     private fun include(box: LongArray, sum: Long, count: Long) {
         var rest = sum
         var left = count
@@ -48,7 +51,10 @@ internal class Box(private val shape: LongArray) {
         }
     }
 
-    /** Extends [box] to indices with [least] to [most] on axis [j] whose entries from [j] on add up to [rest]. */
+    /**
+     * Extends [box] to all indices that have an entry from [least] to [most] on axis [j] and whose entries on axis [j]
+     * and later axes add up to [rest].
+     */
     private fun includeAll(box: LongArray, j: Int, rest: Long, least: Long, most: Long) {
         box[axes[j]] = maxOf(box[axes[j]], most + 1)
         for (later in j + 1 until axes.size) {
@@ -56,7 +62,10 @@ internal class Box(private val shape: LongArray) {
         }
     }
 
-    /** Returns the entry on axis [j] of index number [left] among those whose entries from [j] on add up to [rest]. */
+    /**
+     * Returns the entry on axis [j] of index number [left] among the indices whose entries on axis [j] and later axes
+     * add up to [rest].
+     */
     private fun chosen(j: Int, rest: Long, least: Long, left: Long): Long {
         var from = least
         var to = minOf(rest, lengths[j] - 1)
@@ -68,16 +77,17 @@ internal class Box(private val shape: LongArray) {
     }
 
     /**
-     * Returns the number of indices that have an entry in [least] until [end] on axis [j] and whose entries from [j] on
-     * add up to [rest].
+     * Returns the number of indices that have an entry from [least] to [end] − 1 on axis [j] and whose entries on axis
+     * [j] and later axes add up to [rest].
      */
     private fun before(j: Int, rest: Long, least: Long, end: Long): Long =
         upTo(j + 1, rest - least) - upTo(j + 1, rest - end)
 
     /**
-     * Returns the number of indices of the axes from [first] on whose sum is at most [sum], by inclusion–exclusion: all
-     * indices regardless of the lengths, minus those that are too long on one axis, plus those that are too long on two
-     * axes, and so on. Overflow cancels out, because everything is computed modulo 2⁶⁴.
+     * Returns the number of indices of axis [first] and later axes whose entries add up to at most [sum]. By
+     * inclusion–exclusion, this is the number of all indices regardless of the axis lengths, minus those that exceed
+     * the length of one axis, plus those that exceed the lengths of two axes, and so on. Overflow cancels out, because
+     * everything is computed modulo 2⁶⁴.
      */
     private fun upTo(first: Int, sum: Long): Long {
         if (sum < 0) return 0

@@ -2,7 +2,10 @@ package io.frz.internal.zigzag
 
 /** Visits indices in zigzag order, run by run; see [Zigzag.walk]. */
 internal fun interface RunVisitor {
-    /** Called for [count] indices, starting at [position], that lie at [offset], [offset] + [step], and so on. */
+    /**
+     * Called for [count] indices, starting at [position] in the order, which have the offsets [offset], [offset] +
+     * [step], and so on.
+     */
     fun visit(position: Int, count: Int, offset: Int, step: Int)
 }
 
@@ -12,7 +15,7 @@ internal fun interface RunVisitor {
  */
 internal object Zigzag {
     /**
-     * Visits the first [count] indices of [shape] as offsets into a box with [strides]. Indices that differ only in the
+     * Visits the first [count] indices of [shape] as offsets into a box with [strides]. Indices that differ only on the
      * last two axes form one run.
      */
     fun walk(shape: LongArray, count: Int, strides: IntArray, visitor: RunVisitor) {
@@ -42,7 +45,7 @@ internal object Zigzag {
             while (position < count) visit(0, sum++, 0)
         }
 
-        /** Visits all indices whose entries from [axis] on add up to [rest]. */
+        /** Visits all indices whose entries on [axis] and later axes add up to [rest]. */
         private fun visit(axis: Int, rest: Long, offset: Int) {
             val from = maxOf(0, rest - tails[axis])
             val to = minOf(rest, lengths[axis] - 1)

@@ -19,10 +19,11 @@ internal fun nativeLibraries(folder: File, abis: List<String>): Map<String, File
 }.toMap()
 
 /**
- * Adds [dex] files and [natives] to the resources and assets of [base]. The same input yields the same bytes.
+ * Adds [dex] files and [natives] to the resources and assets of [base]. Equal inputs produce identical files.
  *
- * Libraries are compressed: the manifest sets `extractNativeLibs`, so the installer unpacks them. This is acceptable in
- * an app that is installed over USB: the APK is a quarter of the size, and Android 5 is supported.
+ * Libraries are compressed, because the manifest sets `extractNativeLibs`, so the installer unpacks them. Compression
+ * reduces the APK to a quarter of its size, and also works on Android 5. It is acceptable for an app that is installed
+ * over USB.
  */
 internal fun assemble(base: File, dex: List<File>, natives: Map<String, File>, output: File) {
     ZipOutputStream(output.outputStream().buffered()).use { zip ->
@@ -51,5 +52,5 @@ private fun ZipOutputStream.add(name: String, bytes: ByteArray, stored: Boolean)
     closeEntry()
 }
 
-/** The date of all entries, so that equal inputs yield equal files. */
+/** The date of all entries. It is fixed, so that equal inputs produce identical files. */
 private val TIME = LocalDateTime.of(1981, 1, 1, 1, 1, 2)

@@ -13,8 +13,8 @@ import java.nio.ByteOrder
 /**
  * Compiles and shrinks [jars] to dex files for [MIN_SDK] in [folder].
  *
- * @param library Android's classes; the few that are missing are taken from this JDK
- * @param rules rules that specify what to keep, in addition to those in the jars
+ * @param library Android's classes; the few that are missing there are taken from this JDK
+ * @param rules files with rules that specify what to keep, in addition to the rules in the jars
  */
 internal fun dex(jars: List<File>, library: List<File>, rules: List<File>, folder: File): List<File> {
     folder.deleteRecursively()
@@ -45,17 +45,19 @@ internal class DexFile(bytes: ByteArray) {
         }
     }
 
-    /** Android 5 and 6 read version 35; each higher version requires a later version of Android. */
+    /**
+     * The version of the dex format. Android 5 and 6 support version 35; each higher version requires a later Android.
+     */
     val version = String(bytes, 4, 3, Charsets.US_ASCII).toInt()
 
     val classes: Set<String> = (0 until buffer.getInt(CLASS_COUNT)).mapTo(HashSet()) { index ->
-        // The definition of a class is eight integers, the first of which is the number of its type.
+        // The definition of a class consists of eight integers, the first of which is the number of its type.
         val type = buffer.getInt(buffer.getInt(CLASSES) + 8 * Int.SIZE_BYTES * index)
         val string = buffer.getInt(buffer.getInt(TYPES) + 4 * type)
         descriptor(buffer.getInt(buffer.getInt(STRINGS) + 4 * string))
     }
 
-    /** Returns the string at [offset], after its length of one to five bytes, without the `L` and `;` of a type. */
+    /** Returns the type descriptor at [offset], without `L` and `;`. Its length, in one to five bytes, precedes it. */
     private fun descriptor(offset: Int): String {
         var start = offset
         while (buffer.get(start++) < 0) Unit

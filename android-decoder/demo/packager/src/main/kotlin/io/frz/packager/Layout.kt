@@ -10,7 +10,8 @@ internal class Layout(file: File) {
      * One entry of the file.
      *
      * @property offset the offset of its data, in bytes from the start of the file
-     * @property span all bytes that the entry takes: headers, padding, data and its record in the central directory
+     * @property span the number of bytes that the entry takes: headers, padding, data and its record in the central
+     *   directory
      */
     class Entry(val name: String, val stored: Boolean, val offset: Int, val span: Int)
 

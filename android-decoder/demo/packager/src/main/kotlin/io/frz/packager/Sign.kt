@@ -5,8 +5,8 @@ import com.android.apksig.KeyConfig
 import java.io.File
 
 /**
- * Aligns the uncompressed entries of [unsigned], and signs it for all versions of Android since [MIN_SDK]: with schemes
- * 1, 2 and 3.
+ * Aligns the uncompressed entries of [unsigned] and signs it with the schemes 1, 2 and 3, for all versions of Android
+ * from [MIN_SDK] on.
  */
 internal fun sign(unsigned: File, output: File, key: SigningKey) {
     val signer = ApkSigner.SignerConfig.Builder("frz", KeyConfig.Jca(key.key), listOf(key.certificate)).build()
@@ -20,5 +20,5 @@ internal fun sign(unsigned: File, output: File, key: SigningKey) {
         .sign()
 }
 
-/** The largest page size of phones, in bytes; an uncompressed library must start at a multiple of it. */
+/** The largest page size of phones, in bytes. The offset of an uncompressed library must be a multiple of it. */
 internal const val PAGE = 16384

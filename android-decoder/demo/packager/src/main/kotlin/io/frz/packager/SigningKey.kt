@@ -5,13 +5,16 @@ import java.security.KeyStore
 import java.security.PrivateKey
 import java.security.cert.X509Certificate
 
-/** A key that proves that two versions of an app have the same origin: here, the same working copy. */
+/** A key that proves that two versions of an app have the same origin. Here, that is the same working copy. */
 internal class SigningKey private constructor(val key: PrivateKey, val certificate: X509Certificate) {
     companion object {
         private const val ALIAS = "androiddebugkey"
         private const val PASSWORD = "android"
 
-        /** Returns the key in [file], which is created if it is missing, as Android's tools do with their debug key. */
+        /**
+         * Returns the key in [file]. If the file does not exist, creates it, as Android's tools do with their debug
+         * key.
+         */
         fun at(file: File): SigningKey {
             if (!file.exists()) make(file)
             val store = KeyStore.getInstance(file, PASSWORD.toCharArray())

@@ -3,12 +3,12 @@ package io.frz.elm.internal
 import io.frz.elm.HiddenLayer
 
 /**
- * Filters with zero mean, ReLU and average pooling, for images of bytes.
+ * Convolution filters with zero mean, followed by ReLU and average pooling, for images of bytes.
  *
  * Let U be the n seeded weights of a filter, K the integers 2²³ · U, u the filter's seeded bias, and x the bytes of a
- * window. The filter's response is Σ (n · K − ΣK) · x + n · size · bias · 2²³ · u. A feature is the sum of the
- * positive responses in a square, divided by n · 2²³ · 255 · size · pool². All sums are sums of integers and stay below
- * 2⁵³, so they are exact in any order.
+ * window of size × size pixels. The filter's response is Σ (n · K − ΣK) · x + n · size · bias · 2²³ · u. A feature is
+ * the sum of the positive responses in a square of pool × pool windows, divided by n · 2²³ · 255 · size · pool². All
+ * sums are sums of integers and remain below 2⁵³, so they are exact in any order.
  */
 internal class Convolution(shape: IntArray, weights: FloatArray, biases: FloatArray, size: Int, pool: Int, bias: Int) :
     HiddenLayer(shape) {
@@ -24,7 +24,7 @@ internal class Convolution(shape: IntArray, weights: FloatArray, biases: FloatAr
     private val divisor = taps.toDouble() * HALF * 255 * size * pool * pool
     private val thresholds = DoubleArray(filters) { biases[it].toDouble() * HALF * taps * size * bias }
 
-    /** For each tap, the integers of all filters. */
+    /** For each tap, the integer weights n · K − ΣK of all filters. */
     private val kernels = Array(taps) { DoubleArray(filters) }
 
     override val features: Int = 1 + filters * rows * columns
@@ -74,7 +74,7 @@ internal class Convolution(shape: IntArray, weights: FloatArray, biases: FloatAr
     }
 
     private companion object {
-        /** Seeded numbers are odd multiples of the reciprocal of this number. */
+        /** 2²³; seeded numbers are odd multiples of its reciprocal. */
         const val HALF = 8388608.0
     }
 }

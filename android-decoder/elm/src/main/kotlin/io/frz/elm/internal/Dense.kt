@@ -3,7 +3,7 @@ package io.frz.elm.internal
 import io.frz.elm.HiddenLayer
 import kotlin.math.tanh
 
-/** Neurons that are connected to the whole input: activation(W · x + b), summed in binary64. */
+/** A fully connected layer: activation(W · x + b), summed in binary64. */
 internal class Dense(
     shape: IntArray,
     private val weights: FloatArray,
@@ -27,7 +27,7 @@ internal class Dense(
     }
 }
 
-/** The function that turns a neuron's sum into its feature. */
+/** The activation function, which turns the sum of a neuron into its feature. */
 internal enum class Activation {
     TANH {
         override fun of(sum: Double) = tanh(sum)

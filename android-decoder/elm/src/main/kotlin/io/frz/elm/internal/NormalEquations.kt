@@ -3,8 +3,8 @@ package io.frz.elm.internal
 import kotlin.math.sqrt
 
 /**
- * The sums HᵀH and HᵀT over all samples, from which [solve] computes the ridge solution. The first feature is the
- * constant 1, to which the ridge does not apply.
+ * The matrices HᵀH and HᵀT, summed over all samples, from which [solve] computes the ridge regression. The first
+ * feature is the constant 1, to which the ridge does not apply.
  */
 internal class NormalEquations(private val features: Int) {
     /** Row i of the lower triangle of HᵀH. */
@@ -13,7 +13,7 @@ internal class NormalEquations(private val features: Int) {
     /** HᵀT: an array for each output. */
     private val products = ArrayList<DoubleArray>()
 
-    /** The number of samples, which is the sum of the squares of the constant feature. */
+    /** The number of samples, which equals the sum of the squares of the constant feature. */
     val samples: Int get() = gram[0][0].toInt()
 
     /** Adds an output whose target is [target] for all samples so far. */
@@ -83,7 +83,7 @@ internal class NormalEquations(private val features: Int) {
         return out
     }
 
-    /** Returns the dot product of the first [count] elements, as four sums that can be computed in parallel. */
+    /** Returns the dot product of the first [count] elements, computed as four sums that can run in parallel. */
     private fun dot(a: DoubleArray, b: DoubleArray, count: Int): Double {
         var s0 = 0.0
         var s1 = 0.0
@@ -105,10 +105,10 @@ internal class NormalEquations(private val features: Int) {
     }
 
     private companion object {
-        /** The number of rows that are reduced together, so that they share one read of each pivot row. */
+        /** The number of rows that are reduced together, so that each pivot row is read only once for all of them. */
         const val ROWS = 32
 
-        /** The maximum number of times that a ridge that is too small is multiplied by 10. */
+        /** The maximum number of ridges that are tried, each 10 times as large as the previous one. */
         const val RETRIES = 8
     }
 }

@@ -25,9 +25,9 @@ import kotlinx.coroutines.suspendCancellableCoroutine
  * }
  * ```
  *
- * The calling coroutine owns the network. If the coroutine is cancelled first, loading ends as described for
- * [FrzLoader.loadAsync], everything loaded so far is freed, and [CancellationException] is thrown, which is not an
- * [IOException]. All other failures cause the [IOException]s of [FrzLoader]. Loading runs on
+ * The calling coroutine owns the returned network. If the coroutine is cancelled first, loading ends as described for
+ * [FrzLoader.loadAsync], everything loaded so far is freed, and a [CancellationException] is thrown, which is not an
+ * [IOException]. All other failures throw the [IOException]s that [FrzLoader] describes. Loading runs on
  * [FrzLoadOptions.background], and progress is reported on [FrzLoadOptions.callbacks].
  */
 @Throws(IOException::class, CancellationException::class)
@@ -43,7 +43,9 @@ public suspend fun <N : Any> FrzLoader<N>.await(options: FrzLoadOptions = FrzLoa
         continuation.invokeOnCancellation { loading.cancel() }
     }
 
-/** Resumes the coroutine of [continuation] with the network, or frees the network if it arrives too late. */
+/**
+ * Resumes the coroutine of [continuation] with the network, or frees the network if the coroutine has been cancelled.
+ */
 internal class Resuming<N : Any>(
     private val continuation: CancellableContinuation<N>,
     private val runtime: FrzRuntime<N>

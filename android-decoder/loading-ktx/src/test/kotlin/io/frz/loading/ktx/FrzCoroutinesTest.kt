@@ -79,7 +79,7 @@ class FrzCoroutinesTest {
         assertEquals(Kind.UNREADABLE, missing.kind)
     }
 
-    /** Returns the exception of a load that is cancelled once it has begun. */
+    /** Returns the exception thrown by a load that is cancelled after it has started. */
     @OptIn(ExperimentalCoroutinesApi::class)
     private fun cancelled(options: FrzLoadOptions, begun: CountDownLatch): Throwable? = runBlocking {
         supervisorScope {
@@ -123,7 +123,7 @@ class FrzCoroutinesTest {
                     suspendCancellableCoroutine<Net> { callback = Resuming(it, Fake) }
                 }
                 callback.onLoaded(network)
-                // The network is ready, but the coroutine has not resumed to take it.
+                // The network is ready, but the coroutine has not yet resumed to receive it.
                 val resumed = checkNotNull(waiting.poll())
                 loading.cancel()
                 assertFalse(network.isFreed)

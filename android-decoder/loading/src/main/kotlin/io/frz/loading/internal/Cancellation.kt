@@ -14,7 +14,7 @@ internal class Cancellation(private val cancelled: () -> Boolean) {
     }
 
     companion object {
-        /** Cancellation by an interrupt of the current thread, whose interrupt flag stays set. */
+        /** Cancellation by interrupting the current thread, whose interrupt flag remains set. */
         val INTERRUPT = Cancellation { Thread.currentThread().isInterrupted }
 
         /** Returns the exception to throw or to pass to a callback. */

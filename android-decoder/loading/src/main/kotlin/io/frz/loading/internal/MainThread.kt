@@ -14,6 +14,6 @@ internal object MainThread : Executor {
     private fun mainLooper(): Looper? = try {
         Looper.getMainLooper()
     } catch (_: LinkageError) {
-        null // This is a plain JVM, without Android's classes.
+        null // This is a JVM without Android's classes.
     }
 }

@@ -50,7 +50,7 @@ internal class StreamPart(private val stream: InputStream) : FrzPart() {
     override fun close(): Unit = stream.close()
 }
 
-/** A section of the file of a channel, mapped into memory. */
+/** A section of a channel's file, mapped into memory. */
 internal class ChannelPart(private val channel: FileChannel, private val offset: Long, private val length: Long) :
     FrzPart() {
     override fun read(): ByteArray {
@@ -68,7 +68,7 @@ internal class ChannelPart(private val channel: FileChannel, private val offset:
     }
 }
 
-/** A section of a file opened by Android. */
+/** A section of a file that Android has opened. */
 internal class DescriptorPart(private val descriptor: AssetFileDescriptor) : FrzPart() {
     override fun read(): ByteArray = part().read()
 
@@ -90,7 +90,7 @@ internal class AssetPart(private val assets: AssetManager, private val name: Str
         val descriptor = try {
             assets.openFd(name)
         } catch (_: FileNotFoundException) {
-            return FrzFile.open(read(), options, base) // The asset is compressed; if it is missing, read() fails.
+            return FrzFile.open(read(), options, base) // The asset is compressed, or missing, in which case read() fails.
         }
         return descriptor.use { DescriptorPart(it).open(options, base) }
     }

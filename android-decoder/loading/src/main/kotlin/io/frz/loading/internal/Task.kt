@@ -11,7 +11,7 @@ import io.frz.loading.FrzRuntime
 import java.io.IOException
 import java.util.concurrent.RejectedExecutionException
 
-/** Runs [load] in the background and delivers the resulting network or, if it is no longer wanted, frees it. */
+/** Runs [load] in the background and delivers the resulting network or, if loading has been cancelled, frees it. */
 internal class Task<N : Any>(
     private val runtime: FrzRuntime<N>,
     private val callback: FrzCallback<N>,
@@ -32,7 +32,7 @@ internal class Task<N : Any>(
 
     override fun cancel(): Boolean = end(State.CANCELLED) { Cancellation.failure(null) }
 
-    /** Queues the task. */
+    /** Submits the task to the background executor. */
     fun start() {
         try {
             options.background.execute(::run)
@@ -41,7 +41,7 @@ internal class Task<N : Any>(
         }
     }
 
-    /** Ends loading unless it has ended already: frees what has been loaded so far and reports the [failure]. */
+    /** Ends loading if it has not ended: frees what has been loaded and reports the [failure]. */
     private fun end(last: State, failure: () -> IOException): Boolean {
         val unused: N?
         val wasQueued: Boolean
@@ -76,7 +76,7 @@ internal class Task<N : Any>(
         deliver(result)
     }
 
-    /** Prevents [cancel] from interrupting this thread from now on. */
+    /** Prevents later calls of [cancel] from interrupting this thread. */
     private fun release() = synchronized(lock) {
         thread = null
         if (state == State.CANCELLED) Thread.interrupted()
@@ -95,12 +95,14 @@ internal class Task<N : Any>(
         try {
             options.callbacks.execute { take()?.let(callback::onLoaded) }
         } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
-            // Either the executor rejects tasks, or it ran the callback directly and the callback itself failed.
+            // Either the executor rejects tasks, or it ran the callback directly and the callback threw.
             if (!end(State.FAILED) { refused(e) }) throw e
         }
     }
 
-    /** Takes the network for the callback, unless loading has been cancelled in the meantime. */
+    /**
+     * Returns the network, which then belongs to the callback, or null if loading has been cancelled in the meantime.
+     */
     private fun take(): N? = synchronized(lock) {
         val taken = network
         network = null

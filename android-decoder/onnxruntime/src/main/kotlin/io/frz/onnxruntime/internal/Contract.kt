@@ -9,7 +9,7 @@ import java.nio.ByteBuffer
 /**
  * The weights that a skeleton requires; see `help(frformat.runtimes.onnxruntime)`.
  *
- * @property wanted the required weights by name; tied weights appear once
+ * @property wanted the required weights by name; a group of tied weights appears once
  */
 internal class Contract private constructor(
     val wanted: Map<String, Wanted>,
@@ -18,10 +18,10 @@ internal class Contract private constructor(
 ) {
     private val names = FrzContract(wanted.keys, ties, unused)
 
-    /** Returns the names of the required weight [name] in [file]; several if tied copies are stored separately. */
+    /** Returns the names of the required weight [name] in [file]: several if tied copies are stored separately. */
     fun sources(name: String, file: FrzFile): List<String> = names.sources(name, file)
 
-    /** Describes how [file] differs from what the skeleton requires, or returns null if the file fits. */
+    /** Returns a description of how [file] differs from what the skeleton requires, or null if the file fits. */
     fun misfit(file: FrzFile): String? =
         names.misfit(file) { name, sources -> wanted.getValue(name).misfit(sources.first(), file) }
 

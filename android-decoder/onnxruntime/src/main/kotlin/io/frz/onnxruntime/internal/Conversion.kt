@@ -7,7 +7,7 @@ import java.nio.ByteOrder
 
 /** Converts the elements of the weight [name] between two floating-point or two integer types. */
 internal class Conversion(private val name: String, private val source: DType, private val target: DType) {
-    /** Copies all elements of [from] to [to]; both are little-endian. */
+    /** Converts all elements of [from] and writes them to [to]; both are little-endian. */
     fun copy(from: ByteBuffer, to: ByteBuffer) {
         val elements = from.duplicate().order(ByteOrder.LITTLE_ENDIAN)
         if (source == target) {
@@ -25,7 +25,7 @@ internal class Conversion(private val name: String, private val source: DType, p
         }
     }
 
-    /** Returns whether the elements of [from], once converted, equal those of [to]. */
+    /** Returns whether the elements of [from], after conversion, equal those of [to]. */
     fun isSame(from: ByteBuffer, to: ByteBuffer): Boolean {
         val converted = ByteBuffer.allocate(to.remaining()).order(ByteOrder.LITTLE_ENDIAN)
         copy(from, converted)

@@ -4,10 +4,10 @@ import java.nio.ByteBuffer
 
 /** A message in the wire format of Protocol Buffers. Malformed input causes a [RuntimeException]. */
 internal class Message(private val bytes: ByteBuffer) {
-    /** Whether the message has no bytes; always true for the message of a numeric field. */
+    /** Whether the message has no bytes, which is always true for a numeric field. */
     val isEmpty: Boolean get() = !bytes.hasRemaining()
 
-    /** Calls [use] for each field with its field number and its value, which is either a number or a message. */
+    /** Calls [use] for each field with its field number and its value: either a number or a message. */
     fun each(use: (field: Int, number: Long, part: Message) -> Unit) {
         while (bytes.hasRemaining()) {
             val key = varint()
@@ -22,12 +22,12 @@ internal class Message(private val bytes: ByteBuffer) {
         }
     }
 
-    /** Adds the packed numbers of the message to [to]. */
+    /** Reads the message as packed numbers and adds them to [to]. */
     fun numbers(to: MutableList<Long>) {
         while (bytes.hasRemaining()) to.add(varint())
     }
 
-    /** Returns the bytes as text. */
+    /** Returns the message decoded as UTF-8 text. */
     fun text(): String = Charsets.UTF_8.decode(bytes.duplicate()).toString()
 
     private fun take(size: Long): ByteBuffer {

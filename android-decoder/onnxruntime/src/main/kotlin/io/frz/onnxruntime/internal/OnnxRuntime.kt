@@ -14,7 +14,7 @@ import io.frz.loading.FrzRuntime
 import io.frz.loading.FrzSkeleton
 import io.frz.onnxruntime.FrzSessionSetup
 
-/** ONNX Runtime, with session options from [setup]. */
+/** Loads networks into ONNX Runtime, with session options from [setup]. */
 internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<OrtSession> {
     override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): OrtSession {
         val contract = Contract.of(skeleton.bytes)

@@ -11,13 +11,15 @@ import io.frz.FrzFile
  * @property form the form of the coefficients (see [io.frz.TensorInfo.form]), or null for a tensor
  */
 internal class Wanted(val shape: LongArray, val dtype: DType, val form: LongArray?) {
-    /** The type of the weight's elements in ONNX Runtime. */
+    /** The ONNX Runtime type of the elements. */
     val type: OnnxJavaType get() = ELEMENTS.first { it.dtype == dtype }.type
 
     /** The size of all elements, in bytes. */
     val bytes: Long get() = shape.fold(dtype.bytes.toLong()) { size, length -> Math.multiplyExact(size, length) }
 
-    /** Describes how the tensor [name] of [file] differs from this weight, or returns null if the tensor fits. */
+    /**
+     * Returns a description of how the tensor [name] of [file] differs from this weight, or null if the tensor fits.
+     */
     fun misfit(name: String, file: FrzFile): String? {
         val info = file.tensor(name)
         val stored = info.form
@@ -61,7 +63,8 @@ internal class Wanted(val shape: LongArray, val dtype: DType, val form: LongArra
         private val WHOLE = setOf(DType.BOOL, DType.U8, DType.I8, DType.I16, DType.I32, DType.I64)
 
         /**
-         * Returns the element type with ONNX's number [number], or null if sessions do not accept weights of that type.
+         * Returns the element type that ONNX denotes by [number], or null if sessions do not accept weights of that
+         * type.
          */
         fun dtype(number: Long): DType? = ELEMENTS.find { it.number == number }?.dtype
 
@@ -69,6 +72,6 @@ internal class Wanted(val shape: LongArray, val dtype: DType, val form: LongArra
             this == to || (this in REAL && to in REAL) || (this in WHOLE && to in WHOLE)
     }
 
-    /** A type of elements, which has the number [number] in ONNX. */
+    /** An element type, which ONNX denotes by [number]. */
     private class Element(val number: Long, val dtype: DType, val type: OnnxJavaType)
 }

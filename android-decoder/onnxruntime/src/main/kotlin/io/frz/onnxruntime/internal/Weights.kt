@@ -24,12 +24,13 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
     private var done = 0L
 
     /**
-     * Passes all weights to [use], by name, in direct buffers of the skeleton's types that are valid until it returns.
+     * Passes all weights to [use] by name, in direct buffers with the skeleton's element types. The buffers are valid
+     * until [use] returns.
      */
     fun <T> lend(use: (Map<String, ByteBuffer>) -> T): T {
         val largest = file.tensors.filter { it.name in rebuilt }.maxByOrNull { it.bytes }
         val converted = file.tensors.filter(::isConverted).maxOfOrNull { it.bytes } ?: 0
-        // A tensor of another type is rebuilt outside the buffer of its weight.
+        // A tensor that must be converted is rebuilt outside the buffer of its weight.
         load.admit(file, COPIES * total + converted, largest?.name)
         return load.memory(total).use { memory ->
             load.report(0, total)
@@ -52,7 +53,7 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
     private fun isConverted(info: TensorInfo) =
         rebuilt[info.name].orEmpty().any { contract.wanted.getValue(it).dtype != info.dtype }
 
-    /** Returns the buffer of a weight that has the same type as the tensor [info], or null if there is none. */
+    /** Returns the buffer of a weight that has the same type as the tensor [info], or null if no weight does. */
     private fun room(info: TensorInfo, memory: FrzMemory): ByteBuffer? {
         load.checkCancelled()
         val weight = rebuilt[info.name].orEmpty().firstOrNull {
@@ -85,8 +86,8 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
 
     private companion object {
         /**
-         * The number of copies of the weights at the peak: the buffers passed to ONNX Runtime, and its own copies while
-         * it optimizes the graph. Measured with releases 1.20 and 1.29.
+         * The peak number of copies of the weights: the buffers passed to ONNX Runtime, and its own copies while it
+         * optimizes the graph. Measured with releases 1.20 and 1.29.
          */
         const val COPIES = 4
     }

@@ -10,7 +10,7 @@ import java.nio.ByteOrder
 import org.pytorch.Tensor
 
 /**
- * Converts the elements of a dtype to those of the runtime, which has no 16-bit types.
+ * Converts elements of a dtype to elements of the runtime, which has no 16-bit types.
  *
  * @property bytes the size of an element in the runtime
  */
@@ -37,7 +37,7 @@ internal enum class Elements(val bytes: Int) {
             Tensor.fromBlob(memory.asDoubleBuffer(), shape)
     };
 
-    /** Returns a tensor of the runtime with the elements in [memory]. */
+    /** Returns a runtime tensor with the elements in [memory]. */
     abstract fun tensor(memory: ByteBuffer, shape: LongArray): Tensor
 
     companion object {
@@ -66,8 +66,8 @@ internal enum class Elements(val bytes: Int) {
         fun bytes(info: TensorInfo): Long = info.elements * of(info).bytes
 
         /**
-         * Widens 16-bit elements in place. They are in the upper half of [memory] and fill all of it afterwards. No
-         * element is overwritten before it has been read.
+         * Widens 16-bit elements in place. Before the call, they are in the upper half of [memory]; afterwards, they
+         * fill all of it. No element is overwritten before it has been read.
          */
         fun widen(dtype: DType, memory: ByteBuffer) {
             memory.order(ByteOrder.LITTLE_ENDIAN)

@@ -13,13 +13,14 @@ import org.pytorch.Module
 import org.pytorch.Tensor
 
 /**
- * Passes the weights of [file] to [module]. Tensors are rebuilt in one reused buffer and passed on before it is
- * overwritten. If the module requires a tensor as coefficients, the coefficients are passed on and the tensor is not
- * rebuilt. Memory is needed only for the buffer and the module's own copies.
+ * Passes the weights of [file] to [module]. All tensors are rebuilt in the same buffer, and the module copies each
+ * before the next overwrites it. If the module requires a tensor only as coefficients, the tensor is not rebuilt.
+ * Memory is needed only for the buffer and the module's copies.
  */
 internal class HandOver(private val module: Module, private val file: FrzFile, private val load: FrzLoad) {
     /**
-     * The shares by tensor name. Creating them fails if the module does not accept weights, or not those in this file.
+     * The shares by tensor name. Creating them fails if the module does not accept weights, or if those in the file do
+     * not fit.
      */
     private val shares = Share.of(file, Native.coefficientsWanted(module)).associateBy { it.info.name }
     private val total = shares.values.fold(0L) { sum, share ->
@@ -57,7 +58,7 @@ internal class HandOver(private val module: Module, private val file: FrzFile, p
         share.coefficients.fold(rebuilt) { sum, _ -> sum(sum, share.coefficientBytes) }
     }
 
-    /** Adjacent tensors in [memory] that are passed to the module together; often a single tensor. */
+    /** One or more tensors, back to back in [memory], that are passed to the module together. */
     private inner class Batch(private val memory: ByteBuffer) {
         private val weights = LinkedHashMap<String, IValue>()
         private var bytes = 0L
@@ -66,7 +67,7 @@ internal class HandOver(private val module: Module, private val file: FrzFile, p
 
         /**
          * Returns the memory in which to rebuild the next tensor, or null if the tensor is not needed. A 16-bit tensor
-         * is rebuilt in the upper half of the space that it takes when widened.
+         * is rebuilt in the upper half of the space that it occupies after widening.
          */
         fun memory(info: TensorInfo): ByteBuffer? {
             val share = shares.getValue(info.name)
@@ -90,9 +91,7 @@ internal class HandOver(private val module: Module, private val file: FrzFile, p
             put(share.coefficients, Tensor.fromBlob(values, coefficients.shape), share.coefficientBytes)
         }
 
-        /**
-         * Reserves [size] bytes of memory. If there is not enough room, passes the current content to the module first.
-         */
+        /** Reserves [size] bytes of memory. If too little is left, passes the current content to the module first. */
         private fun room(size: Long): ByteBuffer {
             if (size > memory.capacity() - end) handOver()
             load.checkCancelled()

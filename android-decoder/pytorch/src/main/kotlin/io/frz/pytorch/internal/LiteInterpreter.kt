@@ -7,7 +7,7 @@ import io.frz.loading.FrzSkeleton
 import java.io.File
 import org.pytorch.Module
 
-/** The lite interpreter. A skeleton that is not a file is copied to [cache]. */
+/** Loads networks into the lite interpreter. A skeleton that is not a file is copied to [cache]. */
 internal class LiteInterpreter(private val cache: File?) : FrzRuntime<Module> {
     override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): Module {
         val file = skeleton.file ?: SkeletonCache(checkNotNull(cache)).file(skeleton.bytes)

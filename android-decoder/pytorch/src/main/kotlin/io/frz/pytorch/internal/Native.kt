@@ -19,7 +19,7 @@ internal object Native {
         )
     }) { LiteModuleLoader.load(file.path) }
 
-    /** Returns the names of the weights that [module] still lacks. */
+    /** Returns the names of the weights that [module] has not yet received. */
     fun weightsMissing(module: Module): Set<String> = guarded({ failure ->
         FrzLoadException(
             Kind.SKELETON_UNSUPPORTED,
@@ -28,7 +28,7 @@ internal object Native {
         )
     }) { module.runMethod("weights_missing").toList().mapTo(LinkedHashSet()) { it.toStr() } }
 
-    /** Returns the weights that [module] takes as coefficients, with their forms. */
+    /** Returns the names of the weights that [module] takes as coefficients, mapped to their forms. */
     fun coefficientsWanted(module: Module): Map<String, List<Long>> = guarded({ failure ->
         FrzLoadException(
             Kind.SKELETON_UNSUPPORTED,
@@ -62,11 +62,11 @@ internal object Native {
     } catch (e: OutOfMemoryError) {
         throw FrzLoadException(Kind.RUNTIME_FAILED, "the runtime has no memory left: " + reason(e), e)
     } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
-        // Native code throws various subclasses of RuntimeException.
+        // Native code throws several subclasses of RuntimeException.
         throw translate(e)
     }
 
-    /** Returns the first line of the message of a native exception; the other lines contain addresses. */
+    /** Returns the first line of the message of a native exception; the other lines contain memory addresses. */
     private fun reason(failure: Throwable) =
         failure.message.orEmpty().lineSequence().firstOrNull { it.isNotBlank() }?.trim() ?: failure.toString()
 

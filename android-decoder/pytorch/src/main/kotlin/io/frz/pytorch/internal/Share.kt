@@ -6,10 +6,10 @@ import io.frz.loading.FrzLoadException
 import io.frz.loading.FrzLoadException.Kind
 
 /**
- * The form in which a module needs one tensor of a file: rebuilt, as coefficients, or both.
+ * How a module uses one tensor of a file: rebuilt, as coefficients, or both.
  *
  * @property rebuilt the names under which the module takes the rebuilt tensor
- * @property coefficients the names under which the module takes the coefficients, as factored networks do
+ * @property coefficients the names under which the module takes the coefficients, if it is a factored network
  */
 internal class Share private constructor(
     val info: TensorInfo,

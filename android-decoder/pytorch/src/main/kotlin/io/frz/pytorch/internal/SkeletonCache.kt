@@ -8,9 +8,9 @@ import java.io.IOException
 import java.security.MessageDigest
 
 /**
- * Copies of skeletons in [folder], which are needed because the lite interpreter reads modules from files. A copy is
- * named after the checksum of its content, becomes visible only when it is complete, and is compared with the skeleton
- * on each use.
+ * Copies of skeletons in [folder], which are needed because the lite interpreter reads modules only from files. A copy
+ * is named after the checksum of its content, becomes visible only when it is complete, and is compared with the
+ * skeleton on each use.
  */
 internal class SkeletonCache(private val folder: File) {
     /** Returns a file that contains [skeleton]. */

@@ -2,7 +2,7 @@ package io.frz.pytorch.internal
 
 import java.io.File
 
-/** Copies the same skeleton to a folder and removes it again, until the process is killed. */
+/** Repeatedly copies a skeleton to a folder and deletes it again, until the process is killed. */
 fun main(args: Array<String>) {
     val content = ByteArray(1 shl 20) { (it * 31).toByte() }
     print('.')

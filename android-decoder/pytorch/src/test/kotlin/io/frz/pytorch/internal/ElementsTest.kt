@@ -23,7 +23,7 @@ class ElementsTest {
         return IntArray(all.size).also { memory.asIntBuffer().get(it) }
     }
 
-    /** Returns the value of [bits] under IEEE 754: a sign, [exponentBits] bits of exponent, and a mantissa. */
+    /** Returns the IEEE 754 value of [bits]: a sign bit, [exponentBits] exponent bits and the mantissa. */
     private fun value(bits: Int, exponentBits: Int): Float {
         val mantissaBits = 15 - exponentBits
         val exponent = bits shr mantissaBits and (1 shl exponentBits) - 1

@@ -29,7 +29,7 @@ class SkeletonCacheTest {
         RandomAccessFile(file, "rw").use { opened ->
             age(file, 2)
             assertEquals(file, SkeletonCache(folder).file(content))
-            opened.write(1) // This changes the copy only if it is still the same file.
+            opened.write(1) // Changes the copy only if it is still the same file.
             assertEquals(1, file.readBytes()[0])
         }
         assertTrue(System.currentTimeMillis() - file.lastModified() < TimeUnit.DAYS.toMillis(1))

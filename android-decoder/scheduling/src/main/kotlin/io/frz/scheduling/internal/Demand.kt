@@ -5,7 +5,7 @@ import kotlin.math.sqrt
 
 /**
  * The demand of an application on the device at one tier. Each number is computed exactly as the specification
- * prescribes, so that all implementations agree bit for bit.
+ * prescribes, so that the results of all implementations are bit-identical.
  *
  * @property tier the index of the tier
  * @property shortfall the accuracy goal minus the accuracy; negative if the goal is exceeded
@@ -16,7 +16,7 @@ internal class Demand(app: App, val tier: Int, val shortfall: Double, val second
     private val alpha = app.alpha
     private val latency = app.latency
 
-    /** The amount by which the latency goal reduces the cost. */
+    /** The amount by which the latency goal lowers the cost. */
     val patience = alpha * latency
 
     /** The smallest share that meets the latency goal; it can exceed 1. */
@@ -25,14 +25,14 @@ internal class Demand(app: App, val tier: Int, val shortfall: Double, val second
     /** The factor of 1/share in the cost. */
     val weight = alpha * seconds
 
-    /** The number to which the share of a late application is proportional. */
+    /** The share of an application that misses its latency goal is proportional to this number. */
     val root = sqrt(weight)
 
     /** Returns the cost at a share above 0. */
     fun cost(share: Double): Double =
         if (share >= enough) shortfall else shortfall + alpha * maxOf(0.0, seconds / share - latency)
 
-    /** Returns the smallest share at which the cost is at most [cost]; [enough] if there is none. */
+    /** Returns the smallest share at which the cost is at most [cost], or [enough] if no share is sufficient. */
     fun shareFor(cost: Double): Double =
         if (cost <= shortfall) enough else minOf(enough, weight / (patience + (cost - shortfall)))
 }

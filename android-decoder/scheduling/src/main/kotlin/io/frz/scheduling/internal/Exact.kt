@@ -3,12 +3,12 @@ package io.frz.scheduling.internal
 import kotlin.math.abs
 
 /**
- * Finds the tiers with the lowest score; if several have the same score, the lexicographically first. The search tries
- * every combination except those that cannot win. [start] contains tiers that fit into the memory; the better they are,
- * the fewer combinations are tried.
+ * Returns the tiers with the lowest score or, if several combinations have the same score, the lexicographically first
+ * one. The search tries every combination except those that cannot win. [start] contains tiers that fit into memory;
+ * the better they are, the fewer combinations are tried.
  *
- * Regardless of the tiers of the undecided applications, the score is no better than with their ideal demands. A branch
- * is pruned only if that score is worse than the best one found by more than rounding errors can explain.
+ * The ideal demands of the undecided applications yield a bound on the score of a branch. A branch is pruned only if
+ * its bound is worse than the best score found by more than rounding errors can explain.
  */
 internal fun exact(table: Table, start: IntArray): IntArray {
     val search = Search(table, start)
@@ -46,8 +46,8 @@ private class Search(private val table: Table, start: IntArray) {
     }
 
     /**
-     * Returns whether no score that can still be reached is as good as the best one found. The largest cost is never
-     * less than any shortfall.
+     * Returns whether all scores that can still be reached are worse than the best one found. No shortfall exceeds the
+     * largest cost.
      */
     private fun isHopeless(): Boolean {
         val bound = table.score(demands)
@@ -56,7 +56,7 @@ private class Search(private val table: Table, start: IntArray) {
     }
 }
 
-/** Returns a bound on the rounding error of any score: a small fraction of the largest numbers in the sums. */
+/** Returns an upper bound on the rounding error of any score: a small fraction of the largest numbers in the sums. */
 private fun rounding(table: Table): Double =
     1e-10 * table.rows.sumOf { row -> row.maxOf { abs(it.shortfall) + it.patience + table.rows.size * it.weight } }
 

@@ -1,15 +1,17 @@
 package io.frz.scheduling.internal
 
 /**
- * Finds good tiers for many applications: the better result of two descents from [start], one guided by the gain per
- * byte of each change, the other by the gain alone.
+ * Returns good tiers for many applications: the better result of two descents from [start]. One is guided by the gain
+ * per byte of each change, the other by the gain alone.
  */
 internal fun greedy(table: Table, start: IntArray): IntArray {
     val (perByte, plain) = listOf(true, false).map { Descent(table, start, it) }
     return if (plain.score.isLessThan(perByte.score)) plain.tiers else perByte.tiers
 }
 
-/** Repeatedly makes the best-rated change of one application's tier until no change improves the score. */
+/**
+ * Repeatedly changes the tier of one application, choosing the best-rated change, until no change improves the score.
+ */
 private class Descent(private val table: Table, start: IntArray, private val perByte: Boolean) {
     val tiers = start.copyOf()
     private val demands = table.chosen(start).toMutableList()
@@ -48,7 +50,7 @@ private class Descent(private val table: Table, start: IntArray, private val per
     }
 }
 
-/** A change of [app] to [demand], which turns the score [before] into [score]. */
+/** A change of tier that gives [app] the new [demand] and changes the score from [before] to [score]. */
 private class Change(val app: Int, val demand: Demand, val score: Score, before: Score, bytes: Double) {
     private val first = (before.first - score.first) / bytes
     private val second = (before.second - score.second) / bytes

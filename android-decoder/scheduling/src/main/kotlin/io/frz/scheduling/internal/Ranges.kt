@@ -1,6 +1,9 @@
 package io.frz.scheduling.internal
 
-/** Positive numbers are limited to 1/LARGEST … LARGEST, accuracies to −LARGEST … LARGEST, so that nothing overflows. */
+/**
+ * Positive numbers must be from 1/LARGEST to LARGEST, and accuracies from −LARGEST to LARGEST, so that nothing
+ * overflows.
+ */
 private const val LARGEST = 1e15
 private const val MEMORY = 1L shl 50
 
@@ -17,7 +20,7 @@ internal fun checkMemory(value: Long) {
 }
 
 /**
- * Compares strings in the order of their UTF-8 bytes, which is that of code points; in UTF-16, surrogates precede some
+ * Compares strings by code points, which is also the order of their UTF-8 bytes. In UTF-16, surrogates precede some
  * characters with lower code points.
  */
 internal fun byCodePoints(a: String, b: String): Int {

@@ -13,7 +13,7 @@ internal class Score(val first: Double, val second: Double, val shares: DoubleAr
     fun isEqualTo(other: Score): Boolean = first == other.first && second == other.second
 }
 
-/** Returns whether the first pair lexicographically precedes the other. Zeros are equal regardless of sign. */
+/** Returns whether the first pair precedes the other lexicographically. Zeros are equal regardless of sign. */
 internal fun isLess(first: Double, second: Double, otherFirst: Double, otherSecond: Double): Boolean =
     first < otherFirst || (first == otherFirst && second < otherSecond)
 
@@ -32,11 +32,11 @@ private fun sumOfCosts(demands: List<Demand>, shares: DoubleArray): Double =
     total(shares.size) { demands[it].cost(shares[it]) }
 
 /**
- * Returns the lowest possible value of the largest cost.
+ * Returns the smallest possible value of the largest cost.
  *
- * It is the largest shortfall or, if the shares do not suffice for that, the root of a function that is decreasing and
- * convex above the largest shortfall. Newton's method approaches the root from the left without passing it, and ends
- * when rounding prevents further progress.
+ * It is the largest shortfall or, if the shares are not sufficient for that, the root of a function that is decreasing
+ * and convex above the largest shortfall. Newton's method approaches the root from the left without passing it, and
+ * ends when rounding prevents further progress.
  */
 private fun leastLargest(demands: List<Demand>): Double {
     var cost = demands.maxOf { it.shortfall }

@@ -1,15 +1,16 @@
 package io.frz.scheduling.internal
 
-/** The lower bound on the share left to divide, so that rounding errors cannot make a share 0. */
+/** A lower bound on the remaining share, which ensures that rounding errors cannot reduce a share to 0. */
 private const val CRUMB = 1.0 / (1L shl 53)
 
 /**
- * Returns the shares with the lowest total cost, each between its [least] and the share that meets its latency goal.
+ * Returns the shares with the lowest total cost. Each is at least [least] and at most the share that meets the latency
+ * goal.
  *
- * The cost of an application at share u is a constant plus weight/u until its latency goal is met. Setting the
- * derivatives of late applications equal makes their shares proportional to √weight. The bounds are enforced with the
- * variable-fixing method of Bitran and Hax (Management Science 27(4), 1981): each round fixes one or more shares at
- * bounds that hold at the optimum.
+ * The cost of an application at share u is a constant plus weight/u until its latency goal is met. At the optimum, the
+ * derivatives of the costs of late applications are equal, so their shares are proportional to √weight. The bounds are
+ * enforced with the variable-fixing method of Bitran and Hax (Management Science 27(4), 1981): each round fixes one or
+ * more shares at bounds that are active at the optimum.
  */
 internal fun divide(demands: List<Demand>, least: DoubleArray): DoubleArray {
     val shares = DoubleArray(demands.size) { demands[it].enough }

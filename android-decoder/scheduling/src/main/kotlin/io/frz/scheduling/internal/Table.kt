@@ -4,7 +4,7 @@ import io.frz.scheduling.App
 import io.frz.scheduling.Budget
 import io.frz.scheduling.Objective
 
-/** A scheduling problem in the form that the search uses; [apps] are in the order of their names. */
+/** A scheduling problem in the form that the search uses. [apps] must be sorted by name. */
 internal class Table(apps: List<App>, budget: Budget, private val objective: Objective) {
     /** For each application, its demand at each tier. */
     val rows: List<List<Demand>> = apps.map { app ->
@@ -13,7 +13,10 @@ internal class Table(apps: List<App>, budget: Budget, private val objective: Obj
         }
     }
 
-    /** For each application, an ideal demand that is in every respect as good as the best tier in that respect. */
+    /**
+     * For each application, an ideal demand that combines the best accuracy, the least compute and the least memory of
+     * all tiers.
+     */
     val ideals: List<Demand> = apps.zip(rows) { app, row ->
         Demand(app, 0, row.minOf { it.shortfall }, row.minOf { it.seconds }, row.minOf { it.memory })
     }
@@ -21,10 +24,10 @@ internal class Table(apps: List<App>, budget: Budget, private val objective: Obj
     /** The memory available to all applications together, in bytes. */
     val memory: Long = budget.memory
 
-    /** Returns the demands at these tiers. */
+    /** Returns the demand of each application at its tier in [tiers]. */
     fun chosen(tiers: IntArray): List<Demand> = rows.indices.map { rows[it][tiers[it]] }
 
-    /** Returns, for each application, the first of the tiers that take the least memory. */
+    /** Returns, for each application, the tier that needs the least memory; the first one if there are several. */
     fun smallest(): IntArray = IntArray(rows.size) { app -> rows[app].minBy { it.memory }.tier }
 
     /** Returns the score of a choice of demands, one for each application. */

@@ -9,12 +9,12 @@ import io.frz.loading.FrzLoadException
 internal class Contract(private val layout: Layout, private val file: FrzFile) {
     private val names = FrzContract(layout.tensors.keys, layout.ties, layout.unused)
 
-    /** Describes how the file differs from what the template requires, or returns null if the file fits. */
+    /** Returns a description of how the file differs from what the template requires, or null if the file fits. */
     fun misfit(): String? = names.misfit(file) { name, sources ->
         sources.firstNotNullOfOrNull { fault(it, layout.tensors.getValue(name)) }
     }
 
-    /** Returns the names of the required tensor [name] in the file; several if tied copies are stored separately. */
+    /** Returns the names of the required tensor [name] in the file: several if tied copies are stored separately. */
     fun sources(name: String): List<String> = names.sources(name, file)
 
     private fun fault(source: String, shape: LongArray): String? {

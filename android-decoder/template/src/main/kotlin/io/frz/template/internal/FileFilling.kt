@@ -15,8 +15,8 @@ import java.security.MessageDigest
 import java.util.zip.CRC32
 
 /**
- * Fills templates into files in [folder]. The name of a file contains a digest of the template and the weights, and
- * the checksum of its content, which is verified on each use.
+ * Fills templates into files in [folder]. The name of a file contains a digest of the template and the weights, and the
+ * checksum of the file's content, which is verified on each use.
  */
 internal class FileFilling(private val folder: File) : FrzRuntime<File> {
     override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): File =
@@ -30,7 +30,7 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
             }.apply { setLastModified(System.currentTimeMillis()) }
         }
 
-    override fun free(network: File): Unit = Unit // The file stays for the next load.
+    override fun free(network: File): Unit = Unit // The file is kept for the next load.
 
     private inline fun cached(load: FrzLoad, use: () -> File): File = try {
         if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) throw CacheException("it is not a folder")
@@ -70,7 +70,9 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
         }
     }
 
-    /** Writes zeros rather than only extending the file, so that a full disk causes an error now, not a crash later. */
+    /**
+     * Writes zeros rather than only extending the file, so that a full disk causes an error here, not a crash later.
+     */
     private fun reserve(file: RandomAccessFile, size: Long, load: FrzLoad) {
         val zeros = ByteArray(CHUNK)
         var left = size
@@ -108,7 +110,7 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
         }
     }
 
-    /** Thrown if the cache folder, rather than the weights, causes a failure. */
+    /** Thrown when the cache folder, rather than the weights, causes a failure. */
     private class CacheException(message: String?, cause: Throwable? = null) : IOException(message, cause)
 
     private companion object {

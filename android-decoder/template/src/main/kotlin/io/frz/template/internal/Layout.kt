@@ -1,10 +1,10 @@
 package io.frz.template.internal
 
 /**
- * A batch normalization in evaluation mode, which multiplies each channel by a scale and adds a shift.
+ * A batch normalization in evaluation mode: multiplies each channel by a scale and adds a shift.
  *
  * @property eps the number that is added to the variance
- * @property variance the name of the tensor of variances; like the others, it has the shape (channels)
+ * @property variance the name of the tensor of variances; all tensors of a normalization have the shape (channels,)
  * @property weight the name of the tensor of factors, or null if they are 1
  * @property bias the name of the tensor of summands, or null if they are 0
  */
@@ -19,7 +19,7 @@ internal class Normalization(
     val tensors: List<String> get() = listOfNotNull(variance, mean, weight, bias)
 }
 
-/** The ways of computing an array of a template from tensors. */
+/** The ways in which an array of a template is computed from tensors. */
 internal enum class Kind {
     /** The tensor, unchanged. */
     PLAIN,
@@ -32,14 +32,15 @@ internal enum class Kind {
 }
 
 /**
- * An array that is computed from the tensor [tensor] and, unless [kind] is [Kind.PLAIN], a normalization.
+ * An array that is computed from [tensor] and, unless [kind] is [Kind.PLAIN], from [normalization].
  *
  * @property inner for [Kind.SCALED], the number of consecutive elements of one channel
  */
 internal class Value(val kind: Kind, val tensor: String?, val normalization: Normalization?, val inner: Long)
 
 /**
- * The place of elements of [value] in the filled file. Nested loops, outermost first, visit the elements in order.
+ * The place of elements of [value] in the filled file. Nested loops, listed from the outermost, visit the elements in
+ * order.
  *
  * @property offset the offset of the first element in the file, in bytes
  * @property start the index of the first element in the value
@@ -65,7 +66,7 @@ internal class Place(
     }
 }
 
-/** The position of a digest: the SHA-256 of the bytes of [place], as 64 hexadecimal digits. */
+/** The position of a digest in the filled file: the SHA-256 of the bytes of [place], as 64 hexadecimal digits. */
 internal class Digest(val offset: Long, val place: Place) {
     /** The offset of the byte after the last digit. */
     val end: Long get() = offset + DIGITS
@@ -83,7 +84,7 @@ internal class Digest(val offset: Long, val place: Place) {
  * @property size the size of the filled file in bytes
  * @property tensors the shapes of the required tensors by name
  * @property ties additional names of tensors, mapped to their names in [tensors]
- * @property unused names of tensors that the network has but the template does not require
+ * @property unused names of tensors of the network that the template does not require
  */
 internal class Layout(
     val runtime: String,

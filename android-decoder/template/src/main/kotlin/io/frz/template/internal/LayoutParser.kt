@@ -14,7 +14,7 @@ internal class LayoutParser private constructor(private val map: MapReader) {
 
     private fun parse(): Layout {
         val runtime = map.text()
-        map.text() // The exporter and its version are only informative.
+        map.text() // The exporter and its version are for information only.
         val size = map.number(FILE_BYTES)
         map.list(read = ::tensor)
         val normalizations = map.list(read = ::normalization)
@@ -147,7 +147,7 @@ internal class LayoutParser private constructor(private val map: MapReader) {
     }
 }
 
-/** Returns the exception for a template that is malformed. */
+/** Returns the exception for a malformed template. */
 internal fun damaged(problem: String, cause: Throwable? = null) = FrzLoadException(
     Problem.SKELETON_DAMAGED,
     "this is not an intact template: $problem; export it again with `frformat export`",

@@ -32,16 +32,18 @@ internal class MapReader(bytes: ByteArray) {
         return if (value and 1 == 0L) value shr 1 else -((value + 1) shr 1)
     }
 
-    /** Reads an index into [items] and returns the item. */
+    /** Reads an index and returns the item of [items] at that index. */
     fun <T> item(items: List<T>): T = items[number(items.size - 1L).toInt()]
 
-    /** Reads an index into [items], counted from 1, and returns the item; 0 means null. */
+    /**
+     * Reads an index, counted from 1, and returns the item of [items] at that index; returns null if the index is 0.
+     */
     fun <T : Any> optional(items: List<T>): T? = items.getOrNull(number(items.size.toLong()).toInt() - 1)
 
     /** Reads a finite number that is not negative. */
     fun real(): Double = bytes.getDouble().also { require(it >= 0 && !it.isInfinite()) { "its map contains $it" } }
 
-    /** Reads text. */
+    /** Reads a string. */
     fun text(): String {
         val size = number(bytes.remaining().toLong()).toInt()
         require(size <= bytes.remaining()) { "its map ends too early" }
@@ -50,7 +52,7 @@ internal class MapReader(bytes: ByteArray) {
         return Charsets.UTF_8.newDecoder().onMalformedInput(CodingErrorAction.REPORT).decode(text).toString()
     }
 
-    /** Reads a list: its length, then each item with [read]. */
+    /** Reads the length of a list, then each of its items with [read]. */
     inline fun <T> list(largest: Long = Long.MAX_VALUE, read: () -> T): List<T> {
         val items = ArrayList<T>()
         var left = number(largest)

@@ -1,8 +1,8 @@
 package io.frz.template.internal
 
 /**
- * The scale and shift of each channel of [normalization]. All operations are in 64-bit floats, so that every filler
- * computes the same bits; only results are rounded to 32 bits.
+ * The scale and shift of each channel of [normalization]. All implementations compute in 64-bit floats and round only
+ * the results to 32 bits, so that their results are bit-identical.
  */
 internal class Scale(private val normalization: Normalization, tensor: (String) -> Elements) {
     private val variance = tensor(normalization.variance)
@@ -10,13 +10,18 @@ internal class Scale(private val normalization: Normalization, tensor: (String) 
     private val weight = normalization.weight?.let(tensor)
     private val bias = normalization.bias?.let(tensor)
 
-    /** Returns the elements of a [Kind.SCALED] value made from [tensor], or the scale itself if [tensor] is null. */
+    /**
+     * Returns the elements of a [Kind.SCALED] value computed from [tensor], or the scale itself if [tensor] is null.
+     */
     fun scaled(tensor: Elements?, channels: Int, inner: Int): Elements {
         val scale = DoubleArray(channels, ::factor)
         return Computed { finite((tensor?.double(it) ?: 1.0) * scale[it / inner % channels]) }
     }
 
-    /** Returns the elements of a [Kind.SHIFTED] value made from the bias [tensor], where null means 0. */
+    /**
+     * Returns the elements of a [Kind.SHIFTED] value computed from the bias [tensor]. If [tensor] is null, the bias is
+     * 0.
+     */
     fun shifted(tensor: Elements?): Elements = Computed {
         finite(((tensor?.double(it) ?: 0.0) - mean.double(it)) * factor(it) + (bias?.double(it) ?: 0.0))
     }

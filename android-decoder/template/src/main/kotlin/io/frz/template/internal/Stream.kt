@@ -5,7 +5,7 @@ import java.nio.ByteBuffer
 import java.util.zip.DataFormatException
 import java.util.zip.Inflater
 
-/** The inflated bytes of the raw DEFLATE stream in [bytes] from [start] to [end], read in order. */
+/** Reads the inflated bytes of the raw DEFLATE stream in [bytes] from [start] to [end], in order. */
 internal class Stream(bytes: ByteArray, start: Int, end: Int) : Closeable {
     private val inflater = Inflater(true).apply { setInput(bytes, start, end - start) }
     private val chunk = ByteArray(CHUNK)
@@ -28,7 +28,7 @@ internal class Stream(bytes: ByteArray, start: Int, end: Int) : Closeable {
         }
     }
 
-    /** Checks that the stream ends here, at the end of its bytes. */
+    /** Checks that the stream ends here and that no bytes follow it. */
     fun finish() {
         val isEnd = guarded { inflater.inflate(chunk, 0, 1) } == 0
         if (!isEnd || !inflater.finished() || inflater.remaining > 0) {
