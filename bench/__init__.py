@@ -18,7 +18,7 @@ class Row:
     Attributes:
         what: what was measured.
         figure: the result.
-        aim: the target.
+        aim: the target value.
         met: whether the result meets the target.
     """
 

@@ -18,7 +18,7 @@ def network() -> nn.Sequential:
 images, test_images = DIGITS_PIXELS(images), DIGITS_PIXELS(test_images)  # uint8 → normalized float32
 
 # Keep 600 coefficients of the first layer, 300 of the second and 3 of each bias, rounded to 8 bits while training.
-# The example input tells `regularize` that the first layer sees 8×8 pixels: its DCT also runs along rows and columns.
+# The example input shows `regularize` that the first layer sees 8×8 pixels: its DCT also runs along rows and columns.
 torch.manual_seed(0)
 rules = ["1.weight: keep=600 format=q8", "3.weight: keep=300 format=q8", "*.bias: keep=3 format=q8"]
 model = regularize(network(), rules=rules, example=images[:1])

@@ -98,7 +98,7 @@ class DependencyError(ImportError):
         module = (error.name or "").partition(".")[0]
         name, package = PACKAGES.get(module, (module or "a package", module))
         broken = "" if isinstance(error, ModuleNotFoundError) else f" ({error})"
-        super().__init__(f"{what} needs {name}, pip install {package}{broken}", name=error.name)
+        super().__init__(f"{what} needs {name}: pip install {package}{broken}", name=error.name)
 
 
 class ReportError(ValueError):

@@ -9,10 +9,10 @@ doc: |
   The container of an `.frz` file: the named tensors of a neural network, each stored as a small core that is multiplied
   along every axis by a basis. `format.md` is the normative text; section numbers below refer to it.
 
-  Kaitai Struct can describe the header, the directory and its checksum. Where the segments lie depends on the sizes in
-  the directory, by the loop of section 4, so they form one opaque part here. Before it uses any bytes, a reader must
-  check the CRC-32 of the directory and of each segment, which this description does not do. In a delta file (section
-  6.2), field 5 of the directory map is the SHA-256 of the base, a bin of 32 bytes.
+  Kaitai Struct can describe the header, the directory and its checksum. The location of the segments depends on the
+  sizes in the directory, by the loop of section 4, so they form one opaque part here. Before it uses any bytes, a
+  reader must check the CRC-32 of the directory and of each segment, which this description does not do. In a delta file
+  (section 6.2), field 5 of the directory map is the SHA-256 of the base, a bin of 32 bytes.
 doc-ref: format.md
 seq:
   - id: magic

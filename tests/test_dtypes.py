@@ -19,13 +19,13 @@ def test_ids_are_those_of_the_specification() -> None:
 
 
 @pytest.mark.parametrize("name", DTYPES)
-def test_names_whatever_the_byte_order(name: str) -> None:
+def test_names_ignore_the_byte_order(name: str) -> None:
     assert dtype_name(DTYPES[name]) == name
     if DTYPES[name].kind in "iufc":
         assert dtype_name(DTYPES[name].newbyteorder(">")) == name
 
 
-def test_what_has_no_name() -> None:
+def test_types_without_a_name() -> None:
     with pytest.raises(EncodeError, match="dtype object has no counterpart"):
         dtype_name(np.dtype(object))
 
@@ -38,7 +38,7 @@ def test_rounded_is_the_nearest_number(value: float, name: str) -> None:
 
 
 @given(st.integers(-(2**8) + 1, 2**8 - 1), st.integers(-30, 30), st.integers(-3, 3), st.integers(20, 44))
-def test_bfloat16_knows_on_which_side_of_a_middle_it_is(n: int, e: int, side: int, depth: int) -> None:
+def test_bfloat16_rounds_near_ties_correctly(n: int, e: int, side: int, depth: int) -> None:
     value = (n + 0.5) * 2.0**e + side * 2.0 ** (e - depth)
     found = rounded(np.array([value]), np.dtype(ml_dtypes.bfloat16))
     assert int(found.view(np.uint16)[0]) == numbers.rounded("bf16", value)
@@ -47,7 +47,7 @@ def test_bfloat16_knows_on_which_side_of_a_middle_it_is(n: int, e: int, side: in
 
 class TestCast:
     @pytest.mark.parametrize("name", REAL_DTYPES)
-    def test_keeps_what_matters(self, name: str) -> None:
+    def test_keeps_values_within_precision(self, name: str) -> None:
         values = np.array([1.0, -3.14159, 1e-30, 0.0])
         assert np.allclose(cast(values, name).astype(np.float64), values, rtol=2**-8, atol=1e-3)
 
@@ -62,17 +62,17 @@ class TestCast:
             (1e-42, "bf16", "too small for bf16"),
         ],
     )
-    def test_refuses_what_would_be_lost(self, value: float, name: str, message: str) -> None:
+    def test_refuses_values_that_would_be_lost(self, value: float, name: str, message: str) -> None:
         for sign in (1, -1):
             with pytest.raises(EncodeError, match=message):
                 cast(np.array([0.0, sign * value]), name)
 
     @pytest.mark.parametrize("name", FORMATS)
-    def test_wider_types_take_all(self, name: str) -> None:
+    def test_wider_types_accept_everything(self, name: str) -> None:
         tiny = np.array([np.finfo(np.float32).smallest_subnormal])
         assert cast(tiny.astype(DTYPES[name]), "f64").dtype == np.float64
 
-    def test_nothing_is_copied_without_need(self) -> None:
+    def test_nothing_is_copied_unnecessarily(self) -> None:
         values = np.ones(3, np.float32)
         assert cast(values, "f32") is values
         assert cast(np.empty(0), "f16").dtype == np.float16

@@ -20,7 +20,7 @@ EXPECTED = {
 }
 
 
-def test_every_script_is_run() -> None:
+def test_every_script_has_a_test() -> None:
     assert {path.name for path in FOLDER.glob("*.py")} == set(EXPECTED)
 
 

@@ -67,7 +67,7 @@ def digits() -> Iterator[tuple[str, Image.Image]]:
 
 
 def cars() -> Iterator[tuple[str, Image.Image]]:
-    """Yield three cars of different colours."""
+    """Yield three cars of different colors."""
     yield "car-red", drawing.car((176, 24, 32))
     yield "car-black", drawing.car((34, 36, 40), sign=-1)
     yield "car-blue", drawing.car((30, 66, 150))

@@ -12,7 +12,7 @@ FINE = 4
 
 
 def digit(image: np.ndarray) -> Image.Image:
-    """Draw a digit of scikit-learn's set, (8, 8) in 0 … 16, in MNIST's style: 20 pixels high, centred by its mass."""
+    """Draw a digit of scikit-learn's set, (8, 8) in 0 … 16, in MNIST's style: 20 pixels high, centered by its mass."""
     small = Image.fromarray((image.astype(np.float64) * 255 / 16).astype(np.uint8))
     large = small.resize((20, 20), Image.Resampling.BICUBIC)
     pixels = np.asarray(large, np.float64)
@@ -27,7 +27,7 @@ def car(paint: tuple[int, int, int], sign: int = 1) -> Image.Image:
     """Draw a car in a photographer's studio, seen from its side.
 
     Args:
-        paint: its colour.
+        paint: its color.
         sign: 1 if it faces right, -1 if it faces left.
     """
     picture = _studio()
@@ -68,7 +68,7 @@ def car(paint: tuple[int, int, int], sign: int = 1) -> Image.Image:
 
 
 def _studio() -> Image.Image:
-    """Draw a light wall, a grey floor that curves up to it, and the shadow of a car."""
+    """Draw a light wall, a gray floor that curves up to it, and the shadow of a car."""
     width, height = (FINE * side for side in SIZE)
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(0, 320, height))
     horizon = 138 + 10 * x**2

@@ -71,7 +71,7 @@ def load(
         entry: which state dict to read from a PyTorch file that contains several.
         keep_names: leave names unchanged. Otherwise, prefixes from wrappers such as torch.compile, DataParallel and
             FSDP are removed and noted; see :func:`frformat.checkpoints.wrappers.plain_names`.
-        trust_pickle: run the code that a PyTorch file refers to, which may do anything. This is rarely necessary:
+        trust_pickle: run the code that a PyTorch file refers to, which can do anything. This is rarely necessary:
             objects that need code are replaced, and the tensors of whole modules are found without it.
         name: name of the source in errors; None means its own name.
 

@@ -45,7 +45,7 @@ class Inert:
     def __new__(cls, *args: object, **options: object) -> Inert:
         """Accept any arguments except the building blocks of tensors, and ignore them."""
         if any(isinstance(arg, TENSORS) for arg in args):
-            raise EncodeError(f"a tensor needs the code of {cls.__name__[6:-1]}, or the file is damaged")
+            raise EncodeError(f"loading a tensor requires the code of {cls.__name__[6:-1]}, or the file is damaged")
         return super().__new__(cls)
 
     def __init__(self, *args: object, **options: object) -> None:

@@ -72,11 +72,11 @@ def _described(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[str, 
 def _header(file: IO[bytes]) -> tuple[str, tuple[int, ...]]:
     version = npy.read_magic(file)
     if version not in ((1, 0), (2, 0)):
-        raise EncodeError(f"array file version {version[0]}.{version[1]} is not supported; plain arrays never need it")
+        raise EncodeError(f"array file version {version[0]}.{version[1]} is not supported; plain arrays do not use it")
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read_header(file)
     if dtype.kind == "V":
-        raise EncodeError(f"elements of {dtype.itemsize} bytes whose type is lost (bfloat16?); write them as float32")
+        raise EncodeError(f"elements of {dtype.itemsize} bytes have an unknown type (bfloat16?); write them as float32")
     return dtype_name(dtype), shape
 
 

@@ -12,7 +12,7 @@ def overflow(tensor: Tensor, dtype: torch.dtype) -> str | None:
     if not is_narrower(dtype, tensor.dtype) or not tensor.numel():
         return None
     large = tensor.isfinite() & tensor.to(dtype).isfinite().logical_not()
-    return f"values up to {_largest(tensor[large]):.3g} are beyond {dtype}" if large.any() else None
+    return f"values up to {_largest(tensor[large]):.3g} exceed the range of {dtype}" if large.any() else None
 
 
 @torch.no_grad()

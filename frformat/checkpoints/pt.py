@@ -61,7 +61,7 @@ def load(path: str, *, entry: str | None = None, trust_pickle: bool = False) -> 
 
 
 def save(checkpoint: Checkpoint, path: str) -> list[str]:
-    """Write a state dict; tied weights stay tied. PyTorch needs all tensors in memory at once.
+    """Write a state dict; tied weights stay tied. PyTorch needs all tensors in memory at the same time.
 
     Spectra become sparse float32 tensors, the form in which Frequency Regularization publishes them.
     """

@@ -56,21 +56,21 @@ Examples:
     "-o", "--output", metavar="OUT.frz", type=click.Path(allow_dash=True), required=True, help="The file to write."
 )
 @click.option("--keep", metavar="N|N%", help="Keep the first N coefficients, or N% of them.")
-@click.option("--energy", metavar="SHARE", help="Keep the fewest that have this share of the energy, e.g. 0.999.")
+@click.option("--energy", metavar="SHARE", help="Keep as few as have this share of the energy, e.g. 0.999.")
 @click.option(
-    "--max-error", metavar="SHARE", help="Keep the fewest whose error is below this share of the largest weight."
+    "--max-error", metavar="SHARE", help="Keep as few as have an error below this share of the largest weight."
 )
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Treat some tensors differently; see above.")
 @click.option("--format", metavar="FORMAT", default="auto", help="Number format: f32, f16, bf16, qN, step=S.")
 @spectral_option
 @click.option(
-    "--tiers", metavar="N,N%,…", default="", show_default=False, help="What the smaller tiers keep of each spectrum."
+    "--tiers", metavar="N,N%,…", default="", show_default=False, help="Part of each spectrum that smaller tiers keep."
 )
 @click.option(
     "--compression",
     metavar="HOW",
     default="auto",
-    help="core (no zstd), fast (to read), none, deflate, zstd, adaptive, static.",
+    help="core (no zstd), fast (to decode), none, deflate, zstd, adaptive, static.",
 )
 @click.option(
     "--base",

@@ -1,6 +1,6 @@
 """Detect which tensors of a checkpoint are not weights but spectra, as Frequency Regularization publishes them.
 
-Such a file does not say so itself, and a wrong guess would ruin the network. The evidence must therefore be a pattern
+The file itself does not record this, and a wrong guess would ruin the network. The evidence must therefore be a pattern
 that weights, even sparse ones, do not show: all matrices of the file are zero except for a zigzag prefix, in which
 hardly any element is zero. If the evidence is weaker, the user has to pass ``--spectral``.
 """

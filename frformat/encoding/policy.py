@@ -53,7 +53,7 @@ class Policy:
             spectra: names of the tensors that are treated as spectra unless a rule says otherwise.
 
         Raises:
-            EncodeError: a rule says how to take a tensor's spectrum, but nothing says how much of it to keep.
+            EncodeError: a rule requests a tensor's spectrum, but nothing specifies how much of it to keep.
         """
         said = next((rule for rule in self.rules if rule.matches(name)), Rule(name))
         spectral = name in spectra or said.spectral

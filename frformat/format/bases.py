@@ -62,7 +62,7 @@ def spread(bases: Sequence[str], rank: int) -> tuple[str, ...]:
 
 
 def compact(kinds: Sequence[str]) -> tuple[str, ...]:
-    """Return the shortest list that stands for ``kinds``; empty if all are plain."""
+    """Return the shortest list that represents ``kinds``; empty if all are plain."""
     size = len(kinds)
     while size > 1 and kinds[size - 1] == kinds[size - 2]:
         size -= 1

@@ -61,7 +61,7 @@ def check(directory: Directory, base: Directory, digest: bytes) -> None:
                     raise FrzError("BASE", "the base has no tensor of this name", tensor=name)
                 held, runs = base.groups[found[0]], tensor_runs(group, number, 0)
                 if not fits(group.value_type, group.steps is not None, runs, held, tensor_runs(held, found[1], 0)):
-                    raise FrzError("BASE", "the base's tensor of this name has another type or structure", tensor=name)
+                    raise FrzError("BASE", "the tensor in the base has a different type or structure", tensor=name)
 
 
 def fits(value_type: str, stepped: bool, runs: Sequence[Run], base: Group, base_runs: Sequence[Run]) -> bool:

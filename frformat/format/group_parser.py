@@ -145,7 +145,7 @@ class GroupParser:
         for _ in range(count // 2):
             shared = self._cursor.uint("a name's prefix")
             if shared > len(previous):
-                raise FrzError("NAME", f"a name repeats {shared} bytes of one with only {len(previous)}")
+                raise FrzError("NAME", f"a name repeats {shared} bytes of the previous name, which has {len(previous)}")
             previous = previous[:shared] + self._cursor.text("a name")
             out.append(self._known.check_name(previous))
         self._known.ledger.spend(self._known.names - spent)

@@ -81,7 +81,7 @@ class TensorInfo:
         return self.corners[tier] if self.corners else meant
 
     def form(self, tier: int = -1) -> tuple[int, ...]:
-        """Return what the coefficients stand for in a tier of the file; see :meth:`frformat.FrzFile.coefficients`.
+        """Return what the coefficients represent in a tier of the file; see :meth:`frformat.FrzFile.coefficients`.
 
         Returns:
             For a spectrum, the shape in which it is taken. For a core with factors, the tensor's shape, and then a

@@ -127,12 +127,12 @@ def _header(data: bytes, at: int) -> tuple[int, int, bool]:
         values = 2 * count if what == "map" else count
         if values > len(data) - at:
             raise malformed(
-                f"an {what} of {count} entries, more than the bytes left can hold".replace("an map", "a map")
+                f"an {what} of {count} entries, more than the remaining bytes can contain".replace("an map", "a map")
             )
         return values, at, True
     end = at + count + (what == "extension")
     if end > len(data):
-        raise malformed(f"a value of {count} bytes, more than are left")
+        raise malformed(f"a value of {count} bytes, more than remain")
     if what == "string":
         try:
             data[at:end].decode()

@@ -107,6 +107,6 @@ class Options:
 def _check_cut(cut: Cut) -> None:
     if isinstance(cut, tuple):
         if not all(isinstance(r, int) and r >= 0 for r in cut):
-            raise EncodeError(f"tier {cut!r} is not a corner: numbers of entries on each axis")
+            raise EncodeError(f"tier {cut!r} is not a corner, that is, a number of entries for each axis")
     elif not (cut >= 0 and (isinstance(cut, int) or cut < 1)):
         raise EncodeError(f"tier {cut!r} is neither a number of coefficients nor a share below 1")

@@ -146,7 +146,7 @@ def whole(quotients: NDArray[np.float64]) -> NDArray[np.int32]:
     rounded = np.rint(quotients)
     largest = float(np.abs(rounded).max(initial=0.0))
     if not largest <= LARGEST:
-        raise EncodeError(f"quantized values reach {largest:g}, beyond 32 bits: use a larger step")
+        raise EncodeError(f"quantized values reach {largest:g} and do not fit into 32 bits: use a larger step")
     return rounded.astype(np.int32)
 
 

@@ -310,7 +310,7 @@ class FrzFile:
         """Return the group of a tensor and its index in it."""
         found = self._index.find(self.container.directory.aliases.get(name, name))
         if found is None:
-            reason = "no tensor has this name; `frformat dump` lists them"
+            reason = "no tensor has this name; `frformat dump` lists all names"
             raise FrzError("NOT_FOUND", reason, path=self._path, tensor=name)
         return found
 

@@ -1,4 +1,4 @@
-"""Analyse errors: compare the outputs of the original weights, of the rebuilt weights and of the phone."""
+"""Analyze errors: compare the outputs of the original weights, of the rebuilt weights and of the phone."""
 
 from __future__ import annotations
 

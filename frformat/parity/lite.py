@@ -1,4 +1,4 @@
-"""Make parity reports with the lite interpreter of the installed PyTorch.
+"""Create parity reports with the lite interpreter of the installed PyTorch.
 
     python -m frformat.parity.lite report SKELETON.ptl MODEL.frz INPUTS -o REPORT.json
 
@@ -27,7 +27,7 @@ from frformat.runtimes.pytorch_mobile.quiet import quietly
 
 
 def main(arguments: list[str]) -> None:
-    """Make a report."""
+    """Create a report."""
     runner.main(
         "frformat.parity.lite",
         {"name": "lite interpreter", "version": torch.__version__, "threads": torch.get_num_threads()},

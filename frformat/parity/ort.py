@@ -1,4 +1,4 @@
-"""Make parity reports with the installed ONNX Runtime.
+"""Create parity reports with the installed ONNX Runtime.
 
 Run it as ``python -m frformat.parity.ort report SKELETON.onnx MODEL.frz INPUTS -o REPORT.json``.
 """
@@ -17,7 +17,7 @@ from frformat.runtimes.errors import LoadError
 
 
 def main(arguments: list[str]) -> None:
-    """Make a report."""
+    """Create a report."""
     try:
         import onnxruntime
     except ImportError as error:

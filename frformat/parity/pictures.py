@@ -24,7 +24,7 @@ COLORS: Final = np.array(
     ],
     np.uint8,
 )  # fmt: skip
-"""Colours of the classes; further classes repeat them, except the first."""
+"""Colors of the classes; further classes repeat them, except the first."""
 
 
 def read_pixels(path: str, mode: str) -> NDArray[np.uint8]:
@@ -65,14 +65,14 @@ def input_uri(values: NDArray[np.float32]) -> str | None:
 
 
 def classes_uri(classes: NDArray[np.integer[Any]]) -> str | None:
-    """Return the first class map of (n, height, width) in colours; None if it is not a map."""
+    """Return the first class map of (n, height, width) in colors; None if it is not a map."""
     if classes.ndim != 3 or not classes.size:
         return None
     return uri(COLORS[np.where(classes[0] < len(COLORS), classes[0], 1 + classes[0] % (len(COLORS) - 1))])
 
 
 def difference_uri(a: NDArray[np.integer[Any]], b: NDArray[np.integer[Any]]) -> str | None:
-    """Show where the first maps of two outputs differ, in red, over the first map in grey."""
+    """Show where the first maps of two outputs differ, in red, over the first map in gray."""
     if a.ndim != 3 or a.shape != b.shape or not a.size:
         return None
     grey = np.repeat((230 - 50 * np.minimum(a[0], 1))[:, :, None], 3, 2).astype(np.uint8)

@@ -146,7 +146,7 @@ def _report(document: Fields, path: str) -> Report:
     if document.value("format") != FORMAT:
         document.refuse("format", f"is not {FORMAT!r}: this is not a parity report")
     if document.value("version") != VERSION:
-        document.refuse("version", f"is not {VERSION}; a newer frformat may read it")
+        document.refuse("version", f"is not {VERSION}; upgrade frformat to read this report")
     about: dict[str, str | float] = {}
     for part in ("producer", "device", "runtime"):
         if members := document.object(part):

@@ -1,4 +1,4 @@
-"""Make parity reports with a runtime that is installed on this machine, in the same form as phones."""
+"""Create parity reports with a runtime that is installed on this machine, in the same form as phones."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RunError(Exception):
 
 
 def main(name: str, runtime: Json, start: Start, arguments: list[str]) -> None:
-    """Make a report, given the arguments ``report SKELETON MODEL.frz INPUTS -o REPORT.json``.
+    """Create a report, given the arguments ``report SKELETON MODEL.frz INPUTS -o REPORT.json``.
 
     Args:
         name: the module that runs, for messages and the report.
@@ -44,7 +44,7 @@ def main(name: str, runtime: Json, start: Start, arguments: list[str]) -> None:
         start: loads a model.
         arguments: the command line.
     """
-    parser = argparse.ArgumentParser(prog=name, description="Make a parity report.")
+    parser = argparse.ArgumentParser(prog=name, description="Write a parity report.")
     parser.add_argument("command", choices=["report"])
     for argument in ("skeleton", "weights", "inputs"):
         parser.add_argument(argument, type=Path)

@@ -11,7 +11,7 @@ from frformat.wording import count
 Row = tuple[str, ...]
 
 DESKTOPS: Final = ("Linux", "Darwin", "Windows")
-"""Operating systems of reports that were not made on a phone."""
+"""Operating systems of reports that were not created on a phone."""
 
 TENSOR_COLUMNS: Final = ("tensor", "shape", "largest difference", "relative")
 

@@ -21,7 +21,7 @@ class Wanted:
     Attributes:
         shape: shape of the tensor, or (k,) if coefficients are needed.
         dtype: element type, a key of :data:`frformat.dtypes.DTYPES`.
-        form: what the coefficients stand for if they are needed (see :meth:`frformat.TensorInfo.form`), or else ().
+        form: what the coefficients represent if they are needed (see :meth:`frformat.TensorInfo.form`), or else ().
     """
 
     shape: tuple[int, ...]

@@ -54,7 +54,7 @@ def state(model: nn.Module) -> dict[str, Tensor]:
             raise ExportError(f"{name} is not initialized; run the model once")
         if tensor.dtype not in DTYPES or tensor.layout != torch.strided or tensor.is_quantized:
             kind = "" if tensor.layout == torch.strided else f", {tensor.layout}"
-            raise ExportError(f"{name} is of {tensor.dtype}{kind}; runtimes do not accept such a tensor")
+            raise ExportError(f"{name} has dtype {tensor.dtype}{kind}; runtimes do not accept such tensors")
         out[name] = tensor
     return out
 

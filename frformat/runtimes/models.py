@@ -102,10 +102,12 @@ def factored(
         assert isinstance(facts, Summary)
         if all(layer.modes is None for layer in facts.layers):
             reasons = [f"{layer.name}: {layer.why}" for layer in facts.layers[:3]]
-            whys = "; ".join(reasons) or "the file holds no coefficients of its layers"
-            raise ExportError(f"no layer of {type(model).__name__} runs on coefficients ({whys}); export it whole")
+            whys = "; ".join(reasons) or "the file contains no coefficients of its layers"
+            name = type(model).__name__
+            raise ExportError(f"no layer of {name} runs on coefficients ({whys}); export it with rebuilt weights")
         if facts.fusion and any(isinstance(layer, Factored) for layer in found.modules()):
-            raise ExportError(f"{type(model).__name__} cannot be exported factored: {facts.fusion}; export it whole")
+            what = f"{type(model).__name__} cannot be exported factored: {facts.fusion}"
+            raise ExportError(f"{what}; export it with rebuilt weights")
         return portable(found)
     except ExportError:
         raise

@@ -63,7 +63,7 @@ class App:
         name: unique among the applications.
         tiers: in any order, usually from the smallest to the largest.
         accuracy: the desired minimum accuracy.
-        latency: the longest desired time between two frames, in seconds: 1/30 for 30 frames per second.
+        latency: the longest acceptable time between two frames, in seconds: 1/30 for 30 frames per second.
         alpha: the accuracy that one second of lateness is worth.
 
     Raises:

@@ -134,8 +134,8 @@ def load_file(
         dtype: type of floating-point tensors; None keeps that of the file.
 
     Raises:
-        FrzError: the file is not valid, the tier is not present, the base is missing or another file, or more memory is
-            needed than allowed.
+        FrzError: the file is not valid, the tier is not present, the base is missing or a different file, or more
+            memory is needed than allowed.
         ValueError: values are too large for ``dtype``.
         OSError: the file cannot be read.
     """

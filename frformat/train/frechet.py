@@ -51,7 +51,7 @@ def moments(batches: Iterable[Tensor], workers: Workers) -> Moments:
 
 
 def features(images: Tensor) -> Tensor:
-    """Return the first coefficients of grey images (n, 1, height, width): float64 (n, features)."""
+    """Return the first coefficients of gray images (n, 1, height, width): float64 (n, features)."""
     height, width = images.shape[2:]
     places = torch.from_numpy(zigzag.prefix((height, width), FEATURES).copy()).to(images.device)
     rows, columns = (

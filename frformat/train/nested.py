@@ -131,7 +131,7 @@ def train_nested(
     if workers.size > 1:
         raise ValueError("nested tiers are trained by one process: do not use torchrun")
     if not recipe.settings.holdout:
-        raise ValueError("the seed is chosen by validation samples: set holdout, for example to 0.1")
+        raise ValueError("the seed is chosen on a validation set: set holdout, for example to 0.1")
     plain = _with(
         recipe, dense=True, tiers=(), distill=0.0, schedule="start", optimizer="adamw", average_from=None, size=None
     )

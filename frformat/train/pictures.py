@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Picture = NDArray[np.uint8]
-"""Array of shape (height, width) in grey or (height, width, 3) in colour, for Pillow and Matplotlib."""
+"""Array of shape (height, width) in gray or (height, width, 3) in color, for Pillow and Matplotlib."""
 
 GAP = 2
 """Number of pixels between images."""

@@ -131,7 +131,7 @@ class Settings:
                 "the run contains coefficients that schedule prune removes"
             )
         if self.tiers:
-            raise ValueError("schedule prune keeps coefficients anywhere, but tiers are prefixes")
+            raise ValueError("schedule prune keeps coefficients at any position, but tiers are prefixes")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as JSON values."""

@@ -141,6 +141,6 @@ def test_vectors_that_need_much_memory_stay_within_the_budget() -> None:
         assert peak < BUDGET + MEMORY + 32 * directory, entry["name"]
 
 
-def test_valid_vectors_at_a_small_budget_raise_nothing_else() -> None:
+def test_valid_vectors_at_a_small_budget_raise_only_budget_errors() -> None:
     for entry in VALID:
         survives(bytes_of(entry))

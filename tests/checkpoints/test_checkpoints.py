@@ -68,7 +68,7 @@ def test_the_file_is_closed_and_weights_are_written_to_all_formats(path: Path, s
     assert back["w"].dtype == np.float16
 
 
-def test_spectra_are_rebuilt_where_a_format_has_no_sparse_tensors(path: Path):
+def test_spectra_are_rebuilt_for_formats_without_sparse_tensors(path: Path):
     with checkpoints.load(path) as found:
         checkpoints.save(found, path.with_suffix(".npz"))
     np.testing.assert_array_equal(checkpoints.load(path.with_suffix(".npz"))["w"], SPECTRUM.weights())
@@ -93,7 +93,7 @@ def test_entries_are_for_pytorch_files(path: Path):
         checkpoints.load(path, entry="model")
 
 
-def test_what_a_file_is_does_not_depend_on_its_name(tmp_path: Path):
+def test_file_types_do_not_depend_on_names(tmp_path: Path):
     np.savez(tmp_path / "file.npz", a=np.ones(2))
     (tmp_path / "file.npz").rename(tmp_path / "file.safetensors")
     assert checkpoints.load(tmp_path / "file.safetensors")["a"].tolist() == [1, 1]
@@ -108,13 +108,13 @@ def test_other_archives_are_refused(tmp_path: Path):
         checkpoints.load(tmp_path / "file.zip")
 
 
-def test_an_empty_checkpoint_is_fine(tmp_path: Path):
+def test_empty_checkpoints_are_accepted(tmp_path: Path):
     for suffix in ("safetensors", "npz"):
         checkpoints.save(Checkpoint({}), tmp_path / f"file.{suffix}")
     assert len(checkpoints.load(tmp_path / "file.safetensors")) == 0
 
 
-def test_torch_is_imported_for_pytorch_files_only(tmp_path: Path):
+def test_torch_is_imported_only_for_pytorch_files(tmp_path: Path):
     np.savez(tmp_path / "a.npz", a=np.ones(2))
     program = """
 import sys
@@ -129,7 +129,7 @@ except ImportError as error:
     print(error)
 """
     out = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True, text=True)
-    assert out.stdout == "a PyTorch file needs PyTorch, pip install torch\n"
+    assert out.stdout == "a PyTorch file needs PyTorch: pip install torch\n"
 
 
 @pytest.mark.parametrize("suffix", ["npz", "safetensors", "pt", "frz"])

@@ -111,7 +111,7 @@ def test_state_dicts_are_found_and_their_location_is_reported(path: Path, conten
     assert list(found) == ["w"]
 
 
-def test_a_prefix_of_some_names_stays(path: Path):
+def test_a_prefix_of_only_some_names_is_kept(path: Path):
     torch.save({"module.w": torch.ones(1), "v": torch.ones(1)}, path)
     assert set(checkpoints.load(path)) == {"module.w", "v"}
 
@@ -164,7 +164,7 @@ def test_tensors_without_names_are_not_outdone_by_a_smaller_one_with_a_name(path
     assert list(checkpoints.load(path, entry=".")) == ["w"]
 
 
-def test_a_file_may_hold_itself_and_a_dict_many_times(path: Path):
+def test_a_file_can_contain_itself_and_a_dict_many_times(path: Path):
     content: dict[str, object] = {"net": WEIGHTS, "again": WEIGHTS}
     content["all"] = content["list"] = [content]
     for _ in range(60):
@@ -184,7 +184,7 @@ def test_a_file_may_hold_itself_and_a_dict_many_times(path: Path):
         (3, r"something else \(int\)"),
     ],
 )
-def test_files_without_tensors_by_name_are_refused(path: Path, content: object, what: str):
+def test_files_without_named_tensors_are_refused(path: Path, content: object, what: str):
     torch.save(content, path)
     with pytest.raises(EncodeError, match=f"contains no named tensors, but {what}; save"):
         checkpoints.load(path)
@@ -217,10 +217,10 @@ def test_code_is_never_run(path: Path):
         checkpoints.load(path)
 
 
-def test_tensors_are_not_lost_with_the_code_that_makes_them(path: Path):
+def test_tensors_that_need_code_are_not_dropped_silently(path: Path):
     torch.save({"w": torch.ones(3), "v": torch.ones(2)}, path, _use_new_zipfile_serialization=False)
     path.write_bytes(path.read_bytes().replace(b"_rebuild_tensor_v2", b"_rebuild_tensor_v7"))
-    with pytest.raises(ReadError, match=r"a tensor needs the code of torch._utils._rebuild_tensor_v7, or the file is"):
+    with pytest.raises(ReadError, match=r"tensor requires the code of torch._utils._rebuild_tensor_v7, or the file is"):
         checkpoints.load(path)
 
 
@@ -281,7 +281,7 @@ def test_too_many_nested_modules_are_refused(path: Path):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
-def test_quantized_modules_are_the_floats_that_they_stand_for(path: Path):
+def test_quantized_modules_are_read_as_floats(path: Path):
     plain = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2, bias=False))
     try:
         net = torch.ao.quantization.quantize_dynamic(plain, {nn.Linear}, dtype=torch.qint8)
@@ -296,7 +296,7 @@ def test_quantized_modules_are_the_floats_that_they_stand_for(path: Path):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
-def test_quantized_tensors_are_floats(path: Path):
+def test_quantized_tensors_are_read_as_floats(path: Path):
     scales, points = torch.tensor([0.5, 0.25]), torch.tensor([1, 0])
     channels = torch.quantize_per_channel(torch.randn(2, 3), scales, points, 0, torch.qint8)
     torch.save({"a": torch.quantize_per_tensor(torch.randn(4), 0.1, 3, torch.quint8), "b": channels}, path)
@@ -306,7 +306,7 @@ def test_quantized_tensors_are_floats(path: Path):
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
-def test_torchscript_archives_are_told_from_state_dicts(path: Path):
+def test_torchscript_archives_are_distinguished_from_state_dicts(path: Path):
     torch.jit.save(torch.jit.script(nn.Linear(2, 2)), path)
     with pytest.raises(EncodeError, match=r"a TorchScript archive; save model.state_dict"):
         checkpoints.load(path)
@@ -329,7 +329,7 @@ def test_dtypes_without_counterpart_are_refused_by_name(path: Path):
         checkpoints.load(path)
 
 
-def test_spectra_become_sparse_tensors_and_come_back(path: Path):
+def test_spectra_survive_as_sparse_tensors(path: Path):
     spectrum = Spectrum(np.array([3, 0, 1], np.float32), (500, 800), (500, 50, 4, 4))
     checkpoints.save(Checkpoint({"w": Entry("f32", spectrum.shape, lambda: spectrum, "spectrum")}), path)
     entry = checkpoints.load(path).entries["w"]
@@ -349,7 +349,7 @@ def test_the_published_unet_is_a_checkpoint_of_spectra():
     assert {entry.load().kept() for entry in found.entries.values()} == {33}
 
 
-def test_a_published_resnet_is_found_in_its_trainer_s_file():
+def test_a_published_resnet_is_found_in_its_training_checkpoint():
     found = checkpoints.load(data_file("resnet_cifar10/resnet20-12fca82f.th"))
     assert found.notes == [
         "read the entry 'state_dict' of the file",

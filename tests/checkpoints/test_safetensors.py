@@ -51,7 +51,7 @@ def test_tensors_survive_bit_for_bit(path: Path, tensors: dict[str, np.ndarray],
 
 
 @pytest.mark.parametrize("dtype", [name for name in DTYPES if name not in ("c128", "f8_e8m0")])
-def test_the_package_reads_what_is_written_and_the_reverse(path: Path, dtype: str):
+def test_files_are_exchanged_with_the_package(path: Path, dtype: str):
     tensors = {"b": np.ones((2, 3), DTYPES[dtype]), "a": np.zeros((), DTYPES[dtype]), "u8": np.ones(3, np.uint8)}
     checkpoints.save(checkpoint(tensors), path)
     ours = path.read_bytes()
@@ -63,7 +63,7 @@ def test_the_package_reads_what_is_written_and_the_reverse(path: Path, dtype: st
     assert len(ours) == path.stat().st_size
 
 
-def test_what_the_package_writes_but_does_not_read(path: Path):
+def test_types_that_the_package_writes_but_does_not_read(path: Path):
     safetensors.torch.save_file({"a": torch.tensor([0, 127, 255], dtype=torch.uint8).view(torch.float8_e8m0fnu)}, path)
     with checkpoints.load(path) as found:
         assert (found.entries["a"].dtype, found["a"].tobytes()) == ("f8_e8m0", b"\0\x7f\xff")
@@ -167,12 +167,12 @@ def test_bools_are_zero_or_one(path: Path):
         checkpoints.load(path)["x"]
 
 
-def test_every_type_of_the_package_that_the_format_has_is_supported():
+def test_every_type_common_to_package_and_format_is_supported():
     assert set(NAMES.values()) == set(DTYPES) - {"c128"}
     assert DTYPES["bf16"] == ml_dtypes.bfloat16
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(path: Path):
+def test_a_failed_write_leaves_only_the_old_file(path: Path):
     def fail() -> np.ndarray:
         raise RuntimeError("unreadable")
 
@@ -188,7 +188,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(path: Path):
     assert list(path.parent.iterdir()) == []
 
 
-def test_metadata_may_be_null(path: Path):
+def test_metadata_can_be_null(path: Path):
     header = b'{"__metadata__":null,"x":{"dtype":"F8_E8M0","shape":[2],"data_offsets":[0,2]}}'
     path.write_bytes(len(header).to_bytes(8, "little") + header + b"\x7f\x80")
     with checkpoints.load(path) as found:

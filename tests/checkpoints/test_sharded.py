@@ -33,7 +33,7 @@ def write(folder: Path, kind: str = "safetensors", **changes: object) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["safetensors", "bin"])
-def test_shards_are_one_checkpoint(tmp_path: Path, kind: str):
+def test_shards_form_one_checkpoint(tmp_path: Path, kind: str):
     index = write(tmp_path, kind)
     for path in (tmp_path, index):
         with checkpoints.load(path) as found:
@@ -69,12 +69,12 @@ def test_a_folder_with_one_file(tmp_path: Path):
         ),
     ],
 )
-def test_indexes_that_do_not_fit(tmp_path: Path, changes: dict[str, object], reason: str):
+def test_inconsistent_indexes_are_refused(tmp_path: Path, changes: dict[str, object], reason: str):
     with pytest.raises(ReadError, match=reason):
         checkpoints.load(write(tmp_path, **changes))
 
 
-def test_what_is_missing_or_damaged_is_named(tmp_path: Path):
+def test_missing_or_damaged_parts_are_named(tmp_path: Path):
     index = write(tmp_path)
     shard = tmp_path / "model-00002-of-00002.safetensors"
     shard.write_bytes(shard.read_bytes()[:-1])

@@ -28,7 +28,7 @@ def test_every_dtype_has_a_counterpart_in_order():
 
 @pytest.mark.parametrize("name", DTYPES)
 @pytest.mark.parametrize("shape", [(), (0, 3), (2, 3)])
-def test_memory_is_shared_both_ways(name: str, shape: tuple[int, ...]):
+def test_memory_is_shared_in_both_directions(name: str, shape: tuple[int, ...]):
     array = np.ones(shape, DTYPES[name])
     tensor = to_torch(array)
     back = to_numpy(tensor)
@@ -101,7 +101,7 @@ def test_sparse_tensors_of_other_kinds():
     assert scalar.dense() == 2.5
 
 
-def test_the_same_memory_is_an_alias_and_nothing_else():
+def test_only_tensors_in_the_same_memory_are_aliases():
     base = torch.arange(6.0)
     found = aliases(
         {
@@ -118,7 +118,7 @@ def test_the_same_memory_is_an_alias_and_nothing_else():
     assert found == {"again": "first", "parameter": "first"}
 
 
-def test_conjugates_empty_and_sparse_tensors_are_aliases_only_as_objects():
+def test_conjugate_empty_and_sparse_tensors_are_aliases_only_if_identical():
     values = torch.ones(2, dtype=torch.complex64)
     assert aliases({"a": values, "b": values.conj()}) == {}
     empty = torch.ones(0)
@@ -128,7 +128,7 @@ def test_conjugates_empty_and_sparse_tensors_are_aliases_only_as_objects():
 
 
 @given(st.data())
-def test_any_view_of_a_storage_gives_its_own_elements(data: st.DataObject):
+def test_any_view_of_a_storage_has_its_own_elements(data: st.DataObject):
     base = torch.arange(60, dtype=data.draw(st.sampled_from([torch.bfloat16, torch.float16, torch.int64])))
     shape = data.draw(st.lists(st.integers(1, 4), max_size=3).map(tuple))
     strides = tuple(data.draw(st.integers(0, 5)) for _ in shape)
@@ -140,7 +140,7 @@ def test_any_view_of_a_storage_gives_its_own_elements(data: st.DataObject):
     assert np.ascontiguousarray(array).tobytes() == bits(view)
 
 
-def test_views_are_told_from_each_other():
+def test_different_views_are_not_aliases():
     base = torch.arange(24.0).reshape(4, 6)
     views = {
         "whole": base,
@@ -163,7 +163,7 @@ def test_freed_tensors_are_not_mistaken_for_others():
     assert aliases(Made.fromkeys("abcdef")) == {}
 
 
-def test_memory_that_was_freed_is_not_read():
+def test_freed_memory_is_not_read():
     tensor = torch.ones(1000)
     tensor.untyped_storage().resize_(0)
     with pytest.raises(EncodeError, match="its memory was freed"):

@@ -48,7 +48,7 @@ def test_name_parts_added_by_wrappers_are_removed(names: list[str], expected: li
         ["a", "_orig_mod.a"],  # two tensors would have one name
     ],
 )
-def test_other_names_stay(names: list[str]):
+def test_other_names_are_kept(names: list[str]):
     assert plain_names(names) == ({name: name for name in names}, [])
 
 

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from frformat.cli import columns, terminal
 
 
-def test_widths_and_what_all_rows_share():
+def test_widths_and_values_shared_by_all_rows():
     rows = [["a", "f32", "", "1"], ["名前", "f32", "", "22"], ["alias", None, None, None]]
     found = columns.measure(rows, 4)
     assert (found.rows, found.widths) == (3, [5, 3, 0, 2])
@@ -61,7 +61,7 @@ def test_a_narrow_terminal_has_narrow_gaps(capsys: pytest.CaptureFixture[str], m
         assert in_terminal(width, monkeypatch, capsys)[0] == "tensor                      shape coder    bytes"
 
 
-def test_in_a_narrower_one_names_have_their_own_lines(
+def test_in_a_narrower_terminal_names_have_their_own_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     for width in (47, 28):
@@ -80,7 +80,7 @@ def test_in_a_narrower_one_names_have_their_own_lines(
         ]
 
 
-def test_in_the_narrowest_names_are_folded_and_numbers_have_several_lines(
+def test_in_the_narrowest_terminal_names_are_folded_and_numbers_span_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     assert in_terminal(20, monkeypatch, capsys)[:7] == [
@@ -94,7 +94,7 @@ def test_in_the_narrowest_names_are_folded_and_numbers_have_several_lines(
     ]
 
 
-def test_long_tables_and_arrays_take_no_memory(monkeypatch: pytest.MonkeyPatch):
+def test_long_tables_and_arrays_are_streamed(monkeypatch: pytest.MonkeyPatch):
     def rows() -> Iterator[list[str]]:
         return ([str(number), "x" * 100] for number in range(20_000))
 

@@ -72,7 +72,7 @@ def test_different_weights_diverge_at_the_first_layer_that_uses_them(files: Path
 
 
 @pytest.mark.parametrize("runtime", ["lite", "ort"])
-def test_a_runtime_here(files: Path, runtime: str):
+def test_a_runtime_on_this_computer(files: Path, runtime: str):
     outcome = frformat(*arguments(files, "--phone", runtime))
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.splitlines()[-1].startswith("runtime and desktop agree on 2 inputs: largest difference ")

@@ -28,7 +28,7 @@ class Net(nn.Module):
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a network that tells reddish, greenish and bluish squares apart, its weights, and sample squares."""
+    """Return a network that distinguishes reddish, greenish and bluish squares, its weights, and sample squares."""
     monkeypatch.chdir(tmp_path)
     Path("net.py").write_text(NET)
     weights = np.zeros((8, 3, 3, 3), np.float32)
@@ -63,7 +63,7 @@ def test_weights_alone():
     assert frz.load_file("net.frz")["conv.weight"].shape == (8, 3, 3, 3)
 
 
-def test_calibrated_to_a_drop_with_a_picture_and_json():
+def test_calibration_to_a_drop_with_a_plot_and_json():
     options = ["--model", "net.py:Net", "--data", "data.npz", "--calibrate", "40", "--max-drop", "4", "--plot", "a.svg"]
     told = frformat("compress", "net.npz", "-o", "net.frz", *options, "--json").json
     assert told["metric"]["name"] == "accuracy"

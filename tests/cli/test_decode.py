@@ -38,7 +38,7 @@ def read(path: str) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("output", ["out.safetensors", "out.npz", "out.pt", "out.PTH"])
-def test_ordinary_weights_come_back(output: str):
+def test_ordinary_weights_survive(output: str):
     outcome = frformat("decode", "model.frz", "-o", output)
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.splitlines()[-1].startswith(f"{output}: 4 tensors, {os.path.getsize(output):,} bytes from ")
@@ -86,7 +86,7 @@ def test_per_tier_tensors_are_decoded():
     assert frformat("diff", "tiers.frz", "tiers.safetensors").code == 0
 
 
-def test_spectra_come_back_as_they_were():
+def test_spectra_survive_unchanged():
     assert frformat("decode", "model.frz", "-o", "out.pt", "--spectral").code == 0
     assert torch.load("out.pt", weights_only=True)["w"].layout == torch.sparse_coo
     frformat("encode", "out.pt", "-o", "again.frz", "--rule", "w: spectral", "--tiers", "9", "-m", "licence=MIT")
@@ -96,7 +96,7 @@ def test_spectra_come_back_as_they_were():
     assert line == "ENCODE: out.npz: --spectral writes sparse tensors, which only .pt files can contain"
 
 
-def test_a_pipe_is_an_input():
+def test_a_pipe_can_be_read():
     with open("model.frz", "rb") as source:
         command = [sys.executable, "-m", "frformat", "decode", "-", "-o", "out.npz"]
         done = subprocess.run(command, stdin=source, capture_output=True, check=False)
@@ -112,7 +112,7 @@ def test_existing_files_are_kept_without_force():
 
 
 @pytest.mark.parametrize("output", ["out.npz", "out.safetensors", "out.pt"])
-def test_a_damaged_file_is_one_line_and_leaves_nothing(folder: Path, output: str):
+def test_a_damaged_file_is_reported_in_one_line_and_leaves_nothing(folder: Path, output: str):
     data = bytearray(Path("model.frz").read_bytes())
     data[-5] ^= 1
     Path("model.frz").write_bytes(data)
@@ -138,12 +138,12 @@ def test_a_damaged_file_is_one_line_and_leaves_nothing(folder: Path, output: str
         (("model.frz",), "USAGE: Missing option '-o'"),
     ],
 )
-def test_mistakes_are_one_line_and_leave_nothing(folder: Path, arguments: tuple[str, ...], line: str):
+def test_mistakes_are_reported_in_one_line_and_leave_nothing(folder: Path, arguments: tuple[str, ...], line: str):
     assert refused("decode", *arguments).startswith(line)
     assert [entry.name for entry in folder.iterdir()] == ["model.frz"]
 
 
-def test_what_cannot_fit_on_the_disk_is_refused_before_it_is_rebuilt(folder: Path):
+def test_output_that_cannot_fit_on_the_disk_is_refused_before_rebuilding(folder: Path):
     """A file of a hundred bytes can describe terabytes of weights."""
     terabyte = Spectrum(np.ones(1, np.float32), (1 << 20, 1 << 20))
     frz.save_file({f"t{i}": replace(terabyte) for i in range(9)}, "bomb.frz")

@@ -33,7 +33,7 @@ def test_a_file_equals_itself(model: Path):
     assert all(tensor["absolute"] == tensor["relative"] == 0 for tensor in found["tensors"])
 
 
-def test_different_storage_is_reported_but_is_no_difference(model: Path, tmp_path: Path):
+def test_differences_in_storage_are_reported_but_do_not_count(model: Path, tmp_path: Path):
     other = write_model(tmp_path / "other.frz", tiers=[], compression="none", format="f32", metadata={"license": "X"})
     outcome = frformat("diff", model, other)
     assert outcome.code == 0
@@ -44,14 +44,14 @@ def test_different_storage_is_reported_but_is_no_difference(model: Path, tmp_pat
     assert "equal: 7 tensors" in outcome.out
 
 
-def test_zeros_at_the_end_of_a_spectrum_make_no_difference(tmp_path: Path):
+def test_trailing_zeros_of_a_spectrum_do_not_count(tmp_path: Path):
     short, long = Spectrum(np.ones(3, np.float32), (4, 4)), Spectrum(np.float32([1, 1, 1, 0, 0]), (4, 4))
     outcome = frformat("diff", *pair(tmp_path, {"w": short}, {"w": long}))
     assert outcome.code == 0
     assert "kept 3 → 5" in outcome.out
 
 
-def test_weights_that_differ(tmp_path: Path):
+def test_different_weights(tmp_path: Path):
     base = Spectrum(np.float32([4, 1]), (2, 2))
     other = Spectrum(np.float32([4, 2]), (2, 2))
     arguments = pair(tmp_path, {"w": base, "same": base}, {"w": other, "same": base}, format="f16", compression="none")
@@ -113,7 +113,7 @@ def test_a_file_without_its_extension(model: Path, tmp_path: Path):
     assert frformat("diff", model, copy).code == 0
 
 
-def test_trouble(model: Path, tmp_path: Path):
+def test_failures(model: Path, tmp_path: Path):
     bad = damaged(model, segment_offset(model))
     assert refused("diff", model, bad).startswith(f"{bad}: CHECKSUM: ")
     assert refused("diff", "none", model) == "none: IO: No such file or directory"
@@ -149,14 +149,14 @@ def test_differences_of_arrays(a: list[complex], b: list[complex], absolute: flo
     assert found.largest == largest
 
 
-def test_differences_of_types_that_do_not_mix():
+def test_differences_of_incompatible_types():
     x, y = np.array([1, 2], ml_dtypes.bfloat16), np.array([1, 4], ml_dtypes.float8_e5m2)
     assert differences.arrays_apart(x, y).absolute == 2
     assert differences.arrays_apart(x, x).absolute == 0
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.integers(0), st.floats(-1e6, 1e6))
-def test_one_element_that_differs(numbers: list[float], place: int, other: float):
+def test_one_different_element(numbers: list[float], place: int, other: float):
     a: NDArray[np.float64] = np.array(numbers)
     b = a.copy()
     b[place % len(b)] = other

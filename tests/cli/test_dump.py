@@ -131,7 +131,7 @@ def test_cores_factors_and_seeds_are_listed(tmp_path: Path):
     assert [group["factors"] for group in found["groups"]].count(True) == 1
 
 
-def test_numbers_that_are_not_zero_are_counted(tmp_path: Path):
+def test_nonzero_values_are_counted(tmp_path: Path):
     path = write_cores(tmp_path / "x.frz")
     found = frformat("dump", path, "--stats", "--json").json
     assert {tensor["name"]: tensor["nonzero"] for tensor in found["tensors"]} == {
@@ -163,7 +163,7 @@ def test_a_smaller_tier(model: Path):
     assert refused("dump", model, "--tier", "3").startswith(f"{model}: TIER: ")
 
 
-def test_figures_of_tiers_are_a_table(tmp_path: Path):
+def test_metrics_of_tiers_are_shown_in_a_table(tmp_path: Path):
     figures = {f"tiers.{name}": " ".join([text] * 3) for name, text in FIGURES.items()}
     path = write_model(tmp_path / "x.frz", metadata={**METADATA, **figures, "tiers.a": "b c"})
     out = frformat("dump", path).out
@@ -176,7 +176,7 @@ def test_figures_of_tiers_are_a_table(tmp_path: Path):
     assert found["metadata"]["tiers.accuracy"] == "0.9812 0.9812 0.9812"
 
 
-def test_a_file_that_was_cut_after_a_tier(model: Path):
+def test_a_file_cut_after_a_tier(model: Path):
     model.write_bytes(model.read_bytes()[: tier_ends(model)[1]])
     out = frformat("dump", model).out
     assert "absent: the file was cut before it" in out
@@ -184,7 +184,7 @@ def test_a_file_that_was_cut_after_a_tier(model: Path):
     assert frformat("dump", model, "--json").json["tiers"][2]["present"] is False
 
 
-def test_many_tiers_stay_on_a_line(tmp_path: Path):
+def test_many_tiers_fit_on_one_line(tmp_path: Path):
     path = write_model(tmp_path / "x.frz", tiers=list(range(1, 21)))
     assert " 1 2 3 … 33 " in frformat("dump", path).out
 
@@ -197,7 +197,7 @@ def test_a_file_without_tensors(tmp_path: Path):
     assert frformat("dump", tmp_path / "x.frz", "--json").json["tensors"] == []
 
 
-def test_a_damaged_segment_is_told_after_the_listing(model: Path):
+def test_a_damaged_segment_is_reported_after_the_listing(model: Path):
     path = damaged(model, segment_offset(model) + 1)
     outcome = frformat("dump", path)
     assert outcome.code == 2
@@ -213,7 +213,7 @@ def test_a_damaged_segment_is_told_after_the_listing(model: Path):
     assert as_json.json["checksums"]["segments"] == "damaged"
 
 
-def test_a_large_file_is_not_read_through(model: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_large_file_is_not_read_completely(model: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(survey, "CHECKED_BYTES", 10)
     path = damaged(model, segment_offset(model) + 1)
     outcome = frformat("dump", path)
@@ -247,13 +247,13 @@ def test_boxes_of_many_tensors_are_left_out(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     "args", [["conv.weight", "--plot", "x.png"], ["conv.weight", "--bytes"], ["--plot", "x.png", "--bytes"]]
 )
-def test_views_of_a_file_exclude_each_other(model: Path, args: list[str]):
+def test_views_of_a_file_are_mutually_exclusive(model: Path, args: list[str]):
     assert "mutually exclusive" in refused("dump", model, *args)
 
 
-def test_bytes_has_no_tier(model: Path):
+def test_bytes_excludes_tier(model: Path):
     assert "omit --tier" in refused("dump", model, "--bytes", "--tier", "0")
 
 
-def test_names_are_text(model: Path):
+def test_json_contains_unescaped_names(model: Path):
     assert NASTY in {tensor["name"] for tensor in frformat("dump", model, "--json").json["tensors"]}

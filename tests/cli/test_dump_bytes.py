@@ -73,7 +73,7 @@ def test_every_damaged_byte(model: Path):
         assert found.error.path == "x.frz"
 
 
-def test_what_follows_the_end(model: Path):
+def test_bytes_after_the_end(model: Path):
     found = explained(model.read_bytes() + b"more")
     assert found.error is not None
     assert found.error.code == "TRAILING"
@@ -86,7 +86,7 @@ def test_any_bytes(data: bytes, marked: bool):
     explained(b"\x89FRZ\x01" * marked + data)
 
 
-def test_a_directory_that_is_no_messagepack(model: Path):
+def test_a_directory_that_is_not_messagepack(model: Path):
     def with_directory(directory: bytes) -> layout.Layout:
         size = len(directory).to_bytes(4, "little")
         head = b"\x89FRZ\x01\x00" + size + size + directory
@@ -96,7 +96,7 @@ def test_a_directory_that_is_no_messagepack(model: Path):
         (b"\x81\x00\x91\xc1", "not MessagePack: no item starts with 0xC1"),
         (b"\x81\x00\xda\xff", "not MessagePack: an item extends beyond the end; missing bytes: 1"),
         (b"\x81\x00\x90\x00", "bytes after the directory's map"),
-        (b"\x81\x63" + b"\x91" * 20 + b"\x00", "values nest more than 16 deep"),
+        (b"\x81\x63" + b"\x91" * 20 + b"\x00", "values are nested more than 16 levels deep"),
         (b"\x81\x90\x00", "a key is neither a number nor text"),
         (b"\x81\x02\x91\x81\x01\x92\xa1x\x00", "a name must be a number and a string"),
         (b"\x81\x02\x91\x81\x01\x91\x00", "a name lacks its string"),
@@ -143,10 +143,10 @@ def test_steps_and_fields_from_the_future():
     assert any(text.startswith("key k, ignored: ") for text in told)
 
 
-def test_a_long_directory_is_explained_up_to_a_point(monkeypatch: pytest.MonkeyPatch):
+def test_a_long_directory_is_explained_only_in_part(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(walk, "WALKED", 100)
     fields = list(walk.walk(msgpack.packb({1: {f"{i:03}": "x" for i in range(100)}})))
-    assert "bytes is not explained" in fields[-1].meaning
+    assert "bytes cannot be explained" in fields[-1].meaning
     assert len(fields) < 50
 
 
@@ -161,7 +161,7 @@ def test_json(model: Path):
     assert found["directory"][0]["bytes"] == "84"
 
 
-def test_damage_is_shown_where_it_is(model: Path):
+def test_damage_is_shown_in_place(model: Path):
     at = segment_offset(model)
     path = damaged(model, at + 1)
     outcome = frformat("dump", path, "--bytes")
@@ -210,7 +210,7 @@ def test_messagepack_is_parsed_like_the_reference_library(value: Any):
     assert msgpack.packb(decoded) == data
 
 
-def test_items_that_the_library_writes_rarely():
+def test_items_that_the_library_rarely_writes():
     assert read(b"\xca\x3f\x80\x00\x00", 0).value == 1.0
     assert read(b"\xd4\x01\xff", 0) == Item("ext", b"\x01\xff", 3)
     assert read(b"\xc7\x00\x05", 0) == Item("ext", b"\x05", 3)

@@ -77,7 +77,7 @@ def test_other_types_of_picture(model: Path, tmp_path: Path):
     assert "USAGE: Invalid value for --plot" in refused("dump", model, "--plot", tmp_path / "x.txt")
 
 
-def test_what_cannot_be_written(model: Path, tmp_path: Path):
+def test_unwritable_outputs(model: Path, tmp_path: Path):
     assert refused("dump", model, "--plot", tmp_path / "none" / "x.png").startswith(
         f"{tmp_path / 'none' / 'x.png'}: IO: "
     )
@@ -93,7 +93,7 @@ def test_a_damaged_file_is_not_plotted(model: Path, tmp_path: Path):
 
 def test_without_matplotlib(model: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    assert refused("dump", model, "--plot", "x.png") == "DEPENDENCY: drawing needs matplotlib, pip install matplotlib"
+    assert refused("dump", model, "--plot", "x.png") == "DEPENDENCY: drawing needs matplotlib: pip install matplotlib"
 
 
 def test_energy(model: Path):

@@ -129,7 +129,7 @@ def test_raw_without_elements_and_without_numbers(tmp_path: Path):
     assert "not finite  3 values" in out
 
 
-def test_a_large_array_is_taken_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_large_array_is_processed_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tensor, "CHUNK", 7)
     array = np.random.default_rng(0).standard_normal(100)
     found, out = raw(tmp_path, array)
@@ -160,7 +160,7 @@ def test_a_corner_is_shown_as_the_whole_tensor(tmp_path: Path):
 
 def test_no_such_tensor(model: Path):
     assert refused("dump", model, "conv") == (
-        f"{model}: NOT_FOUND: no tensor has this name; `frformat dump` lists them (tensor 'conv')"
+        f"{model}: NOT_FOUND: no tensor has this name; `frformat dump` lists all names (tensor 'conv')"
     )
 
 

@@ -56,7 +56,7 @@ def test_a_table_shows_how_each_matrix_is_stored():
     assert "3 tensors stored exactly" in outcome.out
 
 
-def test_json_tells_the_same_and_more():
+def test_json_contains_the_same_and_more():
     found = frformat("encode", "model.npz", "-o", "model.frz", "--keep", "33", "-m", "licence=MIT", "--json").json
     assert found["input"] == {"file": "model.npz", "bytes": os.path.getsize("model.npz")}
     assert found["bytes"] == os.path.getsize("model.frz")
@@ -84,7 +84,7 @@ def test_rules_formats_tiers_and_compression_reach_the_file():
 
 
 @pytest.mark.parametrize("suffix", ["pt", "safetensors", "npz", "frz"])
-def test_all_formats_give_the_same_file(suffix: str):
+def test_all_input_formats_yield_the_same_file(suffix: str):
     with np.load("model.npz") as source:
         tensors = dict(source)
     if suffix == "pt":
@@ -179,7 +179,7 @@ def test_existing_files_are_kept_without_force():
         (("--keep",), "USAGE: Option '--keep' requires an argument"),
     ],
 )
-def test_mistaken_options_are_one_line_and_leave_nothing(folder: Path, options: tuple[str, ...], line: str):
+def test_mistaken_options_are_reported_in_one_line_and_leave_nothing(folder: Path, options: tuple[str, ...], line: str):
     assert refused("encode", "model.npz", "-o", "model.frz", *options).startswith(line)
     assert only_the_input_is_there(folder)
 
@@ -221,13 +221,13 @@ def bad_inputs() -> dict[str, str]:
 
 
 @pytest.mark.filterwarnings("ignore:ComplexHalf")
-def test_bad_inputs_are_one_line_and_leave_nothing(folder: Path):
+def test_bad_inputs_are_reported_in_one_line_and_leave_nothing(folder: Path):
     for name, line in bad_inputs().items():
         assert refused("encode", name, "-o", "out.frz", "--keep", "5").startswith(line)
     assert not [entry for entry in folder.iterdir() if "out.frz" in entry.name]
 
 
-def test_errors_are_json_if_asked_for():
+def test_errors_are_json_on_request():
     outcome = frformat("encode", "missing.pt", "-o", "out.frz", "--json")
     assert outcome.code == 2
     assert outcome.json["error"]["code"] == "IO"
@@ -244,7 +244,7 @@ def test_errors_are_json_if_asked_for():
         ("/dev/null", "/dev/null: IO: it exists; use --force to replace it"),
     ],
 )
-def test_bad_outputs_are_one_line(output: str, line: str):
+def test_bad_outputs_are_reported_in_one_line(output: str, line: str):
     assert refused("encode", "model.npz", "-o", output) == line
 
 
@@ -255,7 +255,7 @@ def test_only_regular_files_can_be_replaced(output: str):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to any folder")
-def test_read_only_folders_are_one_line(folder: Path):
+def test_read_only_folders_are_reported_in_one_line(folder: Path):
     folder.chmod(0o555)
     try:
         assert refused("encode", "model.npz", "-o", "out.frz") == "out.frz: IO: the folder . is not writable"
@@ -263,7 +263,7 @@ def test_read_only_folders_are_one_line(folder: Path):
         folder.chmod(0o755)
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(folder: Path):
+def test_a_full_disk_is_reported_in_one_line_and_leaves_nothing(folder: Path):
     """A limit on file sizes simulates a full disk."""
     np.savez("large.npz", w=RNG.standard_normal((1000, 1000)))
     before = sorted(folder.iterdir())

@@ -1,4 +1,4 @@
-"""The behaviour that all commands share: help, versions, errors, and a fast and quiet start."""
+"""The behavior that all commands share: help, versions, errors, and a fast and quiet start."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def start(*args: str | Path, **options: object) -> subprocess.CompletedProcess[s
     return subprocess.run([*FRFORMAT, *args], capture_output=True, text=True, timeout=60, **options)  # type: ignore[call-overload]
 
 
-def test_without_arguments_it_helps():
+def test_help_is_shown_without_arguments():
     outcome = frformat()
     assert outcome.code == 0
     assert all(f"  {name} " in outcome.out for name in COMMANDS)
@@ -82,7 +82,7 @@ def test_misuse(args: list[str], reason: str):
 
 
 @pytest.mark.parametrize("command", ["dump", "verify"])
-def test_files_that_cannot_be_read(command: str, tmp_path: Path):
+def test_unreadable_files(command: str, tmp_path: Path):
     assert refused(command, "none.frz") == "none.frz: IO: No such file or directory"
     assert refused(command, tmp_path) == f"{tmp_path}: IO: Is a directory"
     (tmp_path / "text").write_text("not an frz file at all")
@@ -141,7 +141,7 @@ def test_a_closed_pipe_prints_no_error(model: Path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such signal")
-def test_an_interrupt_is_no_traceback(tmp_path: Path):
+def test_an_interrupt_prints_no_traceback(tmp_path: Path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a script ignore this signal
@@ -170,7 +170,7 @@ def test_standard_input_and_pipes(model: Path, tmp_path: Path):
     assert nothing.stderr.startswith(b"frformat: -: TRUNCATED: ")
 
 
-def test_output_that_knows_ascii_only(model: Path):
+def test_output_that_supports_only_ascii(model: Path):
     for options in ([], ["--bytes"]):
         done = start("dump", model, *options, env=os.environ | {"PYTHONIOENCODING": "ascii"})
         assert done.returncode == 0
@@ -188,9 +188,9 @@ def test_output_that_knows_ascii_only(model: Path):
         "decode model.frz -o x.pt",
     ],
 )
-def test_without_torch_one_line_says_so(args: str, model: Path):
+def test_missing_torch_is_reported_in_one_line(args: str, model: Path):
     code = "import sys; sys.modules['torch'] = None; from frformat.cli import main; main()"
     command = [sys.executable, "-c", code, *args.split()]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=model.parent)
     assert done.returncode == 2
-    assert re.fullmatch(r"frformat: DEPENDENCY: .* needs PyTorch, pip install torch\n", done.stderr), done.stderr
+    assert re.fullmatch(r"frformat: DEPENDENCY: .* needs PyTorch: pip install torch\n", done.stderr), done.stderr

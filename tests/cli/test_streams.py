@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /
         ("--version >&- 2>&- <&-", 0, ""),
     ],
 )
-def test_streams_that_are_full_or_closed(command: str, code: int, told: str, model: Path):
+def test_full_and_closed_streams(command: str, code: int, told: str, model: Path):
     line = f"{FRFORMAT} {command.format(model)}"
     done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (code, told)

@@ -25,7 +25,7 @@ def test_clean_text_is_printable_and_on_one_line(text: str):
         assert cleaned == text
 
 
-def test_what_is_escaped():
+def test_escaped_characters():
     assert terminal.clean("a\x1b[31m\r\n\u202e\u2066\x9b\ufeff\U000e0041é名") == (
         r"a\x1b[31m\r\n\u202e\u2066\x9b\ufeff\U000e0041é名"
     )
@@ -39,7 +39,7 @@ def test_counts_and_shapes():
     assert terminal.dims(()) == "scalar"
 
 
-def test_json_has_no_numbers_that_json_lacks(capsys: pytest.CaptureFixture[str]):
+def test_json_contains_no_infinities_or_nans(capsys: pytest.CaptureFixture[str]):
     terminal.print_json({"a": [float("nan"), (float("inf"), -float("inf"))], "\u202e": 1})
     out = capsys.readouterr().out
     assert out.isascii()
@@ -58,7 +58,7 @@ def test_json_of_dataclasses_and_of_iterators(capsys: pytest.CaptureFixture[str]
     assert json.loads(capsys.readouterr().out) == told
 
 
-def test_tables_take_no_markup_and_cut_nothing(capsys: pytest.CaptureFixture[str]):
+def test_tables_ignore_markup_and_cut_nothing(capsys: pytest.CaptureFixture[str]):
     table = terminal.table("name", "value", left=["name"])
     table.add_row("[bold]x[/bold] :smile: " + "y" * 300, "1")
     terminal.show(table)
@@ -98,13 +98,13 @@ def _named(error: OSError, path: str) -> OSError:
         (click.ClickException("no\nway"), r"frformat: USAGE: no\nway"),
     ],
 )
-def test_errors_are_one_line(error: Exception, line: str):
+def test_errors_take_one_line(error: Exception, line: str):
     assert errors.line(error) == line
     facts = errors.facts(error)
     assert set(vars(facts)) == {"code", "reason", "file", "tensor", "offset"}
     assert facts.reason
 
 
-def test_a_defect_stays_an_exception():
+def test_a_defect_remains_an_exception():
     with pytest.raises(KeyError):
         errors.facts(KeyError("x"))

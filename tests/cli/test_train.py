@@ -31,7 +31,7 @@ def test_a_run_from_data_to_file(tmp_path: Path):
     assert [row["epoch"] for row in rows] == [1, 2]
 
 
-def test_tiers_are_trained_and_told(tmp_path: Path):
+def test_tiers_are_trained_and_reported(tmp_path: Path):
     run = ("train", TINY, *CPU, "--epochs", "2", "--tiers", "3,50%", "--distill", "0.5")
     out = frformat(*run, "-o", tmp_path / "run").out
     rows = [line.split() for line in out.splitlines()]
@@ -120,7 +120,7 @@ def test_mistakes_are_reported_in_one_line_and_leave_nothing(arguments: list[str
     assert not (tmp_path / "run").exists()
 
 
-def test_a_teacher_of_another_shape_is_refused(tmp_path: Path):
+def test_a_teacher_of_a_different_shape_is_refused(tmp_path: Path):
     frz.save_file({"0.weight": frz.Spectrum([1.0], (2, 2))}, tmp_path / "teacher.frz")
     said = refused("train", TINY, "--distill", "1", "--teacher", tmp_path / "teacher.frz", "-o", tmp_path / "run")
     assert "does not fit" in said

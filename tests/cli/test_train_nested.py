@@ -53,6 +53,6 @@ def test_a_minimum_that_no_tier_reaches(tmp_path: Path):
     assert not (tmp_path / "run" / "model.frz").exists()
 
 
-def test_options_of_stages_need_the_flag(tmp_path: Path):
+def test_stage_options_require_the_flag(tmp_path: Path):
     message = refused("train", TINY, "--minimum", "0.9", "--stage-epochs", "2", "-o", tmp_path / "run")
     assert "--minimum, --stage-epochs: requires --nested" in message

@@ -12,7 +12,7 @@ def test_whole_files(model: Path):
     assert outcome.out == f"{model}: ok, {model.stat().st_size:,} bytes, 7 tensors, 3 tiers\n"
 
 
-def test_a_file_that_was_cut_after_a_tier(model: Path):
+def test_a_file_cut_after_a_tier(model: Path):
     model.write_bytes(model.read_bytes()[: tier_ends(model)[0]])
     assert frformat("verify", model).out.endswith("7 tensors, 1 tier of 3; the others are cut off\n")
 
@@ -47,7 +47,7 @@ def test_json(model: Path):
     assert frformat("verify", "--json", model).code == 0
 
 
-def test_rebuilding_keeps_to_the_budget(model: Path):
+def test_rebuilding_stays_within_the_budget(model: Path):
     assert frformat("verify", "--rebuild", model).code == 0
     assert frformat("verify", "--rebuild", "--json", model).json[0]["rebuilt"] is True
     assert frformat("verify", "--memory-budget", "20kB", model).code == 0
@@ -56,6 +56,6 @@ def test_rebuilding_keeps_to_the_budget(model: Path):
     assert "(tensor 'conv.weight')" in line
 
 
-def test_names_of_files_are_escaped(tmp_path: Path):
+def test_file_names_are_escaped(tmp_path: Path):
     path = write_model(tmp_path / "a\x1b[1mb.frz")
     assert r"a\x1b[1mb.frz: ok" in frformat("verify", path).out

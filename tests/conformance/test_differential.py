@@ -43,7 +43,7 @@ def mutants(tmp_path_factory: pytest.TempPathFactory) -> tuple[Kotlin, dict[str,
     return Kotlin(str(index)), files
 
 
-def test_both_accept_the_same_files(mutants: tuple[Kotlin, dict[str, bytes]]) -> None:
+def test_both_parsers_accept_the_same_files(mutants: tuple[Kotlin, dict[str, bytes]]) -> None:
     kotlin, files = mutants
     accepted = 0
     for name, data in files.items():

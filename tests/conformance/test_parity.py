@@ -30,7 +30,7 @@ def _name(entry: Entry) -> str:
 
 
 @pytest.mark.parametrize("entry", VALID, ids=_name)
-def test_a_valid_file_is_read_alike(kotlin: Kotlin, entry: Entry) -> None:
+def test_both_parsers_read_a_valid_file_alike(kotlin: Kotlin, entry: Entry) -> None:
     answer = kotlin.said[entry["name"]]
     assert "code" not in answer, answer
     found = {tensor["name"]: tensor for tensor in answer["tensors"]}
@@ -62,6 +62,6 @@ def _check_alike(theirs: Array, ours: Array, tensor: Entry) -> None:
 
 
 @pytest.mark.parametrize("entry", FAULTY, ids=_name)
-def test_a_faulty_file_is_refused_alike(kotlin: Kotlin, entry: Entry) -> None:
+def test_both_parsers_refuse_a_faulty_file_alike(kotlin: Kotlin, entry: Entry) -> None:
     answer: dict[str, Any] = kotlin.said[entry["name"]]
     assert answer.get("code") == entry["code"], answer

@@ -22,7 +22,7 @@ def _section(number: int) -> str:
     return example.specification().split(f"\n## {number} ")[1].split("\n## ")[0]
 
 
-def test_the_explained_file_is_what_the_script_makes_of_it() -> None:
+def test_the_explained_file_is_the_output_of_the_script() -> None:
     text = example.specification()
     assert example.written(text) == example.section(), "run `python -m tests.vectors.example --write`"
 
@@ -92,7 +92,7 @@ def test_the_limits() -> None:
     assert f"2^{limits.VALUES_PER_BYTE.bit_length() - 1} · (s + {limits.FREE_BYTES})" in _section(11)
 
 
-def test_the_known_answers_of_philox() -> None:
+def test_philox_matches_the_known_answers() -> None:
     rows = re.findall(r"^\| (0|2\^64 − 1) \| (\d) \| ((?:0x[0-9A-F]{8} ?){4}) \|", _section(7), re.MULTILINE)
     assert len(rows) == 3
     for seed, start, words in rows:
@@ -100,7 +100,7 @@ def test_the_known_answers_of_philox() -> None:
         assert [philox.word(0 if seed == "0" else 2**64 - 1, int(start) + i) for i in range(4)] == known
 
 
-def test_the_published_known_answers_of_philox() -> None:
+def test_philox_matches_the_published_known_answers() -> None:
     """The known answers of Random123 for counters and keys with all words set."""
     most = 2**32 - 1
     published = {
@@ -114,7 +114,7 @@ def test_the_published_known_answers_of_philox() -> None:
         assert philox.block(counter, key) == words
 
 
-def test_links_within_the_specification_lead_somewhere() -> None:
+def test_links_within_the_specification_resolve() -> None:
     text = example.specification()
     heads = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     anchors = {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads}

@@ -33,14 +33,14 @@ def _opened(entry: Entry, source: str | bytes) -> frformat.FrzFile:
 
 
 @pytest.mark.parametrize("entry", VALID, ids=_name)
-def test_a_valid_file_is_read_as_the_index_says(entry: Entry) -> None:
+def test_a_valid_file_is_read_as_the_index_specifies(entry: Entry) -> None:
     bytes_of(entry)
     with _opened(entry, path_of(entry)) as file:
         _check_file(file, entry)
 
 
 @pytest.mark.parametrize("entry", GENERATED, ids=_name)
-def test_a_generated_file_is_read_as_the_index_says(entry: Entry) -> None:
+def test_a_generated_file_is_read_as_the_index_specifies(entry: Entry) -> None:
     data = realistic.file()
     assert hashlib.sha256(data).hexdigest() == entry["sha256"]
     with frformat.open(data, memory_budget=INDEX["budget"]) as file:
@@ -98,7 +98,7 @@ def _digest(array: Array) -> str:
 
 
 @pytest.mark.parametrize("entry", VALID, ids=_name)
-def test_loading_all_is_loading_each(entry: Entry) -> None:
+def test_loading_all_equals_loading_each(entry: Entry) -> None:
     with _opened(entry, path_of(entry)) as file:
         if sum(file.info(name).nbytes for name in file) > LARGEST or entry["name"] == "axis-of-0-beside-huge":
             pytest.skip("too large to rebuild as a whole, or a shape that NumPy cannot represent")
@@ -129,7 +129,7 @@ def test_every_error_code_has_a_vector() -> None:
     assert {entry["code"] for entry in FAULTY} == set(CODES) - CANNOT_COME_FROM_A_FILE
 
 
-def test_the_folder_holds_what_the_generator_makes() -> None:
+def test_the_folder_contains_what_the_generator_writes() -> None:
     made = contents()
     there = {
         os.path.relpath(os.path.join(folder, name), FOLDER).replace(os.sep, "/")
@@ -146,6 +146,6 @@ def test_the_index_is_small() -> None:
     assert os.path.getsize(os.path.join(FOLDER, "vectors.json")) < 1 << 20
 
 
-def test_there_are_as_many_vectors_as_promised() -> None:
+def test_the_number_of_vectors_is_as_documented() -> None:
     assert len({entry["file"] for entry in VALID}) >= 300
     assert len({entry["file"] for entry in FAULTY}) >= 700

@@ -40,7 +40,7 @@ def sparse(tensors: dict[str, np.ndarray]) -> dict[str, Entry]:
     return {name: Entry("f32", value.shape, partial(Sparse.of, value), "sparse") for name, value in tensors.items()}
 
 
-def test_sparse_spectra_are_found_also_of_vectors():
+def test_sparse_spectra_are_found_even_for_vectors():
     tensors = {"a": spectral(64, 32, 3, 3), "bias": spectral(64, k=3), "b": spectral(500, 2)}
     assert detected_spectra(sparse(tensors)) == {"a": 33, "bias": 3, "b": 33}
 
@@ -57,7 +57,7 @@ def test_sparse_spectra_are_found_also_of_vectors():
         rows(RNG.integers(0, 1000, 30), 1000, 8),
     ],
 )
-def test_sparse_weights_are_no_spectra(table: np.ndarray):
+def test_sparse_weights_are_not_spectra(table: np.ndarray):
     """Tables with few used rows, masked channels, and pruned matrices."""
     assert detected_spectra(sparse({"table": table})) == {}
     assert detected_spectra(checkpoint({"table": table}).entries) == {}
@@ -80,10 +80,10 @@ def test_one_matrix_of_weights_rules_out_spectra(other: np.ndarray):
     assert detected_spectra(checkpoint({"a": spectral(64, 32, 3, 3), "b": other}).entries) == {}
 
 
-def test_short_spectra_of_small_tensors_alone_are_no_evidence():
+def test_short_spectra_of_small_tensors_alone_are_not_evidence():
     assert detected_spectra(checkpoint({"small": spectral(8, 10)}).entries) == {}
 
 
-def test_nothing_is_found_where_there_is_nothing():
+def test_no_spectra_are_found_without_candidates():
     assert detected_spectra({}) == {}
     assert detected_spectra(checkpoint({"bias": weights(3), "zero": np.zeros((4, 4))}).entries) == {}

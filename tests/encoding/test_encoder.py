@@ -43,7 +43,7 @@ def kept(info: TensorInfo) -> tuple[tuple[int, ...], str]:
 
 
 @given(tensors(), st.dictionaries(names, st.text(max_size=5)))
-def test_without_a_policy_all_is_lossless(path: Path, given_tensors: dict, metadata: dict[str, str]):
+def test_without_a_policy_everything_is_lossless(path: Path, given_tensors: dict, metadata: dict[str, str]):
     entries = {}
     for name, value in given_tensors.items():
         kind = {Spectrum: "spectrum", CodedTensor: "coded"}.get(type(value), "dense")
@@ -70,7 +70,7 @@ def test_without_a_policy_all_is_lossless(path: Path, given_tensors: dict, metad
             assert report.tensors[name].error == 0
 
 
-def test_the_default_is_for_matrices(path: Path):
+def test_the_default_applies_to_matrices(path: Path):
     source = checkpoint({"smooth": SMOOTH, "bias": BIAS, "steps": np.array(7), "mask": np.ones((9, 9), bool)})
     report = encode(source, path, Policy(default=Rule(selection=Energy(1.0))))
     assert {name: told.coding for name, told in report.tensors.items()} == {
@@ -86,7 +86,7 @@ def test_the_default_is_for_matrices(path: Path):
     np.testing.assert_allclose(frformat.load_file(path)["smooth"], SMOOTH, atol=1e-6)
 
 
-def test_the_first_matching_rule_wins_and_leaves_the_rest_to_the_default(path: Path):
+def test_the_first_matching_rule_wins_and_the_default_supplies_the_rest(path: Path):
     source = checkpoint({"a.weight": SMOOTH, "b.weight": SMOOTH, "c.weight": SMOOTH, "a.bias": BIAS})
     rules = policy("a.*: keep=20", "b.*: format=q8", "*.bias: keep=1", default=Rule(selection=Keep(30), format="f32"))
     encode(source, path, rules)
@@ -100,7 +100,7 @@ def test_the_first_matching_rule_wins_and_leaves_the_rest_to_the_default(path: P
     }
 
 
-def test_views_are_taken(path: Path):
+def test_views_are_used(path: Path):
     weights = Spectrum(np.arange(1, 20, dtype=np.float32), (500, 50, 4, 4)).weights().reshape(500, 800)
     report = encode(checkpoint({"fc1.weight": weights}), path, policy("fc1.weight: energy=1 view=500,50,4,4"))
     assert report.tensors["fc1.weight"].kept == 19
@@ -123,20 +123,20 @@ def test_tensors_that_do_not_shrink_stay_raw_and_are_reported(path: Path, words:
     assert frformat.load_file(path)["w"].tobytes() == NOISE.tobytes()
 
 
-def test_raw_is_compared_as_it_is_compressed(path: Path):
+def test_spectra_compete_with_compressed_raw_weights(path: Path):
     pruned = np.where(RNG.random((100, 100)) < 0.01, 1, 0).astype(np.float32)
     told = encode(checkpoint({"w": pruned}), path, policy("*: keep=20%")).tensors["w"]
     assert told.note == "2,000 coefficients would save almost nothing"
 
 
-def test_max_error_holds_for_what_is_read(path: Path):
+def test_max_error_holds_for_decoded_weights(path: Path):
     encode(checkpoint({"w": NOISE}), path, policy("*: max-error=30% format=q8"))
     with frformat.open(path) as file:
         assert file.info("w").spectral
         assert np.abs(file["w"] - NOISE).max() <= 0.3 * np.abs(NOISE).max()
 
 
-def test_reports_tell_what_quantization_costs(path: Path):
+def test_reports_include_the_error_of_quantization(path: Path):
     source = checkpoint({"w": SMOOTH})
     exact = encode(source, path, policy("*: keep=33")).tensors["w"]
     coarse = encode(source, path, policy("*: keep=33 format=q4")).tensors["w"]
@@ -147,7 +147,7 @@ def test_reports_tell_what_quantization_costs(path: Path):
     assert exact.energy > coarse.energy
 
 
-def test_sparse_tensors_are_spectra_where_they_look_like_it(path: Path):
+def test_sparse_tensors_that_look_like_spectra_are_spectra(path: Path):
     tensor = Sparse.of_spectrum(Spectrum(np.arange(1, 19, dtype=np.float32), (30, 20)))
     source = sparse(tensor)
     report = encode(source, path)
@@ -165,7 +165,7 @@ def test_sparse_tensors_are_spectra_where_they_look_like_it(path: Path):
         assert file.spectrum("t0").coefficients.tolist() == Spectrum.of(tensor.dense(), 3).coefficients.tolist()
 
 
-def test_raw_spectra_are_rebuilt_since_a_file_gives_weights(path: Path):
+def test_raw_spectra_are_rebuilt_to_weights(path: Path):
     spectrum = Spectrum(np.arange(1, 9, dtype=np.float32), (30, 20))
     source = sparse(Sparse.of_spectrum(spectrum))
     report = encode(source, path, policy("*: raw", spectral=True))
@@ -219,7 +219,7 @@ def test_declared_spectra_in_a_view(path: Path):
         np.testing.assert_array_equal(file.spectrum("w").coefficients, spectrum.coefficients)
 
 
-def test_frz_files_are_encoded_anew(path: Path, tmp_path: Path):
+def test_frz_files_can_be_encoded_again(path: Path, tmp_path: Path):
     spectrum = Spectrum(np.arange(1, 41, dtype=np.float32) / 3, (50, 40), (2000,))
     frformat.save_file({"w": spectrum, "b": BIAS}, path, aliases={"tied": "w"}, metadata={"a": "1", "b": "2"})
     with checkpoints.load(path) as source:
@@ -243,7 +243,7 @@ def test_frz_files_are_encoded_anew(path: Path, tmp_path: Path):
         (np.eye(50), "*: spectral", "these are weights, not a spectrum"),
     ],
 )
-def test_tensors_that_cannot_be_coded_as_asked_are_named(path: Path, tensor: np.ndarray, rule: str, reason: str):
+def test_tensors_that_cannot_be_coded_as_requested_are_named(path: Path, tensor: np.ndarray, rule: str, reason: str):
     with pytest.raises(EncodeError, match=rf"tensor 'w': .*{reason}"):
         encode(checkpoint({"w": tensor}), path, policy(rule))
 
@@ -253,7 +253,7 @@ def test_rules_that_match_nothing_are_mistakes(path: Path):
         encode(checkpoint({"a": NOISE, "b": BIAS}), path, policy("a: raw", "fc*: raw"))
 
 
-def test_types_without_spectrum_stay_raw_and_are_told(path: Path):
+def test_types_without_a_spectrum_stay_raw_and_are_reported(path: Path):
     source = checkpoint({"steps": np.arange(9), "f8": np.ones((4, 4), ml_dtypes.float8_e5m2)})
     report = encode(source, path, policy("*: keep=2"))
     assert [told.note for told in report.tensors.values()] == ["i64 has no spectrum", "f8_e5m2 has no spectrum"]
@@ -315,7 +315,7 @@ def test_metrics_of_the_input_tiers_are_dropped(tmp_path: Path):
         assert source.entries["mean"].array().tolist() == [1] * 4
 
 
-def test_weights_that_lose_their_energy_are_warned_of(path: Path):
+def test_loss_of_energy_causes_a_warning(path: Path):
     noise = np.random.default_rng(0).normal(size=(40, 40)).astype(np.float32)
     with checkpoint({"noise": noise, "bias": np.ones(3, np.float32)}) as given:
         report = encode(given, path, policy("*: keep=10%"))

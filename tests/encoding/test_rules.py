@@ -54,7 +54,7 @@ def test_rules_are_parsed(text: str, rule: Rule):
         ("a: format=step=0", "format 'step=0': a step must be a positive number"),
     ],
 )
-def test_mistakes_are_told_with_the_rule(text: str, reason: str):
+def test_mistakes_are_reported_with_the_rule(text: str, reason: str):
     with pytest.raises(EncodeError, match=reason) as caught:
         Rule.parse(text)
     assert repr(text) in str(caught.value)

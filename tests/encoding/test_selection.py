@@ -28,7 +28,7 @@ def choose(selection: Keep | Energy | MaxError | Everything, source: Source, mos
 
 
 @pytest.mark.parametrize("source", [Weights(NOISE), Coefficients(Spectrum.of(NOISE, NOISE.size))])
-def test_both_sources_tell_the_same(source: Source):
+def test_both_sources_agree(source: Source):
     assert source.elements == source.count == 360
     assert source.energy == pytest.approx(float(np.square(NOISE, dtype=np.float64).sum()))
     assert source.largest == pytest.approx(float(np.abs(NOISE).max()), rel=1e-5)
@@ -55,7 +55,7 @@ def test_keep_is_a_number_or_a_share_of_the_elements():
 
 
 @pytest.mark.parametrize("share", [1e-6, 0.1, 0.5, 0.9, 0.999])
-def test_energy_takes_the_fewest_that_hold_the_share(share: float):
+def test_energy_keeps_the_fewest_that_contain_the_share(share: float):
     held = np.cumsum(WHOLE**2)
     fewest = int(np.searchsorted(held, share * held[-1])) + 1
     assert choose(Energy(share), Weights(NOISE)) == fewest
@@ -66,7 +66,7 @@ def test_energy_finds_the_end_of_a_truncated_spectrum():
     assert choose(Energy(1.0), Weights(weights)) == 33
 
 
-def test_energy_computes_no_more_than_it_needs(monkeypatch: pytest.MonkeyPatch):
+def test_energy_computes_no_more_than_necessary(monkeypatch: pytest.MonkeyPatch):
     asked = []
     original = Spectrum.of
 
@@ -95,7 +95,7 @@ def test_max_error_keeps_its_promise_or_gives_up(weights: np.ndarray, share: flo
         assert source.error(source.spectrum(k)) <= share
 
 
-def test_max_error_is_the_fewest_if_the_error_falls_steadily():
+def test_max_error_keeps_the_fewest_if_the_error_is_monotonic():
     weights = Spectrum((2.0 ** -np.arange(30)).astype(np.float32), (40, 30)).weights()
     source = Weights(weights)
     for share in (0.5, 0.1, 0.01, 1e-4):
@@ -104,7 +104,7 @@ def test_max_error_is_the_fewest_if_the_error_falls_steadily():
         assert source.error(source.spectrum(k)) <= share < source.error(source.spectrum(k - 1))
 
 
-def test_max_error_counts_the_number_format():
+def test_max_error_includes_the_number_format():
     def coarse(spectrum: Spectrum) -> Spectrum:
         return Spectrum(np.round(spectrum.coefficients), spectrum.shape)
 
@@ -136,7 +136,7 @@ def test_all_float_types_are_weights(dtype: str):
     assert choose(Energy(0.5), weights) == pytest.approx(choose(Energy(0.5), Weights(NOISE)), abs=3)
 
 
-def test_energy_counts_what_the_number_format_loses():
+def test_energy_includes_the_loss_of_the_number_format():
     source = Weights(NOISE)
 
     def stored(bits: int) -> Callable[[Spectrum], Spectrum]:

@@ -14,7 +14,7 @@ SMOOTH = Spectrum(np.arange(1, 34, dtype=np.float32), (64, 32, 3, 3)).weights()
 BIAS = np.arange(64, dtype=np.float32)
 
 
-def test_verification_finds_what_differs(tmp_path: Path):
+def test_verification_finds_differences(tmp_path: Path):
     path = tmp_path / "file.frz"
     source = checkpoint({"w": SMOOTH, "b": BIAS})
     report = encode(source, path, Policy([Rule.parse("w: keep=9")]))

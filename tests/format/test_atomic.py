@@ -9,7 +9,7 @@ import pytest
 from frformat.format.atomic import replacing
 
 
-def test_a_file_appears_whole(tmp_path: Path):
+def test_a_file_appears_only_when_complete(tmp_path: Path):
     target = tmp_path / "file"
     with replacing(target) as file:
         file.write(b"new")
@@ -33,7 +33,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
-def test_permissions_are_those_of_the_old_file_or_of_any_new_one(tmp_path: Path):
+def test_permissions_are_those_of_the_old_file_or_of_a_new_one(tmp_path: Path):
     target = tmp_path / "file"
     old = os.umask(0o027)
     try:

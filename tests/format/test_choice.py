@@ -44,19 +44,19 @@ def test_integers_take_the_fewest_bytes() -> None:
     assert sizes["auto"] == min(sizes.values())
 
 
-def test_large_integers_are_read_fast_where_asked_or_where_it_would_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_integers_use_the_fast_coder_on_request_or_if_reading_were_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert coder_of(steps(LARGE), "fast") == "static"
     assert coder_of(steps(SMALL), "fast") == "adaptive"
     monkeypatch.setattr(choice, "SLOW", choice.SMALL)
     assert coder_of(steps(LARGE), "auto") == "static"
 
 
-def test_floats_whose_exponents_cost_little_are_coded_by_these() -> None:
+def test_floats_with_predictable_exponents_are_split() -> None:
     assert coder_of(floats(SMALL), "auto") == "adaptive"
     assert coder_of(floats(LARGE), "auto") == coder_of(floats(LARGE), "core") == "static"
 
 
-def test_what_does_not_get_smaller_is_stored_as_it_is() -> None:
+def test_incompressible_values_are_stored_unchanged() -> None:
     noise = rng.integers(0, 256, (LARGE[0], 256), np.uint8)
     assert coder_of(noise, "auto") == coder_of(noise[:20], "auto") == "none"
 
@@ -64,7 +64,7 @@ def test_what_does_not_get_smaller_is_stored_as_it_is() -> None:
 @pytest.mark.parametrize("compression", ["auto", "fast", "adaptive", "static", "none"])
 @pytest.mark.parametrize("shape", [SMALL, LARGE], ids=["small", "large"])
 @pytest.mark.parametrize("make", [steps, floats])
-def test_every_value_is_told_once(compression: str, shape: tuple[int, ...], make, tmp_path) -> None:
+def test_every_value_is_reported_once(compression: str, shape: tuple[int, ...], make, tmp_path) -> None:
     told: list[int] = []
     frformat.save_file(
         {"x": make(shape)}, tmp_path / "x.frz", compression=compression, progress=lambda name, done: told.append(done)

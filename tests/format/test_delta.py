@@ -48,14 +48,14 @@ def test_a_delta_file_is_small_and_exact() -> None:
     assert_same(loaded(found, base), NEW)
 
 
-def test_what_has_not_changed_costs_next_to_nothing() -> None:
+def test_unchanged_tensors_take_almost_no_bytes() -> None:
     same = {"w": RNG.normal(size=70_000).astype(np.float32)}
     base = frformat.save(same)
     assert len(frformat.save(same, base=base)) < 120
     assert_same(loaded(frformat.save(same, base=base), base), same)
 
 
-def test_steps_of_the_base_are_taken() -> None:
+def test_steps_of_the_base_are_reused() -> None:
     old = CodedTensor.of_array(WEIGHTS, "q6", axis=0)
     new = CodedTensor.like(MOVED, old)
     assert new is not None
@@ -74,12 +74,12 @@ def test_steps_of_the_base_are_taken() -> None:
 @pytest.mark.parametrize(
     "array", [WEIGHTS[:4], WEIGHTS.astype(np.float16), WEIGHTS * 1e30], ids=["shape", "dtype", "range"]
 )
-def test_steps_that_do_not_fit_are_not_taken(array: NDArray[Any]) -> None:
+def test_steps_that_do_not_fit_are_not_reused(array: NDArray[Any]) -> None:
     assert CodedTensor.like(array, CodedTensor.of_array(WEIGHTS, "q30")) is None
     assert CodedTensor.like(WEIGHTS, CodedTensor.of_array(WEIGHTS)) is None
 
 
-def test_other_tensors_of_a_delta_file_may_be_anything() -> None:
+def test_other_tensors_of_a_delta_file_can_be_anything() -> None:
     factor = RNG.normal(size=(2, 6)).astype(np.float32)
     core = CodedTensor(np.ones((2, 3), np.float32), (6, 3), "f32", (Axis("stored", factor), Axis()))
     spectrum = Spectrum(np.arange(9, dtype=np.float32), (5, 5))
@@ -108,7 +108,7 @@ def _pairs(draw: st.DrawFn) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 @given(_pairs(), st.sampled_from(["auto", "core", "static", "adaptive"]))
-def test_every_element_comes_back(pair: tuple[NDArray[Any], NDArray[Any]], compression: str) -> None:
+def test_every_element_survives(pair: tuple[NDArray[Any], NDArray[Any]], compression: str) -> None:
     old, new = ({"x": each, "y": np.array([1.5, -2.5], np.float32)} for each in pair)
     base = frformat.save(old, compression=compression)
     assert_same(loaded(frformat.save(new, base=base, compression=compression), base), new)
@@ -118,7 +118,7 @@ LIMIT = (1 << 31) - 1
 
 
 @given(st.lists(st.tuples(*[st.integers(-LIMIT, LIMIT)] * 2), min_size=1, max_size=30))
-def test_every_multiple_comes_back(pairs: list[tuple[int, int]]) -> None:
+def test_every_multiple_survives(pairs: list[tuple[int, int]]) -> None:
     old, new = (CodedTensor(np.array(each, np.int32), (len(pairs),), "f32", step=-960) for each in zip(*pairs))  # noqa: B905
     base = frformat.save({"x": old})
     with frformat.open(frformat.save({"x": new}, base=base), base=base) as file:
@@ -126,7 +126,7 @@ def test_every_multiple_comes_back(pairs: list[tuple[int, int]]) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_neighbouring_floats_differ_by_one(name: str) -> None:
+def test_adjacent_floats_differ_by_one(name: str) -> None:
     numbers = np.array([-2.0, -1.0, -0.5, 0.0, 0.5, 3.0], DTYPES[name])
     bits = np.dtype(f"u{numbers.itemsize}")
     above = np.array([n - 1 if n >> (8 * bits.itemsize - 1) else n + 1 for n in numbers.view(bits)], bits)
@@ -148,7 +148,7 @@ def test_every_flipped_bit_of_file_or_base_is_an_error() -> None:
                 assert kind == "file" or caught.value.code == "BASE"
 
 
-def test_no_base_or_a_wrong_one_is_told_before_anything_is_decoded(tmp_path: Path) -> None:
+def test_a_missing_or_wrong_base_is_reported_before_decoding(tmp_path: Path) -> None:
     base = frformat.save(OLD)
     data = frformat.save(NEW, base=base)
     with frformat.open(data) as file:
@@ -171,7 +171,7 @@ def test_no_base_or_a_wrong_one_is_told_before_anything_is_decoded(tmp_path: Pat
         assert_same(file.load(), OLD)
 
 
-def test_an_open_base_stays_open_and_another_is_closed(tmp_path: Path) -> None:
+def test_only_a_base_that_was_already_open_stays_open(tmp_path: Path) -> None:
     base = frformat.save(OLD)
     data = frformat.save(NEW, base=base)
     source = io.BytesIO(base)
@@ -200,7 +200,7 @@ def test_a_base_is_closed_if_opening_fails_after_it(monkeypatch: pytest.MonkeyPa
     assert source.closed
 
 
-def test_what_cannot_be_a_base_is_refused() -> None:
+def test_files_that_cannot_be_a_base_are_refused() -> None:
     tiers = frformat.save({"s": Spectrum(np.arange(9, dtype=np.float32), (5, 5))}, tiers=[3])
     nested = frformat.save(NEW, base=frformat.save(OLD))
     for base in (tiers, nested):
@@ -210,7 +210,7 @@ def test_what_cannot_be_a_base_is_refused() -> None:
         frformat.save(NEW, base=frformat.save(OLD), tiers=[0.5])
 
 
-def test_memory_is_refused_before_it_is_taken() -> None:
+def test_excess_memory_is_refused_before_allocation() -> None:
     large = {"w": RNG.normal(size=70_000).astype(np.float32)}
     base = frformat.save(large)
     data = frformat.save(large, base=base)

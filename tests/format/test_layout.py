@@ -28,7 +28,7 @@ def by_definition(before: tuple[int, ...], now: tuple[int, ...]) -> list[tuple[i
 
 
 @given(nested())
-def test_slabs_are_those_of_the_specification(corners: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+def test_slabs_match_the_specification(corners: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     before, now = corners
     places = np.stack(np.indices(now), axis=-1)
     found = [tuple(index) for part in slabs(before, now) for index in places[part].reshape(-1, len(now)).tolist()]
@@ -37,7 +37,7 @@ def test_slabs_are_those_of_the_specification(corners: tuple[tuple[int, ...], tu
 
 
 @given(nested())
-def test_what_is_taken_is_put_back(corners: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+def test_taken_slabs_can_be_put_back(corners: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     before, now = corners
     core = np.arange(1, math.prod(now) + 1).reshape(now)
     taken = take_slabs(core, before, now)
@@ -51,7 +51,7 @@ def test_what_is_taken_is_put_back(corners: tuple[tuple[int, ...], tuple[int, ..
 
 
 @given(nested(), st.sets(st.integers(0, 3)))
-def test_runs_count_what_is_new(corners: tuple[tuple[int, ...], tuple[int, ...]], chosen: set[int]) -> None:
+def test_runs_count_new_entries(corners: tuple[tuple[int, ...], tuple[int, ...]], chosen: set[int]) -> None:
     before, now = corners
     axes = sorted(axis for axis in chosen if axis < len(now))
     runs = new_runs(before, now, axes, ordered=False)
@@ -70,7 +70,7 @@ def test_runs_of_other_tensors() -> None:
     assert new_runs((7,), (7,), (), ordered=True) == []
 
 
-def test_split_gives_each_run_its_values() -> None:
+def test_split_assigns_each_run_its_values() -> None:
     runs = [Run(True, ((2,),)), Run(False, ((1, 2), (3,)))]
     assert [(run, part.tolist()) for run, part in split(runs, np.arange(7))] == [
         (runs[0], [0, 1]),

@@ -62,14 +62,14 @@ def accepted(data: bytes) -> bool:
 
 class TestCheck:
     @given(documents)
-    def test_what_is_packed_is_well_formed(self, document: object) -> None:
+    def test_packed_values_are_well_formed(self, document: object) -> None:
         data = msgpack.packb(document)
         assert accepted(data)
         assert not accepted(data + b"\0")
         assert not accepted(data[:-1])
 
     @given(documents, st.data())
-    def test_what_is_damaged_is_judged_as_value_by_value(self, document: object, data: st.DataObject) -> None:
+    def test_damaged_data_gets_the_same_verdict_as_value_by_value(self, document: object, data: st.DataObject) -> None:
         packed = bytearray(msgpack.packb(document))
         for _ in range(data.draw(st.integers(1, 3))):
             packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
@@ -111,7 +111,7 @@ class TestCursor:
         assert self.cursor(*[7] * 5000).integers(5000, "it").dtype == np.uint8
 
     @pytest.mark.parametrize("count", [3, 600])
-    def test_integers_that_are_refused(self, count: int) -> None:
+    def test_refused_integers(self, count: int) -> None:
         for last, code in (
             (-1, "DIRECTORY"),
             (101, "LIMIT"),

@@ -49,7 +49,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_memory_is_counted_before_it_is_taken(name: str) -> None:
+def test_memory_is_counted_before_it_is_allocated(name: str) -> None:
     head = container.head(HOSTILE[name])
     segments = b"".join(
         bytes(int(size)) + zlib.crc32(bytes(int(size))).to_bytes(4, "little")

@@ -41,7 +41,7 @@ class TestStep:
         assert step(code) <= wanted < step(code + 1)
 
     @pytest.mark.parametrize("wanted", [0.0, -1.0, math.inf, math.nan, 1e-39, 2.0**127])
-    def test_refuses_what_has_no_code(self, wanted: float) -> None:
+    def test_refuses_steps_without_a_code(self, wanted: float) -> None:
         with pytest.raises(EncodeError, match="step"):
             step_code(wanted)
 
@@ -69,7 +69,7 @@ class TestQuantized:
         assert (found.step is None) == (expected is not None)
 
     @given(st.lists(st.integers(-255, 255), min_size=1).filter(any), st.integers(-1800, 1900))
-    def test_auto_finds_the_integers_that_coefficients_were(self, numbers: list[int], code: int) -> None:
+    def test_auto_recognizes_integers_stored_as_floats(self, numbers: list[int], code: int) -> None:
         values = quantization.dequantize(np.array(numbers), step(code))
         found = quantized(values, "auto")
         assert found.values.dtype == np.int32
@@ -114,11 +114,11 @@ class TestQuantized:
             (1e-45, "q8", "too small for steps"),
         ],
     )
-    def test_refuses_what_would_be_lost(self, value: float, wanted: str, message: str) -> None:
+    def test_refuses_values_that_would_be_lost(self, value: float, wanted: str, message: str) -> None:
         with pytest.raises(EncodeError, match=message):
             quantized(np.array([value], np.float32), wanted)
 
-    def test_small_numbers_beside_large_ones_may_be_lost(self) -> None:
+    def test_small_numbers_next_to_large_ones_can_be_lost(self) -> None:
         assert quantized(np.array([1.0, 1e-20], np.float32), "f16").values.tolist() == [1, 0]
 
 

@@ -105,7 +105,7 @@ class TestOpen:
         with frformat.open(broken) as file, pytest.raises(FrzError, match="CHECKSUM"):
             file.verify()
 
-    def test_what_is_returned_is_the_callers(self) -> None:
+    def test_results_belong_to_the_caller(self) -> None:
         tensors = {"a": np.arange(4), "b": np.arange(5)}
         with frformat.open(frformat.save(tensors)) as file:
             file["a"][:] = 7
@@ -131,13 +131,13 @@ class TestErrors:
                 file["fc.bias"]
         assert (error.value.code, error.value.tensor, error.value.offset) == ("CHECKSUM", "fc.bias", extent.offset)
 
-    def test_damage_keeps_no_other_group_from_being_read(self, data: bytes) -> None:
+    def test_damage_does_not_affect_other_groups(self, data: bytes) -> None:
         expected = frformat.load(data)
         with frformat.open(damaged(data, "fc.bias")) as file:
             for name in ("conv.weight", "fc.weight", "steps", "tied"):
                 assert np.array_equal(file[name], expected[name])
 
-    def test_a_bad_value_concerns_its_tensor_alone(self) -> None:
+    def test_a_bad_value_affects_only_its_tensor(self) -> None:
         tensors = {
             name: CodedTensor(np.array([1, q], np.int32), (2,), "f32", step=2000)
             for name, q in (("a", 2), ("b", 3), ("c", 4))
@@ -173,7 +173,7 @@ class TestErrors:
             with pytest.raises(FrzError, match="NOT_FOUND: it is not stored as a spectrum"):
                 file.spectrum("fc.bias")
 
-    def test_files_that_are_none(self, tmp_path: Path) -> None:
+    def test_files_of_other_kinds(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):
             frformat.open(tmp_path / "absent.frz")
         with pytest.raises(IsADirectoryError):
@@ -233,7 +233,7 @@ class TestGroups:
         monkeypatch.setattr(contents, "REMEMBERED", 1 << 10)
         return {f"t{i}": RNG.integers(0, 9, (20, i + 1)).astype(np.int32) for i in range(30)}
 
-    def test_values_that_are_not_coded_are_read_alone(self, large: dict[str, np.ndarray]) -> None:
+    def test_uncoded_values_are_read_individually(self, large: dict[str, np.ndarray]) -> None:
         data = frformat.save(large, compression="none")
         opened = io.BytesIO(data)
         with frformat.open(opened) as file:
@@ -244,14 +244,14 @@ class TestGroups:
                 assert np.array_equal(file[name], large[name])
             assert sum(read) == sum(array.nbytes for array in large.values())
 
-    def test_damage_is_found_all_the_same(self, large: dict[str, np.ndarray]) -> None:
+    def test_damage_is_still_found(self, large: dict[str, np.ndarray]) -> None:
         data = damaged(frformat.save(large, compression="none"), "t0")
         with frformat.open(data) as file:
             for name in ("t29", "t0"):
                 with pytest.raises(FrzError, match="CHECKSUM"):
                     file[name]
 
-    def test_others_are_decoded_once_in_a_row(self, large: dict[str, np.ndarray]) -> None:
+    def test_other_groups_are_decoded_once_for_consecutive_requests(self, large: dict[str, np.ndarray]) -> None:
         opened = io.BytesIO(frformat.save(large, compression="deflate"))
         with frformat.open(opened) as file:
             file["t3"]
@@ -261,7 +261,7 @@ class TestGroups:
             assert sum(read) == 0
 
     @pytest.mark.parametrize("tier", [0, 1])
-    def test_corners_and_prefixes_are_read_alone_too(self, monkeypatch: pytest.MonkeyPatch, tier: int) -> None:
+    def test_corners_and_prefixes_are_also_read_individually(self, monkeypatch: pytest.MonkeyPatch, tier: int) -> None:
         monkeypatch.setattr(contents, "REMEMBERED", 64)
         tensors = {
             f"t{i}": CodedTensor(
@@ -330,7 +330,7 @@ def _counting(file: io.BytesIO) -> list[int]:
     return read
 
 
-def test_a_file_shows_itself(data: bytes) -> None:
+def test_files_describe_themselves(data: bytes) -> None:
     with frformat.open(data, tier=0) as file:
         assert repr(file) == f"<FrzFile bytes: 5 tensors, tier 0 of 2, {file.container.ends[0]:,} bytes>"
         html = file._repr_html_()

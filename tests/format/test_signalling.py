@@ -41,6 +41,6 @@ def test_tensors_keep_them(name: str):
 
 
 @pytest.mark.parametrize("name", BITS)
-def test_there_is_no_spectrum_of_them(name: str):
+def test_they_have_no_spectrum(name: str):
     with pytest.raises(EncodeError):
         Spectrum.of(_array(name), 3)

@@ -56,7 +56,7 @@ def test_rebuild_is_the_formula(tensor: CodedTensor) -> None:
 
 
 @given(strategies.coded())
-def test_parts_of_the_canonical_values_are_those_of_the_whole(tensor: CodedTensor) -> None:
+def test_parts_of_the_canonical_values_equal_slices_of_the_whole(tensor: CodedTensor) -> None:
     whole = tensor.canonical()
     assert whole.tobytes() == canonical(tensor).tobytes()
     for axis, n in enumerate(whole.shape):
@@ -69,7 +69,7 @@ def test_parts_of_the_canonical_values_are_those_of_the_whole(tensor: CodedTenso
 
 
 @given(strategies.spectra(), strategies.number_formats)
-def test_a_spectrum_is_one_of_its_kind(spectrum: Spectrum, format: str) -> None:
+def test_a_spectrum_survives_as_a_coded_tensor(spectrum: Spectrum, format: str) -> None:
     tensor = CodedTensor.of_spectrum(spectrum, format)
     back = tensor.spectrum()
     assert back is not None
@@ -84,7 +84,7 @@ def test_a_spectrum_is_one_of_its_kind(spectrum: Spectrum, format: str) -> None:
         assert back.coefficients.tobytes() == spectrum.coefficients.tobytes()
 
 
-def test_what_is_no_spectrum() -> None:
+def test_other_tensors_are_not_spectra() -> None:
     assert CodedTensor(np.ones((2, 2), np.float32), (4, 4), "f32", (Axis("dct"), Axis("dct"))).spectrum() is None
     assert CodedTensor(np.ones(2, np.float32), (4, 4), "f32", (Axis(), Axis("dct")), ordered=True).spectrum() is None
     assert CodedTensor.of_array(np.ones(3)).spectrum() is None
@@ -181,7 +181,7 @@ class TestRefusals:
             (np.ones(2, np.int32), (2,), {"step": 0, "ordered": True, "offsets": {0: np.zeros(2)}}, "need a corner"),
         ],
     )
-    def test_parts_that_do_not_fit(self, values: np.ndarray, shape: tuple, options: dict, message: str) -> None:
+    def test_mismatched_parts(self, values: np.ndarray, shape: tuple, options: dict, message: str) -> None:
         with pytest.raises(EncodeError, match=message):
             CodedTensor(values, shape, "f32", **options)
 
@@ -195,7 +195,7 @@ class TestRefusals:
             ("f99", np.ones(2, np.float32), ()),
         ],
     )
-    def test_types_that_are_not_computed(self, dtype: str, values: np.ndarray, axes: tuple[Axis, ...]) -> None:
+    def test_types_that_cannot_be_computed(self, dtype: str, values: np.ndarray, axes: tuple[Axis, ...]) -> None:
         with pytest.raises(EncodeError, match=r"dtype|values of"):
             CodedTensor(values, (2,), dtype, axes)
 
@@ -209,7 +209,7 @@ class TestRefusals:
             CodedTensor(np.ones((2, 5), np.float32), (10,), "f32", view=(2, 5)),
         ],
     )
-    def test_factors_are_plain_matrices_of_f32(self, factor: CodedTensor) -> None:
+    def test_factors_are_plain_f32_matrices(self, factor: CodedTensor) -> None:
         with pytest.raises(EncodeError, match="a factor must be a plain matrix of f32"):
             CodedTensor(np.ones(1, np.float32), (5,), "f32", (Axis("stored", factor),))
 
@@ -227,7 +227,7 @@ class TestValues:
             CodedTensor.of_array(np.array([2], np.uint8).view(np.bool_)),
         ],
     )
-    def test_that_are_not_allowed(self, tensor: CodedTensor) -> None:
+    def test_invalid_values_are_refused(self, tensor: CodedTensor) -> None:
         with pytest.raises(FrzError) as error:
             tensor.check_values()
         assert error.value.code == "VALUE"
@@ -241,10 +241,10 @@ class TestValues:
             CodedTensor(np.array([2**31 - 1], np.int32), (1,), "f32", step=1519),
         ],
     )
-    def test_that_are(self, tensor: CodedTensor) -> None:
+    def test_valid_values_are_accepted(self, tensor: CodedTensor) -> None:
         tensor.check_values()
 
-    def test_those_of_a_factor_are_finite(self) -> None:
+    def test_factors_are_finite(self) -> None:
         tensor = CodedTensor.of_array(np.array([[np.inf]], np.float32))
         tensor.check_values()
         with pytest.raises(FrzError):
@@ -267,6 +267,6 @@ class TestPerTier:
             [CodedTensor(np.zeros(2, np.float32), (2,), "f32", (Axis("seeded", seed),)) for seed in (0, 1)],
         ],
     )
-    def test_refuses_what_differs_in_more_than_values(self, tensors: list) -> None:
+    def test_refuses_tensors_that_differ_in_more_than_values(self, tensors: list) -> None:
         with pytest.raises(EncodeError, match=r"at least one tensor|complete core|in more than its values"):
             PerTier(tensors)

@@ -19,7 +19,7 @@ from tests.format.test_writer import same_coded
     st.text(min_size=1),
     st.lists(st.text(st.characters(exclude_characters=" ")), min_size=1),
 )
-def test_figures_and_other_metadata_are_all_there_is(others, name, texts):
+def test_metadata_consists_of_figures_and_other_entries(others, name, texts):
     metadata = {**others, f"tiers.{name}": " ".join(texts)}
     each = figures(metadata, len(texts))
     assert [found[name] for found in each] == texts
@@ -38,7 +38,7 @@ def test_figures_and_other_metadata_are_all_there_is(others, name, texts):
         ("tiers.a", "1 2 3"),
     ],
 )
-def test_what_is_no_figure(key, text):
+def test_other_entries_are_not_figures(key, text):
     assert without_figures({key: text}, 2) == {key: text}
     assert figures({key: text}, 2) == [{}, {}]
 
@@ -51,7 +51,7 @@ def test_what_is_no_figure(key, text):
         ({}, {"a": (9,), "b": (6,)}),
     ],
 )
-def test_each_spectrum_may_have_cuts_of_its_own(tiers, kept):
+def test_each_spectrum_can_have_its_own_cuts(tiers, kept):
     tensors = {"a": Spectrum(np.arange(9), (3, 4)), "b": Spectrum(np.arange(6), (2, 3))}
     with frformat.open(frformat.save(tensors, tiers=tiers)) as file:
         assert {name: file.info(name).kept for name in file} == kept
@@ -61,7 +61,7 @@ def test_each_spectrum_may_have_cuts_of_its_own(tiers, kept):
     ("tiers", "message"),
     [({"a": [1], "b": [1, 2]}, "1 for one tensor and 2 for another"), ({"a": [-1]}, "tier -1 is neither")],
 )
-def test_cuts_that_cannot_be(tiers, message):
+def test_impossible_cuts(tiers, message):
     with pytest.raises(EncodeError, match=message):
         frformat.save({"a": Spectrum([1.0], (3, 4))}, tiers=tiers)
 
@@ -76,7 +76,7 @@ def models(draw):
 
 
 @given(models(), st.randoms(), st.sampled_from(["auto", "none", "core"]))
-def test_each_tier_reads_what_it_has(model, chance, compression):
+def test_each_tier_reads_its_own_values(model, chance, compression):
     tiers, tensors, own = model
     order = [*tensors, *own]
     chance.shuffle(order)
@@ -124,7 +124,7 @@ def test_the_budget_counts_one_tier():
             assert (file["m"] == tier).all()
 
 
-def test_what_is_not_of_the_tier_is_not_read():
+def test_values_of_other_tiers_are_not_read():
     data = frformat.save({"w": SPECTRUM, "m": PerTier([np.zeros(1 << 17), np.ones(1 << 17)])}, tiers=[2])
     with frformat.open(data) as file:
         places = [file.container.extents.of(file.info("m").group, tier).offset for tier in range(2)]

@@ -69,7 +69,7 @@ class TestIdentity:
         st.dictionaries(st.text(min_size=1, max_size=9), st.text(max_size=20), max_size=3),
         st.booleans(),
     )
-    def test_what_is_saved_is_read(
+    def test_saved_tensors_are_read_back(
         self, tensors: dict[str, Tensor], smaller: int, compression: str, metadata: dict, by_name: bool
     ) -> None:
         tiers = dict.fromkeys(tensors, [0.3, 0.6][:smaller]) if by_name else [2, 0.5][:smaller]
@@ -92,7 +92,7 @@ class TestIdentity:
             assert all(same_spectrum(file.spectrum(name), spectrum) for name, spectrum in again.items())
 
     @given(strategies.tensors())
-    def test_what_a_file_has_can_be_written_again(self, tensors: dict[str, Tensor]) -> None:
+    def test_contents_of_a_file_can_be_written_again(self, tensors: dict[str, Tensor]) -> None:
         data = frformat.save(tensors)
         with frformat.open(data) as file:
             again = frformat.save({name: file.stored(name) for name in file})
@@ -165,7 +165,7 @@ class TestTiers:
             with frformat.open(data, tier=tier) as file:
                 assert same_spectrum(file.spectrum("w"), spectrum.truncated(k))
 
-    def test_one_tier_costs_nothing(self) -> None:
+    def test_one_tier_takes_no_extra_bytes(self) -> None:
         spectrum = Spectrum(np.arange(1, 41), (10, 20))
         assert len(frformat.save({"w": spectrum}, tiers=[])) == len(frformat.save({"w": spectrum}))
 
@@ -207,7 +207,7 @@ class TestTiers:
             assert np.allclose(found, u.values[:a].T @ core[:a, :b] @ v.values[:b], atol=1e-5)
 
     @pytest.mark.parametrize("tiers", [[-1], [1.0], [1.5], [float("nan")], [1] * 256, [(-1, 2)], [(1.5,)]])
-    def test_refuses_what_is_no_tier(self, tiers: list) -> None:
+    def test_refuses_invalid_tiers(self, tiers: list) -> None:
         with pytest.raises(EncodeError, match="tier"):
             frformat.save({}, tiers=tiers)
 
@@ -239,13 +239,13 @@ class TestAliases:
         loaded = frformat.load(data)
         assert loaded["encoder"] is loaded["decoder"]
 
-    def test_one_object_that_is_cut_in_two_ways_is_stored_twice(self) -> None:
+    def test_one_object_cut_in_two_ways_is_stored_twice(self) -> None:
         spectrum = Spectrum(np.arange(9), (3, 4))
         with frformat.open(frformat.save({"a": spectrum, "b": spectrum}, tiers={"a": [2], "b": [3]})) as file:
             assert file.aliases == {}
             assert [file.info(name).kept for name in "ab"] == [(2, 9), (3, 9)]
 
-    def test_objects_that_are_made_on_demand_are_never_taken_for_one(self) -> None:
+    def test_objects_created_on_demand_are_never_mistaken_for_each_other(self) -> None:
         class Made(Mapping[str, np.ndarray]):
             def __iter__(self) -> Iterator[str]:
                 return (str(i) for i in range(200))
@@ -268,7 +268,7 @@ class TestAliases:
             assert np.array_equal(file["b"], np.ones(2))
 
     @pytest.mark.parametrize("aliases", [{"b": "c"}, {"a": "a"}, {"": "a"}, {"b": "a", "c": "b"}])
-    def test_refuses_what_leads_nowhere(self, aliases: dict[str, str]) -> None:
+    def test_refuses_dangling_aliases(self, aliases: dict[str, str]) -> None:
         with pytest.raises(EncodeError):
             frformat.save({"a": np.ones(2)}, aliases=aliases)
 
@@ -300,7 +300,7 @@ class TestRefusals:
         with pytest.raises(EncodeError):
             frformat.save({}, metadata=metadata)
 
-    def test_what_no_reader_would_accept(self) -> None:
+    def test_files_that_no_reader_would_accept(self) -> None:
         with pytest.raises(EncodeError, match="tensor 'x': an element of a bool tensor is neither 0 nor 1"):
             frformat.save({"x": np.array([2], np.uint8).view(np.bool_)})
         with pytest.raises(EncodeError, match="too large for q4"):
@@ -350,7 +350,7 @@ class TestAtomicity:
         assert path.read_bytes() == before
         assert [p.name for p in tmp_path.iterdir()] == ["model.frz"]
 
-    def test_permissions_are_those_of_a_new_or_the_old_file(self, tmp_path: Path) -> None:
+    def test_permissions_are_those_of_the_old_file_or_of_a_new_one(self, tmp_path: Path) -> None:
         plain, path = tmp_path / "plain", tmp_path / "model.frz"
         plain.touch()
         frformat.save_file({}, path)

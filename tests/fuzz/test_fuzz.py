@@ -9,7 +9,7 @@ from tests.fuzz.registry import KINDS
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_damaged_files_end_in_data_or_in_one_error(name: str, tmp_path: Path):
+def test_damaged_files_yield_data_or_one_error(name: str, tmp_path: Path):
     """`python -m tests.fuzz` reads more of them."""
     defects: list[str] = []
     outcomes = run(KINDS, tmp_path, {name: 150}, 0, lambda _, number, error: defects.append(f"{number}: {error!r}"))
@@ -18,7 +18,7 @@ def test_damaged_files_end_in_data_or_in_one_error(name: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_whole_files_are_read(name: str, tmp_path: Path):
+def test_intact_files_are_read(name: str, tmp_path: Path):
     (tmp_path / "file").write_bytes(KINDS[name].whole)
     assert outcome(KINDS[name], tmp_path / "file") == "read"
 

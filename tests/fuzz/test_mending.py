@@ -11,7 +11,7 @@ from tests.conformance.expected import FAULTY, VALID, bytes_of
 from tests.fuzz.mending import LONGEST, apart, changed
 
 
-def test_sound_files_are_taken_apart_and_put_together():
+def test_intact_files_are_taken_apart_and_reassembled():
     whole = 0
     for entry in VALID:
         data = bytes_of(entry)

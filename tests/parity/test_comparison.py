@@ -62,7 +62,7 @@ def test_equal_sides(folder: Path):
     assert found.inputs[1].ms == {"rebuilt": 7, "phone": 2}
 
 
-def test_a_difference_is_found_where_it_is(folder: Path):
+def test_differences_are_located(folder: Path):
     def change(name: str, values: np.ndarray) -> np.ndarray:
         values = values.copy()
         if name == "b":
@@ -87,7 +87,7 @@ def test_scores_of_all_sides(folder: Path):
     assert found.summary.original.largest == 0
 
 
-def test_the_first_layer_where_sides_part(folder: Path):
+def test_the_first_layer_at_which_sides_diverge(folder: Path):
     facts = phone(folder)
     for row in facts["inputs"]:
         parts = desktop(np.load(folder / "inputs" / f"{row['name']}.npy"))[1]
@@ -99,7 +99,7 @@ def test_the_first_layer_where_sides_part(folder: Path):
     assert found.parts_at == {"phone": "001 second", "original": None}
 
 
-def test_a_report_without_elements_tells_of_classes(folder: Path):
+def test_a_report_without_elements_compares_classes(folder: Path):
     facts = phone(folder, lambda name, values: values + np.float32(1e-4))
     for row in facts["inputs"]:
         del row["output"]["values"]
@@ -151,7 +151,7 @@ class Checker(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_page_is_whole_and_needs_nothing(folder: Path):
+def test_the_page_is_complete_and_self_contained(folder: Path):
     from frformat.cli.compare import _shown
 
     phone(folder)
@@ -168,7 +168,7 @@ def test_the_page_is_whole_and_needs_nothing(folder: Path):
     assert "://" not in text
 
 
-def test_a_phone_is_what_is_one(folder: Path):
+def test_only_a_phone_is_called_a_phone(folder: Path):
     for system, name in (("Android", "phone"), ("Linux", "runtime"), ("Darwin", "runtime"), (None, "phone")):
         phone(folder, device={"os": system} if system else {})
         found = compared(folder)
@@ -181,7 +181,7 @@ def test_a_phone_is_what_is_one(folder: Path):
         assert ("phone" in text) is (name == "phone")
 
 
-def test_no_word_of_a_page_is_broken():
+def test_the_page_breaks_no_words():
     assert "anywhere" not in STYLE
 
 
@@ -200,7 +200,7 @@ def test_pictures_and_masks_are_inputs_and_truths(tmp_path: Path):
     assert checksum(values) == checksum(values.copy())
 
 
-def test_folders_that_are_no_inputs(tmp_path: Path):
+def test_unusable_input_folders(tmp_path: Path):
     with pytest.raises(ReportError, match=r"no \.npy files"):
         find_inputs(str(tmp_path))
     (tmp_path / "a.npy").write_bytes(b"x")

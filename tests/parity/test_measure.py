@@ -37,7 +37,7 @@ def test_scores(a: np.ndarray, b: np.ndarray):
     assert accuracy(a, b) == 1 - apart(a, b) / a.size
 
 
-def test_dice_is_the_mean_over_classes_but_the_background():
+def test_dice_is_the_mean_over_classes_except_the_background():
     found, truth = np.array([0, 1, 1, 2]), np.array([0, 1, 2, 2])
     assert dice(found, truth) == pytest.approx((2 / 3 + 2 / 3) / 2)
     assert dice(np.zeros(3, int), np.zeros(3, int)) == 1

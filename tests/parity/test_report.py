@@ -34,7 +34,7 @@ def written(folder: Path, facts: Any) -> str:
 
 
 @given(values=floats)
-def test_what_is_written_is_read(values: np.ndarray, tmp_path_factory: pytest.TempPathFactory):
+def test_written_reports_are_read_back(values: np.ndarray, tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("report")
     report = read_report(written(folder, document({"a": values}, {"a": X})))
     sample = report.inputs["a"]
@@ -55,7 +55,7 @@ def test_runs(classes: np.ndarray):
     assert all(a != b for a, b in zip(told[::2], told[2::2], strict=False))
 
 
-def test_values_beside_the_report(tmp_path: Path):
+def test_values_next_to_the_report(tmp_path: Path):
     facts = document({"a": Y}, {"a": X})
     facts["inputs"][0]["output"]["values"] = {"encoding": "npy", "file": "a.out.npy"}
     path = written(tmp_path, facts)
@@ -122,7 +122,7 @@ FAULTS: dict[str, tuple[str, Any]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_are_refused_where_they_are(fault: str, tmp_path: Path):
+def test_faults_are_reported_with_their_place(fault: str, tmp_path: Path):
     place, value = FAULTS[fault]
     facts = document({"a": Y}, {"a": X})
     *folders, name = place.split(".")
@@ -138,7 +138,7 @@ def test_faults_are_refused_where_they_are(fault: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../a.npy", "/etc/passwd", "a\\b.npy", "a/b", "a\0b"])
-def test_only_files_beside_the_report_are_read(name: str, tmp_path: Path):
+def test_only_files_next_to_the_report_are_read(name: str, tmp_path: Path):
     facts = document({"a": Y}, {"a": X})
     facts["inputs"][0]["output"]["values"] = {"encoding": "npy", "file": name}
     with pytest.raises(ReportError, match="file"):
@@ -154,13 +154,13 @@ def test_other_documents(text: str, tmp_path: Path):
         read_report(written(tmp_path, text))
 
 
-def test_bytes_that_are_no_text(tmp_path: Path):
+def test_bytes_that_are_not_text(tmp_path: Path):
     (tmp_path / "report.json").write_bytes(b"\xff\xfe{}")
     with pytest.raises(ReportError, match="JSON"):
         read_report(str(tmp_path / "report.json"))
 
 
-def test_two_inputs_of_one_name(tmp_path: Path):
+def test_two_inputs_with_one_name(tmp_path: Path):
     facts = document({"a": Y}, {"a": X})
     facts["inputs"] *= 2
     with pytest.raises(ReportError, match=r"inputs\[1\]\.name"):
@@ -168,9 +168,7 @@ def test_two_inputs_of_one_name(tmp_path: Path):
 
 
 @given(data=st.data())
-def test_damaged_documents_never_do_worse_than_be_refused(
-    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
-):
+def test_damaged_documents_are_at_worst_refused(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory):
     text = bytearray(json.dumps(document({"a": Y, "b": Y}, {"a": X, "b": X})).encode())
     for _ in range(data.draw(st.integers(1, 4))):
         text[data.draw(st.integers(0, len(text) - 1))] = data.draw(st.integers(0, 255))
@@ -186,7 +184,7 @@ def test_damaged_documents_never_do_worse_than_be_refused(
 
 
 @pytest.mark.parametrize("cut", [0, 5, 9, 60, 127, 200])
-def test_numpy_files_that_are_not_whole(cut: int, tmp_path: Path):
+def test_truncated_numpy_files(cut: int, tmp_path: Path):
     path = tmp_path / "a.npy"
     np.save(path, Y)
     path.write_bytes(path.read_bytes()[:cut])

@@ -17,7 +17,7 @@ from frformat.train.models import LeNet5
 TRAINED = Path(__file__).parents[2] / "examples" / "lenet5.frz"
 
 
-def test_the_extension_chooses(tmp_path: Path):
+def test_the_extension_selects_the_runtime(tmp_path: Path):
     net = nn.Linear(3, 2)
     assert export(net, tmp_path / "a.ptl").runtime == "PyTorch Mobile"
     assert export(net, tmp_path / "a.pt").runtime == "TorchScript"

@@ -65,7 +65,7 @@ def test_the_exact_plan_is_as_good_as_the_best_on_a_grid(
 
 @objectives
 @given(problem=problems(most=4))
-def test_a_plan_keeps_to_the_budget_and_says_what_it_costs(
+def test_a_plan_stays_within_the_budget_and_states_its_cost(
     objective: Objective, problem: tuple[list[App], Budget]
 ) -> None:
     apps, budget = problem
@@ -100,7 +100,7 @@ def test_the_order_of_applications_does_not_matter(
 
 @objectives
 @given(problem=problems(), memory=st.integers(0, 500), faster=st.floats(1, 4))
-def test_more_of_anything_never_costs_more(
+def test_more_resources_never_increase_the_cost(
     objective: Objective, problem: tuple[list[App], Budget], memory: int, faster: float
 ) -> None:
     apps, budget = problem
@@ -110,7 +110,7 @@ def test_more_of_anything_never_costs_more(
 
 
 @given(problem=problems(most=4))
-def test_each_objective_is_best_at_its_own(problem: tuple[list[App], Budget]) -> None:
+def test_each_objective_is_best_by_its_own_measure(problem: tuple[list[App], Budget]) -> None:
     plans = {objective: choose_tiers(*problem, objective) for objective in Objective}
     for objective, plan in plans.items():
         best = value(plan, objective)

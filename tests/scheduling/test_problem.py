@@ -42,12 +42,12 @@ NAN = float("nan")
         ),
     ],
 )
-def test_what_cannot_be_meant_is_refused(make: Callable[[], object], said: str) -> None:
+def test_meaningless_arguments_are_refused(make: Callable[[], object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make()
 
 
-def test_a_budget_that_is_too_small_says_what_to_close() -> None:
+def test_an_insufficient_budget_names_what_to_close() -> None:
     apps = [
         App(name, (Tier(0.9, 1, 90), Tier(0.5, 1, size)), 0.9, 1) for name, size in (("b", 40), ("c", 40), ("a", 20))
     ]
@@ -59,18 +59,18 @@ def test_a_budget_that_is_too_small_says_what_to_close() -> None:
     assert choose_tiers([app for app in apps if app.name not in caught.value.unfit], Budget(70)).exact
 
 
-def test_numbers_of_numpy_are_numbers() -> None:
+def test_numpy_numbers_are_accepted() -> None:
     tier = Tier(np.float32(0.5), np.float64(0.25), np.int64(10))  # type: ignore[arg-type]
     choice = choose_tiers([App("a", [tier], 0.5, 1)], Budget(10))["a"]  # type: ignore[arg-type]
     assert (choice.share, choice.latency, choice.cost) == (0.25, 1.0, 0.0)
     assert type(choice.share) is type(choice.cost) is float
 
 
-def test_an_objective_may_be_given_by_its_value() -> None:
+def test_an_objective_can_be_passed_by_value() -> None:
     assert choose_tiers([APP], Budget(10), "min-max-cost") == choose_tiers([APP], Budget(10), Objective.MIN_MAX_COST)
 
 
-def test_no_application_is_no_problem() -> None:
+def test_an_empty_list_yields_an_empty_plan() -> None:
     plan = choose_tiers([], Budget(0))
     assert plan == Plan((), 0.0, 0.0, True)
     with pytest.raises(KeyError):

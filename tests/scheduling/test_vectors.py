@@ -35,7 +35,7 @@ def test_a_plan_matches_its_vector(entry: Entry) -> None:
 
 
 @pytest.mark.parametrize("entry", INDEX["infeasible"], ids=_name)
-def test_a_budget_that_is_too_small_names_what_to_close(entry: Entry) -> None:
+def test_an_insufficient_budget_names_what_to_close(entry: Entry) -> None:
     with pytest.raises(InfeasibleBudget) as caught:
         _answer(entry)
     answer = {"unfit": list(caught.value.unfit), "needed": caught.value.needed, "available": caught.value.available}
@@ -48,6 +48,6 @@ def test_the_vectors_reach_both_searches() -> None:
     }
 
 
-def test_the_file_is_what_the_generator_makes() -> None:
+def test_the_file_is_the_output_of_the_generator() -> None:
     with open(PATH, "rb") as file:
         assert file.read() == contents(), "run `python -m tests.scheduling.vectors`"

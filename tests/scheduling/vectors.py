@@ -1,4 +1,4 @@
-"""Make ``docs/scheduling-vectors.json``: problems, and their plans as ``docs/scheduling.md`` defines them.
+"""Write ``docs/scheduling-vectors.json``: problems, and their plans as ``docs/scheduling.md`` defines them.
 
 ``python -m tests.scheduling.vectors`` writes the file. Every combination is tried, each score is computed as the
 document defines it, and no code is shared with frformat.

@@ -32,7 +32,7 @@ def test_rows_are_those_of_the_matrix(basis: Basis, matrix: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(("basis", "matrix"), BASES)
-def test_selecting_and_doing_nothing_are_what_they_say(basis: Basis, matrix: np.ndarray) -> None:
+def test_properties_of_a_basis_agree_with_its_matrix(basis: Basis, matrix: np.ndarray) -> None:
     if basis.selects:
         assert np.array_equal(matrix, np.eye(*matrix.shape))
     if basis.changes_nothing:
@@ -42,7 +42,7 @@ def test_selecting_and_doing_nothing_are_what_they_say(basis: Basis, matrix: np.
 
 
 @given(st.integers(2, 400), st.data())
-def test_by_lines_is_the_same_product(n: int, data: st.DataObject) -> None:
+def test_products_by_lines_are_the_same(n: int, data: st.DataObject) -> None:
     basis = Dct(n, data.draw(st.integers(1, n)))
     lines = np.random.default_rng(n).standard_normal((2, basis.count))
     out = np.empty((2, n))
@@ -50,6 +50,6 @@ def test_by_lines_is_the_same_product(n: int, data: st.DataObject) -> None:
     assert np.allclose(out, lines @ basis.rows(0, n).T, atol=1e-11)
 
 
-def test_long_axes_go_by_lines() -> None:
+def test_long_axes_are_multiplied_by_lines() -> None:
     assert not Dct(1000, 10).by_lines
     assert Dct(1_000_000, 10).by_lines

@@ -27,7 +27,7 @@ def inverse(lines: np.ndarray, n: int) -> np.ndarray:
 
 class TestBasis:
     @given(st.integers(1, 60), st.data())
-    def test_is_the_definition_and_orthonormal(self, n: int, data: st.DataObject) -> None:
+    def test_matches_the_definition_and_is_orthonormal(self, n: int, data: st.DataObject) -> None:
         r = data.draw(st.integers(1, n))
         start = data.draw(st.integers(0, n - 1))
         found = dct.basis(n, r)

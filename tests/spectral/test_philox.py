@@ -18,7 +18,7 @@ def test_known_answer_of_random123() -> None:
 
 
 @given(seeds, st.integers(0, 2**64 - 1))
-def test_words_are_those_of_the_specification(seed: int, counter: int) -> None:
+def test_words_match_the_specification(seed: int, counter: int) -> None:
     expected = reference.block((counter % 2**32, counter >> 32, 0, 0), (seed % 2**32, seed >> 32))
     assert tuple(philox.words(seed, np.array([counter], np.uint64))[:, 0].tolist()) == expected
 
@@ -38,7 +38,7 @@ def test_blocks_of_counters_join() -> None:
 
 
 @given(seeds, st.integers(1, 30), st.integers(1, 9), st.data())
-def test_table_is_cut_from_the_sequence(seed: int, length: int, count: int, data: st.DataObject) -> None:
+def test_table_is_a_slice_of_the_sequence(seed: int, length: int, count: int, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, length - 1))
     stop = data.draw(st.integers(start + 1, length))
     expected = philox.uniform(seed, 0, length * count).reshape(count, length)[:, start:stop].T

@@ -116,7 +116,7 @@ def test_a_corner_of_batch_axes_leaves_zeros() -> None:
     check(normal(axes), axes, np.dtype(np.float32))
 
 
-def test_cancelling_terms_take_float64() -> None:
+def test_cancelling_terms_use_float64() -> None:
     # Large entries whose sum is small: float32 sums would be off by more than allowed.
     axes: list[Basis] = [Dct(64, 32), Dct(64, 32), Dct(32, 2)]
     core = np.zeros((32, 32, 2), np.float32)
@@ -176,7 +176,7 @@ def _rounded(value: float, dtype: np.dtype) -> object:
 
 
 class TestNothing:
-    def test_no_entries_are_zeros(self) -> None:
+    def test_no_entries_yield_zeros(self) -> None:
         out = np.full((3, 4), np.nan, np.float32)
         rebuild(np.empty((0, 2), np.float32), [Dct(3, 0), Dct(4, 2)], out)
         assert not out.any()

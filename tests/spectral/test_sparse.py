@@ -39,7 +39,7 @@ def test_zeros_among_the_leading_coefficients_are_kept():
     assert spectrum.dtype == "f16"
 
 
-def test_scattered_elements_are_no_spectrum():
+def test_scattered_elements_are_not_a_spectrum():
     array = np.zeros((30, 30), np.float32)
     array[0, 0] = array[29, 29] = 1
     with pytest.raises(EncodeError, match=r"2 elements of shape \[30, 30\] are not zero, but .* 900 coefficients"):

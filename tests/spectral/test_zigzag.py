@@ -42,12 +42,12 @@ def fill(index: list[int], shape: tuple[int, ...], j: int, rest: int) -> None:
 
 class TestPrefix:
     @given(small, st.data())
-    def test_is_the_definition(self, shape: tuple[int, ...], data: st.DataObject) -> None:
+    def test_matches_the_definition(self, shape: tuple[int, ...], data: st.DataObject) -> None:
         k = data.draw(st.integers(0, math.prod(shape)))
         assert [tuple(index) for index in zigzag.prefix(shape, k).tolist()] == by_definition(shape)[:k]
 
     @given(small.filter(math.prod))
-    def test_is_what_single_steps_lead_to(self, shape: tuple[int, ...]) -> None:
+    def test_equals_single_steps(self, shape: tuple[int, ...]) -> None:
         index, visited = [0] * len(shape), []
         while True:
             visited.append(list(index))
@@ -65,7 +65,7 @@ class TestPrefix:
         assert zigzag.prefix((), 1).shape == (1, 0)
 
     @pytest.mark.parametrize("k", [-1, 7])
-    def test_refuses_more_than_there_is(self, k: int) -> None:
+    def test_refuses_more_than_exist(self, k: int) -> None:
         for ask in (zigzag.prefix, zigzag.places, zigzag.box):
             with pytest.raises(ValueError, match="not within 0 … 6"):
                 ask((2, 3), k)
@@ -132,10 +132,10 @@ class TestBox:
 
 class TestPosition:
     @given(shapes)
-    def test_counts_what_comes_before(self, shape: tuple[int, ...]) -> None:
+    def test_counts_preceding_indices(self, shape: tuple[int, ...]) -> None:
         assert [zigzag.position(shape, index) for index in by_definition(shape)] == list(range(math.prod(shape)))
 
-    def test_costs_nothing_in_a_large_tensor(self) -> None:
+    def test_is_fast_in_a_large_tensor(self) -> None:
         shape = (1024, 1024, 3, 3)
         for k in (0, 33, 5000):
             assert zigzag.position(shape, zigzag.prefix(shape, k + 1)[-1].tolist()) == k

@@ -27,7 +27,7 @@ def holder(**tensors: torch.Tensor) -> nn.Module:
     return module
 
 
-def test_what_is_tied_in_the_file_alone_is_loaded_into_both(path: Path):
+def test_tensors_tied_only_in_the_file_are_loaded_into_both(path: Path):
     save_model(Tied(), path)
     model = Tied()
     model.head = nn.Linear(6, 11, bias=False)
@@ -56,14 +56,14 @@ def test_views_of_one_storage_are_loaded_if_the_file_agrees_with_itself(path: Pa
     assert torch.equal(model.whole, before)
 
 
-def test_slices_that_share_nothing_are_loaded_as_any(path: Path):
+def test_disjoint_slices_are_loaded_like_any_tensors(path: Path):
     save_file({"a": torch.ones(2, 3), "b": torch.full((2, 3), 2.0)}, path)
     base = torch.zeros(2, 6)
     load_model(holder(a=base[:, :3], b=base[:, 3:]), path)
     assert base.tolist() == [[1, 1, 1, 2, 2, 2]] * 2
 
 
-def test_expanded_tensors_are_loaded_if_all_elements_of_one_place_are_equal(path: Path):
+def test_expanded_tensors_are_loaded_if_elements_that_share_memory_are_equal(path: Path):
     save_file({"w": torch.arange(3.0).expand(4, 3).clone()}, path)
     model = holder(w=torch.zeros(3).expand(4, 3))
     load_model(model, path)
@@ -98,7 +98,7 @@ def test_sparse_parameters_survive(path: Path, layout: str):
     assert other.w.requires_grad
 
 
-def test_values_that_the_model_cannot_hold_are_refused(path: Path):
+def test_values_that_the_model_cannot_represent_are_refused(path: Path):
     save_file({"weight": torch.full((2, 2), 1e5), "bias": torch.zeros(2)}, path)
     model = nn.Linear(2, 2).half()
     before = model.weight.clone()
@@ -113,14 +113,14 @@ def test_values_that_the_model_cannot_hold_are_refused(path: Path):
         load_model(nn.Linear(2, 2), path)
 
 
-def test_values_that_vanish_in_the_model_are_told_of(path: Path):
+def test_values_that_vanish_in_the_model_are_reported(path: Path):
     save_file({"weight": torch.full((2, 2), 1e-50, dtype=torch.float64), "bias": torch.zeros(2)}, path)
     with pytest.warns(UserWarning, match="weight: values up to 1e-50 become zeros in torch.float32"):
         load_model(nn.Linear(2, 2), path)
     load_model(nn.Linear(2, 2).double(), path)
 
 
-def test_coefficients_that_the_model_cannot_hold_are_refused(path: Path):
+def test_coefficients_that_the_model_cannot_represent_are_refused(path: Path):
     save_file({"weight": Spectrum.of(torch.full((512, 512), 200.0).numpy(), 9), "bias": torch.zeros(512)}, path)
     model = regularize(nn.Linear(512, 512).half(), 9, trained=True)
     with pytest.raises(MismatchError, match=r"weight: values up to 1.02e\+05 are beyond torch.float16"):
@@ -219,7 +219,7 @@ class Memory(nn.Module):
         return self.norm(self.rnn(x)[0].flatten(0, 1)) * self.scale
 
 
-def test_models_on_the_meta_device_are_given_tensors(path: Path):
+def test_models_on_the_meta_device_receive_tensors(path: Path):
     model = Memory().eval()
     save_model(model, path)
     with torch.device("meta"):
@@ -232,7 +232,7 @@ def test_models_on_the_meta_device_are_given_tensors(path: Path):
     assert skeleton.norm.weight.requires_grad
 
 
-def test_device_and_type_of_what_is_assigned_can_be_chosen(path: Path):
+def test_the_device_and_dtype_of_assigned_tensors_can_be_chosen(path: Path):
     save_model(Memory(), path)
     model = Memory()
     load_model(model, path, assign=True, dtype=torch.float64, device="cpu")
@@ -250,7 +250,7 @@ def test_tied_tensors_stay_tied_when_assigned(path: Path):
     assert model.head.weight is model.embedding.weight
 
 
-def test_buffers_that_nobody_stored_must_exist(path: Path):
+def test_unstored_buffers_must_exist(path: Path):
     model = Memory(kept=False)
     save_model(model, path)
     with torch.device("meta"):
@@ -261,7 +261,7 @@ def test_buffers_that_nobody_stored_must_exist(path: Path):
         load_model(skeleton, path, assign=True)
 
 
-def test_regularized_models_take_over_coefficients_whatever_the_type(path: Path):
+def test_regularized_models_accept_coefficients_of_any_type(path: Path):
     model = regularize(Net(), 20)
     save_model(model, path)
     other = regularize(Net(), 9)

@@ -72,7 +72,7 @@ def test_tied_tensors_stay_tied(path: Path, write):
 
 
 @pytest.mark.parametrize("write", [encoded, directly])
-def test_of_tiers_the_largest_is_read(path: Path, write):
+def test_the_largest_tier_is_read(path: Path, write):
     model = regularize(Net(), 20)
     make_tiers(model, [5])
     model.norm.running_mean.fill_(3)
@@ -89,7 +89,7 @@ class Doubled(nn.Module):
 
 
 @pytest.mark.parametrize("write", [encoded, directly])
-def test_what_other_parametrizations_make_is_not_guessed(path: Path, write):
+def test_results_of_other_parametrizations_are_not_guessed(path: Path, write):
     model = regularize(Net(), 20)
     register_parametrization(model.fc1, "weight", Doubled())
     with pytest.raises(EncodeError, match=r"fc1.weight: further parametrizations change .*save_model$"):
@@ -105,7 +105,7 @@ def test_other_parametrizations_are_stored_by_their_own_names(path: Path):
 
 
 @pytest.mark.parametrize("average", [None, 0.5])
-def test_the_checkpoint_of_a_run_is_what_it_exports(tmp_path: Path, average: float | None):
+def test_the_checkpoint_of_a_run_matches_its_export(tmp_path: Path, average: float | None):
     recipe = Tiny(Tiny.defaults.__class__(**{**vars(Tiny.defaults), "average_from": average}))
     outcome = train(recipe, tmp_path / "run")
     with checkpoints.load(tmp_path / "run" / "checkpoint.pt") as source:
@@ -118,7 +118,7 @@ def test_the_checkpoint_of_a_run_is_what_it_exports(tmp_path: Path, average: flo
             assert file[name].tobytes() == exported[name].tobytes()
 
 
-def test_a_state_dict_of_another_shape_or_type_is_refused():
+def test_a_state_dict_of_a_different_shape_or_type_is_refused():
     model = regularize(nn.Linear(8, 12), 9)
     with pytest.raises(
         RuntimeError, match=r"weight: a spectrum in shape \[12, 8\], but the model has shape \[12, 2, 4\]"

@@ -102,7 +102,7 @@ def test_a_file_loads_into_a_regularized_model_with_its_tiers(keep, smaller, for
     near(outputs(smaller_one, x), outputs(model, x)[:1])
 
 
-def test_other_tiers_may_be_saved_than_the_model_has(tmp_path):
+def test_saved_tiers_can_differ_from_those_of_the_model(tmp_path):
     model, path = tiered(), tmp_path / "model.frz"
     save_model(model, path, tiers=[4])
     again = regularize(Net(), 5, rules=["*.bias: keep=2"], example=net_input()).eval()
@@ -112,7 +112,7 @@ def test_other_tiers_may_be_saved_than_the_model_has(tmp_path):
     near(outputs(again, x)[-1:], outputs(model, x)[-1:])
 
 
-def test_a_file_that_was_cut_is_a_model_with_fewer_tiers(tmp_path):
+def test_a_cut_file_is_a_model_with_fewer_tiers(tmp_path):
     model, x, path = tiered(), net_input(5), tmp_path / "model.frz"
     save_model(model, path)
     with frformat.open(path) as file:
@@ -192,7 +192,7 @@ def test_cumulative_averages_count_for_each_tier(tmp_path):
     assert plain[1].num_batches_tracked == 1
 
 
-def test_tied_tensors_have_their_tiers_in_common(tmp_path):
+def test_tied_tensors_share_their_tiers(tmp_path):
     model = regularize(Tied(), 20)
     make_tiers(model, [4, 9])
     save_model(model, tmp_path / "model.frz")
@@ -234,7 +234,7 @@ def test_copies_state_dicts_and_plain_models():
 
 
 @pytest.mark.parametrize("tier", [-1, 3])
-def test_tiers_that_are_not_there(tier):
+def test_missing_tiers(tier):
     model = tiered()
     set_tier(model, 1)
     with pytest.raises(ValueError, match=f"tier {tier} does not exist; Net has tiers 0 to 2"):
@@ -254,7 +254,7 @@ def test_tiers_that_are_not_there(tier):
         ({"conv.weight": [3], "fc1.weight": [3, 4]}, r"the same number of tiers, but got \[2, 3\]"),
     ],
 )
-def test_tiers_that_cannot_be_made(smaller, message):
+def test_impossible_tiers(smaller, message):
     model = regularize(Net(), 20)
     with pytest.raises(ValueError, match=message):
         make_tiers(model, smaller)
@@ -270,7 +270,7 @@ def test_tiers_that_cannot_be_made(smaller, message):
         (7, {"rules": ["norm.weight: keep=2"]}, "norm.weight: not stored as coefficients"),
     ],
 )
-def test_a_file_that_does_not_fit_leaves_the_model_as_it_was(keep, options, message, tmp_path):
+def test_a_mismatched_file_leaves_the_model_unchanged(keep, options, message, tmp_path):
     save_model(regularize(Net(), 20), tmp_path / "model.frz", tiers=[3])
     model = regularize(Net(), keep, **options)
     with pytest.raises(MismatchError, match=message):

@@ -90,7 +90,7 @@ class Made(Mapping[str, torch.Tensor]):
 
 
 @pytest.mark.parametrize("buffer", [None, torch.empty(300, 300), torch.empty(30, 30)])
-def test_mappings_may_make_tensors_on_access(path: Path, buffer: torch.Tensor | None):
+def test_mappings_can_create_tensors_on_access(path: Path, buffer: torch.Tensor | None):
     save_file(Made(buffer), path)
     assert {name: tensor.unique().tolist() for name, tensor in load_file(path).items()} == {
         str(i): [i] for i in range(12)
@@ -135,7 +135,7 @@ def test_sparse_tensors_are_stored_losslessly(path: Path):
 
 
 @pytest.mark.parametrize("spectral", [True, ["w"]])
-def test_sparse_tensors_are_spectra_if_that_is_said(path: Path, spectral: bool | list[str]):
+def test_sparse_tensors_are_spectra_on_request(path: Path, spectral: bool | list[str]):
     tensor = torch.sparse_coo_tensor([[0, 0, 1], [0, 1, 0]], [3.0, 2.0, 1.0], (50, 40), check_invariants=True)
     save_file({"w": tensor, "bias": torch.ones(3)}, path, spectral=spectral)
     with frformat.open(path) as file:
@@ -145,7 +145,7 @@ def test_sparse_tensors_are_spectra_if_that_is_said(path: Path, spectral: bool |
     np.testing.assert_array_equal(load_file(path)["w"].numpy(), expected)
 
 
-def test_what_is_said_to_be_a_spectrum_must_be_one(path: Path):
+def test_declared_spectra_must_be_spectra(path: Path):
     tensor = torch.sparse_coo_tensor([[0, 49], [0, 39]], [3.0, 2.0], (50, 40), check_invariants=True)
     with pytest.raises(EncodeError, match=r"tensor 'w': 2 elements of shape \[50, 40\] .* 2,000 coefficients"):
         save_file({"w": tensor}, path, spectral=True)
@@ -176,7 +176,7 @@ def test_wrapper_prefixes_are_removed_from_names_with_a_warning(path: Path):
         (({"a": torch.ones(1)},), "of type tuple is not a state dict"),
     ],
 )
-def test_what_has_no_names_is_refused(path: Path, state: object, message: str):
+def test_unnamed_tensors_are_refused(path: Path, state: object, message: str):
     with pytest.raises(EncodeError, match=message):
         save_file(state, path)  # type: ignore[arg-type]
 
@@ -192,7 +192,7 @@ def test_tensors_are_loaded_in_another_type(path: Path):
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, 3, None, np.ones(2)])
-def test_entries_that_are_no_tensors_are_refused_by_name(path: Path, value: object):
+def test_entries_that_are_not_tensors_are_refused_by_name(path: Path, value: object):
     with pytest.raises(EncodeError, match="entry 'extra' is of type"):
         save_file({"w": torch.ones(1), "extra": value}, path)  # type: ignore[dict-item]
 
@@ -228,12 +228,12 @@ def test_the_memory_budget_counts_all_tensors(path: Path):
         load_file(path, memory_budget=3_000_000)
 
 
-def test_the_device_is_where_tensors_go(path: Path):
+def test_tensors_are_loaded_to_the_device(path: Path):
     save_file({"a": torch.zeros(2)}, path)
     assert load_file(path, device="meta")["a"].device.type == "meta"
 
 
-def test_the_published_unet_is_small_and_whole(path: Path):
+def test_the_published_unet_is_small_and_complete(path: Path):
     source = data_file("unet_fr/unet_fr.pt")
     with pytest.warns(UserWarning, match="sparse tensor invariants"):
         state = torch.load(source, weights_only=True)

@@ -58,7 +58,7 @@ def test_device_dtype_and_gradient_are_kept(path: Path):
     assert model.head.bias.grad_fn is None
 
 
-def test_all_differences_are_told_at_once(path: Path):
+def test_all_differences_are_reported_together(path: Path):
     save_model(Tied(), path)
     model = Tied(width=4)
     model.extra = nn.Linear(2, 2)
@@ -89,7 +89,7 @@ def test_missing_and_unexpected_names_are_returned_if_not_strict(path: Path):
     assert torch.equal(model.bias, bias)
 
 
-def test_long_lists_of_names_are_cut(path: Path):
+def test_long_lists_of_names_are_shortened(path: Path):
     save_file({f"t{i}": torch.ones(1) for i in range(50)}, path)
     with pytest.raises(MismatchError, match="t19 and 30 more"):
         load_model(nn.Module(), path)
@@ -120,7 +120,7 @@ def test_kinds_of_numbers_must_agree(path: Path):
         load_model(nn.Linear(2, 2), path)
 
 
-def test_models_that_have_no_memory_yet_are_told_from_others(path: Path):
+def test_models_without_memory_are_recognized(path: Path):
     save_model(nn.Linear(2, 2), path)
     with pytest.raises(MismatchError, match=r"weight: on the meta device in the model; .* load with assign=True"):
         load_model(nn.Linear(2, 2, device="meta"), path)
@@ -138,7 +138,7 @@ class Renamed(nn.Linear):
         destination[f"{prefix}bias"] = self.bias
 
 
-def test_entries_that_are_no_memory_of_the_model_are_not_silently_lost(path: Path):
+def test_computed_entries_are_not_silently_lost(path: Path):
     save_model(Renamed(2, 2), path)
     with pytest.raises(MismatchError, match=r"weight: the model computes this entry of its state dict"):
         load_model(Renamed(2, 2), path)

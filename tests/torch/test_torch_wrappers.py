@@ -113,7 +113,7 @@ def test_wrapped_regularized_models_are_saved_as_spectra(tmp_path: Path, wrap: C
         torch.testing.assert_close(getattr(plain, name).weight.detach(), weight, atol=1e-5, rtol=0)
 
 
-def test_parallel_models_cannot_take_over_other_lengths(tmp_path: Path):
+def test_parallel_models_refuse_other_lengths(tmp_path: Path):
     save_model(regularize(Net(), 20), tmp_path / "model.frz")
     model = nn.parallel.DistributedDataParallel(regularize(Net(), 9))
     with pytest.raises(MismatchError, match=r"20 coefficients in the file, 9 in the model; under .* its \.module"):
@@ -129,14 +129,14 @@ class Module(nn.Module):
         self.module = nn.Linear(2, 2)
 
 
-def test_parts_of_the_model_that_are_called_module_are_no_wrappers(tmp_path: Path):
+def test_submodules_called_module_are_not_wrappers(tmp_path: Path):
     save_model(Module(), tmp_path / "model.frz")
     with frformat.open(tmp_path / "model.frz") as file:
         assert list(file) == ["module.weight", "module.bias"]
     assert load_model(nn.DataParallel(Module()), tmp_path / "model.frz") == ([], [])
 
 
-def test_a_loaded_average_counts(tmp_path: Path):
+def test_a_loaded_average_counts_as_the_first_update(tmp_path: Path):
     model = nn.Linear(2, 2)
     save_model(model, tmp_path / "model.frz")
     average, other = AveragedModel(nn.Linear(2, 2)), nn.Linear(2, 2)
@@ -145,7 +145,7 @@ def test_a_loaded_average_counts(tmp_path: Path):
     torch.testing.assert_close(average.module.weight, (model.weight + other.weight) / 2)
 
 
-def test_names_that_may_mean_two_tensors_are_not_guessed(tmp_path: Path):
+def test_ambiguous_names_are_not_guessed(tmp_path: Path):
     model = nn.ModuleDict({"a": Module(), "module": nn.ModuleDict({"a": nn.Linear(2, 2)})})
     save_file({"a.weight": torch.ones(2, 2)}, tmp_path / "model.frz")
     difference = load_model(model, tmp_path / "model.frz", strict=False)

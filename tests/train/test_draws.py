@@ -11,7 +11,7 @@ seeds, steps = st.integers(0, 2**32), st.integers(0, 2**40)
 
 
 @given(seeds, steps, st.sampled_from([1, 2, 3, 4]), st.integers(1, 3))
-def test_workers_draw_the_parts_of_what_one_would(seed, step, size, share):
+def test_workers_draw_parts_of_the_batch_of_one_process(seed, step, size, share):
     def draw(draws):
         return draws.normal(2, 3), draws.uniform()
 
@@ -22,7 +22,7 @@ def test_workers_draw_the_parts_of_what_one_would(seed, step, size, share):
 
 
 @given(seeds, steps)
-def test_the_global_generator_of_a_step_is_known_too(seed, step):
+def test_the_global_generator_of_a_step_is_seeded_too(seed, step):
     Draws(seed, step, 1, Workers())
     first = torch.rand(3)
     torch.rand(5)
@@ -33,7 +33,7 @@ def test_the_global_generator_of_a_step_is_known_too(seed, step):
 
 
 @given(seeds, st.integers(0, 1000), st.integers(1, 50))
-def test_an_epoch_goes_through_all_samples(seed, epoch, samples):
+def test_an_epoch_covers_all_samples(seed, epoch, samples):
     assert sorted(order(seed, epoch, samples).tolist()) == list(range(samples))
     assert torch.equal(order(seed, epoch, samples), order(seed, epoch, samples))
 

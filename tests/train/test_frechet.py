@@ -30,12 +30,12 @@ def test_moments_are_those_of_all_batches():
     assert torch.allclose(both.covariance, features(images).T.cov(), rtol=0, atol=1e-12)
 
 
-def test_a_set_is_at_no_distance_from_itself():
+def test_the_distance_of_a_set_to_itself_is_zero():
     one = moments([normal(200)], Workers())
     assert distance(one, one) == pytest.approx(0, abs=1e-9)
 
 
-def test_fewer_images_than_features_have_a_distance_too():
+def test_fewer_images_than_features_also_have_a_distance():
     assert distance(*(moments([normal(count)], Workers()) for count in (2, 3))) > 0
 
 

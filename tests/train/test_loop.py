@@ -75,7 +75,7 @@ def same(one, other):
 
 
 @ways
-def test_it_learns_and_the_file_is_the_model(way, tmp_path):
+def test_it_learns_and_the_file_contains_the_model(way, tmp_path):
     recipe, listener = tiny(epochs=8, **WAYS[way]), Listener()
     outcome = train(recipe, tmp_path, watcher=listener)
     assert outcome.figures["accuracy"] >= 0.9
@@ -92,7 +92,7 @@ def test_it_learns_and_the_file_is_the_model(way, tmp_path):
 
 
 @pytest.mark.parametrize("way", ["tail", "geometric", "budget", "prune"])
-def test_schedules_end_with_what_was_asked_for(way, tmp_path):
+def test_schedules_end_at_the_requested_size(way, tmp_path):
     listener = Listener()
     recipe = tiny(epochs=8, **WAYS[way])
     train(recipe, tmp_path, watcher=listener)
@@ -113,7 +113,7 @@ def test_an_average_has_the_size_too(tmp_path):
 @ways
 @hypothesis_settings(max_examples=4)
 @given(data=st.data())
-def test_a_run_that_was_broken_off_comes_to_the_same_weights(way, data, tmp_path_factory):
+def test_an_interrupted_run_reaches_the_same_weights(way, data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     whole = train(tiny(**WAYS[way]), folder / "whole")
     for step in sorted(data.draw(st.sets(st.integers(1, 12), min_size=1, max_size=3))):
@@ -138,7 +138,7 @@ def test_validation_samples_represent_sorted_classes():
     assert together.sort().values.equal(samples.tensors[0])
 
 
-def test_a_checkpoint_of_another_run_is_refused_and_stays(tmp_path):
+def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
     train(tiny(epochs=1), tmp_path)
     before = (tmp_path / CHECKPOINT).read_bytes()
     with pytest.raises(CheckpointError, match="seed was 0, not 1"):
@@ -172,7 +172,7 @@ def test_the_teacher_is_followed(tmp_path):
     assert misled.figures["accuracy"] <= 0.1
 
 
-def test_it_begins_with_weights_of_a_file(tmp_path):
+def test_it_starts_from_the_weights_of_a_file(tmp_path):
     start = train(tiny(dense=True, epochs=8), tmp_path / "start")
     run = Run(tiny(keep=1.0, rules=()), tiny().data(None), Workers(), start.path)
     plain = tiny().model()

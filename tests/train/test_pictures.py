@@ -9,7 +9,7 @@ from frformat.train import Data, Segmentation, Settings
 from frformat.train.pictures import tiled
 
 
-def test_images_are_laid_row_after_row_on_white():
+def test_images_are_arranged_in_rows_on_white():
     images = torch.tensor([0.0, 0.2, 0.4, 0.6, 2.0])[:, None, None, None].expand(5, 1, 3, 4)
     sheet = tiled(images, 2)
     assert sheet.dtype == np.uint8
@@ -19,7 +19,7 @@ def test_images_are_laid_row_after_row_on_white():
     assert (sheet[:, 4:6] == 255).all()
 
 
-def test_colour_and_few_images():
+def test_color_and_few_images():
     sheet = tiled(torch.rand(1, 3, 5, 6), 10)
     assert sheet.shape == (5, 6, 3)
 
@@ -48,7 +48,7 @@ class Brightness(nn.Module):
 
 
 @torch.no_grad()
-def test_a_segmentation_shows_image_mask_and_answer():
+def test_a_segmentation_shows_image_mask_and_prediction():
     images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
     images[:, :, :4] = 200
     masks = torch.zeros(4, 8, 8, dtype=torch.uint8)

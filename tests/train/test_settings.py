@@ -42,7 +42,7 @@ def test_impossible_settings(change, message):
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
-def test_settings_are_known_again_after_a_trip_through_json(recipe):
+def test_settings_survive_json(recipe):
     stored = json.loads(json.dumps(recipe.defaults.as_dict()))
     assert recipe.defaults.differences(stored) == []
     other = dataclasses.replace(recipe.defaults, seed=recipe.defaults.seed + 5)

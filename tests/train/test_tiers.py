@@ -64,7 +64,7 @@ def test_every_tier_learns_and_the_file_has_them_all(way, tmp_path):
 @ways
 @settings(max_examples=2)
 @given(data=st.data())
-def test_a_run_that_was_broken_off_comes_to_the_same_weights(way, data, tmp_path_factory):
+def test_an_interrupted_run_reaches_the_same_weights(way, data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     whole = train(several(way), folder / "whole")
     for step in sorted(data.draw(st.sets(st.integers(1, 12), min_size=1, max_size=2))):
@@ -76,7 +76,7 @@ def test_a_run_that_was_broken_off_comes_to_the_same_weights(way, data, tmp_path
     assert Path(whole.path).read_bytes() == Path(broken.path).read_bytes()
 
 
-def test_one_tier_is_trained_as_ever(tmp_path):
+def test_one_tier_is_trained_as_usual(tmp_path):
     outcome = train(tiny(), tmp_path)
     assert outcome.tiers == ()
     with frformat.open(outcome.path) as file:
@@ -93,7 +93,7 @@ def test_the_largest_and_the_smallest_learn_in_each_step(count, step):
     assert len(tiers) == min(count, 4) if count <= 4 else 3
 
 
-def test_of_many_tiers_each_has_its_turn():
+def test_each_of_many_tiers_gets_its_turn():
     seen = {tiers_of_step(6, Draws(0, step, 8, Workers()))[1] for step in range(60)}
     assert seen == {1, 2, 3, 4}
 
@@ -118,7 +118,7 @@ def test_the_largest_tier_teaches_the_smaller_ones():
     assert not run.model._forward_hooks
 
 
-def test_a_failing_step_leaves_the_model_whole():
+def test_a_failing_step_leaves_the_model_intact():
     recipe = several("plain")
     run = Run(recipe, recipe.data(None), Workers())
     with pytest.raises(RuntimeError, match="channels"):
@@ -127,7 +127,7 @@ def test_a_failing_step_leaves_the_model_whole():
     assert not run.model._forward_hooks
 
 
-def test_tiers_of_a_file_go_on_in_training(tmp_path):
+def test_tiers_of_a_file_continue_training(tmp_path):
     start = train(several("plain", epochs=8), tmp_path / "start")
     again = train(several("plain", epochs=1, lr=1e-6, plain_lr=1e-6), tmp_path / "again", weights=start.path)
     assert again.figures["accuracy"] >= 0.9
@@ -172,7 +172,7 @@ def test_views_and_counts_are_those_of_the_recipe(tmp_path):
         ({"tiers": (1.5,)}, "1.5 is neither"),
     ],
 )
-def test_tiers_that_cannot_be(change, message, tmp_path):
+def test_impossible_tiers(change, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         train(tiny(**change), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -26,7 +26,7 @@ def run(folder, *launcher):
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="PyTorch was built without distributed")
-def test_two_processes_train_as_one_does(tmp_path):
+def test_two_processes_train_like_one(tmp_path):
     alone, _ = run(tmp_path / "one")
     two, done = run(tmp_path / "two", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     assert alone.keys() == two.keys()
@@ -40,6 +40,6 @@ def test_two_processes_train_as_one_does(tmp_path):
     assert done.stdout.count("decoded from the file") == 1  # only one process prints
 
 
-def test_a_device_that_is_not_there_is_named():
+def test_a_missing_device_is_named():
     with pytest.raises(ValueError, match="device 'nothing' cannot be used"), joined("nothing"):
         pass

@@ -1,4 +1,4 @@
-"""A recipe that trains in milliseconds to tell which of two stripes is bright."""
+"""A recipe that learns in milliseconds which of two stripes is brighter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files in ``spec/vectors`` and the program that makes them: ``python -m tests.vectors``.
+"""The files in ``spec/vectors`` and the program that writes them: ``python -m tests.vectors``.
 
 Nothing here imports frformat. MessagePack, DEFLATE, Zstandard frames, the range coder, the zigzag order and the
 transform are implemented independently, directly from the specification and without regard to speed, so that the

@@ -1,4 +1,4 @@
-"""DEFLATE streams (RFC 1951) of every kind of block, made the same way on every machine."""
+"""DEFLATE streams (RFC 1951) of every kind of block, identical on every machine."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def number(fmt: str, pattern: int) -> float:
 
 
 def rounded(fmt: str, value: float) -> int:
-    """Return the bits of the nearest number of a float type, ties to even; overflow gives infinity."""
+    """Return the bits of the nearest number of a float type, ties to even; overflow results in infinity."""
     fraction, least, most = DIGITS[fmt]
     sign = int(struct.pack(">d", value)[0] >> 7)
     exact = abs(Fraction(value))
@@ -93,7 +93,7 @@ def rounded(fmt: str, value: float) -> int:
 
 
 def step(code: int) -> float:
-    """Return the step that a step code stands for."""
+    """Return the step that a step code represents."""
     return (16 + code % 16) * 2.0 ** (code // 16 - 4)
 
 

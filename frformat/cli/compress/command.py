@@ -26,7 +26,7 @@ IN is a checkpoint: .pt, .safetensors, .npz or .frz. `frformat encode` stores a 
 its weights. With --model and --data, it runs the network on a few hundred inputs, which need no labels, to find out how
 much each weight matters. Without them, it uses the weights alone, and a file of equal accuracy is about 50 % larger.
 
-Use at most one of --max-drop, --size, --bits and --quality. Accuracy is measured on labelled inputs that are not used
+Use at most one of --max-drop, --size, --bits and --quality. Accuracy is measured on labeled inputs that are not used
 for calibration. Do not use data on which you will publish results.
 
 \b
@@ -70,7 +70,7 @@ BATCH: Final = 64
     help="Normalization of pixels.",
 )
 @click.option(
-    "--outputs", type=click.Choice(["auto", "logits", "values"]), default="auto", help="What the model returns."
+    "--outputs", type=click.Choice(["auto", "logits", "values"]), default="auto", help="Type of the model's outputs."
 )
 @click.option(
     "--effort",

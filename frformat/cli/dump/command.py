@@ -16,7 +16,7 @@ from frformat.format.reader import FrzFile
 LISTED_BYTES: Final = 512
 """Approximate number of bytes needed to convert a coefficient, its index and its energy to JSON."""
 
-HELP: Final = """Show what is in FILE, or the spectrum of its tensor NAME.
+HELP: Final = """Show the contents of FILE, or the spectrum of its tensor NAME.
 
 \b
 Examples:

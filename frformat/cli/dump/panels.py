@@ -28,11 +28,11 @@ BLUE: Final = "#2f6f9f"
 PARTS: Final = {"header": "#323f4b", "directory": "#7b8794", "checksums": "#cbd2d9"}
 
 ORDER: Final = "viridis"
-"""Colours of tensors from first to last, and of tiers."""
+"""Colors of tensors from first to last, and of tiers."""
 
 HEAT: Final = "magma"
 WIDEST: Final = 100
-"""The colour scale ends at this many times a tensor's mean energy per coefficient and begins at the reciprocal, so the
+"""The color scale ends at this many times a tensor's mean energy per coefficient and begins at the reciprocal, so the
 map looks the same whether a tensor has a hundred coefficients or a million."""
 
 LARGEST: Final = 30
@@ -165,7 +165,7 @@ def sizes(ax: Axes, rows: Sequence[Row], *, named: bool) -> None:
 
 
 def _key(figure: Figure, ax: Axes, mesh: AxesImage) -> None:
-    """Draw the colour scale of the map: a short bar above it."""
+    """Draw the color scale of the map: a short bar above it."""
     place, inch = ax.get_position(), 1 / figure.get_figheight()
     key = figure.add_axes((place.x0 + 0.1 * place.width, place.y1 + 0.1 * inch, 0.4 * place.width, 0.1 * inch))
     bar = figure.colorbar(mesh, cax=key, orientation="horizontal", ticks=[])

@@ -64,7 +64,7 @@ class _Walker:
         """Yield the fields of the value at ``start``; the first also covers the bytes since ``done``, such as a key."""
         item = self._read(start)
         if len(path) >= limits.DEPTH and item.nested:
-            raise _StopError(f"values nest more than {limits.DEPTH} deep")
+            raise _StopError(f"values are nested more than {limits.DEPTH} levels deep")
         if item.kind == "map":
             yield self._field(item.end, depth, self._meanings.of_map(path, item.value))
             yield from self._pairs(item.value, depth + 1, path)
@@ -112,7 +112,7 @@ class _Walker:
 
     def _read(self, start: int) -> msgpack.Item:
         if start >= WALKED:
-            raise _StopError(f"the rest of the {len(self._data):,} bytes is not explained")
+            raise _StopError(f"the rest of the {len(self._data):,} bytes cannot be explained")
         return msgpack.read(self._data, start)
 
     def _field(self, end: int, depth: int, meaning: str) -> Field:

@@ -51,7 +51,7 @@ def decompress(decompressor: Any, feed: Callable[[], bytes], stored: Readable, o
         data = feed()
         part = decompressor.decompress(data, min(CHUNK, len(out) - filled) + 1)
         if len(part) > len(out) - filled:
-            raise FrzError("STREAM", f"the stream holds more than the {len(out)} bytes of its values")
+            raise FrzError("STREAM", f"the stream contains more than the {len(out)} bytes of its values")
         out[filled : filled + len(part)] = part
         filled += len(part)
         if not data and not part:

@@ -23,7 +23,7 @@ def unpack_directory(data: bytes, length: int) -> bytes:
     except zlib.error as error:
         raise FrzError("STREAM", f"the deflate stream is malformed: {error}") from error
     if len(out) != length or not decompressor.eof or decompressor.unused_data:
-        raise FrzError("STREAM", f"the deflate stream does not hold the {length} bytes it should")
+        raise FrzError("STREAM", f"the deflate stream does not contain the expected {length} bytes")
     return out
 
 

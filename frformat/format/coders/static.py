@@ -103,7 +103,7 @@ def read_head(data: memoryview, block: Block) -> tuple[Tables, int]:
         FrzError: ``STREAM``.
     """
     if len(data) < HEAD_BYTES:
-        raise malformed("a block ends within its head")
+        raise malformed("a block ends within its header")
     lane, neighbour, reach, classes, symbols = data[:HEAD_BYTES]
     if lane not in tables.LANES or not 1 <= symbols <= tables.MOST_SYMBOLS:
         raise malformed("a block has an invalid number of lanes or symbols")

@@ -17,7 +17,7 @@ misleading, so a loader compares the skeleton and the file first. This is the co
   factors for the channels. A file does not fit if it stores the tensor in another form or has a different number of
   coefficients.
 * The metadata ``frz.ties`` lists further names of tensors, as pairs of lines: the name, and the initializer's name.
-  Any of these names will do. If a file contains several of them, their values must be equal.
+  Any of these names suffices. If a file contains several of them, their values must be equal.
 * The metadata ``frz.unused`` lists names of the state dict that the skeleton does not need, one per line. A file may
   contain these. A file with any other names does not fit.
 * The file ends with the checksum of :mod:`frformat.runtimes.seal`, stored in field 8191 of the model, which ONNX

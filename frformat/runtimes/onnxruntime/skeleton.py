@@ -72,7 +72,7 @@ def wanted(data: bytes) -> Contract:
 
     whole = is_whole(data)
     if not whole:
-        what = "its bytes do not match their checksum" if whole is False else "it does not end like one"
+        what = "its bytes do not match their checksum" if whole is False else "it does not end like a skeleton"
         raise LoadError(
             "SKELETON_DAMAGED", f"this is not an intact skeleton: {what}; export it again with `frformat export`"
         )

@@ -28,7 +28,7 @@ def assign(
     advice = ""
     for name, given in weights.items():
         if name not in own:
-            faults.append(f"{name} is left over, the model has no such weight")
+            faults.append(f"{name} is left over; the model has no such weight")
         else:
             fault = _misfit(name, given, own[name], name in forms)
             if given.shape != own[name].shape and name in forms:
@@ -63,10 +63,10 @@ def _misfit(name: str, given: Tensor, mine: Tensor, coded: bool) -> str:
     """Describe how a weight differs from the model's weight; return an empty string if it does not."""
     fault = ""
     if given.shape != mine.shape:
-        fault = f"{name} has {'coefficients' if coded else 'shape'} {given.shape}, the model wants {mine.shape}"
+        fault = f"{name} has {'coefficients' if coded else 'shape'} {given.shape}; the model expects {mine.shape}"
     elif given.is_floating_point() != mine.is_floating_point():
         wanted = "floating-point numbers" if mine.is_floating_point() else "integers"
-        fault = f"{name} is of another dtype, the model wants {wanted}"
+        fault = f"{name} has another dtype; the model expects {wanted}"
     elif not given.is_floating_point() and not torch.equal(given.to(mine.dtype).to(given.dtype), given):
         fault = f"{name} has integers that do not fit into the model's dtype"
     return fault
@@ -89,7 +89,7 @@ def _contradiction(
         other, theirs = loaded[first], mine
     fault = ""
     if other != name and not torch.equal(given.to(mine.dtype), theirs.to(mine.dtype)):
-        fault = f"{name} and {other} are one tensor in the model, but differ here"
+        fault = f"{name} and {other} are one tensor in the model, but have different values"
     return fault
 
 
@@ -105,4 +105,4 @@ def missing(own: dict[str, Tensor], ties: dict[str, str], loaded: dict[str, str]
 def refuse(names: list[str]) -> None:
     """Raise an error that lists the missing weights."""
     shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-    raise RuntimeError("frz: this model has no weights yet, call load_weights first; missing: " + shown)
+    raise RuntimeError("frz: this model has no weights yet; call load_weights first. Missing: " + shown)

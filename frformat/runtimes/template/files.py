@@ -59,14 +59,14 @@ def parse(data: bytes) -> tuple[Layout, Literal]:
     """
     whole = is_whole(data)
     if not whole:
-        what = "its bytes do not match their checksum" if whole is False else "it does not end like one"
+        what = "its bytes do not match their checksum" if whole is False else "it does not end like a template"
         raise damaged(what)
     if len(data) < HEADER.size + LENGTH or not data.startswith(MAGIC):
         raise LoadError("SKELETON_UNSUPPORTED", "this is not a template; export one with `frformat export`")
     _, version, size = HEADER.unpack_from(data)
     if version != VERSION:
         raise LoadError(
-            "SKELETON_UNSUPPORTED", f"the template has version {version}, not {VERSION}; export it again, or update"
+            "SKELETON_UNSUPPORTED", f"the template has version {version}, not {VERSION}; export it again, or upgrade"
         )
     if size > MAP_BYTES:
         raise damaged(f"its map has {size} bytes, more than {MAP_BYTES}")

@@ -51,7 +51,8 @@ def fill(
         needed = layout.size + _working_bytes(layout)
         if needed > memory_budget:
             raise FrzError(
-                "BUDGET", f"filling the template takes {needed} bytes and may take {memory_budget}; allow more"
+                "BUDGET",
+                f"filling the template takes {needed} bytes, but the memory budget is {memory_budget}; raise it",
             )
         filled = bytearray(layout.size)
         _write_literal(filled, layout, literal)
@@ -115,7 +116,7 @@ def _write_values(to: bytearray, layout: Layout, file: FrzFile, path: StrPath) -
             array = computed(value, layout.normalizations, tensors.__getitem__)
             if not isinstance(value, Plain) and not np.isfinite(array).all():
                 norm = layout.normalizations[value.normalization].variance
-                raise mismatch(path, f"the normalization of {norm} makes weights that do not fit into f32")
+                raise mismatch(path, f"the normalization of {norm} yields weights that do not fit into f32")
             for place in places.get(number, []):
                 _write(to, place, array)
         if name not in small:

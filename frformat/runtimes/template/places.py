@@ -73,7 +73,7 @@ def find(files: Sequence[bytes], lengths: Sequence[int]) -> Found:
         ExportError: bytes outside the places and digests depend on the values.
     """
     if len({len(file) for file in files}) > 1:
-        raise ExportError("the exporter's file has another size for other weights, so it cannot be a template")
+        raise ExportError("the size of the exported file depends on the weights, so it cannot be a template")
     first, *others = [_search(file, lengths, series) for file, series in zip(files, SERIES, strict=True)]
     known = [set(each) for each in others]
     places = [place for place in first if all(place in each for each in known)]
@@ -112,8 +112,8 @@ def _compare(files: Sequence[bytes], places: Sequence[Place], digests: Sequence[
         differ[each.offset : each.end] = False
     if differ.any():
         raise ExportError(
-            f"the exporter's file has other constants that depend on the weights, at byte {int(np.argmax(differ))} "
-            "for example, so it cannot be a template; use weights unchanged in forward"
+            "the exported file has other constants that depend on the weights, for example at byte "
+            f"{int(np.argmax(differ))}, so it cannot be a template; use weights unchanged in forward"
         )
 
 

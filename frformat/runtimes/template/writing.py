@@ -112,7 +112,9 @@ def _require_f32(model: nn.Module, tensors: list[str]) -> None:
     weights = state(model)
     for name in tensors:
         if weights[name].dtype != torch.float32:
-            raise ExportError(f"{name} is of {weights[name].dtype}; templates accept only torch.float32, so convert it")
+            raise ExportError(
+                f"{name} has dtype {weights[name].dtype}; templates accept only torch.float32: convert it"
+            )
 
 
 def _length(found: Merged, number: int) -> int:

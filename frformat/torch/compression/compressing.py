@@ -249,6 +249,6 @@ def _check(goals: Mapping[str, float | None], model: object, batches: object, me
     if not isinstance(model, nn.Module | Mapping):
         raise CompressionError(f"the model is neither a module nor a mapping of tensors, but {type(model).__name__}")
     if not isinstance(model, nn.Module) and (batches is not None or metric is not None):
-        raise CompressionError("tensors alone cannot be run on batches or measured: give the model")
+        raise CompressionError("tensors alone cannot be run on batches or measured: pass the model")
     if goals["max_drop"] is not None and metric is None and batches is None:
         raise CompressionError("max_drop needs a metric, or batches to measure agreement on")

@@ -13,7 +13,7 @@ from frformat.torch.compression.forms import Form
 Doubles = NDArray[np.float64]
 
 NEIGHBOURS: Final = 0.75
-"""Assumed correlation of inputs at neighbouring kernel positions."""
+"""Assumed correlation of inputs at neighboring kernel positions."""
 
 
 class GuessedInputs:

@@ -28,7 +28,7 @@ class Run:
         self._thread.start()
 
     def wait(self, at: Any) -> None:
-        """Pause the calling function until it is resumed. :attr:`at` tells the other side where it waits."""
+        """Pause the calling function until it is resumed. :attr:`at` is the place where it waits."""
         self.at = at
         self._paused.release()
         self._go.acquire()

@@ -191,7 +191,7 @@ def _parts(call: Call, form: Form) -> Iterable[slice]:
 
 def thinning(form: Form, positions: int) -> tuple[int, ...]:
     """Return the spacing of positions along each axis that leaves enough columns; see :func:`columns`."""
-    most = min(MOST, max(CHEAP, ENOUGH * form.inputs))
+    most = min(MOST, max(CHEAP, ENOUGH * form.inputs // split(form)))
     thin = [1] * max(1, len(form.kernel))
     while positions > math.prod(thin) * 1.4 * most:
         thin[thin.index(min(thin))] += 1

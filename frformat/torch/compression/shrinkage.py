@@ -20,7 +20,7 @@ class Shrinkage:
 
     Ledoit and Wolf (2004) choose the intensity that minimizes the expected squared error of the shrunk matrix: the
     variance of the matrix, divided by its squared distance from the multiple of the identity. Here, the variance is
-    estimated from parts of the data, so neighbouring positions of one sample do not count as independent.
+    estimated from parts of the data, so neighboring positions of one sample do not count as independent.
 
     All moments are relative to the same approximate mean.
     """

@@ -99,7 +99,7 @@ def choose(found: Sequence[Layer], ranks: Ranks, weaken: float) -> list[dict[int
             raise ValueError(f"ranks={ranks!r} is neither 'vbmf', nor a share, nor ranks by name")
         return [weakened(layer, layer.estimated, weaken) for layer in found]
     if weaken:
-        raise ValueError("weaken needs ranks='vbmf'")
+        raise ValueError("weaken requires ranks='vbmf'")
     if not isinstance(ranks, Mapping):
         return [{axis: _rank(layer, axis, float(ranks)) for axis in layer.axes} for layer in found]
     unknown = ranks.keys() - {layer.name for layer in found}

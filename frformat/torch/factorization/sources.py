@@ -26,7 +26,7 @@ class Weight:
 
     Attributes:
         shape: shape of the tensor.
-        form: what the coefficients stand for; see :meth:`frformat.TensorInfo.form`.
+        form: what the coefficients represent; see :meth:`frformat.TensorInfo.form`.
         coefficients: shape (k,), in the layer's computing type; tied weights share one object.
     """
 

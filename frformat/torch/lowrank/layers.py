@@ -21,7 +21,7 @@ class Coded(NamedTuple):
 
     Attributes:
         shape: shape of the tensor.
-        form: what the coefficients stand for; see :meth:`frformat.TensorInfo.form`.
+        form: what the coefficients represent; see :meth:`frformat.TensorInfo.form`.
     """
 
     shape: tuple[int, ...]

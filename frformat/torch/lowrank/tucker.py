@@ -43,7 +43,7 @@ class Tucker(Tiered, nn.Module):
         """Prepare for weights of a given shape.
 
         Raises:
-            ValueError: an axis does not exist, or a rank is not between 1 and the axis' length.
+            ValueError: an axis does not exist, or a rank is not between 1 and the axis's length.
         """
         super().__init__()
         self.shape, self.ranks = tuple(shape), dict(sorted(ranks.items()))

@@ -84,7 +84,7 @@ class TuckerFactors:
         return [tuple(mode for mode in modes if self.ranks[self.axis(mode)])]
 
     def starts(self) -> list[int]:
-        """Return where the coefficients of each axis' factor start."""
+        """Return where the coefficients of each axis's factor start."""
         starts = [math.prod(self.box)]
         for rank, length in zip(self.ranks, self.shape, strict=True):
             starts.append(starts[-1] + rank * length)

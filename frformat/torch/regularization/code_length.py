@@ -31,7 +31,7 @@ FALL: Final = -0.3
 class CodeLength(nn.Module):
     """Estimates how many bits a coder that has adapted to the coefficients spends on them.
 
-    The integers of a tensor are modelled by a Laplace distribution, integrated over each step. Its scale falls with
+    The integers of a tensor are modeled by a Laplace distribution, integrated over each step. Its scale falls with
     powers of the frequencies along the axes; the exponents are parameters. The estimate is differentiable with respect
     to coefficients, steps and parameters.
     """

@@ -20,7 +20,7 @@ class GuardedTruncation(Schedule):
     Attributes:
         factor: share of the coefficients that remains at each step.
         minimum: number of coefficients that are always kept, by name.
-        tolerance: how much worse than the best the metric may be.
+        tolerance: how far the metric may fall behind the best.
         patience: number of consecutive steps at which the metric may fail to hold; one more finishes the schedule.
         mode: ``max`` if larger metrics are better, ``min`` if smaller ones are.
         best: the best metric so far, or the reference.

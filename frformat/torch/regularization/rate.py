@@ -98,7 +98,7 @@ class RateTerm:
         if not tensors:
             raise ValueError(f"{type(model).__name__} has no regularized tensor: call regularize(model) first")
         if any(tensor.spectral.tiers > 1 for tensor in tensors.values()):
-            raise ValueError("a model with tiers has several sizes: train it without tiers, then make them")
+            raise ValueError("a model with tiers has several sizes: train it without tiers, then create the tiers")
         at_least_one(steps)
         self._fixed = file_size(model, without_coefficients=True)
         if self._fixed >= self.size:

@@ -104,7 +104,7 @@ class Synthesis(nn.Module):
         return box.reshape(*self.box[: self.short], -1)
 
     def rest(self, coefficients: Tensor) -> Tensor:
-        """Return the tensor before the product with the first axis' basis, if the box is thin: (r0, elements / n0)."""
+        """Return the tensor before the product with the first axis's basis, if the box is thin: (r0, elements / n0)."""
         return expand(self._lay(coefficients), [self._left[0], *self._tables()[1:]]).reshape(self.box[0], -1)
 
     def basis(self, axis: int) -> Tensor:

@@ -1,6 +1,6 @@
 """The orthonormal DCT-II along the last axis and its inverse as differentiable operators, by FFT (Makhoul 1980).
 
-They are useful where most of an axis' spectrum is kept; otherwise, a product with a thin basis is faster. Both are
+They are useful where most of an axis's spectrum is kept; otherwise, a product with a thin basis is faster. Both are
 opaque to ``torch.compile``. Each is the gradient of the other, because the transform is orthonormal.
 
 Makhoul: reorder x to v = (x0, x2, x4, …, x5, x3, x1); the DCT-II of x is then Re(FFT(v)·exp(−iπj/2n)), scaled. For the

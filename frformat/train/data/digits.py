@@ -1,4 +1,4 @@
-"""The handwritten digits that are part of scikit-learn: 1,797 grey images of 8×8 pixels."""
+"""The handwritten digits that are part of scikit-learn: 1,797 gray images of 8×8 pixels."""
 
 from __future__ import annotations
 

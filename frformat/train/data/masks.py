@@ -33,7 +33,7 @@ class MaskFolder(Dataset[tuple[Tensor, Tensor]]):
     Args:
         images: the folder of images, such as ``in0003.png`` or ``3.png``.
         masks: the folder of masks, such as ``gt0003.png`` or ``3.png``.
-        mode: whether to read the images in grey or in colour.
+        mode: whether to read the images in gray or in color.
 
     Raises:
         DataError: a name has no number, a number occurs twice, or an image or a mask has no counterpart. Accessing an
@@ -61,7 +61,7 @@ class MaskFolder(Dataset[tuple[Tensor, Tensor]]):
 
 
 def load_carvana(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
-    """Return colour photographs of cars in a studio; class 1 is the car.
+    """Return color photographs of cars in a studio; class 1 is the car.
 
     Args:
         folder: the folder that contains ``carvana/``; see :func:`frformat.train.data.locate.locate`.
@@ -75,7 +75,7 @@ def load_carvana(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
 
 
 def load_isbi(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
-    """Return the 30 labelled grey sections of a fly's nervous system from ISBI 2012; class 0 is the membrane.
+    """Return the 30 labeled gray sections of a fly's nervous system from ISBI 2012; class 0 is the membrane.
 
     Args:
         folder: the folder that contains ``isbi2012_membrane/``.

@@ -61,17 +61,17 @@ def _read(path: Path, item: tuple[int, ...]) -> Tensor:
         with gzip.open(path) as stream:
             shape = _shape(path, stream, 1 + len(item))
             if shape[0] == 0 or shape[1:] != item:
-                raise DataError(f"{path}: its header says {shape}, but items of shape {item} are needed")
+                raise DataError(f"{path}: its header gives the shape {shape}, but items of shape {item} are expected")
             size, limit = math.prod(shape), EXPANSION * path.stat().st_size
             if size > limit:
                 raise DataError(
-                    f"{path}: its header says {size} bytes, but a file this short can contain at most {limit}"
+                    f"{path}: its header announces {size} bytes, but a file this short can contain at most {limit}"
                 )
             data = stream.read(size)
             if len(data) < size:
-                raise DataError(f"{path}: it ends after {len(data)} of the {size} bytes that its header says")
+                raise DataError(f"{path}: it ends after {len(data)} of the {size} bytes that its header announces")
             if stream.read(1):
-                raise DataError(f"{path}: it continues after the {size} bytes that its header says")
+                raise DataError(f"{path}: it continues after the {size} bytes that its header announces")
     except DataError:
         raise
     except Exception as error:  # gzip can raise any exception for a damaged file
@@ -87,7 +87,7 @@ def _shape(path: Path, stream: gzip.GzipFile, axes: int) -> tuple[int, ...]:
     magic = bytes([0, 0, UNSIGNED_BYTE, axes])
     if header[:4] != magic:
         raise DataError(
-            f"{path}: it starts with {header[:4].hex()}, not with {magic.hex()} as IDX files of its kind do"
+            f"{path}: it starts with {header[:4].hex()}, not with {magic.hex()}, the magic number of such IDX files"
         )
     if len(header) < 4 + 4 * axes:
         raise DataError(f"{path}: its header ends after {len(header)} of {4 + 4 * axes} bytes")

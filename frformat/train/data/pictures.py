@@ -39,7 +39,7 @@ def read(
 
     Args:
         source: a path or an open file.
-        mode: grey or colour, to which the image is converted.
+        mode: gray or color, to which the image is converted.
         name: name of the image, for errors.
         size: the required (height, width); None allows any.
 

@@ -32,7 +32,7 @@ class Convolution(Hidden):
         filters: number of filters.
         size: height and width of a filter.
         pool: height and width of the squares that are averaged. Pixels that do not fill a square are ignored.
-        bias: largest bias, in grey levels.
+        bias: largest bias, in gray levels.
     """
 
     kind: ClassVar[str] = "convolution"

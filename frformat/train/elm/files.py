@@ -39,7 +39,7 @@ def save(model: ELMClassifier | ELMRegressor, path: StrPath, *, format: str = "q
     sums over the samples are not written: a loaded model can predict, but cannot learn further.
 
     Args:
-        model: a model that has learned.
+        model: a fitted model.
         path: destination.
         format: number format of the output layer's weights: ``qN`` has one step per output, and ``f32`` is exact.
 

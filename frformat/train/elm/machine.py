@@ -188,7 +188,7 @@ class Machine(BaseEstimator):  # type: ignore[misc]
 
     def _fitted(self) -> NormalEquations:
         if not hasattr(self, "_equations"):
-            why = "was loaded from a file, which has no sums to learn with" if self._solved else "has not learned yet"
+            why = "was loaded from a file without sums to continue from" if self._solved else "has not been fitted yet"
             raise NotFittedError(f"this {type(self).__name__} {why}; call fit first")
         return self._equations
 

@@ -96,7 +96,7 @@ class NormalEquations:
         if dtype not in ("f32", "f64"):
             raise ValueError(f"dtype {dtype!r} is neither f32 nor f64")
         if features < CONSTANT or outputs < 1:
-            raise ValueError(f"there must be features and outputs, not {features} and {outputs}")
+            raise ValueError(f"the numbers of features and outputs must be positive, not {features} and {outputs}")
         self.features, self.dtype = features, dtype
         self._room = float("inf") if memory is None else memory
         self.gram = self._triangle()

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 
 class Generator(nn.Module):
-    """Generates grey images of 28×28 pixels from normally distributed numbers.
+    """Generates gray images of 28×28 pixels from normally distributed numbers.
 
     Args:
         latents: number of latent values per image.

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 
 class LeNet5(nn.Module):
-    """Two convolutions and two linear layers for grey images of 28×28 pixels.
+    """Two convolutions and two linear layers for gray images of 28×28 pixels.
 
     The published weights expect pixels normalized by :data:`frformat.train.data.MNIST_PIXELS`.
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 
 class VAE(nn.Module):
-    """Maps grey images of 28×28 pixels to a few normally distributed numbers, and back.
+    """Maps gray images of 28×28 pixels to a few normally distributed numbers, and back.
 
     Calling the module is deterministic: it decodes the mean. Training uses :meth:`encode` and :meth:`decode`.
 

@@ -17,7 +17,7 @@ MARGIN = 1
 """Largest shift of the images, in pixels."""
 
 SHIFTED_FOR = 0.75
-"""Share of the run during which images are shifted. Afterwards they are centred, like the test images."""
+"""Share of the run during which images are shifted. Afterwards they are centered, like the test images."""
 
 
 class LeNet5OnMnist(OnMnist, Classification):

@@ -32,9 +32,9 @@ class VaeOnMnist(OnMnist, Recipe):
     In the shape (28, 28, 400), 6,000 coefficients would provide 33 patterns that the units can combine; in this view,
     they provide 186.
 
-    A grey value is the probability that the pixel is white. The loss is the negative evidence lower bound (ELBO), in
-    nats, of images whose pixels are drawn with these probabilities, while the encoder sees the grey image. The loss is
-    linear in the drawn pixels, so its value for the grey image is its mean.
+    A gray value is the probability that the pixel is white. The loss is the negative evidence lower bound (ELBO), in
+    nats, of images whose pixels are drawn with these probabilities, while the encoder sees the gray image. The loss is
+    linear in the drawn pixels, so its value for the gray image is its mean.
     """
 
     name = "vae"

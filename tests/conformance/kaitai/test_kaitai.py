@@ -67,7 +67,7 @@ def _compile(compiler: list[str], out: str, *targets: str) -> None:
     assert "warning" not in said, said
 
 
-def test_it_compiles_for_other_languages(compiler: list[str], tmp_path: Any) -> None:
+def test_the_description_compiles_for_other_languages(compiler: list[str], tmp_path: Any) -> None:
     _compile(compiler, str(tmp_path), "java", "cpp_stl", "javascript", "go", "csharp", "ruby")
     assert len(list(tmp_path.rglob("*rz.*"))) >= 6
 

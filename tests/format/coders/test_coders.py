@@ -32,7 +32,7 @@ def pieces(draw: st.DrawFn, value_type: str) -> Pieces:
 
 
 @given(st.sampled_from(ALL), st.data())
-def test_exact_values_come_back(coder: Coder, data: st.DataObject) -> None:
+def test_exact_values_survive(coder: Coder, data: st.DataObject) -> None:
     value_type = data.draw(st.sampled_from(list(coder.types or DTYPES)))
     segments = [data.draw(pieces(value_type)) for _ in range(3)]
     stored = encode(coder, value_type, segments)
@@ -43,7 +43,7 @@ def test_exact_values_come_back(coder: Coder, data: st.DataObject) -> None:
 
 
 @given(st.sampled_from(ALL), st.binary(max_size=80), st.integers(1, 40))
-def test_any_bytes_end_in_values_or_an_error(coder: Coder, data: bytes, count: int) -> None:
+def test_any_bytes_yield_values_or_an_error(coder: Coder, data: bytes, count: int) -> None:
     decoder = coder.decoder("f16", False)
     with suppress(FrzError):  # no other exception may occur
         assert len(decoder.decode(Stored(data), Listed([Run(False, ((count,),)), Run(False, ((2,),))]))) == count + 2
@@ -52,7 +52,7 @@ def test_any_bytes_end_in_values_or_an_error(coder: Coder, data: bytes, count: i
 # Plain coders are left out: the directory determines their size, which is checked first.
 @pytest.mark.parametrize("coder", [coder for coder in ALL if not coder.plain], ids=lambda coder: coder.name)
 class TestEnds:
-    def test_bytes_that_are_left_are_refused(self, coder: Coder) -> None:
+    def test_trailing_bytes_are_refused(self, coder: Coder) -> None:
         values = np.arange(-20, 20, dtype=np.float16)
         run = Run(False, ((40,),))
         [stored] = encode(coder, "f16", [[(run, values)]])

@@ -64,7 +64,7 @@ def verdict(coder: Coder, value_type: str, stored: bytes, some: Sequence[Run]) -
 
 
 @given(st.sampled_from(BOTH), st.lists(st.lists(runs(), min_size=1, max_size=3), min_size=1, max_size=3))
-def test_integers_come_back(coder: Coder, segments: list[Pieces]) -> None:
+def test_integers_survive(coder: Coder, segments: list[Pieces]) -> None:
     stored = []
     for pure in (True, False):
         with using(pure=pure):
@@ -155,23 +155,23 @@ class TestAdaptive:
         [found] = decode(ADAPTIVE, "i32", encode(ADAPTIVE, "i32", [[piece(values)]]), [[piece(values)[0]]])
         assert np.array_equal(found, values)
 
-    def test_a_constant_costs_nearly_nothing_but_not_less_than_the_limit(self) -> None:
+    def test_a_constant_takes_few_bytes_but_no_fewer_than_the_limit(self) -> None:
         count = 20 * limits.VALUES_PER_BYTE if engine.engine().compiled else 100_000
         [stored] = encode(ADAPTIVE, "i32", [[piece(np.zeros(count, np.int32))]])
         assert limits.least_bytes(count) <= len(stored) <= 100 + count // 4000
 
-    def test_streams_have_no_zeros_at_the_end(self) -> None:
+    def test_streams_have_no_trailing_zeros(self) -> None:
         for count in range(1, 60):
             values = array([(i * 7919) % 13 - 6 for i in range(count)])
             assert not encode(ADAPTIVE, "i32", [[piece(values)]])[0].endswith(b"\0")
 
-    def test_what_was_learnt_goes_on_in_the_next_tier(self) -> None:
+    def test_statistics_carry_over_to_the_next_tier(self) -> None:
         values = np.random.default_rng(0).integers(-3, 4, 600).astype(np.int32)
         _, second = encode(ADAPTIVE, "i32", [[piece(values[:300])], [piece(values[300:])]])
         [alone] = encode(ADAPTIVE, "i32", [[piece(values[300:])]])
         assert len(second) < len(alone)
 
-    def test_offsets_are_learnt_apart_from_values(self) -> None:
+    def test_offsets_have_their_own_statistics(self) -> None:
         rng = np.random.default_rng(0)
         offsets, values = rng.integers(-1, 2, 400).astype(np.int32), rng.integers(-500, 501, 400).astype(np.int32)
         [apart] = encode(ADAPTIVE, "i32", [[piece(offsets, offsets=True), piece(values)]], offsets=True)
@@ -182,7 +182,7 @@ class TestAdaptive:
 @pytest.mark.usefixtures("either")
 @pytest.mark.parametrize("coder", BOTH, ids=lambda coder: coder.name)
 class TestBoth:
-    def test_uniform_bits_cost_what_they_are_worth(self, coder: Coder) -> None:
+    def test_uniform_bits_take_one_bit_each(self, coder: Coder) -> None:
         values = np.random.default_rng(0).integers(-127, 128, 8000).astype(np.int32)
         [stored] = encode(coder, "i32", [[piece(values)]])
         assert 7980 <= len(stored) <= 8160
@@ -191,14 +191,14 @@ class TestBoth:
         with pytest.raises(OverflowError):
             encode(coder, "i32", [[piece(array([3, -(2**31)]))]])
 
-    def test_progress_is_told_every_few_values_and_adds_up(self, coder: Coder) -> None:
+    def test_progress_is_reported_every_few_values_and_adds_up(self, coder: Coder) -> None:
         values = np.zeros(3 * PIECE + 5, np.int32)
         told: list[int] = []
         coder.encoder("i32", False).encode(joined([piece(values)]), _Nowhere(), told.append)
         assert sum(told) == values.nbytes
         assert max(told) <= 4 * (PIECE if engine.engine().compiled else 1 << 22)
 
-    def test_what_progress_raises_ends_it(self, coder: Coder) -> None:
+    def test_an_exception_from_progress_ends_coding(self, coder: Coder) -> None:
         def stop(count: int) -> None:
             raise KeyboardInterrupt
 
@@ -209,7 +209,7 @@ class TestBoth:
 @pytest.mark.parametrize("value_type", ["i32", "f32"])
 @pytest.mark.parametrize("coder", BOTH, ids=lambda coder: coder.name)
 @compiled
-def test_memory_beside_the_values_is_what_is_stored_and_little_more(coder: Coder, value_type: str) -> None:
+def test_working_memory_is_little_more_than_the_stored_bytes(coder: Coder, value_type: str) -> None:
     values = np.random.default_rng(0).standard_normal((1500, 1000)).astype(np.float32)
     values = np.rint(values).astype(np.int32) if value_type == "i32" else values
     tracemalloc.start()
@@ -245,7 +245,7 @@ class TestCompiled:
             with pytest.raises(ValueError, match="more values"):
                 made.reader(b"").take(blocks, np.zeros(12, np.int32))
 
-    def test_blocks_too_large(self) -> None:
+    def test_oversized_blocks(self) -> None:
         with using(pure=False):
             made = engine.engine()
             model = made.model(80, 16)

@@ -25,7 +25,7 @@ def weights(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("pure", [True, pytest.param(False, marks=compiled)])
-def test_small_tensors_take_few_more_bytes_than_with_the_adaptive_coder(pure: bool) -> None:
+def test_small_tensors_take_only_a_few_more_bytes_than_with_the_adaptive_coder(pure: bool) -> None:
     pieces = [(Run(False, (values.shape,)), values) for values in (weights((64, 32, 3, 3), n) for n in range(3))]
     with using(pure=pure):
         [static] = encode(CODERS["static"], "i32", [pieces])
@@ -66,7 +66,7 @@ def native() -> Any:
 class TestMisuse:
     """The compiled functions reject arrays whose sizes do not match."""
 
-    def test_sums_of_another_box(self, native: Any) -> None:
+    def test_sums_of_a_different_box(self, native: Any) -> None:
         rows = np.zeros(2, np.int64)
         with pytest.raises(ValueError, match="values of a box"):
             native.sums(np.zeros(7, np.int32), rows, rows.copy(), rows.copy())

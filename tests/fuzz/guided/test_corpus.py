@@ -22,7 +22,7 @@ def decoders() -> Iterator[Differential]:
 
 
 @pytest.mark.parametrize("name", ["frz", "safetensors", "npz", "pt"])
-def test_saved_inputs_are_no_defects(name: str):
+def test_saved_inputs_reveal_no_defects(name: str):
     target = TARGETS[name]()
     inputs = [*(path.read_bytes() for path in _saved(name)), *target.seeds]
     assert inputs
@@ -35,7 +35,7 @@ def test_both_decoders_agree_on_saved_inputs(decoders: Differential):
         decoders.check(path.read_bytes())
 
 
-def test_an_answer_that_differs_is_a_defect():
+def test_a_different_answer_is_a_defect():
     assert agree({"a": "1"}, {"a": "1", "a@tiers": "2"})
     assert not agree({"a": "1"}, {"a": "2"})
     assert not agree({}, "VALUE")

@@ -127,7 +127,7 @@ def test_stream_of_channels_that_come_last():
         same(each, expected)
 
 
-def test_names_tell_passes_apart():
+def test_names_distinguish_passes():
     made = [Pass("hardtanh", limits, [], [False], [], False) for limits in ([0.0, 6.0], [-1.0, 1.0], [1e-7, 1.0])]
     made += [
         Pass("relu", [], [], pooled, window, False)

@@ -104,7 +104,7 @@ def test_one_name_of_tied_weights_is_enough(tensors: dict[str, Any], skeleton: P
         session(skeleton, given(tensors, tmp_path / "a.frz"))
 
 
-def test_names_that_the_skeleton_does_without(tensors: dict[str, Any], skeleton: Path, tmp_path: Path):
+def test_names_that_the_skeleton_does_not_need(tensors: dict[str, Any], skeleton: Path, tmp_path: Path):
     del tensors["spare.weight"], tensors["norm.num_batches_tracked"]
     assert session(skeleton, given(tensors, tmp_path / "a.frz"))
     tensors["other"] = np.ones(3)
@@ -153,7 +153,7 @@ def test_a_damaged_skeleton_or_file(skeleton: Path, weights: Path, tmp_path: Pat
         session(tmp_path / "none.onnx", weights)
 
 
-def test_what_cannot_be_exported(tmp_path: Path):
+def test_models_that_cannot_be_exported(tmp_path: Path):
     class Looks(torch.nn.Linear):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x) if x.sum() > 0 else x

@@ -18,7 +18,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return Path(exported(LeNet5(), tmp_path_factory.mktemp("archive")).path).read_bytes()
 
 
-def test_every_flip_and_every_cut_is_seen(data: bytes):
+def test_every_flip_and_every_cut_is_detected(data: bytes):
     assert is_whole(data)
     mark = len(data) - 18
     for place in range(len(data)):
@@ -29,7 +29,7 @@ def test_every_flip_and_every_cut_is_seen(data: bytes):
         assert is_whole(data[:place]) is None, place
 
 
-def test_an_archive_holds_what_runs_and_no_source(data: bytes):
+def test_archives_contain_code_but_no_source(data: bytes):
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.testzip() is None
         names = [name.removeprefix("m/") for name in archive.namelist()]
@@ -39,7 +39,7 @@ def test_an_archive_holds_what_runs_and_no_source(data: bytes):
     assert pack(data) == data
 
 
-def test_bytecode_tells_operators_and_instructions(data: bytes):
+def test_bytecode_lists_operators_and_instructions(data: bytes):
     code = Bytecode.of(data)
     assert 4 <= code.version <= 9
     assert code.operators["aten::conv2d"] == 6

@@ -47,7 +47,7 @@ def test_published_unet_with_its_skeleton_takes_less_than_60_kb(tmp_path: Path):
     assert written.bytes + weights.stat().st_size <= 12_000
 
 
-def test_the_same_bytes_whatever_was_scripted_before(tmp_path: Path):
+def test_bytes_do_not_depend_on_what_was_scripted_before(tmp_path: Path):
     code = "import sys; from frformat.runtimes import export; "
     code += "from frformat.train.models import *; export(LeNet5(), sys.argv[1])"
     fresh = tmp_path / "fresh.ptl"
@@ -82,7 +82,7 @@ def check_traced(model: nn.Module, example: Tensor, x: Tensor, folder: Path) -> 
         assert_same(module(x), model(x), network_slack(model, x))
 
 
-def test_what_cannot_be_scripted_is_traced_if_there_is_an_example(tmp_path: Path):
+def test_unscriptable_models_are_traced_with_an_example(tmp_path: Path):
     model = Unscriptable()
     with pytest.raises(ExportError, match=r"Unscriptable cannot be scripted: .*test_export.py.*example"):
         exported(model, tmp_path)
@@ -143,7 +143,7 @@ class Listed(Paired):
         return [Pair(x, self.linear(x))]
 
 
-def test_what_can_be_neither_scripted_nor_traced_is_to_be_wrapped(tmp_path: Path):
+def test_models_that_can_be_neither_scripted_nor_traced_need_a_wrapper(tmp_path: Path):
     with pytest.raises(ExportError, match=r"cannot run Listed: .* cannot be traced .* Wrap the part of it that takes"):
         exported(Listed(), tmp_path, example=torch.zeros(2, 3))
 
@@ -163,7 +163,7 @@ def test_models_that_cannot_be_exported(model: nn.Module, fault: str, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_own_method_of_a_name_that_is_needed(tmp_path: Path):
+def test_models_with_a_method_of_a_reserved_name(tmp_path: Path):
     class Own(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x
@@ -202,7 +202,7 @@ def test_torchscript_for_the_full_runtimes(tmp_path: Path):
         assert_same(module(x), model(x), network_slack(model, x))
 
 
-def test_probes_tell_of_every_layer_at_any_size(tmp_path: Path):
+def test_probes_return_every_layer_at_any_size(tmp_path: Path):
     model = UNet(width=2).eval()
     module = lite(model, tmp_path, example=torch.zeros(1, 3, 32, 32), probe=True)
     module.run_method("load_weights", dict(model.state_dict()))

@@ -54,7 +54,7 @@ def same(found: Tensor, expected: Tensor, share: float) -> None:
 
 
 @pytest.mark.parametrize(("make", "shape"), [(lambda: UNet(width=16), SIZE), (LeNet5, (2, 1, 28, 28))])
-def test_coefficients_give_what_the_desktop_computes(make: Any, shape: tuple[int, ...], tmp_path: Path):
+def test_coefficients_yield_the_results_of_the_desktop(make: Any, shape: tuple[int, ...], tmp_path: Path):
     model = make().eval()
     path = write(model, tmp_path / "model.frz", 33)
     export = exported(factored(model, str(path), torch.zeros(shape)), tmp_path)
@@ -74,13 +74,13 @@ def test_coefficients_give_what_the_desktop_computes(make: Any, shape: tuple[int
         same(found, model(x), 1e-3)
 
 
-def test_ordinary_skeletons_want_tensors(tmp_path: Path):
+def test_ordinary_skeletons_expect_tensors(tmp_path: Path):
     export = exported(LeNet5(), tmp_path)
     assert load(export).run_method("coefficients_wanted") == {}
     assert export.coefficients == []
 
 
-def test_another_number_of_coefficients_is_told_with_what_to_do(export: Any, weights: Path):
+def test_a_wrong_number_of_coefficients_is_reported_with_a_remedy(export: Any, weights: Path):
     module, name = load(export), "down1.maxpool_conv.1.double_conv.3.weight"
     for given, shown in (
         (torch.ones(20), "[20]"),
@@ -88,15 +88,15 @@ def test_another_number_of_coefficients_is_told_with_what_to_do(export: Any, wei
         (torch.ones(()), "[]"),
     ):
         told = refusal(module.run_method, "load_weights", {name: given})
-        assert f"{name} has coefficients {shown}, the model wants [33]; choose the tier" in told
+        assert f"{name} has coefficients {shown}; the model expects [33]; choose the tier" in told
         assert told.endswith("or export it again with these weights")
     assert "left over" in refusal(module.run_method, "load_weights", {name: torch.ones(33), "x": torch.ones(1)})
     assert name in module.run_method("weights_missing")
-    with pytest.raises(torch.jit.Error, match=r"has coefficients \[20\], the model wants \[33\]"):
+    with pytest.raises(torch.jit.Error, match=r"has coefficients \[20\]; the model expects \[33\]"):
         hand_over(module, weights, tier=0)
 
 
-def test_a_tier_has_a_skeleton_of_its_own(weights: Path, tmp_path: Path):
+def test_each_tier_has_its_own_skeleton(weights: Path, tmp_path: Path):
     module = load(exported(factored(UNet(width=16), str(weights), torch.zeros(SIZE), tier=0), tmp_path))
     hand_over(module, weights, tier=0)
     model, x = UNet(width=16).eval(), torch.rand(SIZE)
@@ -125,11 +125,11 @@ def test_a_factored_network_inside_another_module(weights: Path, tmp_path: Path)
         assert all(name.removeprefix("net.") in file for name in export.coefficients)
 
 
-def test_what_cannot_run_on_coefficients_is_told(weights: Path, tmp_path: Path):
+def test_layers_that_cannot_run_on_coefficients_are_reported(weights: Path, tmp_path: Path):
     model, size, raw = UNet(width=16), torch.zeros(SIZE), tmp_path / "raw.frz"
     frformat.save_file({name: weight.numpy() for name, weight in model.state_dict().items()}, raw, compression="none")
     for net, file, example, fault in (
-        (model, raw, size, "no layer of UNet runs on coefficients (the file holds no coefficients of its layers)"),
+        (model, raw, size, "no layer of UNet runs on coefficients (the file contains no coefficients of its layers)"),
         (model, weights, torch.zeros(1, 4, 64, 80), "UNet does not run on the example: "),
         (ResNet20(), weights, size, "the file does not fit ResNet20"),
     ):

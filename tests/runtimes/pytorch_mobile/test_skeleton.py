@@ -61,7 +61,7 @@ def test_a_wide_network_computes_the_same_at_any_size(tmp_path: Path):
 
 
 @given(st.data())
-def test_weights_come_in_any_parts_and_order(mixed: tuple[Mixed, Any], data: st.DataObject):
+def test_weights_can_be_passed_in_any_parts_and_order(mixed: tuple[Mixed, Any], data: st.DataObject):
     model, export = mixed
     module, weights = load(export), as_given(model)
     names = data.draw(st.permutations(sorted(weights)))
@@ -80,7 +80,7 @@ def test_weights_come_in_any_parts_and_order(mixed: tuple[Mixed, Any], data: st.
 
 
 @given(st.data())
-def test_every_fault_is_named_and_nothing_is_taken(mixed: tuple[Mixed, Any], data: st.DataObject):
+def test_every_fault_is_named_and_nothing_is_loaded(mixed: tuple[Mixed, Any], data: st.DataObject):
     model, export = mixed
     module, weights = load(export), as_given(model)
     wrong = {
@@ -147,7 +147,7 @@ def test_weights_are_replaced_by_new_ones(mixed: tuple[Mixed, Any]):
         assert_same(module(INPUT), other(INPUT), network_slack(other, INPUT))
 
 
-def test_memory_that_was_given_is_the_callers_again(mixed: tuple[Mixed, Any]):
+def test_passed_memory_returns_to_the_caller(mixed: tuple[Mixed, Any]):
     model, export = mixed
     module, weights = load(export), {name: tensor.clone() for name, tensor in as_given(model).items()}
     module.run_method("load_weights", weights)
@@ -157,7 +157,7 @@ def test_memory_that_was_given_is_the_callers_again(mixed: tuple[Mixed, Any]):
         assert_same(module(INPUT), model(INPUT), network_slack(model, INPUT))
 
 
-def test_the_model_stays_as_it_is(tmp_path: Path):
+def test_the_model_is_unchanged(tmp_path: Path):
     model = Mixed()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     exported(model, tmp_path)
@@ -166,7 +166,7 @@ def test_the_model_stays_as_it_is(tmp_path: Path):
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
-def test_a_regularized_model_becomes_the_skeleton_of_the_plain_one(tmp_path: Path):
+def test_a_regularized_model_has_the_skeleton_of_the_plain_one(tmp_path: Path):
     model = regularize(LeNet5(), 50).eval()
     export = exported(model, tmp_path)
     assert sorted(export.tensors) == sorted(LeNet5().state_dict())
@@ -176,12 +176,12 @@ def test_a_regularized_model_becomes_the_skeleton_of_the_plain_one(tmp_path: Pat
         assert_same(module(x), model(x), network_slack(model, x))
 
 
-def test_a_model_without_weights_runs_at_once(tmp_path: Path):
+def test_a_model_without_weights_runs_immediately(tmp_path: Path):
     assert lite(nn.Sequential(nn.ReLU()), tmp_path)(torch.tensor([-1.0, 2.0])).tolist() == [0, 2]
 
 
 @pytest.mark.parametrize("traced", [False, True])
-def test_a_model_that_is_torchscript_already(traced: bool, tmp_path: Path):
+def test_a_model_that_is_already_torchscript(traced: bool, tmp_path: Path):
     model = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
     x = torch.randn(4, 3)
     with pytest.warns(FutureWarning, match="deprecated"):
@@ -204,7 +204,7 @@ class Strided(nn.Module):
         return x.contiguous(memory_format=torch.channels_last)
 
 
-def test_what_is_returned_is_in_row_major_order(tmp_path: Path):
+def test_results_are_in_row_major_order(tmp_path: Path):
     module, x = lite(Strided(), tmp_path), torch.randn(2, 3)
     first, second, third, fourth = module(x)
     for found in (first, *second, third["a"]):

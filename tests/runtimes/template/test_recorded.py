@@ -14,7 +14,7 @@ RECORDED = Path(__file__).parents[3] / "android-decoder" / "template" / "src" / 
 
 
 @pytest.mark.parametrize("name", ["tiny.tflite", "tiny.pte"])
-def test_filled_files_are_the_exporters(name: str):
+def test_filled_files_equal_exported_files(name: str):
     assert fill(RECORDED / f"{name}.frt", RECORDED / "tiny.frz") == (RECORDED / name).read_bytes()
     layout, _ = parse((RECORDED / f"{name}.frt").read_bytes())
     assert len(layout.places) == 6

@@ -29,7 +29,7 @@ def weights(tmp_path: Path) -> Path:
     return synthetic.save(tmp_path / "model.frz", synthetic.tensors())
 
 
-def test_the_filled_file_is_the_runtimes(weights: Path, tmp_path: Path):
+def test_the_filled_file_equals_the_exported_one(weights: Path, tmp_path: Path):
     expected = synthetic.runtime_file(synthetic.merged(synthetic.tensors()))
     assert fill(TEMPLATE, weights) == expected
     (tmp_path / "a.frt").write_bytes(TEMPLATE)
@@ -75,7 +75,7 @@ def test_loops():
     assert loops(np.array([3, 3, 2, 2])) == ((2, -1), (2, 0))
 
 
-def test_weights_that_were_changed_are_named():
+def test_changed_weights_are_named():
     def file(values: list[np.ndarray]) -> bytes:
         return values[0].tobytes() + (2 * values[1]).tobytes()
 
@@ -86,13 +86,13 @@ def test_constants_derived_from_weights_are_refused():
     def file(values: list[np.ndarray]) -> bytes:
         return b"abcd" + values[0].tobytes() + values[0].sum().tobytes()
 
-    with pytest.raises(ExportError, match="other constants that depend on the weights, at byte 20"):
+    with pytest.raises(ExportError, match="other constants that depend on the weights, for example at byte 20"):
         find([file(numbered([4], series)) for series in SERIES], [4])
-    with pytest.raises(ExportError, match="another size for other weights"):
+    with pytest.raises(ExportError, match="size of the exported file depends on the weights"):
         find([b"abc", b"abcd"], [])
 
 
-def test_constants_that_look_like_a_weight_stay():
+def test_constants_that_look_like_a_weight_are_kept():
     lookalike = np.array([SERIES[0]], np.uint32).tobytes()
     found = find([lookalike + b"a" + numbered([1], series)[0].tobytes() for series in SERIES], [1])
     assert found == ([Place(5, 0, 0, ())], [], [])

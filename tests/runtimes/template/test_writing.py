@@ -69,7 +69,7 @@ def test_normalizations_with_constant_statistics_are_merged(net: Net):
     assert len(found.normalizations) == 4
 
 
-def test_filled_files_are_the_exporters(net: Net, tmp_path: Path):
+def test_filled_files_equal_exported_files(net: Net, tmp_path: Path):
     exporter = Exporter("Test", "tests 1", convert)
     save_model(net, tmp_path / "a.frz")
     written = write(net, str(tmp_path / "a.frt"), exporter, example=EXAMPLE, with_weights=False)
@@ -86,7 +86,7 @@ def test_filled_files_are_the_exporters(net: Net, tmp_path: Path):
     write(net, str(tmp_path / "b.bin"), Exporter("Test", "tests 1", computed), example=EXAMPLE, with_weights=True)
 
 
-def test_weights_that_the_exporter_changes_are_named(net: Net, tmp_path: Path):
+def test_weights_changed_by_the_exporter_are_named(net: Net, tmp_path: Path):
     def rounding(module: nn.Module, inputs: tuple[Any, ...]) -> bytes:
         return b"".join(tensor.half().float().numpy().tobytes() for tensor in module.state_dict().values())
 
@@ -99,7 +99,7 @@ def test_models_that_cannot_be_templates_are_refused(net: Net, tmp_path: Path):
     exporter, path = Exporter("Test", "tests 1", convert), str(tmp_path / "a.frt")
     with pytest.raises(ExportError, match="Test needs a trace; pass an example input"):
         write(net, path, exporter, example=None, with_weights=False)
-    with pytest.raises(ExportError, match=r"bias is of torch.float16; templates accept only torch.float32"):
+    with pytest.raises(ExportError, match=r"bias has dtype torch.float16; templates accept only torch.float32"):
         write(nn.Linear(2, 2).half(), path, exporter, example=(torch.zeros(1, 2).half(),), with_weights=False)
     with pytest.raises(ExportError, match="Net cannot be traced: "):
         write(net, path, exporter, example=(torch.zeros(3),), with_weights=False)

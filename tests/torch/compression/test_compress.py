@@ -55,7 +55,7 @@ def test_the_file_loads_into_the_same_architecture(pictures: nn.Module, tmp_path
     assert found.nbytes < 0.3 * 4 * sum(p.numel() for p in pictures.parameters())
 
 
-def test_the_model_stays_as_it_is(pictures: nn.Module):
+def test_the_model_is_unchanged(pictures: nn.Module):
     model = copy.deepcopy(pictures).train()
     model.conv1.weight.requires_grad_(False)
     before, generator = state(model), torch.get_rng_state()
@@ -67,7 +67,7 @@ def test_the_model_stays_as_it_is(pictures: nn.Module):
     assert not any(p.grad is not None for p in model.parameters())
 
 
-def test_data_make_it_better_than_weights_alone(pictures: nn.Module):
+def test_data_improve_on_weights_alone(pictures: nn.Module):
     blind = compress(pictures, quality=5)
     size = blind.nbytes
     seeing = compress(pictures, batches=batches(), size=size)
@@ -110,7 +110,7 @@ def test_max_drop_of_a_metric(pictures: nn.Module):
         assert float(file.metadata["compress.metric.value"]) == pytest.approx(found.point.metric, rel=1e-4)
 
 
-def test_max_drop_without_a_metric_holds_some_batches(pictures: nn.Module):
+def test_max_drop_without_a_metric_holds_out_some_batches(pictures: nn.Module):
     found = compress(pictures, batches=batches(), max_drop=15)
     assert found.metric == "agreement"
     assert found.original == 100
@@ -147,7 +147,7 @@ class Hidden(nn.Module):
         return out
 
 
-def test_what_no_layer_uses_is_named_and_rounded_as_without_inputs():
+def test_weights_that_no_layer_uses_are_named_and_rounded_as_without_inputs():
     torch.manual_seed(0)
     model = Hidden()
     found, blind = compress(model, batches=batches(SOUNDS), quality=6), compress(model, quality=6)
@@ -202,7 +202,7 @@ def test_tied_weights_stay_tied(tmp_path: Path):
         load_model(Tied(), tmp_path / "a.frz")
 
 
-def test_batches_may_be_arguments_by_place_and_by_name(pictures: nn.Module):
+def test_batches_can_be_positional_or_named_arguments(pictures: nn.Module):
     ways = [batches(), [(x,) for x in batches()], ({"x": x} for x in batches())]
     first, *others = (compress(pictures, batches=way, quality=4).data for way in ways)
     assert others == [first, first]
@@ -227,7 +227,7 @@ def test_half_precision_and_wrappers(pictures: nn.Module, tmp_path: Path):
     load_model(Pictures().to(torch.bfloat16), tmp_path / "a.frz")
 
 
-def test_spectra_stay_as_they_are(pictures: nn.Module, tmp_path: Path):
+def test_spectra_are_unchanged(pictures: nn.Module, tmp_path: Path):
     model = copy.deepcopy(pictures)
     regularize(model, keep=10)
     compress(model, tmp_path / "a.frz", batches(), quality=6)
@@ -268,7 +268,7 @@ class Failing(nn.Module):
         ({"outputs": "words"}, "not one of auto, logits, values"),
     ],
 )
-def test_bad_input_is_told_in_one_line(options: dict[str, Any], reason: str, tmp_path: Path):
+def test_bad_input_is_reported_in_one_line(options: dict[str, Any], reason: str, tmp_path: Path):
     model = Failing()
     before = state(model)
     with pytest.raises(CompressionError, match=reason) as told:
@@ -290,7 +290,7 @@ def test_a_drop_that_cannot_be_met(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_without_layers_and_something_else():
+def test_models_without_layers_and_other_objects():
     class Empty(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x
@@ -303,7 +303,7 @@ def test_a_model_without_layers_and_something_else():
         compress({}, batches=[torch.randn(2, 3)])
 
 
-def test_a_later_version_is_the_difference_to_an_older_one(pictures: nn.Module, tmp_path: Path):
+def test_a_later_version_can_be_a_delta_file(pictures: nn.Module, tmp_path: Path):
     compress(pictures, tmp_path / "old.frz", batches(), quality=7)
     later = copy.deepcopy(pictures)
     torch.manual_seed(2)
@@ -321,7 +321,7 @@ def test_a_later_version_is_the_difference_to_an_older_one(pictures: nn.Module, 
         compress(later, None, batches(), base=tmp_path / "old.frz", quality=5)
 
 
-def test_pruned_weights_get_steps_for_zeros_that_cannot_compensate(monkeypatch: pytest.MonkeyPatch):
+def test_steps_of_pruned_weights_account_for_fixed_zeros(monkeypatch: pytest.MonkeyPatch):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(60, 160), nn.ReLU(), nn.Linear(160, 5)).eval()
     weights = [model[0].weight, model[2].weight]

@@ -34,11 +34,11 @@ def test_variances_keep_their_relative_precision():
     assert (np.abs(narrow(huge).rebuild() / huge - 1) < 2**-8).all()
 
 
-def test_what_is_exact_in_few_bits_stays_exact():
+def test_values_that_are_exact_in_few_bits_stay_exact():
     for array in (np.ones(5, np.float32), np.zeros((3, 4), np.float32), np.arange(9, dtype=np.float32) / 8):
         assert np.array_equal(narrow(array).rebuild(), array)
 
 
 @pytest.mark.parametrize("array", [np.arange(5), np.array([True]), np.array([1.0, np.inf]), np.ones(3, np.complex64)])
-def test_the_rest_stays_as_it_is(array: np.ndarray):
+def test_everything_else_is_unchanged(array: np.ndarray):
     assert narrow(array) is array

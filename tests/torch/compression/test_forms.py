@@ -29,7 +29,7 @@ def test_a_convolution_is_a_product_of_matrices(d: int, stride: int, dilation: i
 
 
 @given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 2), st.integers(0, 1), st.sampled_from([1, 2, 4]))
-def test_a_transposed_convolution_is_one_too(d: int, stride: int, dilation: int, padding: int, groups: int):
+def test_so_is_a_transposed_convolution(d: int, stride: int, dilation: int, padding: int, groups: int):
     x, weight = torch.randn(2, 4, *(5, 4, 3)[:d]), torch.randn(4, 6, *KERNELS[d])
     form = Form("transposed", tuple(weight.shape), groups)
     geometry = Geometry((stride,) * d, (padding,) * d, (dilation,) * d)
@@ -60,14 +60,14 @@ def test_linear_layers_products_and_embeddings():
         Form("transposed", (4, 6, 3, 2), 2),
     ],
 )
-def test_matrices_go_back_to_where_they_came_from(form: Form):
+def test_matrices_are_written_back_in_place(form: Form):
     tensor = np.arange(np.prod(form.shape)).reshape(form.shape)
     matrix = form.matrix(tensor)
     assert matrix.shape == (form.groups, form.outputs, form.inputs)
     assert np.array_equal(form.tensor(matrix), tensor)
 
 
-def test_thinning_takes_some_of_the_columns():
+def test_thinning_keeps_some_of_the_columns():
     x, form = torch.randn(2, 3, 9, 9), Form("convolution", (4, 3, 3, 3))
     geometry = Geometry((1, 1), (1, 1), (1, 1))
     every = columns(x, form, geometry).reshape(1, 27, 2, 9, 9)

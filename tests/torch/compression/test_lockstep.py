@@ -28,7 +28,7 @@ def test_all_wait_at_each_place_and_only_one_runs():
     assert told == [(number, place) for place in range(3) for number in range(3)]
 
 
-def test_runs_that_go_other_ways_do_not_wait_for_ever():
+def test_runs_that_diverge_do_not_wait_forever():
     ways = [[0, 1, 3], [0, 2, 3], [3]]
     met: list[Any] = []
 
@@ -40,7 +40,7 @@ def test_runs_that_go_other_ways_do_not_wait_for_ever():
 
 
 @pytest.mark.parametrize("where", ["work", "meet"])
-def test_an_error_ends_all(where: str):
+def test_an_error_ends_all_runs(where: str):
     ended = []
 
     def work(number: int) -> Any:

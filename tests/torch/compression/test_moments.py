@@ -42,7 +42,7 @@ def test_moments_of_two_models():
     np.testing.assert_allclose(found.means[1][0], b.mean(1), atol=1e-5)
 
 
-def test_many_inputs_are_taken_in_blocks(monkeypatch: pytest.MonkeyPatch):
+def test_many_inputs_are_processed_in_blocks(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(moments, "WIDE", 20)
     monkeypatch.setattr(moments, "BLOCK", 18)
     x = torch.randn(8, 4, 5, 5)
@@ -63,7 +63,7 @@ def test_unit_vectors_have_a_diagonal():
     assert found.shift(centred=True) is None
 
 
-def test_gradients_are_summed_over_places_and_averaged_over_samples():
+def test_gradients_are_summed_over_positions_and_averaged_over_samples():
     gradient = torch.randn(5, 6, 4, 4)
     found = Gradients(FORM)
     found.add(gradient)

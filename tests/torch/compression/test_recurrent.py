@@ -47,7 +47,7 @@ def matrices(model: nn.Module) -> set[str]:
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections")
 @pytest.mark.parametrize(("kind", "options"), LAYERS)
-def test_all_weights_are_seen_and_outputs_stay_the_same(kind: Any, options: dict[str, Any]):
+def test_all_weights_are_observed_and_outputs_are_unchanged(kind: Any, options: dict[str, Any]):
     torch.manual_seed(0)
     model = kind(4, 6, **options).eval()
     x = torch.randn(5, 7, 4)
@@ -80,14 +80,14 @@ def test_dropout_is_left_to_the_layer():
     assert not observed(model, x)[1]
 
 
-def test_inputs_are_one_product_and_states_are_one_for_each_step():
+def test_inputs_take_one_product_and_states_one_per_step():
     model = nn.LSTM(4, 6).eval()
     found = structure(model, lambda: model(torch.randn(7, 5, 4)))
     assert [found.calls[site] for site in found.sites] == [1, 7]
     assert [found.positions[site] for site in found.sites] == [35, 35]
 
 
-def test_parameters_that_share_their_storage_are_told_apart():
+def test_parameters_that_share_their_storage_are_distinguished():
     model = nn.LSTM(4, 6, 2).eval()
     storage = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
     begin = 0
@@ -99,7 +99,7 @@ def test_parameters_that_share_their_storage_are_told_apart():
     assert [found.biases[site] for site in found.sites] == ["bias_ih_l0", "bias_hh_l0", "bias_ih_l1", "bias_hh_l1"]
 
 
-def test_every_recurrent_function_of_torch_is_known():
+def test_every_recurrent_function_of_torch_is_supported():
     names = {func.__name__ for func in (*GATES, *CELLS)}
     assert names == {"lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"}
     x, h, w = torch.ones(1, 2), torch.zeros(1, 2), torch.eye(2)

@@ -42,13 +42,13 @@ def test_feedback_is_a_root_of_the_inverse():
     assert np.array_equal(u, np.triu(u))
 
 
-def test_moments_that_say_nothing_give_no_feedback():
+def test_uninformative_moments_yield_no_feedback():
     u = feedback(np.zeros((1, 4, 4)), 0.01)
     assert np.isfinite(u).all()
     assert np.array_equal(u, np.diag(np.diagonal(u[0]))[None])
 
 
-def test_moments_may_be_off_by_rounding():
+def test_moments_can_be_off_by_rounding():
     moments = np.ones((1, 3, 3)) - 0.2 * np.eye(3)
     u = feedback(moments, 0.01)
     assert np.isfinite(u).all()
@@ -59,7 +59,7 @@ def test_moments_may_be_off_by_rounding():
 @pytest.mark.parametrize(("rows", "columns"), [(1, 9), (7, 1), (8, 11), (5, 5)])
 @pytest.mark.parametrize("which", ["neither", "across", "down", "both"])
 @pytest.mark.parametrize("tile", [3, 96])
-def test_it_is_rounding_one_by_one(rows: int, columns: int, which: str, tile: int, monkeypatch: pytest.MonkeyPatch):
+def test_it_equals_rounding_one_by_one(rows: int, columns: int, which: str, tile: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(rounding, "TILE", tile)
     target = RNG.standard_normal((2, rows, columns))
     sizes = RNG.uniform(0.2, 0.6, target.shape)
@@ -82,7 +82,7 @@ def test_feedback_lowers_the_loss():
     assert both < one < 0.7 * plain
 
 
-def test_the_target_stays_as_it_is():
+def test_the_target_is_unchanged():
     target = RNG.standard_normal((1, 3, 4))
     before = target.copy()
     rounded(target, np.ones(target.shape), feedback(moments(1, 4), 0.1), None)

@@ -51,7 +51,7 @@ def test_a_size_that_is_too_small_is_refused():
         of_size(network.trial, network.estimate, 900, 1e-4, 1e3, 1, network.codes)
 
 
-def test_a_size_that_is_not_needed_gives_the_finest():
+def test_an_excessive_size_yields_the_finest_steps():
     network = Network()
     assert of_size(network.trial, network.estimate, 10**9, 1e-4, 1e3, 1, network.codes).loss == pytest.approx(
         1e-8, rel=0.1
@@ -94,7 +94,7 @@ def test_a_loss_out_of_reach_ends_the_search():
     assert min(network.tried) >= 1e-4
 
 
-def test_of_several_files_the_best_is_taken():
+def test_the_best_of_several_files_is_kept():
     network = Network()
     lucky = iter([1.0, 1.2, 0.5, 1.1, 1.0, 1.0, 1.0])
 
@@ -108,7 +108,7 @@ def test_of_several_files_the_best_is_taken():
     assert len(network.tried) <= 5
 
 
-def test_no_file_is_made_twice():
+def test_no_file_is_built_twice():
     network = Network(steps=16)
     of_size(network.trial, network.estimate, 50000, 1e-4, 1e3, 4, network.codes)
     codes = [network.codes(scale) for scale in network.tried]

@@ -50,14 +50,14 @@ def test_blocks_and_long_parts():
 
 
 @pytest.mark.parametrize("parts", [0, 1])
-def test_one_part_shows_nothing(parts: int):
+def test_one_part_yields_no_shrinkage(parts: int):
     found = Shrinkage()
     for _ in range(parts):
         found.add(torch.eye(4) * 9, 9)
     assert found.intensity(np.diag([1.0, 2, 3, 4])) == 0
 
 
-def test_constant_inputs_need_none():
+def test_constant_inputs_need_no_shrinkage():
     assert intensity([torch.full((4, 3), 2.0)] * 5) == 0
 
 

@@ -18,7 +18,7 @@ def names(found: Structure) -> list[str]:
     return [site.name for site in found.sites]
 
 
-def test_layers_are_seen_in_their_order():
+def test_layers_are_observed_in_order():
     found = seen(Pictures().eval(), torch.randn(2, 3, 12, 12))
     assert names(found) == ["conv1.weight", "conv2.weight", "depth.weight", "head.weight"]
     assert [found.biases[site] for site in found.sites] == [None, "conv2.bias", "depth.bias", "head.bias"]
@@ -26,7 +26,7 @@ def test_layers_are_seen_in_their_order():
     assert [site.form.groups for site in found.sites] == [1, 2, 16, 1]
 
 
-def test_attention_and_tied_embeddings_are_seen():
+def test_attention_and_tied_embeddings_are_observed():
     found = seen(Words().eval(), torch.randint(0, 30, (4, 7)))
     whole = ["words.weight", "encoder.self_attn.in_proj_weight", "encoder.self_attn.out_proj.weight"]
     whole += ["encoder.linear1.weight", "encoder.linear2.weight"]
@@ -36,7 +36,7 @@ def test_attention_and_tied_embeddings_are_seen():
     assert [site.form.kind for site in found.sites if site.name == "words.weight"] == ["embedding", "linear"]
 
 
-def test_every_kind_of_convolution_a_recurrent_layer_and_a_product_are_seen():
+def test_convolutions_recurrent_layers_and_products_are_observed():
     found = seen(Sounds().eval(), torch.randn(3, 2, 24))
     assert names(found) == [
         *("down.weight", "solid.weight", "up.weight", "gru.weight_ih_l0", "gru.weight_hh_l0", "mix")
@@ -45,7 +45,7 @@ def test_every_kind_of_convolution_a_recurrent_layer_and_a_product_are_seen():
     assert kinds == ["convolution", "convolution", "transposed", "linear", "linear", "product"]
 
 
-def test_outputs_stay_what_they_are_while_a_model_is_watched():
+def test_observing_a_model_does_not_change_its_outputs():
     for model, x in ((Pictures(), torch.randn(2, 3, 12, 12)), (Words(), torch.randint(0, 30, (4, 7)))):
         model.eval()
         calls: list[Call] = []
@@ -86,5 +86,5 @@ class Twice(nn.Module):
         return self.d(self.live(z))
 
 
-def test_what_others_see_is_not_folded():
+def test_outputs_used_elsewhere_are_not_folded():
     assert not seen(Twice().eval(), torch.randn(3, 2, 5)).folds

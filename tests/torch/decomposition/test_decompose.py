@@ -35,7 +35,7 @@ def close(a: torch.Tensor, b: torch.Tensor, share: float = 1e-5) -> bool:
 
 
 @torch.no_grad()
-def test_layers_compute_what_their_factors_stand_for(net: Net, images: torch.Tensor) -> None:
+def test_layers_compute_the_product_of_their_factors(net: Net, images: torch.Tensor) -> None:
     decompose(net, 0.5, example=images)
     found = summary(net)
     assert isinstance(found, Decomposition)
@@ -48,7 +48,7 @@ def test_layers_compute_what_their_factors_stand_for(net: Net, images: torch.Ten
 
 
 @torch.no_grad()
-def test_a_low_rank_network_is_left_as_it_computes(net: Net, images: torch.Tensor) -> None:
+def test_a_low_rank_network_keeps_its_outputs(net: Net, images: torch.Tensor) -> None:
     for layer in (net.first, net.strided, net.up, net.hidden):
         ranks = {0: 3} if isinstance(layer, nn.Linear) else {0: 3, 1: 2}
         form = Tucker(layer.weight.shape, ranks)
@@ -88,7 +88,7 @@ def test_weaker_ranks_are_larger(net: Net) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("format", ["auto", "q8"])
-def test_files_hold_the_factors(net: Net, images: torch.Tensor, format: str, tmp_path) -> None:
+def test_files_contain_the_factors(net: Net, images: torch.Tensor, format: str, tmp_path) -> None:
     plain = copy.deepcopy(net)
     decompose(net, 0.5)
     path = tmp_path / "model.frz"
@@ -104,7 +104,7 @@ def test_files_hold_the_factors(net: Net, images: torch.Tensor, format: str, tmp
     assert close(again(images), plain(images))
 
 
-def test_a_file_of_other_ranks_is_refused_and_changes_nothing(net: Net, tmp_path) -> None:
+def test_a_file_with_other_ranks_is_refused_and_changes_nothing(net: Net, tmp_path) -> None:
     save_model(decompose(copy.deepcopy(net), 0.5), tmp_path / "half.frz")
     decompose(net, 0.25)
     before = {name: value.clone() for name, value in net.state_dict().items()}
@@ -115,7 +115,7 @@ def test_a_file_of_other_ranks_is_refused_and_changes_nothing(net: Net, tmp_path
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
-def test_a_state_dict_is_no_plain_checkpoint(net: Net, tmp_path) -> None:
+def test_a_state_dict_is_not_a_plain_checkpoint(net: Net, tmp_path) -> None:
     decompose(net, 0.5)
     torch.save(net.state_dict(), tmp_path / "run.pt")
     with pytest.raises(EncodeError, match=r"first\.weight: is in Tucker form; write the model"):
@@ -142,7 +142,7 @@ def test_statistics_are_measured_again(net: Net, images: torch.Tensor) -> None:
     assert not net.norm.training
 
 
-def test_without_batches_statistics_stay(net: Net) -> None:
+def test_without_batches_statistics_are_kept(net: Net) -> None:
     net.norm.running_mean.fill_(3)
     with pytest.raises(ValueError, match="no batch"):
         reestimate(net, [])
@@ -167,21 +167,21 @@ def failing(images: torch.Tensor):
         ({"ranks": {"up.weight": 99}}, "up.weight: rank 99"),
         ({"ranks": {"up.weight": (3, 3, 3)}}, "3 ranks for 2 axes"),
         ({"ranks": 1.0}, "as many parameters"),
-        ({"ranks": 0.5, "weaken": 0.5}, "weaken needs ranks="),
+        ({"ranks": 0.5, "weaken": 0.5}, "weaken requires ranks="),
         ({"ranks": 0.5, "parameters": 9_000}, "a budget determines the ranks"),
         ({"parameters": 100}, "is less than the"),
         ({"multiply_adds": 1_000}, "needs an example"),
         ({"ranks": 0.5, "example": torch.zeros(1, 4, 8, 8)}, "does not run on the example"),
     ],
 )
-def test_what_cannot_be_is_refused_and_changes_nothing(net: Net, options: dict, message: str) -> None:
+def test_impossible_requests_are_refused_and_change_nothing(net: Net, options: dict, message: str) -> None:
     before = copy.deepcopy(net)
     with pytest.raises(ValueError, match=message):
         decompose(net, **options)
     assert [*net.state_dict()] == [*before.state_dict()]
 
 
-def test_a_batch_that_fails_leaves_the_model_as_it_was(net: Net, images: torch.Tensor) -> None:
+def test_a_failing_batch_leaves_the_model_unchanged(net: Net, images: torch.Tensor) -> None:
     before, outputs = copy.deepcopy(net).state_dict(), net(images)
     with pytest.raises(FailsError):
         decompose(net, 0.5, batches=failing(images))
@@ -191,7 +191,7 @@ def test_a_batch_that_fails_leaves_the_model_as_it_was(net: Net, images: torch.T
     assert type(net.up) is nn.ConvTranspose2d
 
 
-def test_tied_weights_are_left_and_said_why() -> None:
+def test_tied_weights_are_skipped_with_a_reason() -> None:
     model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
     model[1].weight = model[0].weight
     with pytest.raises(ValueError, match=r"0\.weight: its weight is tied"):

@@ -194,7 +194,7 @@ def test_smaller_tiers_are_smaller_decompositions() -> None:
     assert energies[1] < energies[0]
 
 
-def test_a_skeleton_wants_its_tier(tmp_path: Path) -> None:
+def test_a_skeleton_expects_its_tier(tmp_path: Path) -> None:
     model, x = tiered("net")
     weights, skeleton = tmp_path / "model.frz", tmp_path / "model.onnx"
     save_model(model, weights)
@@ -208,10 +208,10 @@ def test_a_skeleton_wants_its_tier(tmp_path: Path) -> None:
         sessions.session(skeleton, weights)
 
 
-def test_what_has_no_factored_form_is_said(tmp_path: Path) -> None:
+def test_layers_without_a_factored_form_are_reported(tmp_path: Path) -> None:
     model, x = plain("net")
     save_model(model, tmp_path / "model.frz")
-    with pytest.raises(ExportError, match="the file holds no coefficients of its layers"):
+    with pytest.raises(ExportError, match="the file contains no coefficients of its layers"):
         export(model, tmp_path / "model.ptl", factored=True, example=x, weights=tmp_path / "model.frz")
     with pytest.raises(ValueError, match=r"call regularize\(\) or decompose\(\)"):
         factorize(model, x)

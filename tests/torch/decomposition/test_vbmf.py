@@ -12,7 +12,7 @@ def noisy(rng: np.random.Generator, rows: int, columns: int, rank: int, noise: f
     return left @ right + noise * rng.standard_normal((rows, columns))
 
 
-def test_the_rank_of_low_rank_and_noise_is_found() -> None:
+def test_the_rank_of_a_noisy_low_rank_matrix_is_found() -> None:
     rng = np.random.default_rng(0)
     right = 0
     for _ in range(200):
@@ -52,6 +52,6 @@ def test_no_signal_has_rank_zero_and_zeros_have_no_noise() -> None:
 
 
 @pytest.mark.parametrize("matrix", [np.zeros(3), np.zeros((0, 3)), np.array([[np.nan, 1.0]])])
-def test_what_is_no_matrix_of_numbers_is_refused(matrix: np.ndarray) -> None:
+def test_only_matrices_of_finite_numbers_are_accepted(matrix: np.ndarray) -> None:
     with pytest.raises(ValueError, match="matrix of finite numbers"):
         evbmf(matrix)

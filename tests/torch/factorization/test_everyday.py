@@ -91,7 +91,7 @@ def case(request: pytest.FixtureRequest) -> tuple[Callable[[], nn.Module], nn.Mo
     return make, regularize(model, 90), torch.randn(shape), least
 
 
-def test_networks_of_everyday_life(case, tmp_path: Path):
+def test_common_networks(case, tmp_path: Path):
     make, model, x, least = case
     with torch.no_grad():
         expected = unregularize(copy.deepcopy(model))(x)
@@ -115,14 +115,14 @@ def test_networks_of_everyday_life(case, tmp_path: Path):
         torch.testing.assert_close(made(x), expected, rtol=0, atol=slack)
 
 
-def test_a_weight_that_others_use_is_not_replaced():
+def test_a_weight_used_elsewhere_is_not_replaced():
     made = factorize(regularize(Shared(), 20), torch.randn(900, 64))
     assert isinstance(made.get_submodule("two"), Factored)
     [one] = (layer for layer in summary(made).layers if layer.name == "one")
     assert (one.modes, one.why) == (None, "its weight is also used outside the layer")
 
 
-def test_other_coefficients_than_those_it_was_made_for_are_refused(tmp_path: Path):
+def test_coefficients_of_a_different_number_are_refused(tmp_path: Path):
     x = torch.randn(900, 64)
     made = factorize(regularize(nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)), 20), x)
     save_model(regularize(nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)), 30), tmp_path / "30.frz")
@@ -142,14 +142,14 @@ def test_portable_models_are_saved_as_spectra(tmp_path: Path):
     torch.testing.assert_close(plain(x), model(x), rtol=1e-4, atol=1e-5)
 
 
-def test_one_model_for_each_tier_is_not_saved_as_one(tmp_path: Path):
+def test_models_of_all_tiers_are_not_saved_as_one(tmp_path: Path):
     model = regularize(nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64)), 20)
     make_tiers(model, [5])
     with pytest.raises(EncodeError, match="FactoredTiers contains a model for each tier; save the original model"):
         save_model(factorize_tiers(model, torch.randn(900, 64)), tmp_path / "model.frz")
 
 
-def test_what_looks_at_values_runs_as_it_is_if_it_can():
+def test_models_that_read_values_run_unfused_if_possible():
     class Looking(nn.Module):
         def __init__(self) -> None:
             super().__init__()

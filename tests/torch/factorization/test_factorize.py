@@ -30,7 +30,7 @@ def saved(tmp_path):
     return model, tmp_path / "unet.frz"
 
 
-def test_a_file_gives_what_the_regularized_model_gives(saved):
+def test_a_file_yields_the_outputs_of_the_regularized_model(saved):
     model, path = saved
     x = image()
     with torch.no_grad():
@@ -45,7 +45,7 @@ def test_a_file_gives_what_the_regularized_model_gives(saved):
     assert all(parameter.is_meta for parameter in skeleton.parameters())
 
 
-def test_the_model_given_stays_as_it_is():
+def test_the_given_model_is_unchanged():
     model, x = unet(), image()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     made = factorize(model.train(), x)
@@ -101,7 +101,7 @@ def test_summary():
     assert summary(copy.deepcopy(made)) == found
 
 
-def test_where_factors_cost_more_weights_are_rebuilt():
+def test_weights_are_rebuilt_where_factors_cost_more():
     model = regularize(LeNet5(), 0.9, rules=["*.bias: raw"])
     made = factorize(model, torch.rand(1, 1, 28, 28))
     assert not any(isinstance(module, Factored) for module in made.modules())
@@ -172,14 +172,14 @@ class Choosing(nn.Module):
         return self.layer(x) if float(x.sum()) > 0 else self.other(x)
 
 
-def test_a_model_that_looks_at_elements_is_run_with_them():
+def test_a_model_that_reads_elements_is_run_with_real_elements():
     x = torch.rand(5000, 64)
     found = {layer.name: layer for layer in summary(factorize(regularize(Choosing(), 9), x)).layers}
     assert found["layer"].modes
     assert "does not run it" in found["other"].why
 
 
-def test_what_cannot_be_done_is_said(saved, tmp_path):
+def test_impossible_requests_are_reported(saved, tmp_path):
     _, path = saved
     x = image()
     with pytest.raises(ValueError, match="has neither coefficients nor factors"):

@@ -192,7 +192,7 @@ class Writing(Perceptron):
 
 
 @pytest.mark.parametrize(("model", "why"), [(Branching(), "traced"), (Writing(), "writes")])
-def test_what_cannot_be_fused_is_factored_only(model, why):
+def test_models_that_cannot_be_fused_are_only_factored(model, why):
     fused = check(model, torch.rand(3, 20, dtype=torch.float64))
     assert summary(fused).streams == 0
     assert why in summary(fused).fusion

@@ -47,7 +47,7 @@ class Collector:
         self.seen["backward"] += 1
 
 
-def test_without_hooks_all_is_factored_and_fused():
+def test_without_hooks_everything_is_factored_and_fused():
     made = factorize(network(), images())
     assert sum(isinstance(module, Factored) for module in made.modules()) == 3
     assert not summary(made).fusion
@@ -55,7 +55,7 @@ def test_without_hooks_all_is_factored_and_fused():
 
 @pytest.mark.parametrize("path", PARTS)
 @pytest.mark.parametrize("fuse", [True, False])
-def test_hooks_are_called_and_what_they_change_counts(path: str, fuse: bool):
+def test_hooks_are_called_and_their_changes_take_effect(path: str, fuse: bool):
     model, x, collector = network(), images(), Collector(1.5)
     part = model.get_submodule(path)
     part.register_forward_hook(collector.after)
@@ -93,7 +93,7 @@ def test_forward_methods_of_single_modules_are_kept(path: str, fuse: bool):
         torch.testing.assert_close(made(x), unregularize(copy.deepcopy(model))(x), rtol=1e-4, atol=1e-5)
 
 
-def test_only_what_is_watched_stays_as_it_is():
+def test_only_watched_layers_are_unchanged():
     model, x = network(), images()
     model[0].register_forward_hook(lambda *_: None)
     made = factorize(model, x)
@@ -150,5 +150,5 @@ def test_models_that_only_run_with_their_hooks():
     torch.testing.assert_close(made(x), unregularize(model)(x), rtol=1e-4, atol=1e-5)
 
 
-def test_regularizing_alone_is_not_watching():
+def test_regularization_alone_does_not_count_as_watching():
     assert not any(is_watched(module) for module in network().modules())

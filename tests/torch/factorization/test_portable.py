@@ -33,7 +33,7 @@ def fused(model):
     return factorize(model, torch.rand(1, 3, 64, 64))
 
 
-def test_bases_are_computed_and_nothing_but_coefficients_is_kept(model, fused):
+def test_bases_are_computed_and_only_coefficients_are_kept(model, fused):
     made = portable(fused)
     x = torch.rand(1, 3, 50, 61)
     with torch.no_grad():
@@ -42,7 +42,7 @@ def test_bases_are_computed_and_nothing_but_coefficients_is_kept(model, fused):
     assert not any("table" in name or "into" in name for name, _ in made.named_buffers())
 
 
-def test_state_that_inference_does_without_is_kept(tmp_path):
+def test_state_that_inference_does_not_need_is_kept(tmp_path):
     model = nn.Sequential(nn.Conv2d(64, 256, 3), nn.BatchNorm2d(256), nn.ReLU(), nn.Conv2d(256, 64, 3)).eval()
     fused = factorize(regularize(model, 33, factored=False), torch.rand(1, 64, 32, 32))
     assert "1.num_batches_tracked" in fused.state_dict()
@@ -73,7 +73,7 @@ def test_the_lite_interpreter_takes_coefficients_by_name(model, fused, tmp_path)
         assert_same(module(x), fused(x), network_slack(model, x))
 
 
-def test_layers_that_only_run_here_are_named():
+def test_layers_that_run_only_in_python_are_named():
     model = nn.Sequential(nn.Conv2d(64, 256, 3), nn.Conv2d(256, 256, 3, groups=2), nn.Conv2d(256, 64, 3)).eval()
     factored = factorize(regularize(model, 33, factored=False), torch.rand(1, 64, 32, 32))
     with pytest.raises(ValueError, match=r"^1 cannot be exported on coefficients: convolutions with groups"):
@@ -103,7 +103,7 @@ RECORDERS = {
 
 
 @pytest.mark.parametrize("record", RECORDERS.values(), ids=RECORDERS)
-def test_what_is_recorded_at_one_size_is_right_at_others(model, fused, record):
+def test_graphs_recorded_at_one_size_are_correct_at_others(model, fused, record):
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         recorded = record(fused, torch.rand(1, 3, 32, 48))

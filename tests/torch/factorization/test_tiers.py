@@ -33,7 +33,7 @@ def tiered(case):
 @cases
 @pytest.mark.parametrize("fuse", [True, False])
 @torch.no_grad()
-def test_each_tier_is_the_rebuilt_one(case, fuse, tmp_path):
+def test_each_tier_computes_what_the_rebuilt_one_does(case, fuse, tmp_path):
     model, x = tiered(case)
     save_model(model, tmp_path / "model.frz")
     expected, slacks = zip(*((model(x), network_slack(model, x)) for _ in each_tier(model)), strict=True)

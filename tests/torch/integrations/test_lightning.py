@@ -63,7 +63,7 @@ def kept(model: nn.Module) -> set[int]:
     return {tensor.kept for tensor in spectral_tensors(model).values()}
 
 
-def test_a_schedule_is_stepped_after_each_epoch_and_goes_on(tmp_path: Path):
+def test_a_schedule_is_stepped_after_each_epoch_and_continues(tmp_path: Path):
     model = Net()
     trainer = fit(model, tmp_path, 2, Truncation(tail))
     assert kept(model) == {14}
@@ -74,7 +74,7 @@ def test_a_schedule_is_stepped_after_each_epoch_and_goes_on(tmp_path: Path):
     assert callback.schedule.last_step == 4
 
 
-def test_a_metric_guards(tmp_path: Path):
+def test_a_metric_guards_truncation(tmp_path: Path):
     def make(model, optimizers):
         return GuardedTruncation(model, optimizers, factor=0.5, tolerance=1.0)
 

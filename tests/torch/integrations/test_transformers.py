@@ -62,7 +62,7 @@ def test_models_survive_in_folders(tmp_path: Path, kind: str, regular: bool):
         assert any(file.info(name).spectral for name in file) == regular
 
 
-def test_models_of_others_have_no_configuration(tmp_path: Path):
+def test_other_models_have_no_configuration(tmp_path: Path):
     with pytest.raises(ValueError, match="Linear has no Transformers configuration"):
         save_pretrained(nn.Linear(2, 2), tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
@@ -110,7 +110,7 @@ def test_a_schedule_is_stepped_after_each_epoch(tmp_path: Path):
     assert callback.schedule.last_step == 2
 
 
-def test_a_metric_guards(tmp_path: Path):
+def test_a_metric_guards_truncation(tmp_path: Path):
     def make(model, optimizers):
         return GuardedTruncation(model, optimizers, factor=0.5, tolerance=10.0, mode="min")
 

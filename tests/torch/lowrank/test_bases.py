@@ -12,7 +12,7 @@ from frformat.torch.regularization import regularize
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=4), st.data())
-def test_places_are_those_of_the_zigzag_order(shape, data):
+def test_places_follow_the_zigzag_order(shape, data):
     k = data.draw(st.integers(1, math.prod(shape)))
     box = zigzag.box(shape, k)
     strides = [math.prod(box[axis + 1 :]) for axis in range(len(box))]

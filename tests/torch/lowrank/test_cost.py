@@ -47,7 +47,7 @@ def test_the_plain_layer(make, shape):
     assert told.peak_bytes == found.peak_bytes + x.nbytes  # the input belongs to the caller
 
 
-def test_thin_surroundings_take_away_what_is_never_in_memory():
+def test_thin_surroundings_save_memory_traffic():
     x = torch.rand(1, 64, 20, 20)
     layer = regularize(nn.Conv2d(64, 64, 3, padding=1), 20, factored=False)
     found = candidate(layer, x)

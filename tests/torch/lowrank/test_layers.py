@@ -127,7 +127,7 @@ def test_what_can_be_factored(make, view, options):
     assert check(layer, torch.randn(2, 8, 7, 7, dtype=torch.float64)).options == options
 
 
-def test_bases_are_made_anew_in_another_type():
+def test_bases_are_recomputed_in_another_type():
     one = nn.Conv2d(12, 12, 3)
     layers = (one, copy.deepcopy(one).double())
     single, double = (regularize(layer, rules=["weight: keep=20"], factored=False) for layer in layers)

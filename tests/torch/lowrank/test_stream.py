@@ -45,7 +45,7 @@ def calls(draw):
 
 
 @given(calls(), st.integers(1, 3))
-def test_blocks_give_what_the_whole_gives(call, threads):
+def test_blocks_yield_the_same_as_the_whole(call, threads):
     args, block = call
     torch.set_num_threads(threads)
     for ours, expected in zip(stream(*args, block), module._whole(*args), strict=True):
@@ -53,7 +53,7 @@ def test_blocks_give_what_the_whole_gives(call, threads):
 
 
 @given(calls())
-def test_torchscript_gives_the_same(call):
+def test_torchscript_yields_the_same(call):
     args, block = call
     for ours, expected in zip(_SCRIPTED(*args, block), stream(*args, block), strict=True):
         torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-12)
@@ -74,7 +74,7 @@ def test_gradients(call):
     torch.testing.assert_close(z.grad, direct.grad)
 
 
-def test_not_all_channels_exist_at_once(monkeypatch):
+def test_only_some_channels_exist_at_a_time(monkeypatch):
     largest = 0
 
     def watch(y, *args):
@@ -89,7 +89,7 @@ def test_not_all_channels_exist_at_once(monkeypatch):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_every_block_once_and_torchs_threads_stay(threads):
+def test_every_block_runs_once_and_torchs_thread_count_is_kept(threads):
     torch.set_num_threads(threads)
     done = []
     in_parallel(37, lambda first, end: done.extend(range(first, end)))
@@ -97,7 +97,7 @@ def test_every_block_once_and_torchs_threads_stay(threads):
     assert torch.get_num_threads() == threads
 
 
-def test_an_error_in_a_block_arrives():
+def test_an_error_in_a_block_is_raised():
     torch.set_num_threads(2)
 
     def fail(first, end):

@@ -38,7 +38,7 @@ def test_the_residual_stream_of_a_resnet_keeps_its_width():
     assert descendant(model, 0).eval()(x).shape == (1, 10)
 
 
-def test_the_network_stays_as_it_is():
+def test_the_network_is_unchanged():
     model = Digits().train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     filter_groups(model, images(1))
@@ -73,5 +73,5 @@ class Branches(nn.Module):
         return self.fixed(x.mean((2, 3)).view(-1, 4) * torch.arange(1.0, 5.0))
 
 
-def test_what_cannot_be_removed_is_left_out():
+def test_filters_that_cannot_be_removed_are_left_out():
     assert list(filter_groups(Branches(), torch.randn(1, 1, 8, 8))) == ["free"]

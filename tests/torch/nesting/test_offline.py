@@ -76,7 +76,7 @@ def test_a_failed_pruning_leaves_no_trace_in_the_seed():
     assert torch.equal(run.model(run.x), outputs[1])
 
 
-def test_no_seed_is_an_error_and_loses_nothing():
+def test_failing_to_find_a_seed_is_an_error_and_loses_nothing():
     run = Run(scores=(0.5,))
     before = run.model(run.x)
     with pytest.raises(SeedError, match="lower the minimum"):
@@ -85,7 +85,7 @@ def test_no_seed_is_an_error_and_loses_nothing():
     assert torch.equal(run.model(run.x), before)
 
 
-def test_the_error_has_the_score():
+def test_the_error_contains_the_score():
     with pytest.raises(SeedError, match=r"score is 0\.5000, below the minimum of 0\.7"):
         Run(scores=(0.5,)).nest(minimum=0.7)
     with pytest.raises(SeedError, match="score is nan"):

@@ -33,7 +33,7 @@ def test_the_triplet_response_is_that_of_the_paper():
         torch.testing.assert_close(scores["conv1"][number], expected, rtol=1e-3, atol=0.1)
 
 
-def test_the_triplet_response_finds_the_filter_that_tells_classes_apart():
+def test_the_triplet_response_finds_the_filter_that_separates_classes():
     model = digits()
     with torch.no_grad():
         model.conv1.weight[:] = 0.01 * torch.randn_like(model.conv1.weight)

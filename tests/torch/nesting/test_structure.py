@@ -92,7 +92,7 @@ def test_a_file_cut_after_a_tier_is_a_smaller_network(tmp_path):
     assert widths(loaded) == WIDTHS
 
 
-def test_a_network_of_another_size_is_reported(tmp_path):
+def test_a_network_of_a_different_size_is_reported(tmp_path):
     model = grown()
     save_model(model, tmp_path / "nested.frz")
     with pytest.raises(MismatchError, match=r"conv1\.weight: shape"):
@@ -105,7 +105,7 @@ def test_a_network_of_another_size_is_reported(tmp_path):
     assert other.state_dict().keys() == before.keys()
 
 
-def test_copies_do_not_depend_on_each_other():
+def test_copies_are_independent():
     model, x = grown(), images()
     set_tier(model, 0)
     before = model(x)

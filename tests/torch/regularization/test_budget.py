@@ -46,7 +46,7 @@ def test_the_total_is_spent_and_never_much_worse_than_best(spectra, data):
 
 
 @given(st.lists(magnitudes.map(lambda m: sorted(m, reverse=True)), min_size=1, max_size=3), st.data())
-def test_it_is_exact_where_spectra_fall(spectra, data):
+def test_it_is_exact_for_decreasing_spectra(spectra, data):
     total = data.draw(st.integers(len(spectra), sum(map(len, spectra))))
     kept = allocate(model_of(*spectra), total, score=square)
     energy = sum(sum(x * x for x in spectrum[:k]) for spectrum, k in zip(spectra, kept.values(), strict=True))
@@ -72,6 +72,6 @@ def test_sensitivity_is_about_the_loss():
     assert sum(truncate(model, kept).values()) == 100
 
 
-def test_too_little_for_all():
+def test_a_total_below_the_minimum():
     with pytest.raises(ValueError, match="a total of 2 is less than 3, the minimum for 3 tensors"):
         allocate(regularize(Net()), 2)

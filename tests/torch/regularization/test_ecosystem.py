@@ -104,7 +104,7 @@ def test_averaged_models():
     same_sums(average.module.fc1.weight, model.fc1.weight, terms=20)
 
 
-def test_gradients_of_one_sample_each():
+def test_per_sample_gradients():
     model = regularize(nn.Linear(5, 3), 6)
     parameters = {name: value.detach() for name, value in model.named_parameters()}
     x = torch.randn(4, 5)
@@ -162,7 +162,7 @@ def worker(rank, folder):
 
 
 @pytest.mark.skipif(not distributed.is_available(), reason="PyTorch was built without distributed")
-def test_two_processes_are_one_with_the_same_global_batch(tmp_path, monkeypatch):
+def test_two_processes_equal_one_with_the_same_global_batch(tmp_path, monkeypatch):
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
     torch.multiprocessing.spawn(worker, (str(tmp_path),), nprocs=2)
     model, x, y = data()
@@ -174,7 +174,7 @@ def test_two_processes_are_one_with_the_same_global_batch(tmp_path, monkeypatch)
         torch.testing.assert_close({name: value.double() for name, value in shards.items()}, trained)
 
 
-def test_copies_train_apart():
+def test_copies_train_independently():
     model = regularize(Net(), 20)
     twin = copy.deepcopy(model)
     before = model.fc1.weight.detach().clone()

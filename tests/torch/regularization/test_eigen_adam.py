@@ -51,7 +51,7 @@ def test_any_shape_descends(shape: tuple[int, ...]) -> None:
     assert ("axes" in optimizer.state[x]) == (x.numel() <= LARGEST)
 
 
-def test_goes_on_from_its_state_dict_bit_for_bit() -> None:
+def test_continues_from_its_state_dict_bit_for_bit() -> None:
     torch.manual_seed(0)
     model, data = nn.Sequential(nn.Linear(7, 5), nn.Tanh(), nn.Linear(5, 2)), torch.randn(30, 4, 7)
     optimizer = EigenAdam(model.parameters(), lr=0.02, weight_decay=0.1, every=8)

@@ -101,7 +101,7 @@ def test_embeddings():
         (lambda: nn.Linear(4, 6), (2, 4), ["weight: view=2,3,4"]),
     ],
 )
-def test_what_has_no_factors_is_rebuilt(make, shape, rules):
+def test_layers_without_factors_are_rebuilt(make, shape, rules):
     check(regularize(make().double(), 8, rules=rules), torch.randn(shape, dtype=torch.float64), expect=False)
 
 
@@ -117,7 +117,7 @@ def test_wide_convolutions_and_half_precision_are_rebuilt():
     assert layer(torch.randn(2, 30).bfloat16()).dtype == torch.bfloat16
 
 
-def test_only_where_it_pays_and_may(monkeypatch):
+def test_only_where_it_pays_off_and_is_allowed(monkeypatch):
     monkeypatch.undo()
     small, large = torch.randn(1, 3, 4, 4).double(), torch.randn(1, 64, 8, 8).double()
     check(regularize(nn.Conv2d(3, 4, 3).double(), 100), small, expect=False)
@@ -125,7 +125,7 @@ def test_only_where_it_pays_and_may(monkeypatch):
     check(regularize(nn.Conv2d(64, 64, 3).double(), 33, factored=False), large, expect=False)
 
 
-def test_other_parametrizations_may_follow():
+def test_other_parametrizations_can_follow():
     layer = regularize(nn.Linear(20, 20).double(), 5)
     nn.utils.parametrize.register_parametrization(layer, "weight", nn.Tanh())
     x = torch.randn(2, 20, dtype=torch.float64)

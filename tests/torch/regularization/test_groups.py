@@ -8,7 +8,7 @@ from frformat.torch import parameter_groups, regularize
 from tests.torch.regularization.models import Net, Tied, net_input
 
 
-def test_coefficients_decay_like_what_they_stand_for():
+def test_coefficients_decay_like_their_weights():
     model = regularize(Net(), 9, rules=["norm.*: raw", "*.bias: keep=3", "fc2.weight: raw"])
     groups = {group["name"]: group for group in parameter_groups(model, weight_decay=0.1, lr=0.5, plain_lr=0.01)}
     held = {name: dict(model.named_parameters())[name] for name, _ in model.named_parameters()}
@@ -31,7 +31,7 @@ def test_coefficients_decay_like_what_they_stand_for():
 
 
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
-def test_optimizers_take_the_groups(kind):
+def test_optimizers_accept_the_groups(kind):
     model = regularize(Net(), 9)
     optimizer = kind(parameter_groups(model, weight_decay=0.1), lr=0.1)
     assert all(group["lr"] == 0.1 for group in optimizer.param_groups)

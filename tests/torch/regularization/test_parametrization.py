@@ -47,7 +47,7 @@ def layers(draw):
 
 
 @given(layers())
-def test_a_layers_gradient_is_that_of_the_dense_formula(drawn):
+def test_a_layers_gradient_equals_that_of_the_dense_formula(drawn):
     layer, x, k = drawn
     shape, plain = layer.weight.shape, copy.deepcopy(layer)
     register_parametrization(layer, "weight", Spectral(shape, k, dtype=torch.float64))
@@ -122,7 +122,7 @@ def test_every_floating_type_is_expanded_in_float32_at_least(dtype):
         (((4, 6), 3), {"format": "q99"}, "q99"),
     ],
 )
-def test_what_does_not_fit_is_said(arguments, options, message):
+def test_mismatches_are_reported(arguments, options, message):
     with pytest.raises((ValueError, EncodeError), match=message):
         Spectral(*arguments, **options)
 

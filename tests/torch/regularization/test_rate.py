@@ -57,7 +57,7 @@ def trained_for(size):
 
 
 @given(values, st.floats(-40, 80))
-def test_training_with_a_learned_step_sees_what_the_file_will_hold(coefficients, level):
+def test_training_with_a_learned_step_sees_the_values_of_the_file(coefficients, level):
     level = torch.tensor(level)
     expected = as_stored(coefficients, f"step={float(step_of(level))}")
     np.testing.assert_array_equal(learned_quantize(torch.from_numpy(coefficients), level).numpy(), expected)
@@ -88,7 +88,7 @@ def test_probabilities_add_up_to_one(scale):
 
 
 @pytest.mark.parametrize("size", [200, 400])
-def test_the_file_has_the_size_and_holds_what_was_evaluated(size, tmp_path):
+def test_the_file_has_the_size_and_contains_the_evaluated_values(size, tmp_path):
     model, rate, inputs = trained_for(size)
     assert rate.finish() <= size
     path = tmp_path / "model.frz"
@@ -130,7 +130,7 @@ def test_a_state_continues_where_it_was_saved():
     assert all(torch.equal(one, two) for one, two in zip(model.parameters(), again.parameters(), strict=True))
 
 
-def test_state_dicts_hold_the_steps_as_number_formats(tmp_path):
+def test_state_dicts_contain_the_steps_as_number_formats(tmp_path):
     model = regularize(network(), 100)
     RateTerm(model, 400, steps=1)
     assert "0.parametrizations.weight.0.level" in model.state_dict()
@@ -155,7 +155,7 @@ def test_a_term_without_learned_steps_says_so():
         rate()
 
 
-def test_a_schedule_may_truncate_meanwhile():
+def test_a_schedule_can_truncate_in_the_meantime():
     model = regularize(network(), 100)
     rate = RateTerm(model, 400, steps=1)
     before = rate().detach()
@@ -190,7 +190,7 @@ def test_a_size_below_that_of_names_and_shapes_is_refused_and_changes_nothing():
     assert all(tensor.kept > 4 for tensor in spectral_tensors(model).values())
 
 
-def test_what_cannot_be_steered():
+def test_unusable_arguments():
     with pytest.raises(ValueError, match="Sequential has no regularized tensor"):
         RateTerm(network(), 900, steps=10)
     with pytest.raises(ValueError, match="steps=0: must be at least 1"):

@@ -32,14 +32,14 @@ def kept(model: nn.Module) -> dict[str, int]:
     return {name: tensor.kept for name, tensor in spectral_tensors(model).items()}
 
 
-def test_by_default_all_matrices_that_are_trained():
+def test_all_trained_matrices_by_default():
     model = Net()
     model.fc2.weight.requires_grad_(False)
     assert regularize(model) is model
     assert kept(model) == {"conv.weight": 54, "fc1.weight": 648}
 
 
-def test_parameters_are_what_is_stored():
+def test_parameters_are_the_stored_values():
     model = regularize(Net(), 20, rules=["*.bias: keep=3", "norm.*: raw"])
     plain = sum(p.numel() for p in model.norm.parameters())
     assert sum(p.numel() for p in model.parameters()) == 3 * 20 + 3 * 3 + plain
@@ -59,7 +59,7 @@ def test_parameters_are_what_is_stored():
         (7, lambda name, p: Rule(view=(18, 3)) if name == "conv.weight" else "raw", {"conv.weight": 7}),
     ],
 )
-def test_what_is_kept(keep, rules, expected):
+def test_numbers_of_kept_coefficients(keep, rules, expected):
     counts = kept(regularize(Net(), keep, rules=rules))
     assert counts.items() >= expected.items()
     assert not counts.keys() - expected.keys() - {"norm.weight", "norm.bias", "conv.bias", "fc1.bias", "fc2.bias"}
@@ -97,7 +97,7 @@ def test_all_floating_types(dtype):
 
 
 @given(prefixes(matrices))
-def test_there_and_back(prefix):
+def test_regularizing_and_unregularizing(prefix):
     shape, k = prefix
     weight = torch.randn(shape)
     model = holder(weight.clone())
@@ -110,7 +110,7 @@ def test_there_and_back(prefix):
         torch.testing.assert_close(rebuilt, weight, rtol=0, atol=1e-5)
 
 
-def test_a_plain_copy_leaves_the_model_as_it_is():
+def test_a_plain_copy_leaves_the_model_unchanged():
     model = regularize(Net(), 9).eval()
     x = net_input()
     expected = model(x)
@@ -151,7 +151,7 @@ def test_attention_and_normalization():
         assert_same(unregularize(copy.deepcopy(model))(x), model(x), network_slack(model, x))
 
 
-def test_training_can_go_on_although_a_graph_is_alive():
+def test_training_can_continue_while_a_graph_is_alive():
     model = Net()
     loss = model(net_input()).sum()
     regularize(model, 9)
@@ -222,7 +222,7 @@ def large() -> nn.Module:
         (lambda: holder(torch.full((2, 2), math.nan)), 1.0, (), "weight: a weight is not finite"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_done_is_said_and_nothing_has_changed(make, keep, rules, message):
+def test_impossible_requests_are_reported_and_change_nothing(make, keep, rules, message):
     model = make()
     before = {name: id(parameter) for name, parameter in model.named_parameters()}
     with pytest.raises(ValueError, match=message):
@@ -243,7 +243,7 @@ class Shared(nn.Module):
         return self.parts[0](self.second(self.first(x)))
 
 
-def test_modules_that_are_reached_by_several_paths():
+def test_modules_reached_by_several_paths():
     model, x = Shared(), torch.randn(2, 6)
     expected = model(x)
     regularize(model, trained=True)
@@ -266,7 +266,7 @@ def test_recurrent_cells(cell):
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
-def test_parts_of_models_that_cannot_be_regularized_are_left_out_by_the_rule_that_is_named():
+def test_the_named_rule_excludes_parts_that_cannot_be_regularized():
     model = nn.Sequential(nn.Embedding(9, 6, padding_idx=0), nn.LSTM(6, 6, 2), nn.Linear(6, 3))
     rules = []
     for _ in range(2):
@@ -280,7 +280,7 @@ def test_parts_of_models_that_cannot_be_regularized_are_left_out_by_the_rule_tha
 
 @pytest.mark.parametrize("calls", range(4))
 @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
-def test_whatever_goes_wrong_the_model_is_as_it_was(monkeypatch, calls, error):
+def test_any_failure_leaves_the_model_unchanged(monkeypatch, calls, error):
     partly = nn.utils.parametrizations.weight_norm(nn.Linear(6, 6), "bias", dim=None)
     model = nn.Sequential(partly, Tied(), nn.Linear(6, 4))
     x = torch.tensor([[1, 2]])
@@ -311,7 +311,7 @@ def test_whatever_goes_wrong_the_model_is_as_it_was(monkeypatch, calls, error):
     model[1](x).sum().backward()
 
 
-def test_views_leave_buffers_as_they_are():
+def test_views_leave_buffers_unchanged():
     class Counting(Net):
         def __init__(self) -> None:
             super().__init__()
@@ -336,7 +336,7 @@ def test_a_fresh_model_keeps_its_variance_whatever_the_scale(scale):
     torch.testing.assert_close((model.weight / scale).square().mean(), weight.square().mean())
 
 
-def test_assigning_what_coefficients_cannot_hold_is_refused():
+def test_assigning_unrepresentable_values_is_refused():
     model = regularize(holder(torch.randn(512, 512).half()), 20)
     with pytest.raises(ValueError, match=r"values up to 1.02e\+05 are beyond torch.float16"):
         model.weight = torch.full((512, 512), 200.0).half()

@@ -24,7 +24,7 @@ def as_stored(coefficients, format):
 
 
 @given(values, number_formats)
-def test_training_sees_what_the_file_will_hold(coefficients, format):
+def test_training_sees_the_values_of_the_file(coefficients, format):
     expected = as_stored(coefficients, format)
     np.testing.assert_array_equal(fake_quantize(torch.from_numpy(coefficients), format).numpy(), expected)
 
@@ -37,19 +37,19 @@ def test_steps_over_the_whole_range_of_floats(largest, bits):
 
 
 @given(values, number_formats)
-def test_the_gradient_goes_straight_through(coefficients, format):
+def test_the_gradient_passes_straight_through(coefficients, format):
     leaf = torch.from_numpy(coefficients).requires_grad_()
     upstream = torch.randn(len(leaf))
     fake_quantize(leaf, format).backward(upstream)
     assert torch.equal(leaf.grad, upstream)
 
 
-def test_the_dtype_stays():
+def test_the_dtype_is_kept():
     for dtype in (torch.float16, torch.bfloat16, torch.float64):
         assert fake_quantize(torch.randn(3, dtype=dtype), "q8").dtype == dtype
 
 
-def test_rules_set_the_format_and_so_can_one_later():
+def test_rules_set_the_format_and_it_can_be_changed_later():
     model = regularize(Net(), 20, rules=["conv.weight: format=q6"])
     tensors = spectral_tensors(model)
     coarse = tensors["conv.weight"].weights()
@@ -64,7 +64,7 @@ def test_rules_set_the_format_and_so_can_one_later():
 @pytest.mark.parametrize(
     ("format", "message"), [("q1", "q1"), ({"conv.weight": "q8", "head": "q8"}, "'head' is not a regularized tensor")]
 )
-def test_what_is_no_format_or_tensor_is_said_and_nothing_has_changed(format, message):
+def test_invalid_formats_and_tensors_are_reported_and_change_nothing(format, message):
     model = regularize(Net(), 20)
     with pytest.raises(ValueError, match=message):
         set_format(model, format)

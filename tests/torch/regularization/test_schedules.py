@@ -125,7 +125,7 @@ TestTraining = Training.TestCase
 TestTraining.settings = settings(max_examples=25, stateful_step_count=15)
 
 
-def test_pruning_leaves_the_largest_coefficients_and_the_prefix_that_has_them():
+def test_pruning_keeps_the_largest_coefficients_and_the_prefix_that_contains_them():
     model = regularize(nn.Linear(4, 4, bias=False))
     coefficients = spectral_tensors(model)["weight"].coefficients
     values = torch.tensor([0.1, -9, 0.2, 3, 0.3, 0.4, -8, 0.5, 5, 0.6, 0.7, 7, 0.8, 0.9, 1, 2])
@@ -148,7 +148,7 @@ def test_pruning_leaves_the_largest_coefficients_and_the_prefix_that_has_them():
     assert ((coefficients != before) == (before != 0)).all()
 
 
-def test_pruning_refuses_what_cannot_become_shorter_before_it_begins():
+def test_pruning_refuses_parameters_that_cannot_shrink_before_it_begins():
     model = regularize(nn.Linear(4, 4))
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     with pytest.raises(ValueError, match="steps=0"):
@@ -179,7 +179,7 @@ def test_guarded_truncation_of_a_loss_with_a_reference():
     assert schedule.held
 
 
-def test_learning_rate_schedulers_go_on_beside():
+def test_learning_rate_schedulers_continue_in_parallel():
     model, optimizer, schedule = make("tail")
     rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10)
     for _ in range(3):
@@ -202,7 +202,7 @@ def test_learning_rate_schedulers_go_on_beside():
         (GuardedTruncation, {"mode": "best"}, "mode='best'"),
     ],
 )
-def test_what_is_not_possible_is_said(kind, options, message):
+def test_impossible_requests_are_reported(kind, options, message):
     model, optimizer, _ = make("tail")
     with pytest.raises(ValueError, match=message):
         kind(model, optimizer, **options)

@@ -48,7 +48,7 @@ def test_a_saved_model_has_the_outputs_of_the_trained_one(keep, format, tmp_path
         assert_same(plain(x), expected, network_slack(model, x))
 
 
-def test_the_file_holds_the_coefficients_and_nothing_else_of_a_regularized_tensor(tmp_path):
+def test_the_file_contains_only_the_coefficients_of_a_regularized_tensor(tmp_path):
     model = regularize(Net(), 20, rules=["conv.weight: keep=7 format=q6"])
     save(model, tmp_path / "model.frz")
     with frformat.open(tmp_path / "model.frz") as file:
@@ -65,7 +65,7 @@ def test_tied_tensors_are_stored_once_and_tied_again(tmp_path):
     assert loaded["embedding.weight"] is loaded["head.weight"]
 
 
-def test_a_parametrization_on_top_is_stored_as_what_it_gives(tmp_path):
+def test_a_parametrization_on_top_is_stored_as_its_result(tmp_path):
     model = regularize(nn.Sequential(nn.Linear(6, 5)), 9)
     nn.utils.parametrize.register_parametrization(model[0], "weight", nn.Tanh())
     state = spectral_state(model)
@@ -73,7 +73,7 @@ def test_a_parametrization_on_top_is_stored_as_what_it_gives(tmp_path):
     same_sums(state["0.weight"], model[0].weight, terms=9)
 
 
-def test_spectra_go_back_into_a_model_bit_for_bit():
+def test_spectra_are_loaded_into_a_model_bit_for_bit():
     source, target = regularize(Net(), 20), regularize(Net(), 5)
     load_spectra(target, spectra(source))
     for mine, its in zip(spectra(source).values(), spectra(target).values(), strict=True):
@@ -89,7 +89,7 @@ def test_spectra_go_back_into_a_model_bit_for_bit():
         ("conv.weight", Spectrum([], (6, 1, 3, 3)), "k=0"),
     ],
 )  # fmt: skip
-def test_spectra_that_do_not_fit(name, spectrum, message):
+def test_mismatched_spectra(name, spectrum, message):
     model = regularize(Net(), 5)
     with pytest.raises(ValueError, match=message):
         load_spectra(model, {"fc1.weight": Spectrum([1.0], (12, 54)), name: spectrum})
@@ -97,7 +97,7 @@ def test_spectra_that_do_not_fit(name, spectrum, message):
 
 
 @given(st.integers(1, 48), st.integers(1, 48))
-def test_a_state_dict_brings_its_lengths(before, after):
+def test_a_state_dict_determines_the_lengths(before, after):
     source, target = regularize(Net(), before), regularize(Net(), after)
     optimizer = torch.optim.SGD(target.parameters(), 0.1)
     truncate(source, {"fc1.weight": 1})
@@ -112,7 +112,7 @@ def test_a_state_dict_brings_its_lengths(before, after):
 
 
 @pytest.mark.parametrize("shape", [(49,), (0,), (7, 1)])
-def test_a_state_dict_that_cannot_fit_is_pytorchs_error(shape):
+def test_a_mismatched_state_dict_causes_pytorchs_error(shape):
     model = regularize(Net(), 5)
     state = model.state_dict()
     state["fc2.parametrizations.weight.original"] = torch.zeros(shape)
@@ -138,14 +138,14 @@ def test_a_diverged_tensor_is_named():
 
 
 @pytest.mark.parametrize(("scale", "what"), [(1e-60, "become zeros in"), (1e60, "are beyond")])
-def test_coefficients_that_a_file_cannot_hold_are_refused(scale, what):
+def test_coefficients_that_a_file_cannot_represent_are_refused(scale, what):
     model = regularize(Net().double(), 9)
     model.fc1.parametrizations.weight.original.data.mul_(scale)
     with pytest.raises(EncodeError, match=f"^tensor 'fc1.weight': values up to .* {what} torch.float32, the type in"):
         spectra(model)
 
 
-def test_coefficients_and_formats_that_a_model_cannot_hold_are_refused():
+def test_coefficients_and_formats_that_a_model_cannot_represent_are_refused():
     model = regularize(nn.Linear(512, 512).half(), 9)
     with pytest.raises(ValueError, match=r"weight: values up to 1e\+05 are beyond torch.float16"):
         load_spectra(model, {"weight": Spectrum(np.full(3, 1e5, np.float32), (512, 512), dtype="f16")})

@@ -26,7 +26,7 @@ def make(shape, kept, dtype=torch.float64):
 
 
 @given(prefixes(shapes))
-def test_it_is_the_dense_formula_and_so_is_its_gradient(prefix):
+def test_it_equals_the_dense_formula_and_so_does_its_gradient(prefix):
     shape, k = prefix
     coefficients = torch.randn(k, dtype=torch.float64, requires_grad=True)
     dense = matrix(shape, k)
@@ -47,7 +47,7 @@ def test_the_adjoint_is_the_forward_transform(prefix):
 
 
 @given(prefixes(shapes), st.data())
-def test_resizing_is_making_anew(prefix, data):
+def test_resizing_equals_creating_a_new_one(prefix, data):
     shape, k = prefix
     other = data.draw(st.integers(1, math.prod(shape)))
     resized, anew = make(shape, k), make(shape, other)
@@ -66,7 +66,7 @@ def test_it_follows_its_module_but_computes_in_float32_at_least():
     assert copy.deepcopy(module).double()(coefficients.double()).dtype == torch.float64
 
 
-def test_tables_are_made_anew_after_the_meta_device():
+def test_tables_are_recomputed_after_the_meta_device():
     module = make((6, 7), 11, torch.float32)
     coefficients = torch.randn(11)
     expected = module(coefficients)
@@ -74,6 +74,6 @@ def test_tables_are_made_anew_after_the_meta_device():
     torch.testing.assert_close(moved(coefficients), expected, rtol=0, atol=0)
 
 
-def test_nothing_but_coefficients_goes_into_a_state_dict():
+def test_a_state_dict_contains_only_coefficients():
     assert not make((6, 7), 11).state_dict()
     assert "box" in repr(make((6, 7), 11))

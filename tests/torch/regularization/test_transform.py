@@ -42,7 +42,7 @@ def test_gradients_of_any_order(n, r):
 
 
 @pytest.mark.parametrize("name", ["idct", "dct"])
-def test_operators_keep_pytorchs_promises(name):
+def test_operators_meet_pytorchs_requirements(name):
     operator = getattr(torch.ops.frformat, name).default
     x = torch.randn(3, 6, requires_grad=True)
     torch.library.opcheck(operator, (x, 6))
@@ -59,13 +59,13 @@ def test_elements_go_to_their_places_and_back():
 
 
 @pytest.mark.parametrize("name", ["permute", "permute_back"])
-def test_permutations_keep_pytorchs_promises(name):
+def test_permutations_meet_pytorchs_requirements(name):
     operator = getattr(torch.ops.frformat, name).default
     torch.library.opcheck(operator, (torch.randn(9, requires_grad=True), torch.randperm(9)))
 
 
 @pytest.mark.parametrize("size", [10, transform.BLOCK])
-def test_large_memory_is_like_any_other(size):
+def test_large_and_small_memory_are_alike(size):
     made = transform.empty((size // 2, 2), torch.zeros(1, dtype=torch.float64))
     assert (made.shape, made.dtype, made.is_contiguous()) == ((size // 2, 2), torch.float64, True)
     assert transform.empty((size,), torch.zeros(1, dtype=torch.bfloat16)).dtype == torch.bfloat16

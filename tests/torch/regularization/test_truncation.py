@@ -20,7 +20,7 @@ def train(model, *optimizers):
 
 
 @given(st.integers(1, 54), st.sampled_from([torch.optim.Adam, torch.optim.Rprop, torch.optim.Adadelta]))
-def test_what_the_optimizer_knows_is_cut_like_the_coefficients(count, kind):
+def test_optimizer_state_is_truncated_with_the_coefficients(count, kind):
     model = regularize(Net())
     optimizer = kind(model.parameters())
     train(model, optimizer)
@@ -44,7 +44,7 @@ def test_what_the_optimizer_knows_is_cut_like_the_coefficients(count, kind):
     assert parameter.shape == (count,)
 
 
-def test_truncated_training_is_training_of_what_was_truncated():
+def test_training_after_truncation_equals_training_the_truncated_model():
     """Training continues as if the tail had never existed, because Adam treats each coefficient separately."""
     long, short = (regularize(nn.Linear(6, 5, bias=False), keep, trained=True) for keep in (30, 12))
     short.parametrizations.weight.original.data = long.parametrizations.weight.original.data[:12].clone()
@@ -64,7 +64,7 @@ def test_truncated_training_is_training_of_what_was_truncated():
     torch.testing.assert_close(long.weight, short.weight, rtol=0, atol=1e-6)
 
 
-def test_it_works_although_the_last_loss_is_alive():
+def test_it_works_while_the_last_loss_is_alive():
     model = regularize(Net())
     loss = model(net_input()).sum()
     truncate(model, 9)
@@ -72,7 +72,7 @@ def test_it_works_although_the_last_loss_is_alive():
     assert loss.requires_grad
 
 
-def test_never_longer_and_the_largest_size_of_a_tensor_is_its_own():
+def test_truncation_never_lengthens_and_shares_are_of_each_tensors_size():
     model = regularize(Net(), 20)
     assert set(truncate(model, 50).values()) == {20}
     assert truncate(model, 0.25) == {"conv.weight": 14, "fc1.weight": 20, "fc2.weight": 12}
@@ -105,7 +105,7 @@ def test_what_is_not_possible_is_said_and_nothing_has_changed(keep, message):
     assert {tensor.kept for tensor in spectral_tensors(model).values()} == {20}
 
 
-def test_an_optimizer_whose_state_cannot_be_cut():
+def test_an_optimizer_with_state_that_cannot_be_truncated():
     model = regularize(Net(), 20)
     optimizer = torch.optim.LBFGS(model.parameters(), max_iter=2)
 

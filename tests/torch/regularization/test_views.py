@@ -44,7 +44,7 @@ def test_a_linear_layer_before_an_unflatten():
     assert find_views(model, torch.randn(2, 3, 4)) == {"1.weight": (4, 5, 3, 4)}
 
 
-def test_axes_of_length_one_and_other_reshapes_count_for_nothing():
+def test_axes_of_length_one_and_other_reshapes_are_ignored():
     pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 2))
     assert find_views(pooled, torch.randn(2, 6, 5, 5)) == {}
     assert find_views(Patches(), torch.randn(2, 1, 8, 8)) == {}
@@ -55,7 +55,7 @@ def test_examples_of_several_inputs(example):
     assert find_views(Patches(), example) == {}
 
 
-def test_the_model_is_left_as_it_was():
+def test_the_model_is_unchanged():
     model = nn.Sequential(nn.BatchNorm1d(5, momentum=None), nn.Dropout(), nn.Linear(5, 2).eval())
     before = {name: value.clone() for name, value in model.state_dict().items()}
     random = torch.get_rng_state()
@@ -68,7 +68,7 @@ def test_the_model_is_left_as_it_was():
     assert [module.training for module in model] == [True, True, False]
 
 
-def test_rules_come_before_what_is_found():
+def test_rules_take_precedence_over_discovery():
     model = regularize(Net(), 20, rules=["fc1.weight: view=12,54"], example=net_input())
     assert spectral_tensors(model)["fc1.weight"].spectral.view is None
     model = regularize(Net(), 20, example=net_input())

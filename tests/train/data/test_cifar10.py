@@ -36,7 +36,7 @@ def write(folder: Path, files: list[tuple[str, bytes]]) -> Path:
     return folder
 
 
-def test_images_come_in_the_order_of_their_names(tmp_path: Path):
+def test_images_are_in_the_order_of_their_names(tmp_path: Path):
     files = [("test/dog/0001.jpg", BLUE), ("test/airplane/0002.jpg", BLUE), ("test/dog/0000.jpg", RED)]
     images, labels = load_cifar10("test", write(tmp_path, files)).tensors
     assert images.dtype == torch.uint8
@@ -57,7 +57,7 @@ def test_images_come_in_the_order_of_their_names(tmp_path: Path):
         ("test/dog.jpg", RED, "'test/dog.jpg'; expected test/CLASS/NAME"),
     ],
 )
-def test_what_is_no_image_of_the_set(tmp_path: Path, name: str, content: bytes, says: str):
+def test_files_that_are_not_images_of_the_set(tmp_path: Path, name: str, content: bytes, says: str):
     with pytest.raises(DataError, match=says):
         load_cifar10("test", write(tmp_path, [("test/cat/0000.jpg", RED), (name, content)]))
 

@@ -23,9 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "sets"
 
 
-def test_the_argument_comes_before_the_environment_and_that_before_the_default(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_argument_precedes_the_environment_and_the_default(folder: Path, monkeypatch: pytest.MonkeyPatch):
     os.renames(folder, "../shared/data")
     assert locate("one", ["file"], origin="Buy it.") == Path("../shared/data/one")
     os.rename("../shared/data", "../named")
@@ -35,13 +33,13 @@ def test_the_argument_comes_before_the_environment_and_that_before_the_default(
     assert locate("one", ["file"], origin="Buy it.", folder="../given") == Path("../given/one")
 
 
-def test_an_empty_variable_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_empty_variable_is_ignored(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FRFORMAT_DATA", "")
     with pytest.raises(MissingDataError, match="is the default"):
         locate("one", ["file"], origin="Buy it.")
 
 
-def test_the_error_says_what_is_missing_where_it_was_looked_for_and_how_to_get_it(folder: Path):
+def test_the_error_says_what_is_missing_where_and_how_to_get_it(folder: Path):
     with pytest.raises(MissingDataError) as caught:
         locate("one", ["other", "file", "third"], origin="Buy it.", folder=folder)
     assert str(caught.value) == (

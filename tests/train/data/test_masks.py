@@ -16,7 +16,7 @@ def picture(path: Path, value: int, size: tuple[int, int] = (3, 2), mode: str = 
     Image.new(mode, size, value).save(path)
 
 
-def test_images_and_masks_come_in_the_order_of_their_numbers(tmp_path: Path):
+def test_images_and_masks_are_in_the_order_of_their_numbers(tmp_path: Path):
     for number in (10, 9, 1):
         picture(tmp_path / "images" / f"v2_{number}.png", number)
         picture(tmp_path / "masks" / f"gt{number:04}.png", 255 * (number > 5))
@@ -29,7 +29,7 @@ def test_images_and_masks_come_in_the_order_of_their_numbers(tmp_path: Path):
         assert image.dtype == mask.dtype == torch.uint8
 
 
-def test_colour(tmp_path: Path):
+def test_color(tmp_path: Path):
     Image.fromarray(np.array([[[1, 2, 3]]], np.uint8)).save(tmp_path / "1.png")
     (image, mask), *_ = MaskFolder(tmp_path, tmp_path)
     assert image.flatten().tolist() == [1, 2, 3]
@@ -45,7 +45,7 @@ def test_colour(tmp_path: Path):
         (["in01.png", "in1.png"], ["1.png"], "in1.png and in01.png have the same number"),
     ],
 )
-def test_files_that_do_not_belong_together(tmp_path: Path, images: list[str], masks: list[str], says: str):
+def test_mismatched_files(tmp_path: Path, images: list[str], masks: list[str], says: str):
     for folder, names in (("images", images), ("masks", masks)):
         for name in names:
             picture(tmp_path / folder / name, 0)

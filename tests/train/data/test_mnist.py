@@ -42,8 +42,11 @@ def test_images_and_labels(tmp_path: Path):
         (IMAGES[:15], "header ends after 15 of 16 bytes"),
         (IMAGES[:-1], "ends after 2351 of the 2352 bytes"),
         (IMAGES + b"\0", "continues after the 2352 bytes"),
-        (IMAGES[:8] + struct.pack(">2I", 32, 32) + IMAGES[16:], r"says \(3, 32, 32\), but items of shape \(28, 28\)"),
-        (struct.pack(">4I", 0x803, 0, 28, 28), r"says \(0, 28, 28\)"),
+        (
+            IMAGES[:8] + struct.pack(">2I", 32, 32) + IMAGES[16:],
+            r"shape \(3, 32, 32\), but items of shape \(28, 28\)",
+        ),
+        (struct.pack(">4I", 0x803, 0, 28, 28), r"shape \(0, 28, 28\)"),
         (struct.pack(">4I", 0x803, 2, 28, 28) + IMAGES[16:][:1568], "has 2 images, but .* has 3 labels"),
         (struct.pack(">4I", 0x803, 0xFFFFFFFF, 28, 28) + IMAGES[16:], "3367254359280 bytes, but a file this short"),
     ],
@@ -58,7 +61,7 @@ def test_labels_are_digits(tmp_path: Path):
         load_mnist("train", write(tmp_path, labels=gzip.compress(LABELS[:-1] + b"\x0a")))
 
 
-def test_what_is_not_gzip(tmp_path: Path):
+def test_files_that_are_not_gzip(tmp_path: Path):
     with pytest.raises(DataError, match="not a complete gzip file"):
         load_mnist("train", write(tmp_path, IMAGES))
 
@@ -71,7 +74,7 @@ def test_a_truncated_file(tmp_path: Path, length: int):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_damaged_file_is_refused_or_read_as_it_was(tmp_path: Path, data: st.DataObject):
+def test_a_damaged_file_is_refused_or_read_correctly(tmp_path: Path, data: st.DataObject):
     """Some bits of gzip's header do not matter, such as the date and the system."""
     damaged = bytearray(gzip.compress(IMAGES))
     damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= 1 << data.draw(st.integers(0, 7))

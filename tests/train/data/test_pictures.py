@@ -21,7 +21,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
 FILES = {format: encoded(format, Image.fromarray(NOISE)) for format in ("PNG", "JPEG")}
 
 
-def test_colour_and_grey():
+def test_color_and_gray():
     assert (pictures.read(io.BytesIO(FILES["PNG"]), "RGB", name="x").movedim(0, -1).numpy() == NOISE).all()
     assert pictures.read(io.BytesIO(FILES["PNG"]), "L", name="x").shape == (1, 9, 7)
 
@@ -37,13 +37,13 @@ def test_colour_and_grey():
         (encoded("PNG", Image.new("1", (20000, 20000))), "x: not a complete .* decompression bomb"),
     ],
 )
-def test_what_is_refused(content: bytes, says: str):
+def test_refused_images(content: bytes, says: str):
     with pytest.raises(DataError, match=says):
         pictures.read(io.BytesIO(content), "RGB", name="x")
 
 
 @given(data=st.data(), format=st.sampled_from(sorted(FILES)))
-def test_damaged_files_raise_nothing_else(data: st.DataObject, format: str):
+def test_damaged_files_raise_only_data_errors(data: st.DataObject, format: str):
     damaged = bytearray(FILES[format])
     for _ in range(data.draw(st.integers(1, 4))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))

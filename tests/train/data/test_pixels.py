@@ -19,7 +19,7 @@ def test_channels_have_their_own_mean_and_deviation():
     assert white[:, 1, 0].tolist() == pytest.approx([2.24891, 2.42857, 2.64], abs=1e-5)
 
 
-def test_other_channels_than_expected():
+def test_unexpected_channels():
     with pytest.raises(ValueError, match="the images have 1 channels, but the mean has 3"):
         IMAGENET_PIXELS(torch.zeros(4, 1, 2, 2, dtype=torch.uint8))
 

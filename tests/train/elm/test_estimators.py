@@ -32,7 +32,7 @@ def test_digits(digits: tuple[np.ndarray, np.ndarray]):
     assert 1e-6 <= model.ridge_ <= 0.1
 
 
-def test_steps_give_the_same_as_all_together(digits: tuple[np.ndarray, np.ndarray]):
+def test_steps_yield_the_same_as_one_fit(digits: tuple[np.ndarray, np.ndarray]):
     images, labels = digits[0][:300], digits[1][:300]
     whole = ELMClassifier(SMALL, ridge=1e-3).fit(images, labels)
     steps = ELMClassifier(SMALL, ridge=1e-3, batch=7)
@@ -45,7 +45,7 @@ def test_steps_give_the_same_as_all_together(digits: tuple[np.ndarray, np.ndarra
 
 
 @pytest.mark.parametrize("tolerance", [None, 0.1])
-def test_steps_choose_what_all_together_choose(
+def test_steps_make_the_same_choices_as_one_fit(
     digits: tuple[np.ndarray, np.ndarray], tolerance: float | None, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(machine, "JUDGED", 90)
@@ -90,5 +90,5 @@ def test_regression_of_several_outputs():
 
 
 def test_before_learning():
-    with pytest.raises(NotFittedError, match="this ELMClassifier has not learned yet; call fit first"):
+    with pytest.raises(NotFittedError, match="this ELMClassifier has not been fitted yet; call fit first"):
         ELMClassifier().predict(np.zeros((1, 3)))

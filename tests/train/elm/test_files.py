@@ -30,7 +30,7 @@ def test_images(tmp_path: Path, tolerance: float | None):
         assert file.info("hidden.weight").shape == (model.units_, 2, 3, 3)
         assert file.info("output.weight").shape == (3, model.units_, 3, 3)
         np.testing.assert_array_equal(file["hidden.weight"], model.layer_.weights)
-    with pytest.raises(NotFittedError, match="was loaded from a file, which has no sums to learn with"):
+    with pytest.raises(NotFittedError, match="was loaded from a file without sums to continue from"):
         back.partial_fit(IMAGES, LABELS)
     assert back.fit(IMAGES, LABELS).samples_ == 60
 
@@ -47,7 +47,7 @@ def test_numbers(tmp_path: Path):
     np.testing.assert_array_equal(elm.load(path).predict(x), classifier.predict(x))
 
 
-def test_the_hidden_layer_takes_no_room(tmp_path: Path):
+def test_the_hidden_layer_takes_no_space(tmp_path: Path):
     sizes = []
     for filters in (8, 9):
         model = ELMClassifier(Convolution(filters, 7, 1), ridge=0.1).fit(IMAGES, LABELS)
@@ -57,7 +57,7 @@ def test_the_hidden_layer_takes_no_room(tmp_path: Path):
 
 
 @pytest.mark.parametrize("labels", [[0.5, 1.5], ["a\nb", "c"]])
-def test_labels_that_a_file_cannot_hold(tmp_path: Path, labels: list[object]):
+def test_labels_that_a_file_cannot_store(tmp_path: Path, labels: list[object]):
     model = ELMClassifier(Dense(5), ridge=0.1).fit(np.eye(4), [0, 1, 0, 1])
     model.classes_ = np.array(labels)
     with pytest.raises(EncodeError, match="a label is neither an integer nor a string without line breaks"):
@@ -65,7 +65,7 @@ def test_labels_that_a_file_cannot_hold(tmp_path: Path, labels: list[object]):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_files_of_something_else(tmp_path: Path):
+def test_unrelated_files(tmp_path: Path):
     path = tmp_path / "model.frz"
     frformat.save_file({"a": np.ones(3)}, path)
     with pytest.raises(EncodeError, match=r"model\.frz does not contain an Extreme Learning Machine"):
@@ -84,7 +84,7 @@ def test_files_of_something_else(tmp_path: Path):
         ({"elm.labels": "int"}, "invalid literal"),
     ],
 )
-def test_parts_that_do_not_fit_together(tmp_path: Path, change: dict[str, str | None], message: str):
+def test_mismatched_parts(tmp_path: Path, change: dict[str, str | None], message: str):
     path = tmp_path / "model.frz"
     elm.save(ELMClassifier(Convolution(4, 3, 2), seed=7, ridge=0.1).fit(IMAGES, LABELS), path)
     with frformat.open(path) as file:

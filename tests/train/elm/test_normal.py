@@ -64,7 +64,7 @@ def test_outputs_added_later():
     np.testing.assert_allclose(equations.products, from_the_start.products, rtol=1e-12)
 
 
-def test_leave_one_out_is_what_leaving_out_gives():
+def test_leave_one_out_matches_actual_removal():
     h, t = samples(12, 7, 2)
     sizes = (2, 4, 7)
     equations = NormalEquations(7, 2)
@@ -120,7 +120,7 @@ def test_values_that_are_not_finite_change_nothing(bad: float):
 def test_arguments_that_do_not_fit():
     with pytest.raises(ValueError, match="dtype 'f16' is neither f32 nor f64"):
         NormalEquations(3, 1, dtype="f16")
-    with pytest.raises(ValueError, match="there must be features and outputs, not 0 and 1"):
+    with pytest.raises(ValueError, match="the numbers of features and outputs must be positive, not 0 and 1"):
         NormalEquations(0, 1)
     h, t = samples(5, 3, 1)
     equations = NormalEquations(3, 1)

@@ -8,7 +8,7 @@ from frformat.train.models import GAN, Discriminator, Generator
 from tests.sums import assert_same, network_slack
 
 
-def test_they_have_as_many_parameters_as_they_say():
+def test_parameter_counts_are_as_documented():
     assert sum(parameter.numel() for parameter in Generator().parameters()) == 237_153
     assert sum(parameter.numel() for parameter in Discriminator().parameters()) == 36_513
 
@@ -17,7 +17,7 @@ def test_rows_and_columns_are_found_as_axes():
     assert find_views(Generator(), torch.rand(2, 64)) == {"fc.weight": (64, 7, 7, 64)}
 
 
-def test_an_image_does_not_depend_on_those_made_with_it():
+def test_images_of_a_batch_are_independent():
     network, z = Generator(8, width=4), torch.randn(5, 8)
     images = network(z)
     assert images.shape == (5, 1, 28, 28)

@@ -8,7 +8,7 @@ from frformat.train.models import LeNet5
 from tests.train.data import DATA, data_file
 
 
-def test_it_has_the_parameters_that_the_literature_counts():
+def test_the_parameter_count_matches_the_literature():
     shapes = {name: tuple(parameter.shape) for name, parameter in LeNet5().named_parameters()}
     assert shapes == {
         "conv1.weight": (20, 1, 5, 5),

@@ -7,7 +7,7 @@ from frformat.train.models import ResNet20
 from tests.train.data import DATA, data_file
 
 
-def test_it_has_as_many_parameters_as_published():
+def test_the_parameter_count_is_as_published():
     assert sum(parameter.numel() for parameter in ResNet20().parameters()) == 269_722
 
 

@@ -18,7 +18,7 @@ DICE = (0.9788, 0.9793, 0.9747, 0.9808, 0.9781, 0.9677, 0.9797, 0.9612, 0.9710, 
 TRIED = len(DICE) if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 1
 
 
-def test_it_has_as_many_parameters_as_published():
+def test_the_parameter_count_is_as_published():
     with torch.device("meta"):
         network = UNet()
     assert sum(parameter.numel() for parameter in network.parameters()) == 31_024_960

@@ -8,7 +8,7 @@ from frformat.train.models import VAE
 from tests.sums import assert_same, network_slack
 
 
-def test_it_has_as_many_parameters_as_it_says():
+def test_the_parameter_count_is_as_documented():
     assert sum(parameter.numel() for parameter in VAE().parameters()) == 652_824
 
 

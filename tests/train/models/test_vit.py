@@ -10,7 +10,7 @@ from frformat.train.models import VisionTransformer
 from tests.sums import assert_same, network_slack, same_sums
 
 
-def test_it_has_as_many_parameters_as_it_says():
+def test_the_parameter_count_is_as_documented():
     assert sum(parameter.numel() for parameter in VisionTransformer().parameters()) == 203_786
 
 
@@ -22,14 +22,14 @@ def test_heads_are_found_as_axes():
     }
 
 
-def test_attention_is_that_of_pytorch():
+def test_attention_matches_pytorch():
     attention, x = VisionTransformer().blocks[0].attention, torch.randn(3, 10, 64)
     query, key, value = attention.qkv(x).view(3, 10, 3, 4, 16).permute(2, 0, 3, 1, 4)
     mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
     same_sums(attention(x), attention.projection(mixed), terms=64)
 
 
-def test_patches_are_told_apart_by_the_position_embedding_alone():
+def test_only_the_position_embedding_distinguishes_patches():
     network, x = VisionTransformer(), torch.rand(2, 1, 28, 28)
     turned = x.view(2, 4, 7, 28).flip(1).reshape(2, 1, 28, 28)  # patches in another order, but each unchanged
     assert (network(turned) - network(x)).abs().max() > 1e-4
@@ -47,6 +47,6 @@ def test_other_sizes_and_torchscript():
 
 
 @pytest.mark.parametrize("sizes", [{"patch": 5}, {"heads": 3}])
-def test_what_does_not_divide_is_refused(sizes):
+def test_indivisible_sizes_are_refused(sizes):
     with pytest.raises(ValueError, match="not a multiple of"):
         VisionTransformer(**sizes)

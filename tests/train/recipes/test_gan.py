@@ -14,7 +14,7 @@ from frformat.train.run import Run
 from tests.train.recipes.small import course, digits, small, tolerance
 
 
-def test_it_learns_and_the_file_is_the_generator(tmp_path, monkeypatch):
+def test_it_learns_and_the_file_contains_the_generator(tmp_path, monkeypatch):
     changes = {"epochs": 5, "batch": 32, "lr": 0.05, "plain_lr": 1e-3, "average_from": None}
     outcome, rows = course(small(GanOnMnist, monkeypatch, **changes), tmp_path)
     assert rows[-1].figures["frechet"] < 0.97 * rows[0].figures["frechet"]
@@ -28,7 +28,7 @@ def test_it_learns_and_the_file_is_the_generator(tmp_path, monkeypatch):
     load_model(Generator(), outcome.path)
 
 
-def test_a_step_minimizes_for_each_part_its_own_loss(monkeypatch):
+def test_a_step_minimizes_the_loss_of_each_part(monkeypatch):
     recipe = small(GanOnMnist, monkeypatch)
     run = Run(recipe, recipe.data(None), Workers())
     parts = {name: dict(run.model.get_submodule(name).named_parameters()) for name in recipe.losses()}
@@ -45,7 +45,7 @@ def test_a_step_minimizes_for_each_part_its_own_loss(monkeypatch):
         assert not any(torch.equal(p, old) for p, old in zip(part.values(), before[name], strict=True))
 
 
-def test_the_discriminator_pays_for_its_slope_at_real_images():
+def test_the_discriminator_is_penalized_for_its_gradient_at_real_images():
     """If the discriminator is linear in the image, 2 u·x, the slope is 2u everywhere."""
     recipe, model = GanOnMnist(), GAN()
     model.discriminator.forward = lambda x: 2 * (x * u).sum((1, 2, 3))  # type: ignore[method-assign]
@@ -59,7 +59,7 @@ def test_the_discriminator_pays_for_its_slope_at_real_images():
 
 
 @torch.no_grad()
-def test_made_images_are_always_the_same():
+def test_generated_images_are_reproducible():
     recipe, samples, model = GanOnMnist(), digits().test, GAN().eval()
     assert torch.equal(recipe.inputs(samples[:7]), recipe.inputs(samples[7:14]))
     assert recipe.evaluate(model, samples, Workers()) == recipe.evaluate(model, samples, Workers())

@@ -13,14 +13,14 @@ from tests.train.recipes.small import digits
 
 
 def images() -> Data:
-    """Return a few small images in colour."""
+    """Return a few small images in color."""
     parts = digits()
     for part in (parts.train, parts.test):
         part.tensors = (part.tensors[0][:, :, ::2, ::2].repeat(1, 3, 1, 1), part.tensors[1])
     return parts
 
 
-def test_a_trained_network_becomes_a_twentieth_of_its_numbers(tmp_path):
+def test_a_trained_network_keeps_a_twentieth_of_its_coefficients(tmp_path):
     recipe = ResNet20OnCifar10(replace(ResNet20OnCifar10.defaults, epochs=2, batch=16))
     save_model(ResNet20(), tmp_path / "dense.frz", compression="none")
     run = Run(recipe, images(), Workers(), tmp_path / "dense.frz")

@@ -16,7 +16,7 @@ from tests.sums import same_sums
 from tests.train.recipes.small import course, digits, small, tolerance
 
 
-def test_it_learns_and_the_file_is_the_model(tmp_path, monkeypatch):
+def test_it_learns_and_the_file_contains_the_model(tmp_path, monkeypatch):
     outcome, rows = course(small(VaeOnMnist, monkeypatch, epochs=6), tmp_path)
     assert rows[-1].losses[""] < 0.8 * rows[0].losses[""]
     assert rows[-1].figures["negative_elbo"] < rows[0].figures["negative_elbo"]
@@ -38,7 +38,7 @@ def test_the_bound_is_that_of_the_distributions():
     same_sums(divergence, kl_divergence(posterior, Normal(0.0, 1.0)).sum(1), terms=5)
 
 
-def test_a_grey_image_costs_what_images_drawn_from_it_cost_in_the_mean():
+def test_the_loss_of_a_gray_image_is_the_mean_loss_of_images_drawn_from_it():
     """Code all four images of two pixels with the same latent values."""
     model, noise = VAE(5), torch.randn(1, 5)
     grey = torch.zeros(1, 1, 28, 28)
@@ -55,7 +55,7 @@ def test_a_grey_image_costs_what_images_drawn_from_it_cost_in_the_mean():
 
 
 @torch.no_grad()
-def test_figures_are_those_of_all_samples_and_always_the_same(monkeypatch):
+def test_metrics_cover_all_samples_and_are_reproducible(monkeypatch):
     monkeypatch.setattr(vae, "EVALUATED", 16)
     model, samples = VAE(), digits().test
     recipe = VaeOnMnist()
@@ -68,7 +68,7 @@ def test_figures_are_those_of_all_samples_and_always_the_same(monkeypatch):
 
 
 @torch.no_grad()
-def test_the_picture_has_images_above_what_becomes_of_them():
+def test_the_picture_shows_images_above_their_reconstructions():
     model, samples = VAE().eval(), digits().test
     sheet = VaeOnMnist().picture(model, samples)
     assert sheet.dtype == np.uint8

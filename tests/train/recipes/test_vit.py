@@ -9,7 +9,7 @@ from frformat.train.recipes.vit import VisionTransformerOnMnist
 from tests.train.recipes.small import course, small, tolerance
 
 
-def test_it_learns_and_the_file_is_the_model(tmp_path, monkeypatch):
+def test_it_learns_and_the_file_contains_the_model(tmp_path, monkeypatch):
     outcome, rows = course(small(VisionTransformerOnMnist, monkeypatch, epochs=4), tmp_path)
     assert rows[-1].losses[""] < 0.98 * rows[0].losses[""]
     assert outcome.difference <= tolerance(outcome, 256)
@@ -17,7 +17,7 @@ def test_it_learns_and_the_file_is_the_model(tmp_path, monkeypatch):
     load_model(VisionTransformer(), outcome.path)
 
 
-def test_all_of_it_is_regularized_and_heads_have_an_axis_of_their_own(tmp_path, monkeypatch):
+def test_everything_is_regularized_and_heads_have_their_own_axis(tmp_path, monkeypatch):
     outcome, _ = course(small(VisionTransformerOnMnist, monkeypatch, epochs=1), tmp_path)
     with frformat.open(outcome.path) as file:
         assert all(file.info(name).spectral for name in file)

@@ -327,7 +327,7 @@ static PyMethodDef methods[] = {
     {"blocks", blocks, METH_VARARGS, "blocks(shapes): blocks of values to be coded, of rows, channels and positions"},
     {"writer", writer, METH_NOARGS, "writer(): starts a stream"},
     {"put", put, METH_VARARGS, "put(writer, model, blocks, values): code the next values of blocks"},
-    {"finish", finish, METH_VARARGS, "finish(writer, least): the stream, in at least so many bytes"},
+    {"finish", finish, METH_VARARGS, "finish(writer, least): the stream, with at least `least` bytes"},
     {"reader", reader, METH_VARARGS, "reader(data): starts to read a stream"},
     {"take", take, METH_VARARGS, "take(reader, model, blocks, data, out): decode the next values; False if malformed"},
     {"ended", ended, METH_VARARGS, "ended(reader, size): whether the stream was well-formed and ends here"},

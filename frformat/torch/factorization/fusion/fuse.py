@@ -125,14 +125,14 @@ def _is_pointwise(layer: nn.Module | None) -> bool:
 
 
 class _Shape:
-    """Stands for the shape of a value during rewriting."""
+    """Represents the shape of a value during rewriting."""
 
     def __init__(self, value: Wide) -> None:
         self.value = value
 
 
 class _Lowering:
-    """Builds the new graph node by node; ``values`` maps nodes of the old graph to what they stand for."""
+    """Builds the new graph node by node; ``values`` maps nodes of the old graph to what they represent."""
 
     def __init__(self, modules: dict[str, nn.Module]) -> None:
         self.modules = modules

@@ -189,7 +189,7 @@ class BasesTest {
     }
 
     @Test
-    fun `sharing pieces among threads does not change a bit`() {
+    fun `sharing pieces among threads does not change any bit`() {
         val cases = listOf(
             axes(Triple(BasisKind.IDENTITY, 900, 900), Triple(BasisKind.STORED, 24, 5), Triple(BasisKind.DCT, 31, 7)),
             axes(Triple(BasisKind.IDENTITY, 9, 9), Triple(BasisKind.DCT, 300, 5), Triple(BasisKind.IDENTITY, 200, 90)),

@@ -47,7 +47,7 @@ class CoderTest {
     }
 
     @Test
-    fun `deflate streams must have the right length`() {
+    fun `deflate streams must have the correct length`() {
         val stored = deflate(data)
         val damaged = listOf(
             plain(Coder.DEFLATE, stored, data.size - 1),

@@ -86,7 +86,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `integers may be written in any of their encodings`() {
+    fun `integers can be written in any of their encodings`() {
         val unsigned = Verbatim(0xCF, 0, 0, 0, 0, 0, 0, 0, 11)
         val signed = Verbatim(0xD3, 0, 0, 0, 0, 0, 0, 0, 1)
         assertEquals(DType.F32, FrzFile.open(spectrum(DTYPE to unsigned, BASES to listOf(signed))).tensor("w").dtype)
@@ -139,7 +139,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `tiers are 1 to 256`() {
+    fun `there are 1 to 256 tiers`() {
         assertEquals(1, FrzFile.open(top(TIERS, 1)).tiers)
         refuses(ErrorCode.DIRECTORY, top(TIERS, 0), top(TIERS, -1), top(TIERS, 2), top(TIERS, "1"))
         refuses(ErrorCode.LIMIT, top(TIERS, 257), top(TIERS, huge))
@@ -370,7 +370,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `sizes must agree with what is stored`() {
+    fun `sizes must agree with the stored values`() {
         fun sizes(vararg sizes: Any) = spectrum(SIZES to sizes.toList(), CODER to Coder.DEFLATE.id)
         refuses(ErrorCode.DIRECTORY, spectrum(SIZES to listOf(7)), sizes(8, 0), spectrum(SIZES to 8))
         refuses(ErrorCode.DIRECTORY, plain(SIZES to listOf(2)), plain(SHAPES to listOf(listOf(0))))

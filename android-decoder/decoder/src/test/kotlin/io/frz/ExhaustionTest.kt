@@ -26,7 +26,7 @@ class ExhaustionTest {
     }
 
     @Test
-    fun `a nearly full heap causes errors of the format, but no others, and never wrong weights`() {
+    fun `a nearly full heap causes only errors of the format, and never wrong weights`() {
         for (threads in listOf("1", "4")) {
             val outcomes = run(NearlyFullHeap::class.java, threads).trim()
             val counts = Regex("(\\w+)=(\\d+)").findAll(outcomes).associate { it.groupValues[1] to it.groupValues[2] }

@@ -71,7 +71,7 @@ class RebuildTest {
     }
 
     @Test
-    fun `tensors match the formula whichever axis comes last`() {
+    fun `tensors match the formula regardless of which axis comes last`() {
         val shapes = listOf(
             listOf(300),
             listOf(200, 3),
@@ -156,7 +156,7 @@ class RebuildTest {
     }
 
     @Test
-    fun `no way to multiply an axis depends on the contents of memory or on threads`() {
+    fun `no way to multiply an axis depends on the previous contents of memory or on threads`() {
         for ((shape, kept) in listOf(listOf(3001) to 500, listOf(2, 4096) to 8000, listOf(131, 40) to 5240)) {
             val coefficients = FloatArray(kept) { random.nextGaussian().toFloat() }
             val bytes = FrzBuilder().spectrum("w", shape, coefficients).build()
@@ -179,7 +179,7 @@ class RebuildTest {
     }
 
     @Test
-    fun `a tensor that keeps nothing is all zero, even in used memory`() {
+    fun `a tensor without core entries is all zero, even in used memory`() {
         val file = FrzFile.open(FrzBuilder().spectrum("w", listOf(50, 50), floatArrayOf()).build())
         val target = ByteBuffer.allocate(10_000)
         while (target.hasRemaining()) target.put(1)
@@ -199,7 +199,7 @@ class RebuildTest {
     }
 
     @Test
-    fun `threads do not change a bit`() {
+    fun `the number of threads does not change any bit`() {
         val shapes =
             listOf(listOf(900, 300), listOf(300, 900, 1), listOf(2, 1000, 5, 7), listOf(500_000), listOf(90_000, 5))
         for (shape in shapes) {

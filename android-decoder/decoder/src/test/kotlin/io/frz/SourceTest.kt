@@ -120,7 +120,7 @@ class SourceTest {
     }
 
     @Test
-    fun `frames that are refused leave no memory behind`() {
+    fun `refused frames leave no memory behind`() {
         val status = File("/proc/self/status")
         assumeTrue(status.exists()) { "not run: memory is measured on Linux" }
         fun residentBytes() = status.readLines().first { it.startsWith("VmRSS") }.filter(Char::isDigit).toLong() shl 10
@@ -148,7 +148,7 @@ class SourceTest {
     }
 
     @Test
-    fun `tensors that are stored together are not read again for each name`() {
+    fun `tensors that are stored together are read only once`() {
         for ((count, size) in listOf(200 to 1000, 20 to (1 shl 20))) {
             val bytes = together(count, size)
             val file = FrzFile.open(bytes)

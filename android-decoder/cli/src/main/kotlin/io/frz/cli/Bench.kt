@@ -16,7 +16,7 @@ import picocli.CommandLine.Option
 @Command(
     name = "bench",
     description = [
-        "Compare the time of rebuilding all weights with that of allocating and filling the same direct buffers.",
+        "Compare the time to rebuild all weights with the time to allocate and fill buffers of the same sizes.",
         "Both run alternately after a warm-up; the results are medians."
     ]
 )
@@ -96,7 +96,7 @@ internal class Bench : Runnable {
         out.println(line("allocate and fill", fill, "ms"))
         out.println(line("open and rebuild", load, "ms"))
         out.println(line("ratio", load / fill, ""))
-        out.println(line("heap allocated", heap / 1e6, "MB in total, an upper bound of the peak"))
+        out.println(line("heap allocated", heap / 1e6, "MB in total, an upper bound on the peak"))
     }
 
     private fun line(name: String, value: Double, unit: String) =

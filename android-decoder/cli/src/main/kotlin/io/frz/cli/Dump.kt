@@ -12,7 +12,7 @@ import java.util.Locale
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
 
-@Command(name = "dump", description = ["Show what is in FILE, without decoding it."])
+@Command(name = "dump", description = ["List the contents of FILE without decoding it."])
 internal class Dump : Runnable {
     @Mixin
     private lateinit var input: Input

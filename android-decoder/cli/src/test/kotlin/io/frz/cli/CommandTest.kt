@@ -31,7 +31,7 @@ class CommandTest {
     private fun json(text: String): JsonObject = JsonParser.parseString(text).asJsonObject
 
     @Test
-    fun `dump shows what is in a file`() {
+    fun `dump lists the contents of a file`() {
         val text = frz("dump", example)
         assertEquals(0, text.code)
         assertTrue("metadata license: MIT" in text.out, text.out)
@@ -54,7 +54,7 @@ class CommandTest {
     }
 
     @Test
-    fun `a base that cannot be opened does not fit, unless none is needed`(@TempDir folder: File) {
+    fun `a base that cannot be opened is an error only if the file needs one`(@TempDir folder: File) {
         val text = File(folder, "old.frz").apply { writeText("not a base") }
         val refused = frz("dump", File(vectors, "valid/delta-steps.frz"), "--base", text)
         assertTrue("BASE: the base cannot be used: $text: MAGIC" in refused.err, refused.err)
@@ -80,7 +80,7 @@ class CommandTest {
     }
 
     @Test
-    fun `decode writes a file whose name is a single letter`(@TempDir folder: File) {
+    fun `decode writes a file with a name of one letter`(@TempDir folder: File) {
         assertEquals(0, frz("decode", example, "-o", File(folder, "x")).code)
         assertEquals(listOf("x"), folder.list()!!.toList())
     }
@@ -102,7 +102,7 @@ class CommandTest {
     }
 
     @Test
-    fun `tensors that each tier stores again are those of the tier`(@TempDir folder: File) {
+    fun `tensors that each tier stores again are read from that tier`(@TempDir folder: File) {
         assertTrue(Regex("bn1.running_mean +f16 +2 .* one per tier").containsMatchIn(frz("dump", example).out))
         val means = listOf(0x3800 to 0xBE00, 0x3400 to 0xBC00) // (0.5, −1.5) and (0.25, −1)
         for ((tier, mean) in means.withIndex()) {

@@ -46,7 +46,7 @@ class AppTest {
     }
 
     @Test
-    fun `files are read`() {
+    fun `fuzzed files are read`() {
         val options = FrzOptions.builder().threads(2).memoryBudget(1L shl 28).build()
         FrzFile.open(File("../pytorch/src/test/resources/wide.frz"), options).use { file ->
             val loaded = file.loadAll()

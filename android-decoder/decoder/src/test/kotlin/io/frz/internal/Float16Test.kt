@@ -20,7 +20,7 @@ class Float16Test {
     }
 
     @Test
-    fun `numbers are rounded to the nearest, ties to even`() {
+    fun `numbers are rounded to nearest, ties to even`() {
         val random = Random(5)
         for (format in Float16.values()) {
             val infinity = format.round(Double.POSITIVE_INFINITY).toInt()

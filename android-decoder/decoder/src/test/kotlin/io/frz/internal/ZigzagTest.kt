@@ -40,7 +40,7 @@ class ZigzagTest {
     }
 
     @Test
-    fun `the order is by sum and then lexicographic for any shape`() {
+    fun `for any shape, the order is by sum, then lexicographic`() {
         val random = Random(3)
         repeat(200) {
             val shape = LongArray(random.nextInt(6)) { 1L + random.nextInt(4) }
@@ -56,7 +56,7 @@ class ZigzagTest {
     }
 
     @Test
-    fun `the box of a prefix is that of its indices, even if there are many`() {
+    fun `the box of a prefix contains exactly its indices, even if there are many`() {
         val shapes = listOf(
             longArrayOf(10, 10, 10, 10, 10, 10, 10, 10),
             longArrayOf(2, 3, 500, 2, 700),

@@ -65,7 +65,7 @@ class ParityIT {
     }
 
     @Test
-    fun `a report can be read, but nothing else`() {
+    fun `only a report can be read`() {
         val app = App()
         app.click(R.id.report)
         val uri = shared(app)

@@ -83,7 +83,7 @@ class ScreenIT {
     }
 
     @Test
-    fun `the choice survives when the system ends the app`() {
+    fun `the choice survives when the system terminates the app`() {
         val saved = Bundle()
         App().run {
             show(Choice(picture = 3))
@@ -139,7 +139,7 @@ class ScreenIT {
     }
 
     @Test
-    fun `a capacity that the file does not have is reported in words`() {
+    fun `a capacity level that the file lacks is reported in words`() {
         val app = App()
         app.show(Choice(tier = 7))
         assertTrue(app.text(R.id.failure), app.text(R.id.failure).startsWith("The network could not be loaded: "))
@@ -149,7 +149,7 @@ class ScreenIT {
     }
 
     @Test
-    fun `cancelling stops, and running again starts over`() {
+    fun `cancelling stops the run, and running again starts over`() {
         val app = App()
         app.session.show(Choice(network = app.session.networks.lastIndex))
         app.click(R.id.cancel)

@@ -68,7 +68,7 @@ public class ElmLearner(public val hidden: HiddenLayer) {
     public fun solve(ridge: Double = RIDGE): ElmModel {
         require(ridge > 0 && ridge < Double.POSITIVE_INFINITY) { "the ridge $ridge is not positive" }
         check(labels.size >= 2 && equations.samples > 0) {
-            "there are ${equations.samples} examples of ${labels.size} classes; add examples of at least two"
+            "add examples of at least two classes (examples: ${equations.samples}, classes: ${labels.size})"
         }
         return ElmModel(hidden, labels, equations.solve(ridge))
     }

@@ -35,7 +35,7 @@ class ElmTest {
     private fun accuracy(model: ElmModel) = (400 until 900).count { model.classify(images[it]) == labels[it] } / 500.0
 
     @Test
-    fun `features have the bits of Python's`() {
+    fun `features equal those of Python bit for bit`() {
         val wanted = doubles("features")
         assertEquals(wanted.size, 3 * model.hidden.features)
         for (i in 0 until 3) {
@@ -45,7 +45,7 @@ class ElmTest {
     }
 
     @Test
-    fun `a file of Python's predicts the same`() {
+    fun `a file written by Python predicts the same`() {
         assertEquals(List(10) { it.toString() }, model.labels)
         assertEquals(10, model.outputs)
         val same = bytes("predicted").withIndex().count { (i, label) -> model.classify(images[i]) == label.toString() }
@@ -53,7 +53,7 @@ class ElmTest {
     }
 
     @Test
-    fun `learning gives Python's solution`() {
+    fun `learning yields the same solution as in Python`() {
         val wanted = doubles("weights")
         val found = learner(0 until 400).solve(1e-3)
         val largest = wanted.maxOf(::abs)
@@ -76,7 +76,7 @@ class ElmTest {
     }
 
     @Test
-    fun `classes that come later are as if they had been there`() {
+    fun `classes added later are treated like the first ones`() {
         val order = (0 until 200).sortedBy { labels[it] }
         val late = ElmLearner(model.hidden).apply { for (i in order) add(images[i], labels[i]) }.solve()
         val early = learner(0 until 200).solve()
@@ -86,13 +86,13 @@ class ElmTest {
     }
 
     @Test
-    fun `more features than examples`() {
+    fun `there can be more features than examples`() {
         val few = ElmLearner(model.hidden).apply { for (i in 0 until 20) add(images[i], labels[i]) }.solve(1e-18)
         assertTrue((0 until 20).all { few.classify(images[it]) == labels[it] })
     }
 
     @Test
-    fun `a regression`() {
+    fun `a regression has no classes`() {
         val curve = open("curve.frz").use(ElmModel::of)
         open("curve.expected.frz").use { file ->
             val x = file.load("x").buffer.asFloatBuffer()
@@ -111,7 +111,7 @@ class ElmTest {
     }
 
     @Test
-    fun `inputs of the wrong kind or size`() {
+    fun `inputs of the wrong kind or size are refused`() {
         val curve = open("curve.frz").use(HiddenLayer::of)
         assertArrayEquals(intArrayOf(1), curve.inputShape)
         assertEquals(PIXELS, model.hidden.inputSize)
@@ -128,12 +128,12 @@ class ElmTest {
     }
 
     @Test
-    fun `too few classes`() {
+    fun `one class is too few`() {
         val learner = ElmLearner(model.hidden)
         assertThrows(IllegalStateException::class.java) { learner.solve() }
         learner.add(images[0], "one")
         val error = assertThrows(IllegalStateException::class.java) { learner.solve() }
-        assertEquals("there are 1 examples of 1 classes; add examples of at least two", error.message)
+        assertEquals("add examples of at least two classes (examples: 1, classes: 1)", error.message)
     }
 
     @Test
@@ -146,7 +146,7 @@ class ElmTest {
     }
 
     @Test
-    fun `files of something else`() {
+    fun `unrelated files are refused`() {
         val error = assertThrows(ElmException::class.java) { HiddenLayer.of(expected) }
         assertEquals(
             "the file does not contain an Extreme Learning Machine: its metadata has no elm.input",

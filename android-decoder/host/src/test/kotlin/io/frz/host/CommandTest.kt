@@ -86,7 +86,7 @@ class CommandTest {
     }
 
     @Test
-    fun `the reference network computes as on the desktop`() = reference("unet.ptl")
+    fun `the reference network computes the same as on the desktop`() = reference("unet.ptl")
 
     @Test
     fun `the reference network computes the same on its coefficients`() = reference("unet.factored.ptl")
@@ -114,7 +114,7 @@ class CommandTest {
     }
 
     @Test
-    fun `bench compares a factored skeleton with one that is not`() {
+    fun `bench compares a factored skeleton with an ordinary one`() {
         val models = arrayOf<Any>(model("unet.factored.ptl"), model("unet.frz"), model("unet.ptl"), "--skeletons")
         val image = input("ramp", 0f, 1f, 1, 3, 32, 32)
         val result = host("bench", *models, "--input", image, "--runs", 1, "--runtime-threads", 1, "--json")

@@ -34,7 +34,8 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
         if (budget != null && needed > budget) {
             throw FrzException(
                 ErrorCode.BUDGET,
-                "the weights and the memory to rebuild them take $needed bytes and may take $budget; allow more",
+                "the weights and the memory to rebuild them take $needed bytes, " +
+                    "but the memory budget is $budget; raise it",
                 largest
             )
         }

@@ -58,7 +58,7 @@ class AssetTest {
     private fun check(loader: FrzLoader<Net>) = assertEquals(sumOf("tiny.frz"), loader.load().sum)
 
     @Test
-    fun `what Android has opened is mapped, and stays open`() {
+    fun `a descriptor opened by Android is mapped and stays open`() {
         for (isLengthKnown in listOf(true, false)) {
             val weights = descriptor("tiny.frz", isLengthKnown)
             val skeleton = FrzPart.asset(descriptor("tiny.ptl", isLengthKnown))

@@ -73,7 +73,7 @@ class FrzLoaderTest {
     }
 
     @Test
-    fun `parts that cannot be read are named`() {
+    fun `unreadable parts are named`() {
         val nothing = FrzPart.of(File("nothing"))
         for (missing in listOf(fault(nothing), fault(part("tiny.ptl"), nothing))) {
             assertEquals(Kind.UNREADABLE, missing.kind)
@@ -151,7 +151,8 @@ class FrzLoaderTest {
         load(options.memoryBudget(2 * bytes).verify(true).build())
         val refused = assertThrows(FrzException::class.java) { load(options.memoryBudget(2 * bytes - 1).build()) }
         assertEquals(ErrorCode.BUDGET, refused.code)
-        assertTrue("take ${2 * bytes} bytes and may take ${2 * bytes - 1}" in refused.message!!, refused.message)
+        val text = "take ${2 * bytes} bytes, but the memory budget is ${2 * bytes - 1}"
+        assertTrue(text in refused.message!!, refused.message)
     }
 
     @Test
@@ -165,7 +166,7 @@ class FrzLoaderTest {
     }
 
     @Test
-    fun `tensors are rebuilt in a scratch folder, which is cleared of what a killed process has left`(
+    fun `tensors are rebuilt in a scratch folder, and files of killed processes are removed from it`(
         @TempDir cache: File
     ) {
         val scratch = File(cache, "a/b")
@@ -216,7 +217,7 @@ class FrzLoaderTest {
     }
 
     @Test
-    fun `weights alone are opened and closed`() {
+    fun `weights are opened and closed without a skeleton`() {
         val names = FrzLoad.withWeights(part("tiny.frz"), options.build()) { file, load ->
             load.admit(file, 1, null)
             file.tensors.map { it.name }

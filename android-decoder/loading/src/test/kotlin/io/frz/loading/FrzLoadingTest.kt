@@ -38,7 +38,7 @@ class FrzLoadingTest {
         }
 
         fun only(): Any {
-            val first = checkNotNull(all.poll(20, TimeUnit.SECONDS)) { "nothing was told" }
+            val first = checkNotNull(all.poll(20, TimeUnit.SECONDS)) { "nothing was reported" }
             assertNull(all.poll(50, TimeUnit.MILLISECONDS), "told twice")
             return first
         }
@@ -50,7 +50,7 @@ class FrzLoadingTest {
         loader(part("wide.ptl"), weights).loadAsync(told, options)
 
     @Test
-    fun `a network is delivered once and belongs to the callback`() {
+    fun `a network is delivered once, and the callback owns it`() {
         val loading = start()
         val network = told.only() as Net
         assertTrue(loading.isDone)
@@ -60,14 +60,14 @@ class FrzLoadingTest {
     }
 
     @Test
-    fun `a failure is told as it is`() {
+    fun `a failure is reported unchanged`() {
         val loading = start(part("tiny.ptl"))
         assertTrue(told.only() is FrzException)
         assertTrue(loading.isDone && !loading.isCancelled && !loading.cancel())
     }
 
     @Test
-    fun `even a failure of the app is told`() {
+    fun `a failure of the app is also reported`() {
         val options = FrzLoadOptions.builder().progress { _, _ -> error("a fault") }.callbacks(Runnable::run).build()
         start(options = options)
         val failure = told.only() as FrzLoadException
@@ -76,7 +76,7 @@ class FrzLoadingTest {
     }
 
     @Test
-    fun `cancelled before it began`() {
+    fun `loading can be cancelled before it begins`() {
         val waiting = ArrayList<Runnable>()
         val loading = start(options = FrzLoadOptions.builder().background(Executor { waiting.add(it) }).build())
         assertTrue(loading.cancel())
@@ -86,7 +86,7 @@ class FrzLoadingTest {
     }
 
     @Test
-    fun `cancelled between tensors`() {
+    fun `loading can be cancelled between tensors`() {
         val reached = CountDownLatch(1)
         val ended = CountDownLatch(1)
         val seen = ArrayList<Long>()
@@ -108,7 +108,7 @@ class FrzLoadingTest {
     }
 
     @Test
-    fun `progress and result come on the executor for callbacks`() {
+    fun `progress and result are reported on the executor for callbacks`() {
         val callbacks = Executors.newSingleThreadExecutor { Thread(it, "ui") }
         val threads = LinkedBlockingQueue<String>()
         val options = FrzLoadOptions.builder()
@@ -152,14 +152,14 @@ class FrzLoadingTest {
     private fun checkCancelled() = assertEquals(Kind.CANCELLED, (told.only() as FrzLoadException).kind)
 
     @Test
-    fun `streams that cannot be closed lose no network`() {
+    fun `a stream that cannot be closed does not lose the network`() {
         fromStreams(direct)
         assertTrue(told.only() is Net)
         checkStreams()
     }
 
     @Test
-    fun `what is cancelled while it waits closes its streams`() {
+    fun `a waiting load that is cancelled closes its streams`() {
         val loading = fromStreams(direct.newBuilder().base(FrzPart.of(baseStream)).background { }.build())
         assertTrue(loading.cancel())
         checkStreams()
@@ -168,7 +168,7 @@ class FrzLoadingTest {
     }
 
     @Test
-    fun `an executor that refuses to load is told, and streams are closed`() {
+    fun `an executor that rejects loading is reported, and streams are closed`() {
         val loading = fromStreams(direct.newBuilder().background(refusing).build())
         checkCancelled()
         checkStreams()
@@ -176,20 +176,20 @@ class FrzLoadingTest {
     }
 
     @Test
-    fun `a network that no executor takes is freed, and its callback is told`() {
+    fun `a network that no executor delivers is freed, and its callback is notified`() {
         deliver(direct.newBuilder().callbacks(refusing).build())
         checkCancelled()
         assertTrue(network.isFreed)
     }
 
     @Test
-    fun `an executor that refuses progress ends loading`() {
+    fun `an executor that rejects progress ends loading`() {
         start(options = direct.newBuilder().progress { _, _ -> }.callbacks(refusing).build())
         checkCancelled()
     }
 
     @Test
-    fun `a network is not delivered after its loading was cancelled`() {
+    fun `a network is not delivered after loading was cancelled`() {
         val waiting = ArrayList<Runnable>()
         val options = direct.newBuilder().callbacks { waiting.add(it) }.build()
         val loading = deliver(options)
@@ -201,7 +201,7 @@ class FrzLoadingTest {
     }
 
     @Test
-    fun `a failure of the callback is the app's own, and so is the network`() {
+    fun `after a failure of the callback, the app still owns the network`() {
         val callback = object : FrzCallback<Net> {
             override fun onLoaded(network: Net) = error("a fault of the app")
 

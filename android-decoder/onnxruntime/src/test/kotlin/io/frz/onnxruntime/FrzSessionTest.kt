@@ -35,20 +35,20 @@ class FrzSessionTest : OnRuntime() {
     }
 
     @Test
-    fun `LeNet-5 computes what PyTorch does, rebuilt and on its coefficients`() {
+    fun `LeNet-5 computes the same as PyTorch, rebuilt and on its coefficients`() {
         for (name in listOf("lenet5.onnx", "lenet5.factored.onnx")) {
             check(FrzSession.loaderOf(part(name), FrzPart.of(lenet5)).load(), "lenet5")
         }
     }
 
     @Test
-    fun `weights of every type, as they are stored and converted`() {
+    fun `weights of every type are used directly or converted`() {
         check(load(skeleton, weights), "tiny")
         check(load(skeleton, bytes("wide.frz")), "tiny")
     }
 
     @Test
-    fun `session options are set up, and progress is reported`() {
+    fun `session options can be configured, and progress is reported`() {
         val seen = ArrayList<Pair<Long, Long>>()
         val options = FrzLoadOptions.builder().verify(true).progress { done, total -> seen += done to total }.build()
         var isSetUp = false
@@ -69,7 +69,7 @@ class FrzSessionTest : OnRuntime() {
     }
 
     @Test
-    fun `an app without the native libraries is told`() {
+    fun `missing native libraries are reported`() {
         val path = System.getProperty("java.class.path").split(File.pathSeparator).map { File(it).toURI().toURL() }
         val loader = URLClassLoader(path.toTypedArray(), null)
         val run = loader.loadClass(Loading::class.java.name).getMethod("run")
@@ -109,14 +109,14 @@ class FrzSessionTest : OnRuntime() {
     }
 
     @Test
-    fun `exchanged parts are told apart`() {
+    fun `swapped parts are recognized`() {
         assertEquals(Kind.SKELETON_DAMAGED, fault(weights, skeleton).kind)
         val magic = assertThrows(FrzException::class.java) { load(skeleton, skeleton) }
         assertEquals(ErrorCode.MAGIC, magic.code)
     }
 
     @Test
-    fun `parts of different networks do not fit, and the message says in what`() {
+    fun `parts of different networks do not fit, and the message says why`() {
         val other = fault(skeleton, bytes("other.frz"))
         assertEquals(Kind.MISMATCH, other.kind)
         assertTrue("missing from the file: binary16" in other.message!!, other.message)
@@ -127,7 +127,7 @@ class FrzSessionTest : OnRuntime() {
     }
 
     @Test
-    fun `whole files that are no skeletons are refused`() {
+    fun `intact files that are not skeletons are refused`() {
         assertEquals(Kind.SKELETON_UNSUPPORTED, fault(sealed(ByteArray(1000) { it.toByte() })).kind)
         for (size in 0 until skeleton.size - 22 step 13) {
             val cut = fault(sealed(skeleton.copyOf(size)))
@@ -147,7 +147,7 @@ class FrzSessionTest : OnRuntime() {
     }
 
     @Test
-    fun `a budget covers the weights, their copies, and what is converted`() {
+    fun `a budget covers the weights, their copies and conversions`() {
         fun load(bytes: Long, weights: String) =
             load(skeleton, bytes(weights), FrzLoadOptions.builder().memoryBudget(bytes).build()).close()
         for ((name, converted) in listOf("tiny.frz" to 0, "wide.frz" to 8 * 8)) {
@@ -163,7 +163,7 @@ class FrzSessionTest : OnRuntime() {
     }
 
     @Test
-    fun `weights are rebuilt in files if that is wanted`(@TempDir folder: File) {
+    fun `weights are rebuilt in files on request`(@TempDir folder: File) {
         val options = FrzLoadOptions.builder().scratch(folder).build()
         for (weights in listOf("tiny.frz", "wide.frz")) check(load(skeleton, bytes(weights), options), "tiny")
         check(load(bytes("lenet5.onnx"), lenet5.readBytes(), options), "lenet5")

@@ -55,7 +55,7 @@ class LoaderTest : OnRuntime() {
             all.add(cause)
         }
 
-        fun next(): Any = checkNotNull(all.poll(20, TimeUnit.SECONDS)) { "nothing was told" }
+        fun next(): Any = checkNotNull(all.poll(20, TimeUnit.SECONDS)) { "nothing was reported" }
     }
 
     private val told = Told()
@@ -91,7 +91,7 @@ class LoaderTest : OnRuntime() {
     }
 
     @Test
-    fun `a cancelled coroutine is not a failure of input`() {
+    fun `a cancelled coroutine is not an input error`() {
         val loader = FrzSession.loaderOf(skeleton, weights) { Thread.currentThread().interrupt() }
         assertThrows(CancellationException::class.java) { runBlocking { loader.await() } }
     }

@@ -76,14 +76,14 @@ class FaultTest : OnRuntime() {
     }
 
     @Test
-    fun `coefficients of another number or spectrum do not fit`() {
+    fun `coefficients of a different number or spectrum do not fit`() {
         val factored = resource("wide.factored.ptl")
         val low = FrzLoadOptions.builder().tier(0).build()
         val cases = mapOf(
-            "first.weight has coefficients [50], the model wants [200]" to ("wide.frz" to low),
-            "second.weight in the form [512, 1024], the file stores them in the form [1024, 512]" to
+            "first.weight has coefficients [50]; the model expects [200]" to ("wide.frz" to low),
+            "second.weight in the form [512, 1024], but the file stores them in the form [1024, 512]" to
                 ("turned.frz" to FrzLoadOptions.DEFAULT),
-            "first.weight in the form [1024, 1024], the file stores none" to
+            "first.weight in the form [1024, 1024], but the file stores none" to
                 ("plain.frz" to FrzLoadOptions.DEFAULT),
             "left over" to ("other.frz" to FrzLoadOptions.DEFAULT)
         )
@@ -99,14 +99,14 @@ class FaultTest : OnRuntime() {
     }
 
     @Test
-    fun `exchanged parts are told apart`() {
+    fun `swapped parts are recognized`() {
         assertEquals(Kind.SKELETON_DAMAGED, fault(weights, skeleton).kind)
         val magic = assertThrows(FrzException::class.java) { load(skeleton, skeleton) }
         assertEquals(ErrorCode.MAGIC, magic.code)
     }
 
     @Test
-    fun `whole files that are no skeletons are refused by the runtime`() {
+    fun `intact files that are not skeletons are refused by the runtime`() {
         assertEquals(Kind.SKELETON_UNSUPPORTED, fault(sealed(ByteArray(0))).kind)
         assertEquals(Kind.SKELETON_UNSUPPORTED, fault(sealed(ByteArray(1000) { it.toByte() })).kind)
         val complete = fault(sealed(resource("complete.ptl").readBytes()))
@@ -115,7 +115,7 @@ class FaultTest : OnRuntime() {
     }
 
     @Test
-    fun `a type that the runtime lacks is named with its tensor`() {
+    fun `a type that the runtime does not support is named with its tensor`() {
         val complex = resource("complex.frz").readBytes()
         val refused = assertThrows(FrzException::class.java) { load(resource("other.ptl").readBytes(), complex) }
         assertEquals(ErrorCode.UNSUPPORTED, refused.code)
@@ -123,7 +123,7 @@ class FaultTest : OnRuntime() {
     }
 
     @Test
-    fun `parts that cannot be read are told`() {
+    fun `unreadable parts are reported`() {
         val nothing = File(cache, "nothing")
         for ((skeleton, weights) in listOf(nothing to resource("tiny.frz"), resource("tiny.ptl") to nothing)) {
             val missing = assertThrows(FrzLoadException::class.java) { FrzModule.load(skeleton, weights) }
@@ -141,7 +141,7 @@ class FaultTest : OnRuntime() {
     }
 
     @Test
-    fun `a cache that cannot be written to is told`() {
+    fun `a read-only cache is reported`() {
         val file = File(cache, "file").apply { writeText("in the way") }
         for (folder in listOf(file, File(file, "below"), File("/proc/frz"))) {
             val refused = assertThrows(FrzLoadException::class.java) {
@@ -154,7 +154,7 @@ class FaultTest : OnRuntime() {
     }
 
     @Test
-    fun `an app without the runtime is told`() {
+    fun `a missing runtime is reported`() {
         val path = System.getProperty("java.class.path").split(File.pathSeparator).map { File(it).toURI().toURL() }
         URLClassLoader(path.toTypedArray(), null).let { loader ->
             val load = loader.loadClass(FrzModule::class.java.name)

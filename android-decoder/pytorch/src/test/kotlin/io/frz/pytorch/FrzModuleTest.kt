@@ -39,10 +39,10 @@ class FrzModuleTest : OnRuntime() {
     }
 
     @Test
-    fun `weights of every type arrive from files`() = check(FrzModule.load(skeleton, weights))
+    fun `weights of every type are loaded from files`() = check(FrzModule.load(skeleton, weights))
 
     @Test
-    fun `bytes leave only the skeleton in the cache`(@TempDir cache: File) {
+    fun `loading from bytes leaves only the skeleton in the cache`(@TempDir cache: File) {
         val direct = ByteBuffer.allocateDirect(weights.length().toInt() + 3).put(weights.readBytes())
         direct.limit(direct.position()).position(0)
         check(FrzModule.loaderOf(FrzPart.of(skeleton.readBytes()), FrzPart.of(direct), cache).load())
@@ -79,7 +79,7 @@ class FrzModuleTest : OnRuntime() {
     }
 
     @Test
-    fun `raw weights are those of the tier`() {
+    fun `raw weights are read from the requested tier`() {
         for (tier in 0..1) {
             val options = FrzLoadOptions.builder().tier(tier).memoryBudget(144 + 16 + 144).verify(true).build()
             val module = FrzModule.load(resource("other.ptl"), resource("rows.frz"), options)
@@ -89,7 +89,7 @@ class FrzModuleTest : OnRuntime() {
     }
 
     @Test
-    fun `a factored network takes coefficients and nothing large is rebuilt`() {
+    fun `a factored network takes coefficients, and nothing large is rebuilt`() {
         val coefficients = 4L * 2 * 200
         val biases = 4L * (1024 + 512)
         val needed = coefficients + biases + 4L * 1024
@@ -104,7 +104,7 @@ class FrzModuleTest : OnRuntime() {
             FrzModule.load(skeleton, resource("wide.frz"), options(1000).build())
         }
         assertEquals(ErrorCode.BUDGET, refused.code)
-        assertTrue("take $needed bytes and may take 1000" in refused.message!!, refused.message)
+        assertTrue("take $needed bytes, but the memory budget is 1000" in refused.message!!, refused.message)
         val rebuilt = FrzModule.load(resource("wide.ptl"), resource("wide.frz"))
         val expected = wideOutputOf(rebuilt)
         assertArrayEquals(expected, wideOutputOf(factored), 1e-5f * expected.max())
@@ -139,7 +139,7 @@ class FrzModuleTest : OnRuntime() {
     }
 
     @Test
-    fun `progress goes from nothing to all`() {
+    fun `progress goes from zero to the total`() {
         val seen = ArrayList<Pair<Long, Long>>()
         val options = FrzLoadOptions.builder().progress { done, total -> seen.add(done to total) }.build()
         FrzModule.load(resource("wide.ptl"), resource("wide.frz"), options).destroy()
@@ -153,7 +153,7 @@ class FrzModuleTest : OnRuntime() {
 
     @Test
     @Suppress("ExplicitGarbageCollectionCall")
-    fun `weights outlive what they were handed over in`() {
+    fun `weights outlive the buffer in which they were passed`() {
         val module = FrzModule.load(skeleton, weights)
         repeat(3) {
             System.gc()
@@ -165,7 +165,7 @@ class FrzModuleTest : OnRuntime() {
     }
 
     @Test
-    fun `eight threads load at once into one cache`(@TempDir cache: File) {
+    fun `eight threads load simultaneously into one cache`(@TempDir cache: File) {
         val pool = Executors.newFixedThreadPool(8)
         try {
             val loads = List(24) {
@@ -205,7 +205,7 @@ class FrzModuleTest : OnRuntime() {
     }
 
     @Test
-    fun `tensors are rebuilt in a file if that is wanted`(@TempDir cache: File) {
+    fun `tensors are rebuilt in a file on request`(@TempDir cache: File) {
         val scratch = File(cache, "scratch")
         val options = FrzLoadOptions.builder().scratch(scratch).build()
         val module = FrzModule.loaderOf(part("wide.ptl"), part("wide.frz"), cache).load(options)

@@ -24,7 +24,7 @@ class LoaderTest : OnRuntime() {
     lateinit var folder: File
 
     @Test
-    fun `assets are loaded, and the copy of the skeleton is in a folder that updates empty`() {
+    fun `assets are loaded, and the skeleton is copied to a folder that app updates clear`() {
         val assets = mock(AssetManager::class.java)
         val context = mock(Context::class.java)
         `when`(context.assets).thenReturn(assets)
@@ -36,7 +36,7 @@ class LoaderTest : OnRuntime() {
     }
 
     @Test
-    fun `a module is delivered, and one that is not wanted is destroyed`() {
+    fun `a module is delivered, and an unwanted one is destroyed`() {
         val ends = LinkedBlockingQueue<Any>()
         val callback = object : FrzCallback<Module> {
             override fun onLoaded(network: Module) {

@@ -39,7 +39,7 @@ class SchedulingTest {
     }
 
     @Test
-    fun `choices are found by name, and everything prints`() {
+    fun `choices are found by name, and everything can be printed`() {
         val plan = chooseTiers(listOf(app), Budget(10))
         assertEquals("a: tier 0, share 1.0", plan["a"].toString())
         assertEquals("a: tier 0, share 1.0", plan.toString())

@@ -65,7 +65,7 @@ class FrzTemplateTest {
     private val mapSize = ByteBuffer.wrap(template).order(ByteOrder.LITTLE_ENDIAN).getInt(HEADER - Int.SIZE_BYTES)
 
     @Test
-    fun `filled files are those of the exporters`() {
+    fun `filled files equal those of the exporters`() {
         assertArrayEquals(bytes("synthetic.bin"), content(fill(template, weights)))
         assertArrayEquals(bytes("half.bin"), content(fill(template, bytes("half.frz"))))
         for (name in listOf("tiny.tflite", "tiny.pte")) {
@@ -74,7 +74,7 @@ class FrzTemplateTest {
     }
 
     @Test
-    fun `the buffer is one that LiteRT accepts, and progress is reported`() {
+    fun `LiteRT accepts the buffer, and progress is reported`() {
         val seen = ArrayList<Pair<Long, Long>>()
         val options = FrzLoadOptions.builder().progress { done, total -> seen += done to total }.build()
         val buffer = fill(template, weights, options)
@@ -93,7 +93,7 @@ class FrzTemplateTest {
     }
 
     @Test
-    fun `memory is bounded`() {
+    fun `memory use is bounded`() {
         val options = FrzLoadOptions.builder().memoryBudget(2000).build()
         val fault = assertThrows(FrzException::class.java) { fill(bytes("tiny.pte.frt"), bytes("tiny.frz"), options) }
         assertEquals(ErrorCode.BUDGET, fault.code)
@@ -162,7 +162,7 @@ class FrzTemplateTest {
     }
 
     @Test
-    fun `files left behind are deleted, and faults leave none`(@TempDir folder: File) {
+    fun `leftover files are deleted, and faults leave none`(@TempDir folder: File) {
         val old = File(folder, "filled-1.partial").apply { writeText("") }
         val unused = File(folder, "filled-2").apply { writeText("") }
         val recent = File(folder, "filled-3.partial").apply { writeText("") }
@@ -184,7 +184,7 @@ class FrzTemplateTest {
     }
 
     @Test
-    fun `an interrupt cancels`(@TempDir folder: File) {
+    fun `an interrupt cancels filling`(@TempDir folder: File) {
         Thread.currentThread().interrupt()
         try {
             val fault = assertThrows(FrzLoadException::class.java) {

@@ -5,7 +5,7 @@ internal interface Field {
     /** The key of the field in the file. */
     val ordinal: Int
 
-    /** The name of the field, in capitals. */
+    /** The name of the field, in upper case. */
     val name: String
 }
 

@@ -28,7 +28,7 @@ internal class Synthesis(
     fun factorsOf(group: Group, i: Int): List<Group> =
         group.axes.factors?.get(i)?.map { factors.group(it.toInt()) }.orEmpty()
 
-    /** Fills [memory] with tensor [i] of [group], for a request that already holds [held] bytes. */
+    /** Fills [memory] with tensor [i] of [group], for a request that already uses [held] bytes. */
     fun rebuild(group: Group, i: Int, core: Core, memory: ByteBuffer, held: Long, request: Request) {
         val extents = group.extents
         val view = group.axes.views[i]
@@ -67,7 +67,7 @@ internal class Synthesis(
         work(contraction)
     }
 
-    /** The data for the bases of tensor [i] of [group], for a request that already holds [held] bytes. */
+    /** The data for the bases of tensor [i] of [group], for a request that already uses [held] bytes. */
     private inner class Arguments(
         private val group: Group,
         private val i: Int,

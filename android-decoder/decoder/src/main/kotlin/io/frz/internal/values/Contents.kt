@@ -38,14 +38,14 @@ internal class Contents(private val container: Container, private val base: Base
         base.requireInstalled(name.orEmpty())
     }
 
-    /** Returns whether [group] is cached, or will be if decoded by a request that already holds [held] bytes. */
+    /** Returns whether [group] is cached, or will be if decoded by a request that already uses [held] bytes. */
     fun isRemembered(group: Group, held: Long): Boolean = when {
         remembered[group] != null -> true
         group.size == 1 && isDirect(group, 0) -> false
         else -> footprint.cores(group).let { it <= remembered.most && budget.allows(needed(group, it, held)) }
     }
 
-    /** Returns the core of tensor [i] of [group], for a request that already holds [held] bytes. */
+    /** Returns the core of tensor [i] of [group], for a request that already uses [held] bytes. */
     fun core(group: Group, i: Int, held: Long, request: Request): Core {
         val core = if (isRemembered(group, held)) remembered(group, held, request)[i] else only(group, i, held, request)
         return core.checked(group.name(i))

@@ -12,7 +12,7 @@ public fun main(arguments: Array<String>) {
         when (arguments.firstOrNull()) {
             "resources" -> resources(options)
             "apk" -> apk(options)
-            else -> throw PackagingException("name a step:\n$USAGE")
+            else -> throw PackagingException("specify a step:\n$USAGE")
         }
     } catch (e: PackagingException) {
         System.err.println("packager: ${e.message}")
@@ -83,4 +83,4 @@ packager resources --work=DIR --manifest=FILE --res=DIR --assets=DIR
 packager apk --work=DIR --jars=PATH --library=PATH --rules=PATH --natives=DIR --abis=ABI,… --key=KEYSTORE
         --package=NAME --activity=CLASS --output=FILE
     compiles and shrinks the jars to dex, adds them and DIR/ABI/*.so to base.apk, aligns, signs and checks the
-    APK, and writes down what was found in a .txt beside it"""
+    APK, and records what was found in a .txt file next to it"""

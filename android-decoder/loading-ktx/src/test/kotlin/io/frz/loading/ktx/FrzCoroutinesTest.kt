@@ -62,7 +62,7 @@ class FrzCoroutinesTest {
         FrzLoader(Fake, part("wide.ptl"), weights).await(options)
 
     @Test
-    fun `a network comes to the coroutine`() = runBlocking {
+    fun `a network is delivered to the coroutine`() = runBlocking {
         val seen = LinkedBlockingQueue<Long>()
         load(options = direct.newBuilder().progress { done, _ -> seen.add(done) }.build())
         assertEquals(0L, seen.first())
@@ -70,7 +70,7 @@ class FrzCoroutinesTest {
     }
 
     @Test
-    fun `failures are those of the library`() {
+    fun `failures are the same as those of the library`() {
         val thrown = assertThrows(FrzException::class.java) { runBlocking { load(part("wide.ptl")) } }
         assertEquals(ErrorCode.MAGIC, thrown.code)
         val missing = assertThrows(FrzLoadException::class.java) {
@@ -91,7 +91,7 @@ class FrzCoroutinesTest {
     }
 
     @Test
-    fun `a cancelled load ends, and is no failure of input`() {
+    fun `a cancelled load ends without an input error`() {
         val begun = CountDownLatch(1)
         val ended = CountDownLatch(1)
         val options = direct.newBuilder()
@@ -112,7 +112,7 @@ class FrzCoroutinesTest {
     }
 
     @Test
-    fun `a network that comes too late is freed`() {
+    fun `a network that is ready too late is freed`() {
         val waiting = LinkedBlockingQueue<Runnable>()
         val dispatcher = Executor { waiting.add(it) }.asCoroutineDispatcher()
         val network = Net()

@@ -23,7 +23,7 @@ internal object Native {
     fun weightsMissing(module: Module): Set<String> = guarded({ failure ->
         FrzLoadException(
             Kind.SKELETON_UNSUPPORTED,
-            "the module does not tell which weights it lacks: " + reason(failure),
+            "the module does not report which weights it lacks: " + reason(failure),
             failure
         )
     }) { module.runMethod("weights_missing").toList().mapTo(LinkedHashSet()) { it.toStr() } }
@@ -32,7 +32,7 @@ internal object Native {
     fun coefficientsWanted(module: Module): Map<String, List<Long>> = guarded({ failure ->
         FrzLoadException(
             Kind.SKELETON_UNSUPPORTED,
-            "the module takes no weights, or as an earlier release gave them; " +
+            "the module takes no weights, or comes from an earlier release of frformat; " +
                 "export a skeleton with `frformat export`: " + reason(failure),
             failure
         )
@@ -60,7 +60,7 @@ internal object Native {
             e
         )
     } catch (e: OutOfMemoryError) {
-        throw FrzLoadException(Kind.RUNTIME_FAILED, "the runtime has no memory left: " + reason(e), e)
+        throw FrzLoadException(Kind.RUNTIME_FAILED, "the runtime is out of memory: " + reason(e), e)
     } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
         // Native code throws several subclasses of RuntimeException.
         throw translate(e)

@@ -42,7 +42,7 @@ internal class Share private constructor(
             if (stored == form) return
             throw FrzLoadException(
                 Kind.MISMATCH,
-                "the skeleton wants the coefficients of $name in the form $form, the file stores " +
+                "the skeleton expects the coefficients of $name in the form $form, but the file stores " +
                     (if (stored == null) "none" else "them in the form $stored") +
                     "; export the skeleton again with this file"
             )

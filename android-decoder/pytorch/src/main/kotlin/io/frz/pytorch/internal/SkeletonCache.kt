@@ -15,7 +15,7 @@ import java.security.MessageDigest
 internal class SkeletonCache(private val folder: File) {
     /** Returns a file that contains [skeleton]. */
     fun file(skeleton: ByteArray): File = try {
-        if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) throw IOException("it is no folder")
+        if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) throw IOException("it is not a folder")
         clean()
         val file = File(folder, "$PREFIX${sha256(skeleton)}$SUFFIX")
         if (!holds(file, skeleton)) write(file, skeleton)
@@ -23,7 +23,7 @@ internal class SkeletonCache(private val folder: File) {
     } catch (e: IOException) {
         throw FrzLoadException(
             Kind.CACHE,
-            "the skeleton cannot be copied to $folder (${e.message}); free some memory there, or name another folder",
+            "the skeleton cannot be copied to $folder (${e.message}); free some space, or choose another folder",
             e
         )
     }
@@ -38,7 +38,7 @@ internal class SkeletonCache(private val folder: File) {
                 it.write(skeleton)
                 it.fd.sync()
             }
-            if (!partial.renameTo(file)) throw IOException("$partial cannot take the place of $file")
+            if (!partial.renameTo(file)) throw IOException("$partial cannot be renamed to $file")
         } finally {
             partial.delete()
         }

@@ -23,7 +23,7 @@ class SkeletonCacheTest {
         assertTrue(file.setLastModified(System.currentTimeMillis() - TimeUnit.DAYS.toMillis(days)))
 
     @Test
-    fun `a copy is made once and used again`() {
+    fun `a copy is made once and reused`() {
         val file = cache.file(content)
         assertArrayEquals(content, file.readBytes())
         RandomAccessFile(file, "rw").use { opened ->
@@ -37,7 +37,7 @@ class SkeletonCacheTest {
     }
 
     @Test
-    fun `a copy that is not what it should be is replaced`() {
+    fun `a copy with wrong content is replaced`() {
         val file = cache.file(content)
         for (wrong in listOf(content.copyOf(4999), ByteArray(0), content.clone().also { it[7]++ }, content + 1)) {
             file.writeBytes(wrong)
@@ -46,7 +46,7 @@ class SkeletonCacheTest {
     }
 
     @Test
-    fun `what nobody uses is removed, and nothing else`() {
+    fun `only unused copies are removed`() {
         val old = cache.file(content)
         val recent = cache.file(byteArrayOf(1))
         val left = File(folder, "skeleton-1.partial").apply { writeText("half") }
@@ -62,7 +62,7 @@ class SkeletonCacheTest {
     }
 
     @Test
-    fun `a process that is killed while it copies leaves nothing that is trusted`() {
+    fun `a process killed while copying leaves nothing that is trusted`() {
         val content = ByteArray(1 shl 20) { (it * 31).toByte() }
         repeat(3) { round ->
             val child = ProcessBuilder(

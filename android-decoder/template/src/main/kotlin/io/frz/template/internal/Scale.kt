@@ -32,7 +32,7 @@ internal class Scale(private val normalization: Normalization, tensor: (String) 
     private fun finite(exact: Double): Float {
         val rounded = exact.toFloat()
         if (rounded.isNaN() || rounded.isInfinite()) {
-            throw mismatch("the normalization of ${normalization.variance} makes weights that do not fit into f32")
+            throw mismatch("the normalization of ${normalization.variance} yields weights that do not fit into f32")
         }
         return rounded
     }
