@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import tempfile
 import time
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from frformat.cli import columns, errors, terminal
-from frformat.cli.options import json_option, memory_option, tier_option
+from frformat.cli.options import Nonnegative, json_option, memory_option, tier_option
 from frformat.cli.output import force_option, writing
 from frformat.cli.terminal import clean, echo, print_json
 
@@ -53,7 +52,7 @@ Examples:
 @click.option("--layers", is_flag=True, help="Also compare layer outputs; a runner then uses a special skeleton.")
 @click.option(
     "--tolerance",
-    type=click.FloatRange(min=0),
+    type=Nonnegative(),
     default=1e-3,
     help="Largest allowed difference between outputs.",
 )
@@ -87,8 +86,6 @@ def compare(
     if len(subject) != 3:
         raise click.UsageError("Pass MODEL, MODEL.frz and INPUTS, or reports of the suite (.json).", context)
     model, weights, folder = subject
-    if math.isnan(tolerance):
-        raise click.BadParameter("not a number", context, param_hint="--tolerance")
     if skeleton and layers:
         raise click.UsageError("--layers exports a skeleton of its own; omit --skeleton.", context)
     if layers and phone == "ort":
