@@ -12,10 +12,12 @@ SECONDS ?= 60
 MVN := mvn -B -q -f android-decoder/pom.xml
 JAVA_SOURCES := $(shell find android-decoder -name target -prune -o \( -name '*.kt' -o -name '*.java' -o -name pom.xml \) -print)
 
+SUITE := build/suite
+HOST := java -jar android-decoder/host/target/frz-host.jar
 ABIS ?= arm64-v8a,x86_64
 APK := android-decoder/demo/target/frz-demo
 
-.PHONY: demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz fuzz-c lint docs docs-kotlin bench vectors clean
+.PHONY: suite suite-short demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz fuzz-c lint docs docs-kotlin bench vectors clean
 
 demo: $(READY) $(JAR) ## train, encode, inspect and rebuild a small network in Python and on the JVM, and compare
 	$(BIN)/python -m demo
@@ -77,6 +79,17 @@ docs: $(READY) ## build the documentation site in build/site
 docs-kotlin: ## build the documentation site including the API reference of the Kotlin libraries
 	MAVEN_OPTS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC" $(MVN) -pl reference -am process-classes dokka:dokka
 	$(MAKE) docs
+
+suite: $(READY) ## the benchmark suite on the JVM: dense and compressed networks on every runtime
+	$(BIN)/python android-decoder/benchmark/assets.py -o $(SUITE)/assets
+	$(MVN) -pl host -am package -DskipTests
+	$(HOST) suite $(SUITE)/assets -o $(SUITE)/report.json
+	$(BIN)/frformat compare $(SUITE)/report.json --html $(SUITE)/report.html --force
+
+suite-short: $(READY) ## the small networks of the suite; run `make test-android` or `make test-jvm` first
+	$(BIN)/python android-decoder/benchmark/assets.py --short -o $(SUITE)/short
+	$(HOST) suite $(SUITE)/short --short -o $(SUITE)/short.json
+	$(BIN)/frformat compare $(SUITE)/short.json --html $(SUITE)/short.html --force
 
 bench: $(READY) $(JAR) ## run the benchmarks behind docs/benchmarks.md
 	$(BIN)/python -m bench

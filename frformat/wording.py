@@ -1,12 +1,47 @@
-"""Put numbers and lists into sentences; units of size."""
+"""Put numbers and lists into sentences; parse sizes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Final
 
 UNITS: Final = {"": 1, "B": 1, "kB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 """Bytes of each unit of size."""
+
+SIZE: Final = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})\s*([A-Za-z]*)\s*")
+"""A number and a unit."""
+
+AMOUNT: Final = re.compile(r"\s*(?:([0-9]{1,18})|([0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})%)\s*")
+"""A whole number, or a percentage."""
+
+
+def parse_size(text: str | int) -> int:
+    """Return a number of bytes from a text such as ``900``, ``1.5kB`` or ``2 MiB``.
+
+    Raises:
+        ValueError: it is not a positive number with one of :data:`UNITS`.
+    """
+    match = SIZE.fullmatch(str(text))
+    if match is None or match[2] not in UNITS or (size := int(Fraction(match[1]) * UNITS[match[2]])) < 1:
+        raise ValueError(f"size {text!r}: must be a number of bytes, such as 900, 1.5kB, 2MB or 1.5KiB")
+    return size
+
+
+def parse_amount(text: str) -> int | float:
+    """Return a whole number from a text such as ``300``, or a share as a float from one such as ``10%``.
+
+    Raises:
+        ValueError: it is neither, or a share above 100 %.
+    """
+    match = AMOUNT.fullmatch(text)
+    amount: int | float = -1
+    if match is not None:
+        amount = int(match[1]) if match[2] is None else float(match[2]) / 100
+    if amount < 0 or (isinstance(amount, float) and amount > 1):
+        raise ValueError(f"{text!r} is neither a number of coefficients such as 100 nor a share such as 25%")
+    return amount
 
 
 def count(number: int, noun: str = "", plural: str = "") -> str:

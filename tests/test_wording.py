@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from frformat.wording import are, count, listed
+import pytest
+
+from frformat.wording import are, count, listed, parse_amount, parse_size
 
 
 def test_verbs_agree_with_numbers():
@@ -17,3 +19,56 @@ def test_long_lists_are_shortened():
     assert listed(["a", "b"], 2) == "a, b"
     assert listed(list("abcd"), 2) == "a, b and 2 more"
     assert listed(["a"] * 1235, 1) == "a and 1,234 more"
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("900", 900), (900, 900), (" 1.5kB ", 1500), ("2 MB", 2_000_000), ("1.5KiB", 1536), (".5kB", 500), ("1.", 1),
+        ("7B", 7), ("8GiB", 8 << 30), ("4.1kB", 4100), ("9007199254740993", 2**53 + 1), ("9" * 20, 10**20 - 1),
+    ],
+)  # fmt: skip
+def test_sizes_are_exact(text: str | int, size: int):
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "kB", "-3", "0", "0.2B", "1e3", "1.5K", "1.5kb", "10KB", "1PB", "0x10", "1,000", "1_000", "inf", "nan",
+        "\u0663", "1kB\0", "1\u00a0kB2", "9" * 21, pytest.param("9" * 5000, id="digits"),
+    ],
+)  # fmt: skip
+def test_what_is_no_size(text: str):
+    with pytest.raises(ValueError, match=r": must be a number of bytes, such as 900, 1\.5kB, 2MB or 1\.5KiB$"):
+        parse_size(text)
+
+
+def test_amounts_are_numbers_or_shares():
+    found = [parse_amount(text) for text in ("100", " 7 ", "0", "25%", ".5%", "100%", "0.%")]
+    assert found == [100, 7, 0, 0.25, 0.005, 1.0, 0.0]
+    assert [type(amount) for amount in found] == [int, int, int, float, float, float, float]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "%",
+        ".%",
+        "-1",
+        "-1%",
+        "101%",
+        "nan%",
+        "inf%",
+        "1e3",
+        "0.5",
+        "many",
+        "\u0663",
+        pytest.param("9" * 5000, id="digits"),
+        "9" * 30 + "%",
+    ],
+)
+def test_what_is_no_amount(text: str):
+    with pytest.raises(ValueError, match=r"is neither a number of coefficients such as 100 nor a share such as 25%$"):
+        parse_amount(text)

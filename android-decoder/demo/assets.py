@@ -3,15 +3,16 @@
 ``python android-decoder/demo/assets.py`` writes three folders into build/android:
 
 ``assets``
-    the app's assets: ``networks.json``, and for each network ``NAME.ptl``, ``NAME.frz`` and pictures.
+    the app's assets: ``networks.json``; for each network ``NAME.ptl``, ``NAME.frz`` and pictures; ``NAME-dense.ptl`` as
+    well if ``NAME.ptl`` runs on coefficients; ``learner.frz``, the hidden layer for the user's own classes.
 ``inputs/NAME``
     the pictures as tensors (.npy), as the app converts them.
 ``desktop``
     ``NAME.json``, a parity report (docs/parity-report.md) of PyTorch on this machine with the weights of ``NAME.frz``.
 
-LeNet-5 comes from examples/. The UNet comes from there too, if examples/ contains one; otherwise, it comes from
-the checkpoint that its authors publish, in the folder ``unet_fr`` of ``FRFORMAT_DATA``. Without either, the app has no
-UNet.
+LeNet-5 is ``lenet5.frz`` in this folder, trained by :mod:`recipe`. The UNet comes from examples/, if that contains
+one; otherwise, it comes from the checkpoint that its authors publish, in the folder ``unet_fr`` of ``FRFORMAT_DATA``.
+Without either, the app has no UNet.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ from torch import Tensor, nn
 
 import frformat
 from frformat.format.atomic import replacing
+from frformat.format.tiers import figures
 from frformat.runtimes import export
 from frformat.torch import load_model
+from frformat.train import elm
 from frformat.train.data import MNIST_PIXELS, UNIT_PIXELS, Pixels, load_digits
 from frformat.train.models import LeNet5, UNet
 
@@ -54,6 +57,7 @@ class Network:
     name: str
     model: Callable[[], nn.Module]
     pixels: Pixels
+    factored: bool
     pictures: Callable[[], Iterator[tuple[str, Image.Image]]]
     about: dict[str, object]
 
@@ -75,32 +79,34 @@ def cars() -> Iterator[tuple[str, Image.Image]]:
 
 NETWORKS = (
     Network(
+        "unet",
+        UNet,
+        UNIT_PIXELS,
+        True,
+        cars,
+        {
+            "title": "Find cars",
+            "task": "segment",
+            "channels": 3,
+            "longest": 480,
+            "labels": ["background", "car"],
+            "shown": 1,
+        },
+    ),
+    Network(
         "lenet5",
         LeNet5,
         MNIST_PIXELS,
+        False,
         digits,
         {
-            "title": "LeNet-5: handwritten digits",
+            "title": "Read digits",
             "task": "classify",
             "channels": 1,
             "width": 28,
             "height": 28,
             "dark": True,
             "labels": [str(label) for label in range(10)],
-        },
-    ),
-    Network(
-        "unet",
-        UNet,
-        UNIT_PIXELS,
-        cars,
-        {
-            "title": "UNet: cars",
-            "task": "segment",
-            "channels": 3,
-            "longest": 480,
-            "labels": ["background", "car"],
-            "shown": 1,
         },
     ),
 )
@@ -118,6 +124,7 @@ def main(output: Path) -> None:
     if not entries:
         raise click.ClickException("there are no weights for any network of the app")
     _write(output / "assets" / "networks.json", {"networks": entries})
+    _learner(output / "assets" / "learner.frz")
 
 
 def make(network: Network, output: Path) -> dict[str, object] | None:
@@ -128,7 +135,6 @@ def make(network: Network, output: Path) -> dict[str, object] | None:
         return None
     model = network.model().eval()
     load_model(model, weights)
-    export(model, assets / f"{network.name}.ptl")
     inputs.mkdir()
     tensors, pictures = {}, []
     for name, picture in network.pictures():
@@ -137,15 +143,45 @@ def make(network: Network, output: Path) -> dict[str, object] | None:
         tensors[name] = network.pixels(pixels)[None].contiguous()
         np.save(inputs / f"{name}.npy", tensors[name].numpy())
         pictures.append(f"{name}.png")
+    skeletons = _skeletons(network, model, next(iter(tensors.values())), assets)
     _write(output / "desktop" / f"{network.name}.json", _report(network.name, model, tensors, assets))
     click.echo(f"{network.name}: {', '.join(pictures)}; {weights.stat().st_size} bytes of weights")
     pixels = {"mean": network.pixels.mean, "std": network.pixels.std}
-    return {"name": network.name, **network.about, **pixels, "pictures": pictures}
+    return {"name": network.name, **skeletons, **network.about, **_tiers(weights), **pixels, "pictures": pictures}
+
+
+def _skeletons(network: Network, model: nn.Module, example: Tensor, assets: Path) -> dict[str, object]:
+    """Export the network as the app runs it, and for comparison as a dense one; return fields of its entry."""
+    skeleton = assets / f"{network.name}.ptl"
+    if not network.factored:
+        export(model, skeleton)
+        return {}
+    dense = assets / f"{network.name}-dense.ptl"
+    export(model, dense)
+    export(model, skeleton, factored=True, example=example, weights=assets / f"{network.name}.frz")
+    return {"dense": dense.name}
+
+
+def _tiers(weights: Path) -> dict[str, object]:
+    """Return the size and accuracy of each tier of a file, or nothing if there is only one tier."""
+    with frformat.open(weights) as file:
+        if file.tiers == 1:
+            return {}
+        metrics = zip(file.container.ends, figures(file.metadata, file.tiers), strict=True)
+        return {"tiers": [{"bytes": end, "accuracy": float(each["accuracy"])} for end, each in metrics]}
+
+
+def _learner(path: Path) -> None:
+    """Write an Extreme Learning Machine for gray pictures of 28×28 pixels; the app uses its hidden layer only."""
+    gray = np.random.default_rng(0).integers(0, 256, (2, 28, 28), dtype=np.uint8)
+    model = elm.ELMClassifier(elm.Convolution(filters=24, size=7, pool=4), seed=1).fit(gray, np.arange(2))
+    elm.save(model, path)
 
 
 def _weights(name: str, target: Path) -> bool:
     """Copy or encode the weights; return whether there are any."""
-    examples = sorted((ROOT / "examples").rglob(f"{name}.frz"))
+    own = Path(__file__).with_name(f"{name}.frz")
+    examples = [own] if own.is_file() else sorted((ROOT / "examples").rglob(f"{name}.frz"))
     checkpoint = Path(os.environ.get("FRFORMAT_DATA", ROOT.parent / "shared" / "data")) / "unet_fr" / "unet_fr.pt"
     if examples:
         shutil.copyfile(examples[0], target)

@@ -19,12 +19,16 @@ from torch import Tensor
 from frformat.checkpoints import torch_tensors
 from frformat.checkpoints.precision import overflow, vanishing
 from frformat.errors import EncodeError
+from frformat.format import limits
 from frformat.spectral.spectrum import Spectrum
 from frformat.wording import count
 
 FACTS: Final = re.compile(r"((?:.*\.)?parametrizations\.([^.]+)\.)0\._extra_state")
 """Matches names of extra states. Groups: the prefix of all names that belong to the tensor, and its attribute."""
 
+
+BEGIN: Final = b'{"kind": '
+"""The beginning of all facts."""
 
 LEVEL: Final = "level"
 """Name of a parametrization's learned quantization step, which its facts contain as the number format."""
@@ -59,16 +63,27 @@ class Facts:
     @classmethod
     def parse(cls, packed: object) -> Facts | None:
         """Parse the facts from a tensor; None if it does not contain any."""
-        if not (isinstance(packed, Tensor) and packed.dtype == torch.uint8 and packed.dim() == 1):
-            return None
+        text = _text(packed)
         try:
-            found: dict[str, Any] = json.loads(packed.cpu().numpy().tobytes())
-            lengths = {key: tuple(map(int, found[key])) for key in ("shape", "view") if found.get(key) is not None}
+            found: dict[str, Any] = json.loads(text)
+            lengths = {key: tuple(found[key]) for key in ("shape", "view") if found.get(key) is not None}
             facts = cls(**{**found, **lengths})
         except (ValueError, TypeError, AttributeError, RecursionError):
             return None
         known = facts.kind in ("spectral", "statistics", "tucker", "corner") and isinstance(facts.format, str | None)
-        return facts if known and isinstance(facts.tiers, int) and facts.tiers > 0 else None
+        lawful = all(len(shape) <= limits.RANK and all(map(_is_length, shape)) for shape in lengths.values())
+        return facts if known and lawful and isinstance(facts.tiers, int) and facts.tiers > 0 else None
+
+
+def _text(packed: object) -> bytes:
+    """Return the text of an extra state; empty if it has none."""
+    if not (isinstance(packed, Tensor) and packed.dtype == torch.uint8 and packed.dim() == 1):
+        return b""
+    return packed.cpu().numpy().tobytes()
+
+
+def _is_length(value: object) -> bool:
+    return type(value) is int and 0 <= value <= limits.AXIS
 
 
 @dataclass(frozen=True)
@@ -114,8 +129,8 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         The tensors, and notes for the user, one line each.
 
     Raises:
-        EncodeError: a tensor is in Tucker form, or has further parametrizations, whose code is not in the state
-            dict.
+        EncodeError: a tensor is in Tucker form, has further parametrizations, whose code is not in the state dict, or
+            has a damaged description.
     """
     found: dict[str, Any] = {}
     hidden: dict[str, str] = {}
@@ -123,10 +138,14 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     for name in named:
         match = FACTS.fullmatch(name)
         facts = Facts.parse(named[name]) if match else None
-        if match is None or facts is None:
+        if match is None:
             continue
         original = f"{match[1]}original"
         path = match[1].removesuffix(f"parametrizations.{match[2]}.") + match[2]
+        if facts is None:
+            if _text(named[name]).startswith(BEGIN):
+                raise EncodeError(f"{path}: the description in {name} is damaged, or of a newer version of frformat")
+            continue
         if facts.kind == "tucker":
             raise EncodeError(f"{path}: is in Tucker form; write the model with frformat.torch.save_model")
         if original not in named:

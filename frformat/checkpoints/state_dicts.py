@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
 
 from frformat.checkpoints import inert
+from frformat.checkpoints.quantized import PACKED
 from frformat.errors import EncodeError
-from frformat.wording import listed
+from frformat.wording import count, listed
 
 WHOLE: Final = "."
 """The name with which users select a file's outermost dict."""
@@ -39,11 +40,19 @@ class Found:
         key: the keys that lead to it in the file, joined with dots; :data:`WHOLE` for the outermost one.
         tensors: its content, of any type.
         weights: how many of its entries are tensors that could be weights.
+        elements: the number of their elements.
     """
 
     key: str
     tensors: Mapping[str, Any]
     weights: int
+    elements: int
+
+    @classmethod
+    def of(cls, key: str, tensors: Mapping[str, Any]) -> Found:
+        """Describe a dict."""
+        weights = [value for name, value in tensors.items() if _is_weight(f"{key}.{name}", value)]
+        return cls(key or WHOLE, tensors, len(weights), sum(value.numel() for value in weights))
 
     def names(self) -> list[str]:
         """Return the names of its tensors in the file."""
@@ -55,36 +64,61 @@ def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[
     """Return the intended state dict, and notes for the user on the choice.
 
     The intended state dict is the only one with tensors that could be weights. Scalars and the states of optimizers and
-    random generators do not count.
+    random generators do not count. Tensors without names, such as those of a list, must not be larger than it.
 
     Args:
         content: the content of the file: nested dicts, lists and other objects.
         entry: the key of the state dict to return, as listed in the error; None if there is only one.
 
     Raises:
-        EncodeError: there is no state dict, none with that key, or several candidates, which the message lists.
+        EncodeError: there is no state dict, none with that key, or several candidates, which the message lists; or
+            some of its tensors have no names.
     """
-    found = list(_state_dicts(content))
+    found, unnamed = _state_dicts(content)
     if not found:
         raise EncodeError(f"contains no named tensors{_instead(content)}; save model.state_dict() with torch.save")
     if entry is not None:
-        for each in found:
-            if each.key == entry:
-                return each.tensors, []
-        raise EncodeError(f"has no entry {entry!r} with tensors, but {_listed(found)}")
+        meant = [each for each in found if each.key == entry]
+        if not meant:
+            raise EncodeError(f"has no entry {entry!r} with tensors, but {_listed(found)}")
+        if len(meant) > 1:
+            raise EncodeError(f"has {len(meant)} entries {entry!r}: rename all but one, so that their keys differ")
+        _check_named(meant[0], unnamed)
+        return meant[0].tensors, []
     meant = [each for each in found if each.weights] or found
     own = sorted((each for each in meant if each.key in RUN), key=lambda each: RUN.index(each.key))
     meant = own[:1] or meant
     if len(meant) > 1:
         raise EncodeError(f"contains several state dicts; select one with --entry: {_listed(meant)}")
+    _check_named(meant[0], unnamed)
     notes = [f"read the entry {meant[0].key!r} of the file"] if meant[0].key != WHOLE else []
-    others = [name for each in found if each not in (meant[0], *own) for name in each.names()]
+    used = {id(each) for each in (meant[0], *own)}
+    others = [name for each in found if id(each) not in used for name in each.names()]
+    others += [f"{each.key} ({count(each.weights, 'tensor')} without names)" for each in unnamed if each.weights]
     notes += [f"left out other entries: {listed(others, SHOWN)}"] if others else []
+    largest = max(unnamed, key=lambda each: each.elements, default=meant[0])
+    if largest.elements > meant[0].elements:
+        raise EncodeError(
+            f"the tensors in {largest.key!r} have no names, but more elements than those that have; if these are the "
+            f"network, use --entry {meant[0].key}; otherwise, save model.state_dict() with torch.save"
+        )
     return meant[0].tensors, notes
 
 
-def _state_dicts(content: object) -> Iterator[Found]:
-    """Yield every dict of named tensors once, outer ones first. Objects of a file can contain themselves."""
+def _check_named(chosen: Found, unnamed: list[Found]) -> None:
+    """Check that all tensors of a dict have names."""
+    for each in unnamed:
+        if each.key == chosen.key:
+            keys = listed(list(each.tensors), SHOWN)
+            raise EncodeError(f"tensors must have strings as keys, not {keys}; save model.state_dict() with torch.save")
+
+
+def _state_dicts(content: object) -> tuple[list[Found], list[Found]]:
+    """Return every dict of named tensors once, outer ones first, and the tensors without names, such as those of lists.
+
+    Objects of a file can contain themselves.
+    """
+    found, unnamed = [], []
     seen: dict[int, object] = {}  # the objects live as long as their ids are used
     queue: list[tuple[str, object]] = [("", content)]
     for key, value in queue:
@@ -93,19 +127,23 @@ def _state_dicts(content: object) -> Iterator[Found]:
         seen[id(value)] = value
         value = _opened(value)
         if isinstance(value, Mapping) and not value.keys() >= OPTIMIZER:
-            named = {name: each for name, each in value.items() if isinstance(name, str)}
-            if any(isinstance(each, torch.Tensor) for each in named.values()):
-                yield Found(key or WHOLE, named, sum(_is_weight(f"{key}.{name}", each) for name, each in named.items()))
-            inner: Iterable[tuple[object, object]] = value.items()
+            inner: list[tuple[object, object]] = list(value.items())
         elif isinstance(value, list | tuple):
-            inner = enumerate(value)
+            inner = list(enumerate(value))
         else:
             continue
+        named = {name: each for name, each in inner if isinstance(name, str)}
+        if any(isinstance(each, torch.Tensor) for each in named.values()):
+            found.append(Found.of(key, named))
+        others = {f"{name}": each for name, each in inner if not isinstance(name, str)}
+        if any(isinstance(each, torch.Tensor) for each in others.values()) and not key.endswith(PACKED):
+            unnamed.append(Found.of(key, others))
         queue += [
             (f"{key}.{name}" if key else f"{name}", each)
             for name, each in inner
-            if isinstance(each, HOLDERS) and not str(name).endswith(OWN_STATE)
+            if isinstance(each, HOLDERS) and str(name).rpartition(".")[2] != OWN_STATE
         ]
+    return found, unnamed
 
 
 def _opened(value: object) -> object:
@@ -117,12 +155,13 @@ def _opened(value: object) -> object:
 
 def _is_weight(name: str, value: object) -> bool:
     """Return whether a tensor could be a weight, not a metric, a counter or the state of a random generator."""
-    return isinstance(value, torch.Tensor) and value.dim() > 0 and "rng" not in name.lower()
+    if not isinstance(value, torch.Tensor) or value.dim() == 0:
+        return False
+    return not (value.dtype == torch.uint8 and "rng" in name.lower())
 
 
 def _listed(found: list[Found]) -> str:
-    counts = [(each.key, len(each.names())) for each in found]
-    return listed([f"{key!r} ({count} tensor{'s' * (count > 1)})" for key, count in counts], SHOWN)
+    return listed([f"{each.key!r} ({count(len(each.names()), 'tensor')})" for each in found], SHOWN)
 
 
 def _instead(content: object) -> str:
@@ -132,5 +171,5 @@ def _instead(content: object) -> str:
     if isinstance(content, list | tuple) and any(isinstance(each, torch.Tensor) for each in content):
         return ", but a list of tensors"
     if isinstance(content, Mapping) and any(isinstance(each, torch.Tensor) for each in content.values()):
-        return ", but tensors with numbers as keys"
+        return ", but tensors with keys that are not strings"
     return f", but something else ({type(content).__name__})"

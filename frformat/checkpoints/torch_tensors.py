@@ -91,7 +91,7 @@ def to_numpy(tensor: Tensor) -> NDArray[Any] | Sparse:
         return array
     except (RuntimeError, TypeError) as error:  # includes NotImplementedError
         reason = str(error).partition("\n")[0]
-        raise EncodeError(f"a {type(tensor).__name__} cannot be read as an array: {reason}") from error
+        raise EncodeError(f"of type {type(tensor).__name__}, which cannot be read as an array: {reason}") from error
 
 
 def to_torch(value: NDArray[Any] | Sparse | Spectrum) -> Tensor:

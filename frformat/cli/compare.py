@@ -1,9 +1,8 @@
-"""``frformat compare``: check that a phone computes the same outputs as the desktop."""
+"""``frformat compare``: check that a phone computes the same outputs as the desktop, and compare benchmark reports."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import tempfile
 import time
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from frformat.cli import columns, errors, terminal
-from frformat.cli.options import json_option, memory_option, tier_option
+from frformat.cli.options import Nonnegative, json_option, memory_option, tier_option
 from frformat.cli.output import force_option, writing
 from frformat.cli.terminal import clean, echo, print_json
 
@@ -32,19 +31,20 @@ MODEL is specified as for `frformat export`. INPUTS is a folder of .npy files (f
 pictures (RGB in 0 … 1). --phone is a parity report from the demo app, a runner (.jar) that creates one now, or an
 installed runtime: `lite`, the lite interpreter of PyTorch, or `ort`, ONNX Runtime.
 
+Or pass one or more reports of the benchmark suite (docs/benchmark-suite.md) to compare scores, times and memory.
+
 \b
 Examples:
   frformat compare unet unet.frz inputs --phone parity.json
   frformat compare unet unet.frz inputs --phone frz-pytorch-host.jar --truth masks --html report.html
   frformat compare net.py:Net model.frz inputs --phone lite --layers --original model.pt
   frformat compare unet unet.frz inputs --phone ort
+  frformat compare phone.json tablet.json --html suite.html
 """
 
 
 @click.command(help=HELP, epilog="Exit codes: 0 phone and desktop agree, 1 they differ, 2 error.")
-@click.argument("model")
-@click.argument("weights", metavar="MODEL.frz", type=click.Path())
-@click.argument("folder", metavar="INPUTS", type=click.Path())
+@click.argument("subject", metavar="MODEL MODEL.frz INPUTS | SUITE.json…", nargs=-1, required=True)
 @click.option("--phone", metavar="WHERE", help="A report (.json), a runner (.jar), 'lite' or 'ort'.")
 @click.option("--skeleton", metavar="MODEL", type=click.Path(), help="The skeleton to run. [default: export one]")
 @click.option("--original", metavar="FILE", type=click.Path(), help="Also compare with the weights before encoding.")
@@ -52,7 +52,7 @@ Examples:
 @click.option("--layers", is_flag=True, help="Also compare layer outputs; a runner then uses a special skeleton.")
 @click.option(
     "--tolerance",
-    type=click.FloatRange(min=0),
+    type=Nonnegative(),
     default=1e-3,
     help="Largest allowed difference between outputs.",
 )
@@ -62,9 +62,7 @@ Examples:
 @force_option
 @json_option
 def compare(
-    model: str,
-    weights: str,
-    folder: str,
+    subject: tuple[str, ...],
     phone: str | None,
     skeleton: str | None,
     original: str | None,
@@ -77,10 +75,17 @@ def compare(
     force: bool,
     as_json: bool,
 ) -> int:
-    """Compare phone and desktop, and return the exit code."""
+    """Compare phone and desktop, or benchmark reports, and return the exit code."""
     context = click.get_current_context()
-    if math.isnan(tolerance):
-        raise click.BadParameter("not a number", context, param_hint="--tolerance")
+    if all(path.endswith(".json") for path in subject):
+        from frformat.cli.suites import compare_suites
+
+        if phone or skeleton or original or truth or layers or tier is not None:
+            raise click.UsageError("Reports of the suite are complete; omit all options except --html.", context)
+        return compare_suites([*subject], html, force, as_json)
+    if len(subject) != 3:
+        raise click.UsageError("Pass MODEL, MODEL.frz and INPUTS, or reports of the suite (.json).", context)
+    model, weights, folder = subject
     if skeleton and layers:
         raise click.UsageError("--layers exports a skeleton of its own; omit --skeleton.", context)
     if layers and phone == "ort":

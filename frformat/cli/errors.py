@@ -65,7 +65,8 @@ def facts(error: Exception) -> ErrorFacts:
     elif isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in PACKAGES:
         code, reason = "DEPENDENCY", str(DependencyError("this command", error))
     elif isinstance(error, OSError):
-        code, reason = "IO", error.strerror or str(error)
+        # Once an error has a file name, str() shows its errno and strerror even if it was raised with neither.
+        code, reason = "IO", error.strerror or ": ".join(map(str, error.args)) or type(error).__name__
         file = None if error.filename is None else os.fsdecode(error.filename)
     elif isinstance(error, MemoryError):
         code, reason = "MEMORY", "there is not enough memory; a smaller --memory-budget detects this in advance"

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+import math
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from frformat.errors import EncodeError
-from frformat.wording import UNITS
-
-LOWER: Final = {unit.lower(): size for unit, size in UNITS.items()}
-"""Bytes of each unit, in lower case."""
-
+from frformat.wording import parse_amount, parse_size
 
 if TYPE_CHECKING:
     Converter = click.ParamType[int]
@@ -27,12 +23,24 @@ class ByteCount(Converter):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Parse the number of bytes."""
-        if isinstance(value, int):
-            return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", value.strip().lower())
-        if not found or found[2] not in LOWER:
-            self.fail(f"{value!r} is not a size such as 500MB, 8GiB or 65536.", param, ctx)
-        return int(float(found[1]) * LOWER[found[2]])
+        try:
+            return parse_size(value)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+class Nonnegative(click.FloatRange):
+    """A number of at least 0. Unlike ``click.FloatRange``, it refuses NaN."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse the number."""
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return found
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, also for errors.")
@@ -69,9 +77,7 @@ def tier_cuts(text: str) -> list[int | float]:
     cuts: list[int | float] = []
     for part in filter(None, text.split(",")):
         try:
-            cuts.append(float(part[:-1]) / 100 if part.endswith("%") else int(part))
+            cuts.append(parse_amount(part))
         except ValueError as error:
-            raise EncodeError(
-                f"tier {part!r} is neither a number of coefficients such as 100 nor a share such as 25%"
-            ) from error
+            raise EncodeError(f"tier {error}") from error
     return cuts

@@ -37,6 +37,8 @@ def writing(path: str, force: bool) -> Iterator[str]:
             with open(made, "rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
         return
+    if not path:
+        raise FileNotFoundError(errno.ENOENT, "the name of the output file is empty", path)
     folder = os.path.dirname(path) or "."
     if os.path.lexists(path) and not force:
         raise FileExistsError(errno.EEXIST, "it exists; use --force to replace it", path)

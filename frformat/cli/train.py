@@ -12,8 +12,9 @@ from typing import Any, Final
 import click
 
 from frformat.cli import elm, terminal
-from frformat.cli.options import json_option, tier_cuts
+from frformat.cli.options import ByteCount, Nonnegative, json_option, tier_cuts
 from frformat.errors import EncodeError
+from frformat.wording import parse_amount
 
 HELP: Final = """Train a network by a recipe, on the first DCT coefficients of its weights.
 
@@ -90,7 +91,7 @@ def list_recipes(*, as_json: bool) -> None:
 @click.option("--keep", metavar="N|N%", help="Number or share of coefficients to keep in each tensor.")
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Rules, as for encode, that replace the recipe's.")
 @click.option("--tiers", metavar="N,N%,…", help="Also train smaller tiers that keep this much of each tensor.")
-@click.option("--size", metavar="BYTES", help="Train for a file of this size, such as 900 or 1.5kB.")
+@click.option("--size", type=ByteCount(), metavar="SIZE", help="Train for a file of this size, such as 900 or 1.5kB.")
 @click.option("--dense", is_flag=True, help="Train the plain model: a reference, or a teacher.")
 @click.option("--nested", is_flag=True, help="Train tiers with fewer filters; --tiers gives their shares.")
 @click.option("--minimum", metavar="METRIC", type=float, help="Metric that the smallest tier must reach (--nested).")
@@ -101,11 +102,11 @@ def list_recipes(*, as_json: bool) -> None:
 @click.option("--from", "weights", metavar="FILE.frz", type=click.Path(), help="Initial weights.")
 @click.option("--device", metavar="NAME", help="Device, such as cpu or cuda:1.  [default: a GPU if available]")
 @click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads; 1 makes runs reproducible bit for bit."
+    "--threads", type=click.IntRange(1, 1024), metavar="N", help="CPU threads; 1 makes runs reproducible bit for bit."
 )
 @click.option("--resume", is_flag=True, help="Continue the interrupted run in the folder.")
 @click.option("--force", is_flag=True, help="Start over in a folder that already contains a run.")
-@click.option("--checkpoint-every", type=float, default=60, metavar="SECONDS", help="Time between checkpoints.")
+@click.option("--checkpoint-every", type=Nonnegative(), default=60, metavar="SECONDS", help="Time between checkpoints.")
 @click.option("--list", "listed", is_flag=True, help="List the recipes.")
 @json_option
 def train(
@@ -115,7 +116,7 @@ def train(
     keep: str | None,
     rules: tuple[str, ...],
     tiers: str | None,
-    size: str | None,
+    size: int | None,
     dense: bool,
     nested: bool,
     minimum: float | None,
@@ -151,7 +152,6 @@ def train(
     from frformat import train as training
     from frformat.cli.nested import train_and_report
     from frformat.cli.training import Bar, find, report
-    from frformat.torch.regularization import parse_size
 
     kind = find(name)
     if keep is not None:
@@ -176,8 +176,7 @@ def train(
     if cuts:
         changes["tiers"] = cuts
     if size is not None:
-        with told():
-            changes = {"schedule": "start", **changes, "size": parse_size(size)}
+        changes = {"schedule": "start", **changes, "size": size}
     _check(folder, resume, force)
     if threads:
         torch.set_num_threads(threads)
@@ -237,8 +236,6 @@ def _check_nested(nested: bool, stages: dict[str, Any], others: dict[str, Any]) 
 def _keep(text: str) -> int | float:
     """Parse ``100`` or ``5%``: a number or a share of coefficients."""
     try:
-        return float(text[:-1]) / 100 if text.endswith("%") else int(text)
+        return parse_amount(text)
     except ValueError as error:
-        raise click.BadParameter(
-            f"{text!r} is neither a number such as 100 nor a share such as 5%", param_hint="--keep"
-        ) from error
+        raise click.BadParameter(str(error), param_hint="--keep") from error

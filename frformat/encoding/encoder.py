@@ -20,7 +20,7 @@ from frformat.encoding.detection import spectra
 from frformat.encoding.policy import Decision, Policy
 from frformat.encoding.selection import energy_left
 from frformat.encoding.source import Coefficients, Source, Weights, blocks
-from frformat.errors import EncodeError
+from frformat.errors import EncodeError, ReadError
 from frformat.format.coders import byte_view
 from frformat.format.options import Progress
 from frformat.format.reader import FrzFile, opened
@@ -150,6 +150,8 @@ class _Encoder(Mapping[str, Stored]):
         entry = self._entries[name]
         try:
             value, self.reports[name] = _coded(entry, self.decisions[name], lambda: self._older(name))
+        except ReadError:  # names the tensor and the file
+            raise
         except EncodeError as error:
             raise EncodeError(f"tensor {name!r}: {error}") from error
         if not isinstance(value, np.ndarray):

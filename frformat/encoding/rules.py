@@ -15,6 +15,7 @@ leaves open follows the command line's options for all tensors.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -23,6 +24,9 @@ from typing import Final
 from frformat.encoding.selection import Energy, MaxError, Selection, parse_keep, parse_share
 from frformat.errors import EncodeError
 from frformat.format.quantization import check_format
+
+SHAPE: Final = re.compile("[0-9]{1,19}(,[0-9]{1,19})*")
+"""A list of lengths."""
 
 WORDS: Final = "raw, spectral, keep=N, keep=N%, energy=SHARE, max-error=SHARE, view=N,N,… and format=FORMAT"
 
@@ -110,7 +114,6 @@ def parse_shape(text: str) -> tuple[int, ...]:
     Raises:
         EncodeError: ``text`` is not such a list.
     """
-    parts = text.split(",")
-    if not all(part.isdecimal() and part.isascii() for part in parts):
+    if not SHAPE.fullmatch(text):
         raise EncodeError(f"view={text} is not a shape such as 500,50,4,4")
-    return tuple(map(int, parts))
+    return tuple(map(int, text.split(",")))

@@ -12,6 +12,7 @@ import numpy as np
 from frformat.encoding.source import Source
 from frformat.errors import EncodeError
 from frformat.spectral.spectrum import Spectrum
+from frformat.wording import parse_amount
 
 AsStored = Callable[[Spectrum], Spectrum]
 """Maps a spectrum to what a reader will get if it is stored in the file's number format."""
@@ -157,11 +158,13 @@ def parse_keep(text: str) -> Keep:
     Raises:
         EncodeError: ``text`` is neither.
     """
-    if text.endswith("%"):
-        return Keep(parse_share(text, "keep"))
-    if not (text.isdecimal() and int(text) > 0):
-        raise EncodeError(f"keep={text} is neither a number of coefficients such as 300 nor a share such as 10%")
-    return Keep(int(text))
+    try:
+        amount = parse_amount(text)
+    except ValueError as error:
+        raise EncodeError(f"keep={error}") from error
+    if not amount:
+        raise EncodeError(f"keep={text!r} must be above 0")
+    return Keep(amount)
 
 
 def parse_share(text: str, what: str) -> float:

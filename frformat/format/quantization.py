@@ -22,6 +22,9 @@ EXACT_BITS: Final = {"f16": 9, "bf16": 9, "f32": 16}
 than as exact floats. Half-precision numbers have 11 significant bits, so a few of them can be multiples of some step by
 chance."""
 
+INTEGER_FORMATS: Final = tuple(f"q{bits}" for bits in range(2, 33))
+"""Number formats of integers with a number of bits."""
+
 ZEROS: Final = {"f16": 13, "bf16": 16}
 """Number of trailing zero bits in a float32 that represents a number of the format."""
 
@@ -197,7 +200,7 @@ def parse_format(wanted: str) -> tuple[int, float | None]:
         except ValueError as error:
             raise EncodeError(f"format {wanted!r}: {error}") from error
         return 0, float(wanted[5:])
-    if not (wanted[:1] == "q" and wanted[1:].isdecimal() and 2 <= int(wanted[1:]) <= 32):
+    if wanted not in INTEGER_FORMATS:
         raise EncodeError(f"format {wanted!r} is not one of auto, f32, f16, bf16, q2 … q32, step=S")
     return int(wanted[1:]), None
 

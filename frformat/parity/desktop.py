@@ -52,7 +52,8 @@ class Desktop:
         output = layers.pop(OUTPUT, None)
         if not isinstance(output, Tensor):
             raise ReportError(
-                f"the model returns a {type(output).__name__}; only models that return one tensor can be compared"
+                f"the model returns an object of type {type(output).__name__}; only models that return one tensor can "
+                "be compared"
             )
         return _floats(output), {name: _floats(layer) for name, layer in layers.items()}, spent
 

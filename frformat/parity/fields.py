@@ -69,9 +69,9 @@ class Fields:
             self.refuse(name, "is not a whole number, 0 or greater")
         return found
 
-    def number(self, name: str) -> float | None:
+    def number(self, name: str, required: bool = False) -> float | None:
         """Return a finite number."""
-        found = self.value(name)
+        found = self.value(name, required)
         if found is not None and not _is_number(found):
             self.refuse(name, "is not a number")
         return None if found is None else float(found)

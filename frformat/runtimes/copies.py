@@ -49,7 +49,7 @@ def state(model: nn.Module) -> dict[str, Tensor]:
     out = {}
     for name, tensor in model.state_dict(keep_vars=True).items():
         if not isinstance(tensor, Tensor):
-            raise ExportError(f"{name}: the model puts a {type(tensor).__name__} into its state dict, not a tensor")
+            raise ExportError(f"{name}: the state dict of the model contains {type(tensor).__name__}, not a tensor")
         if is_lazy(tensor):
             raise ExportError(f"{name} is not initialized; run the model once")
         if tensor.dtype not in DTYPES or tensor.layout != torch.strided or tensor.is_quantized:

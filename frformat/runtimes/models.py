@@ -49,7 +49,8 @@ def build(spec: str) -> nn.Module:
     except Exception as error:  # the user's code can raise anything
         raise ExportError(f"{spec}: {type(error).__name__}: {error}") from error
     if not isinstance(model, nn.Module):
-        what = f"{name} returns a {type(model).__name__}, not a torch.nn.Module" if found else f"there is no {name}"
+        kind = f"{type(model).__name__}, not torch.nn.Module"
+        what = f"there is no {name}" if found is None else f"what {name} returns is of type {kind}"
         raise ExportError(f"{spec}: {what}")
     return model
 

@@ -172,7 +172,8 @@ def _check_names(tensors: object) -> None:
     """Check that the tensors to be stored have names."""
     if not isinstance(tensors, Mapping):
         raise EncodeError(
-            f"a {type(tensors).__name__} is not a state dict: pass tensors by name, one state dict at a time"
+            f"an object of type {type(tensors).__name__} is not a state dict: pass tensors by name, one state dict "
+            "at a time"
         )
     for name in tensors:
         if not isinstance(name, str):

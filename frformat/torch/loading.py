@@ -64,6 +64,11 @@ class Target:
     coded: Coded | None = None
     tucker: ParametrizationList | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is an extra state that the module does not have yet, but may receive."""
+        return self.extra is not None and self.tensor is None
+
     def read(self, file: FrzFile, source: str) -> Tensor:
         """Read the tensor of the file in the form that the target needs."""
         if self.held is None and self.coded is None:
@@ -118,7 +123,8 @@ def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
     """Match the tensors of a file with those of a model; find unmatched names and obstacles to loading."""
     targets = _targets(model)
     names, plan = _names(targets, file)
-    ties = aliases({name: target.tensor for name, target in targets.items()})
+    # Modules may share an extra state, but each has to receive it.
+    ties = aliases({name: target.tensor for name, target in targets.items() if target.extra is None})
     sources: dict[str, str] = {}
     fixed = any(isinstance(module, DistributedDataParallel) for module in model.modules())
     for name, target in targets.items():
@@ -137,7 +143,11 @@ def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
             plan.steps.append((source, target))
         elif sources[first] != source and file[sources[first]].tobytes() != file[source].tobytes():
             plan.faults.append(f"{first}, {name}: one tensor in the model, but two that differ in the file")
-    plan.missing += [name for name in targets if ties.get(name, name) not in sources and name not in names]
+    plan.missing += [
+        name
+        for name, target in targets.items()
+        if ties.get(name, name) not in sources and name not in names and not target.is_empty
+    ]
     if way.assign:
         plan.faults += _left_on_meta(model, plan)
     else:
@@ -273,10 +283,10 @@ def _fault(file: FrzFile, source: str, target: Target, way: Way) -> str | None:
         return None
     if target.tucker is not None:
         return tucker_files.misfit(info, target.tucker, file.tier)
-    if target.extra is not None and isinstance(tensor, Tensor):
+    if target.is_empty or (target.extra is not None and isinstance(tensor, Tensor)):
         return None
     if not isinstance(tensor, Tensor):
-        return f"a tensor in the file, but a {type(tensor).__name__} in the model"
+        return f"a tensor in the file, but of type {type(tensor).__name__} in the model"
     if not target.own:
         return "the model computes this entry of its state dict; use model.load_state_dict(load_file(…)) instead"
     if is_lazy(tensor):

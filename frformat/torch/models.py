@@ -61,7 +61,7 @@ def save_model(
     slice of a core's first axis, and each column of a factor, has its own quantization step.
 
     Arguments and errors are those of :func:`frformat.torch.save_file`. State that a module keeps besides its tensors
-    (``get_extra_state``) must be a tensor.
+    (``get_extra_state``) must be a tensor, or None, which is left out.
     """
     if any(isinstance(module, Tiered) and module.apart for module in model.modules()):
         raise EncodeError(
@@ -72,10 +72,12 @@ def save_model(
         if tiers:  # the statistics are valid only for the model's own tiers
             largest = {name: held.original[-1] for name, held in statistics(model).items()}
             state = {name: largest.get(name, value) for name, value in state.items()}
-        for name, value in state.items():
-            if name.rpartition(".")[2] == EXTRA and not isinstance(value, Tensor):
+        extras = {name: value for name, value in state.items() if name.rpartition(".")[2] == EXTRA}
+        state = {name: value for name, value in state.items() if not (name in extras and value is None)}
+        for name, value in extras.items():
+            if not isinstance(value, Tensor | None):
                 raise EncodeError(
-                    f"{name}: the model keeps a {type(value).__name__} besides its tensors, but files contain only "
+                    f"{name}: the model has extra state of type {type(value).__name__}, but files contain only "
                     "tensors: let get_extra_state() return one, or call save_file() on the state dict without it"
                 )
         names = plain_names(model, state)

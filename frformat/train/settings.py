@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal
@@ -14,6 +15,9 @@ OptimizerName = Literal["adamw", "sgd", "eigen"]
 SCHEDULES: Final = ("start", "tail", "geometric", "guarded", "budget", "prune")
 PRECISIONS: Final = ("f32", "bf16", "f16")
 OPTIMIZERS: Final = ("adamw", "sgd", "eigen")
+
+SEEDS: Final = 1 << 63
+"""Number of seeds that PyTorch accepts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +93,8 @@ class Settings:
         _positive(self, "epochs", "batch", "lr", "plain_lr", "temperature")
         _shares(self, "warmup", "truncate_for", "quantize_from", "average_from", "distill", "holdout")
         _not_negative(self, "seed", "weight_decay", "tolerance")
+        if self.seed >= SEEDS:
+            raise ValueError(f"seed={self.seed}: must be less than {SEEDS}")
         _one_of(self, "schedule", SCHEDULES)
         _one_of(self, "optimizer", OPTIMIZERS)
         _one_of(self, "precision", PRECISIONS)
@@ -141,14 +147,14 @@ class Settings:
 
 def _positive(settings: Settings, *names: str) -> None:
     for name in names:
-        if not getattr(settings, name) > 0:
-            raise ValueError(f"{name}={getattr(settings, name)}: must be more than 0")
+        if not 0 < getattr(settings, name) < math.inf:
+            raise ValueError(f"{name}={getattr(settings, name)}: must be more than 0, and finite")
 
 
 def _not_negative(settings: Settings, *names: str) -> None:
     for name in names:
-        if getattr(settings, name) < 0:
-            raise ValueError(f"{name}={getattr(settings, name)}: must not be negative")
+        if not 0 <= getattr(settings, name) < math.inf:
+            raise ValueError(f"{name}={getattr(settings, name)}: must be finite, and not negative")
 
 
 def _one_of(settings: Settings, name: str, known: Sequence[str]) -> None:

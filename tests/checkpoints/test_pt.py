@@ -85,6 +85,11 @@ OPTIMIZER = {"state": {0: {"exp_avg": torch.ones(1)}}, "param_groups": [{"lr": t
             {"net": {"w": torch.ones(1)}, "optimizer": OPTIMIZER, "rng_state": torch.get_rng_state()},
             ["read the entry 'net' of the file", "left out other entries: rng_state"],
         ),
+        (
+            {"net": {"w": torch.ones(1)}, "ema": {"shadow": [torch.ones(1)]}, "losses": [torch.tensor(0.5)]},
+            ["read the entry 'net' of the file", "left out other entries: ema.shadow (1 tensor without names)"],
+        ),
+        ({"my_extra_state": {"w": torch.ones(1)}}, ["read the entry 'my_extra_state' of the file"]),
         ([{"epoch": 3}, {"w": torch.ones(1)}], ["read the entry '1' of the file"]),
         ({"w": torch.ones(1), "n._extra_state": {"v": torch.ones(2)}}, [EXTRA]),
         ({"module.w": torch.ones(1)}, ["removed wrapper prefixes from names: module."]),
@@ -121,6 +126,8 @@ WEIGHTS, OTHERS = {"w": torch.ones(2)}, {"w": torch.zeros(2)}
         ({"ema": OTHERS, "model": WEIGHTS}, "model", "'ema' (1 tensor), 'model' (1 tensor)"),
         ({"net": WEIGHTS, "scores": torch.zeros(3)}, "net", "'.' (1 tensor), 'net' (1 tensor)"),
         ({"net": OTHERS, **WEIGHTS}, ".", "'.' (1 tensor), 'net' (1 tensor)"),
+        ({"learngate": WEIGHTS, "scores": torch.zeros(3)}, "learngate", "'.' (1 tensor), 'learngate' (1 tensor)"),
+        ({"net_extra_state": WEIGHTS, "v": torch.zeros(3)}, "net_extra_state", "'.' (1 tensor), 'net_extra_state' (1"),
         ([WEIGHTS, OTHERS], "0", "'0' (1 tensor), '1' (1 tensor)"),
         ({"a": [{"b": (OTHERS, {"c": WEIGHTS})}]}, "a.0.b.1.c", "'a.0.b.0' (1 tensor), 'a.0.b.1.c' (1 tensor)"),
     ],
@@ -134,6 +141,27 @@ def test_one_of_several_state_dicts_must_be_chosen(path: Path, content: object, 
     assert checkpoints.load(path, entry=entry)["w"].tolist() == [1, 1]
     with pytest.raises(EncodeError, match=re.escape(f"has no entry 'emo' with tensors, but {listed}")):
         checkpoints.load(path, entry="emo")
+
+
+def test_entries_with_the_same_key_are_not_guessed(path: Path):
+    torch.save({"a.b": OTHERS, "a": {"b": WEIGHTS}}, path)
+    with pytest.raises(EncodeError, match=r"has 2 entries 'a\.b': rename all but one"):
+        checkpoints.load(path, entry="a.b")
+
+
+@pytest.mark.parametrize("number", [torch.ones(3), torch.tensor(1.0)])
+def test_a_tensor_whose_key_is_not_a_string_is_not_lost(path: Path, number: torch.Tensor):
+    torch.save({"net": {**WEIGHTS, 5: number}}, path)
+    for entry in (None, "net"):
+        with pytest.raises(EncodeError, match="tensors must have strings as keys, not 5; save"):
+            checkpoints.load(path, entry=entry)
+
+
+def test_tensors_without_names_are_not_outdone_by_a_smaller_one_with_a_name(path: Path):
+    torch.save({"ema": {"shadow": [torch.ones(4, 4), torch.ones(4)]}, "w": torch.ones(2)}, path)
+    with pytest.raises(EncodeError, match=r"the tensors in 'ema\.shadow' have no names.* use --entry \.;"):
+        checkpoints.load(path)
+    assert list(checkpoints.load(path, entry=".")) == ["w"]
 
 
 def test_a_file_can_contain_itself_and_a_dict_many_times(path: Path):
@@ -152,7 +180,7 @@ def test_a_file_can_contain_itself_and_a_dict_many_times(path: Path):
         (torch.ones(1), "one tensor"),
         ({}, r"something else \(dict\)"),
         ({"a": 1}, r"something else \(dict\)"),
-        ({0: torch.ones(1)}, "tensors with numbers as keys"),
+        ({0: torch.ones(1)}, "tensors with keys that are not strings"),
         (3, r"something else \(int\)"),
     ],
 )

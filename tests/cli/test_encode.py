@@ -165,7 +165,7 @@ def test_existing_files_are_kept_without_force():
     [
         (
             ("--keep", "many"),
-            "ENCODE: keep=many is neither a number of coefficients such as 300 nor a share such as 10%",
+            "ENCODE: keep='many' is neither a number of coefficients such as 100 nor a share such as 25%",
         ),
         (("--keep", "1", "--energy", "1"), "ENCODE: keep, energy and max-error exclude each other"),
         (("--rule", "fc: keep=1"), "ENCODE: the rule for 'fc' matches no tensor; the names are smooth, noise, bias …"),
@@ -173,7 +173,7 @@ def test_existing_files_are_kept_without_force():
         (("--format", "q99"), "ENCODE: format 'q99' is not one of"),
         (("--compression", "lzma"), "ENCODE: compression 'lzma' is not one of"),
         (("--tiers", "10,x"), "ENCODE: tier 'x' is neither"),
-        (("--tiers", "150%"), "ENCODE: tier 1.5 is neither"),
+        (("--tiers", "150%"), "ENCODE: tier '150%' is neither"),
         (("-m", "licence"), "ENCODE: metadata 'licence' is not of the form KEY=TEXT"),
         (("--entry", "model"), "model.npz: READ: only PyTorch files have entries"),
         (("--keep",), "USAGE: Option '--keep' requires an argument"),
@@ -238,6 +238,7 @@ def test_errors_are_json_on_request():
     ("output", "line"),
     [
         ("out.npz", "ENCODE: out.npz: encode writes .frz files; use `frformat decode` for other formats"),
+        ("", "IO: the name of the output file is empty"),
         ("nowhere/out.frz", "nowhere/out.frz: IO: folder nowhere does not exist"),
         (".", ".: IO: it exists; use --force to replace it"),
         ("/dev/null", "/dev/null: IO: it exists; use --force to replace it"),

@@ -125,7 +125,7 @@ def test_misuse(weights: Path, source: Path, tmp_path: Path):
     out = tmp_path / "m.ptl"
     for args, fault in (
         (("alexnet", "-o", out), "neither one of unet, lenet5, resnet20"),
-        ((f"{source}:wrong", "-o", out), "wrong makes a int, not a torch.nn.Module"),
+        ((f"{source}:wrong", "-o", out), "what wrong returns is of type int, not torch.nn.Module"),
         ((f"{source}:fails", "-o", out), "KeyError: 'weights'"),
         ((f"{source}:none", "-o", out), "there is no none"),
         ((f"{tmp_path}/none.py:Net", "-o", out), "none.py"),

@@ -59,7 +59,10 @@ def test_version(pure: bool):
         (["diff", "a"], "Missing argument 'B'. Try 'frformat diff --help'."),
         (["dump", "--frob", "x"], "No such option '--frob'. Try 'frformat dump --help'."),
         (["dump", "x", "--tier", "-1"], "Invalid value for '--tier'"),
-        (["dump", "x", "--memory-budget", "2 loads"], "'2 loads' is not a size such as 500MB, 8GiB or 65536"),
+        (
+            ["dump", "x", "--memory-budget", "2 loads"],
+            "size '2 loads': must be a number of bytes, such as 900, 1.5kB, 2MB or 1.5KiB",
+        ),
     ],
 )
 def test_misuse(args: list[str], reason: str):

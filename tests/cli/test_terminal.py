@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import math
 
@@ -12,7 +13,6 @@ from rich.console import Console
 
 from frformat.cli import errors, terminal
 from frformat.cli.files import InputFile
-from frformat.cli.options import ByteCount
 from frformat.errors import EncodeError, FrzError
 from frformat.wording import count
 
@@ -75,18 +75,10 @@ def test_a_narrow_terminal_breaks_no_cell(monkeypatch: pytest.MonkeyPatch):
     assert "n" * 100 + "  " + "1" * 40 in screen.export_text().splitlines()
 
 
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("0", 0), ("65536", 65536), ("500MB", 500 * 10**6), ("8GiB", 8 << 30), ("1.5 kib", 1536), ("7b", 7)],
-)
-def test_sizes(text: str, number: int):
-    assert ByteCount().convert(text, None, None) == number
-
-
-@pytest.mark.parametrize("text", ["", "-1", "1PB", "GiB", "1e9", "0x10", "1,000", "inf", "nan"])
-def test_invalid_sizes(text: str):
-    with pytest.raises(click.UsageError):
-        ByteCount().convert(text, None, None)
+def _named(error: OSError, path: str) -> OSError:
+    """Add a file name to an error, as the commands do."""
+    error.filename = path
+    return error
 
 
 @pytest.mark.parametrize(
@@ -99,6 +91,9 @@ def test_invalid_sizes(text: str):
         (EncodeError("tensor 'x': no"), "frformat: ENCODE: tensor 'x': no"),
         (FileNotFoundError(errno.ENOENT, "No such file", "b.frz"), "frformat: b.frz: IO: No such file"),
         (OSError("disk on fire"), "frformat: IO: disk on fire"),
+        (_named(OSError("disk on fire"), "b.frz"), "frformat: b.frz: IO: disk on fire"),
+        (_named(io.UnsupportedOperation("seek"), "b.frz"), "frformat: b.frz: IO: seek"),
+        (OSError(), "frformat: IO: OSError"),
         (OSError(errno.EIO, "I/O error", b"c\xff"), r"frformat: c\udcff: IO: I/O error"),
         (click.ClickException("no\nway"), r"frformat: USAGE: no\nway"),
     ],

@@ -95,7 +95,9 @@ class TestQuantized:
         assert step(found.step) <= wanted
         assert (np.abs(canonical(found) - values.astype(np.float64)) <= 0.5 * wanted + np.abs(values) * 1e-7).all()
 
-    @pytest.mark.parametrize("wanted", ["f8", "f64", "q1", "q33", "q", "step=", "step=x", "step=-1", "", "exact"])
+    @pytest.mark.parametrize(
+        "wanted", ["f8", "f64", "q1", "q33", "q", "q08", "q\u0668", "q999", "step=", "step=x", "step=-1", "", "exact"]
+    )
     def test_refuses_other_formats(self, wanted: str) -> None:
         with pytest.raises(EncodeError):
             quantized(np.ones(2, np.float32), wanted)

@@ -15,7 +15,8 @@ from frformat.parity import ReportError, read_report, words
 from frformat.parity.comparison import compare
 from frformat.parity.facts import Apart, Comparison, Facts
 from frformat.parity.inputs import Input, find_inputs
-from frformat.parity.page import STYLE, page
+from frformat.parity.markup import STYLE
+from frformat.parity.page import page
 from frformat.parity.report import checksum
 from frformat.parity.words import verdict
 from frformat.parity.writing import describe

@@ -11,7 +11,7 @@ from torch import nn
 
 import frformat
 from frformat import Spectrum
-from frformat.torch import MismatchError, load_model, regularize, save_file, save_model
+from frformat.torch import MismatchError, load_file, load_model, regularize, save_file, save_model
 from tests.torch.regularization.models import Net, Tied
 
 
@@ -150,6 +150,51 @@ def test_extra_state_that_is_a_tensor_is_loaded(path: Path):
     assert other[0].version == 7
 
 
+def test_extra_state_is_loaded_where_there_was_none(path: Path):
+    model, other = Extra(2, 2), Later(2, 2)
+    model.version = 7
+    save_model(model, path)
+    assert load_model(other, path) == ([], [])
+    assert other.version == 7
+
+
+def test_absent_extra_state_is_neither_stored_nor_missed(path: Path):
+    model, other = Later(2, 2), Later(2, 2)
+    save_model(model, path)
+    assert list(load_file(path)) == ["weight", "bias"]
+    assert load_model(other, path) == ([], [])
+    assert other.version is None
+
+
+def test_every_module_receives_an_extra_state_that_all_share(path: Path):
+    models = [nn.Sequential(Shared(2, 2), Shared(2, 2)) for _ in range(2)]
+    save_model(models[0], path)
+    assert load_model(models[1], path) == ([], [])
+    assert [module.received for module in models[1]] == [3, 3]
+
+
+class Later(Extra):
+    """Has no extra state until it receives one."""
+
+    version = None
+
+    def get_extra_state(self):
+        return None if self.version is None else super().get_extra_state()
+
+
+class Shared(Extra):
+    """Has an extra state that is one tensor in all instances."""
+
+    state = torch.tensor([3])
+    received = 0
+
+    def get_extra_state(self):
+        return self.state
+
+    def set_extra_state(self, state):
+        self.received = int(state)
+
+
 class Dicts(Extra):
     def get_extra_state(self):
         return {"version": 1}
@@ -157,7 +202,7 @@ class Dicts(Extra):
 
 def test_extra_state_of_another_kind_is_refused(path: Path):
     save_model(Extra(2, 2), path)
-    with pytest.raises(MismatchError, match="_extra_state: a tensor in the file, but a dict in the model"):
+    with pytest.raises(MismatchError, match="_extra_state: a tensor in the file, but of type dict in the model"):
         load_model(Dicts(2, 2), path)
 
 

@@ -19,6 +19,7 @@ from frformat.encoding import encode, verify
 from frformat.torch import load_model, regularize, save_file, unregularize
 from frformat.torch.regularization import make_tiers
 from frformat.train import train
+from tests.cli.command import refused
 from tests.torch.regularization.models import Net, Tied
 from tests.train.tiny import Tiny
 
@@ -139,9 +140,29 @@ def test_a_state_dict_of_a_different_shape_or_type_is_refused():
         torch.frombuffer(bytearray(b'{"kind": "spectral", "shape": ["a"]}'), dtype=torch.uint8),
         torch.frombuffer(bytearray(b'{"kind": "spectral", "shape": [1], "tiers": 0}'), dtype=torch.uint8),
         torch.frombuffer(bytearray(b'{"kind": "spectral", "shape": [1], "more": 0}'), dtype=torch.uint8),
+        *(
+            torch.frombuffer(bytearray(b'{"kind": "spectral", "shape": [%s]}' % lengths), dtype=torch.uint8)
+            for lengths in (b"Infinity", b"-1", b"2147483648", b"1.0", b"true", b"1,1,1,1,1,1,1,1,1", b"9" * 5000)
+        ),
+        torch.frombuffer(bytearray(b'{"kind": "spectral", "shape": [1], "view": [1e999]}'), dtype=torch.uint8),
         torch.frombuffer(bytearray(b"[" * 100_000), dtype=torch.uint8),
         {"kind": "spectral"},
     ],
 )
 def test_facts_in_other_forms_are_ignored(packed: object):
     assert Facts.parse(packed) is None
+
+
+def test_damaged_facts_are_refused_in_one_line(tmp_path: Path):
+    name = "parametrizations.weight.0._extra_state"
+    state = regularize(nn.Linear(8, 12), 9).state_dict()
+    for lengths, problem in ((b"[1000000000000000000000, 1]", "the description in"), (b"[2, 2]", "with k at most 4")):
+        facts = b'{"kind": "spectral", "shape": %s, "tiers": 1, "alone": true}' % lengths
+        state[name] = torch.frombuffer(bytearray(facts), dtype=torch.uint8)
+        torch.save(state, tmp_path / "a.pt")
+        line = refused("encode", tmp_path / "a.pt", "-o", tmp_path / "a.frz")
+        assert line.startswith(f"{tmp_path / 'a.pt'}: READ: ")
+        assert line.count("weight") <= 2
+        assert problem in line
+        with pytest.raises(EncodeError, match=problem):
+            save_file(state, tmp_path / "a.frz")

@@ -172,8 +172,8 @@ def test_wrapper_prefixes_are_removed_from_names_with_a_warning(path: Path):
     [
         ({0: torch.ones(1), "a": torch.ones(1)}, "a tensor's name must be a string, not 0 of type int"),
         ({None: torch.ones(1)}, "not None of type NoneType"),
-        ([{"a": torch.ones(1)}], "a list is not a state dict: pass tensors by name"),
-        (({"a": torch.ones(1)},), "a tuple is not a state dict"),
+        ([{"a": torch.ones(1)}], "of type list is not a state dict: pass tensors by name"),
+        (({"a": torch.ones(1)},), "of type tuple is not a state dict"),
     ],
 )
 def test_unnamed_tensors_are_refused(path: Path, state: object, message: str):

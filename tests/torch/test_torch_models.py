@@ -153,7 +153,7 @@ class Extra(nn.Linear):
 
 
 def test_extra_state_is_refused_or_missing(path: Path):
-    with pytest.raises(EncodeError, match=r"^_extra_state: the model keeps a dict besides its tensors, but"):
+    with pytest.raises(EncodeError, match=r"^_extra_state: the model has extra state of type dict, but"):
         save_model(Extra(2, 2), path)
     save_model(nn.Linear(2, 2), path)
     assert load_model(Extra(2, 2), path, strict=False).missing == ["_extra_state"]

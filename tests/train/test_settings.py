@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 
 import pytest
 
@@ -23,7 +24,12 @@ from frformat.train import RECIPES, Settings
         ({"schedule": "tail"}, "epochs must be 2 or more"),
         ({"schedule": "prune", "average_from": 0.4}, "that schedule prune removes"),
         ({"schedule": "prune", "tiers": (5,)}, "tiers are prefixes"),
-        ({"seed": -1}, "must not be negative"),
+        ({"lr": math.nan}, "lr=nan: must be more than 0, and finite"),
+        ({"plain_lr": math.inf}, "plain_lr=inf: must be more than 0, and finite"),
+        ({"weight_decay": math.nan}, "weight_decay=nan: must be finite, and not negative"),
+        ({"tolerance": math.inf}, "tolerance=inf: must be finite"),
+        ({"seed": -1}, "and not negative"),
+        ({"seed": 1 << 63}, "seed=9223372036854775808: must be less than 9223372036854775808"),
         ({"size": 0}, "size=0: must be at least 1 byte"),
         ({"size": 900, "schedule": "tail", "epochs": 2}, "size replaces schedule tail"),
         ({"size": 900, "tiers": (5,)}, "size and tiers are mutually exclusive"),

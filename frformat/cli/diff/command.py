@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import click
 
 from frformat.cli import errors
-from frformat.cli.options import base_option, entry_option, json_option, memory_option, spectral_option
+from frformat.cli.options import Nonnegative, base_option, entry_option, json_option, memory_option, spectral_option
 from frformat.cli.terminal import print_json, progress
 
 HELP: Final = """Compare the tensors of files A and B.
@@ -31,7 +30,7 @@ Examples:
 @click.argument("b", type=click.Path(allow_dash=True))
 @click.option(
     "--tolerance",
-    type=click.FloatRange(min=0),
+    type=Nonnegative(),
     default=0.0,
     metavar="X",
     help="Weights are equal if they differ by at most X times the tensor's largest weight in A.",
@@ -56,8 +55,6 @@ def diff(
     from frformat.cli.diff.listing import show
     from frformat.cli.diff.sides import open_side
 
-    if math.isnan(tolerance):
-        raise click.BadParameter("not a number", click.get_current_context(), param_hint="--tolerance")
     if a == b == "-":
         raise click.UsageError("Only one of the files can be standard input.", click.get_current_context())
     with (

@@ -43,7 +43,8 @@ class Probe(nn.Module):
                 hook.remove()
         if not isinstance(output, Tensor):
             raise ExportError(
-                f"the model returns a {type(output).__name__}; a probe needs a model that returns one tensor"
+                f"the model returns an object of type {type(output).__name__}; a probe needs a model that returns one "
+                "tensor"
             )
         return {OUTPUT: output, **found}
 

@@ -34,7 +34,8 @@ def runs(batches: Iterable[Any]) -> list[Batch]:
     for number, batch in enumerate(batches):
         if not isinstance(batch, Tensor | tuple | list | dict):
             raise CompressionError(
-                f"batch {number} is a {type(batch).__name__}, not a tensor, a tuple of arguments, or a dict of them"
+                f"batch {number} is of type {type(batch).__name__}, but must be a tensor, a tuple of arguments, or a "
+                "dict of them"
             )
         found.append(_Run(batch, number))
     if not found:

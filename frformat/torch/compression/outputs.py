@@ -45,7 +45,7 @@ class Outputs:
         """
         found = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
         if not found:
-            raise CompressionError(f"the model's output, a {type(out).__name__}, contains no floats")
+            raise CompressionError(f"the model's output, of type {type(out).__name__}, contains no floats")
         if not all(bool(leaf.isfinite().all()) for leaf in found):
             raise CompressionError("the model's outputs are not all finite")
         return found

@@ -18,6 +18,9 @@ GRID: Final = 200
 NEGLIGIBLE: Final = 1e-14
 """Squared singular values below this share of the largest are treated as rounding errors."""
 
+EQUAL: Final = 1e-9
+"""Noise variances that differ by a smaller share are one."""
+
 
 class Evbmf(NamedTuple):
     """The result of EVBMF.
@@ -90,7 +93,9 @@ def _noise(squares: NDArray[np.float64], columns: int, alpha: float, edge: float
     highest = squares.sum() / (rows * columns)
     most = min(int(np.ceil(rows / (1 + alpha))) - 1, rows - 1)  # largest possible number of components
     lowest = max(squares[most] / (columns * edge), squares[most:].mean() / columns, highest * 1e-12)
-    grid = np.geomspace(min(lowest, highest), highest, GRID)
+    if lowest > highest * (1 - EQUAL):  # a matrix of one row, or one whose singular values are all equal
+        return float(highest)
+    grid = np.geomspace(lowest, highest, GRID)
     energies = [energy(variance) for variance in grid]
     best = int(np.argmin(energies))
     bounds = grid[max(best - 1, 0)], grid[min(best + 1, GRID - 1)]

@@ -39,7 +39,9 @@ def filter_groups(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
     with torch.no_grad():
         output: object = model(example)
     if not isinstance(output, Tensor):
-        raise ValueError(f"{type(model).__name__} returns a {type(output).__name__}; it must return one tensor")
+        raise ValueError(
+            f"{type(model).__name__} returns an object of type {type(output).__name__}; it must return one tensor"
+        )
     found = {}
     names = {module: name for name, module in model.named_modules()}
     for group in _dependencies(model, example):

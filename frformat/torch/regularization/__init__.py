@@ -7,7 +7,7 @@
 
 from frformat.torch.regularization.budget import allocate, relative_energy, sensitivity
 from frformat.torch.regularization.eigen_adam import EigenAdam
-from frformat.torch.regularization.file_size import file_size, fit_file_size, parse_size
+from frformat.torch.regularization.file_size import file_size, fit_file_size
 from frformat.torch.regularization.groups import parameter_groups
 from frformat.torch.regularization.guarded import GuardedTruncation
 from frformat.torch.regularization.parametrization import Spectral
@@ -39,7 +39,6 @@ __all__ = [
     "load_spectra",
     "make_tiers",
     "parameter_groups",
-    "parse_size",
     "regularize",
     "relative_energy",
     "sensitivity",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 import numpy as np
@@ -17,22 +16,9 @@ from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.state import formats, spectral_state
 from frformat.torch.regularization.truncation import check_truncatable, truncate
 from frformat.torch.wrappers import plain_names
-from frformat.wording import UNITS
 
 SHARES: Final = 1024
 """The share of coefficients to drop is a multiple of the reciprocal of this number."""
-
-
-def parse_size(text: str | int) -> int:
-    """Return a number of bytes from a text such as ``900``, ``1.5kB`` or ``2 MiB``.
-
-    Raises:
-        ValueError: it is not a positive number with one of these units.
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]*)\s*", str(text))
-    if match is None or match[2] not in UNITS or (size := int(float(match[1]) * UNITS[match[2]])) < 1:
-        raise ValueError(f"size {text!r}: must be a number of bytes, such as 900, 1.5kB, 2MB or 1.5KiB")
-    return size
 
 
 def file_size(model: nn.Module, *, without_coefficients: bool = False) -> int:

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from frformat.torch.regularization.code_length import CodeLength, learn_steps
-from frformat.torch.regularization.file_size import file_size, fit_file_size, parse_size
+from frformat.torch.regularization.file_size import file_size, fit_file_size
 from frformat.torch.regularization.schedule import at_least_one
 from frformat.torch.regularization.truncation import check_truncatable
+from frformat.wording import parse_size
 
 FINENESS: Final = 0.25
 """Initial steps, relative to the standard deviation of the coefficients."""

@@ -6,7 +6,7 @@
 
 Nothing is downloaded. Each loader takes the folder that contains the data sets; the default is the folder in the
 environment variable ``FRFORMAT_DATA``, or else ``../shared/data``. If something is missing, the error says how to get
-it. The digits are part of scikit-learn.
+it. The digits and the photograph are part of scikit-learn.
 """
 
 from frformat.train.data.cifar10 import CIFAR10_CLASSES, load_cifar10
@@ -14,6 +14,7 @@ from frformat.train.data.digits import load_digits
 from frformat.train.data.errors import DataError, MissingDataError
 from frformat.train.data.masks import MaskFolder, load_carvana, load_isbi
 from frformat.train.data.mnist import load_mnist
+from frformat.train.data.photo import load_photo
 from frformat.train.data.pixels import DIGITS_PIXELS, IMAGENET_PIXELS, MNIST_PIXELS, UNIT_PIXELS, Pixels
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "load_digits",
     "load_isbi",
     "load_mnist",
+    "load_photo",
 ]

@@ -9,6 +9,7 @@ from frformat.train.recipes.digits import Digits
 from frformat.train.recipes.gan import GanOnMnist
 from frformat.train.recipes.lenet5 import LeNet5OnMnist
 from frformat.train.recipes.resnet20 import ResNet20OnCifar10
+from frformat.train.recipes.srcnn import SrcnnOnPhoto
 from frformat.train.recipes.unet import UNetOnCarvana, UNetOnIsbi
 from frformat.train.recipes.vae import VaeOnMnist
 from frformat.train.recipes.vit import VisionTransformerOnMnist
@@ -24,6 +25,7 @@ RECIPES: Final[dict[str, type[Recipe]]] = {
         VisionTransformerOnMnist,
         VaeOnMnist,
         GanOnMnist,
+        SrcnnOnPhoto,
     )
 }
 """All recipes, by the word after ``frformat train``."""

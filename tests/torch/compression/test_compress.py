@@ -255,7 +255,7 @@ class Failing(nn.Module):
         ({"batches": [torch.randn(6, 4)]}, "outputs are not all finite"),
         ({"batches": []}, "batches is empty"),
         ({"batches": torch.randn(6, 4)}, "one tensor: pass a list"),
-        ({"batches": ["words"]}, "batch 0 is a str"),
+        ({"batches": ["words"]}, "batch 0 is of type str"),
         ({"metric": lambda model: math.nan}, "the metric is nan"),
         ({"metric": lambda model: 1 / 0}, "the metric fails: ZeroDivisionError"),
         ({"max_drop": -1, "metric": lambda model: 1.0}, "not a positive"),

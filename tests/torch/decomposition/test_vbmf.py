@@ -34,6 +34,13 @@ def test_a_matrix_and_its_transpose_agree() -> None:
     assert evbmf(matrix).threshold == pytest.approx(evbmf(matrix.T).threshold)
 
 
+def test_one_row_or_equal_singular_values_are_noise() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(50):
+        assert evbmf(rng.standard_normal((1, 288))).rank == 0
+        assert evbmf(np.linalg.qr(rng.standard_normal((24, 12)))[0]).rank == 0
+
+
 def test_scale_does_not_matter() -> None:
     matrix = noisy(np.random.default_rng(3), 40, 90, 5, 0.3)
     assert {evbmf(matrix * scale).rank for scale in (1e-20, 1.0, 1e20)} == {5}

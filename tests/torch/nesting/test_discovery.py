@@ -51,7 +51,7 @@ def test_networks_with_several_outputs():
         def forward(self, x):
             return x, x
 
-    with pytest.raises(ValueError, match="Pair returns a tuple"):
+    with pytest.raises(ValueError, match="Pair returns an object of type tuple"):
         filter_groups(Pair(), images(1))
 
 

@@ -19,7 +19,6 @@ from frformat.torch.regularization import (
     file_size,
     fit_file_size,
     make_tiers,
-    parse_size,
     regularize,
     set_format,
     spectral_tensors,
@@ -189,19 +188,6 @@ def test_a_size_below_that_of_names_and_shapes_is_refused_and_changes_nothing():
     with pytest.raises(ValueError, match=r"^size=40: the file has \d+ bytes even without coefficients$"):
         fit_file_size(model, 40)
     assert all(tensor.kept > 4 for tensor in spectral_tensors(model).values())
-
-
-@pytest.mark.parametrize(
-    ("text", "size"), [("900", 900), (900, 900), ("1.5kB", 1500), ("2 MB", 2_000_000), ("1.5KiB", 1536), (".5kB", 500)]
-)
-def test_sizes(text, size):
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize("text", ["1.5K", "kB", "-3", "0", "1e3", "1.5kb", "", "0.2B"])
-def test_invalid_sizes(text):
-    with pytest.raises(ValueError, match=r"must be a number of bytes, such as 900, 1\.5kB"):
-        parse_size(text)
 
 
 def test_unusable_arguments():

@@ -1,6 +1,7 @@
 package io.frz.api
 
 import io.frz.FrzFile
+import io.frz.benchmark.Suite
 import io.frz.elm.ElmModel
 import io.frz.loading.FrzLoader
 import io.frz.onnxruntime.FrzSession
@@ -22,6 +23,7 @@ class ApiTest {
         "frz-decoder" to FrzFile::class.java,
         "frz-elm" to ElmModel::class.java,
         "frz-scheduling" to Plan::class.java,
+        "frz-benchmark" to Suite::class.java,
         "frz-loading" to FrzLoader::class.java,
         "frz-loading-ktx" to Class.forName("io.frz.loading.ktx.FrzCoroutines"),
         "frz-pytorch" to FrzModule::class.java,

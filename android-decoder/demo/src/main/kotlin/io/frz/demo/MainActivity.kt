@@ -3,153 +3,103 @@ package io.frz.demo
 import android.app.Activity
 import android.content.ActivityNotFoundException
 import android.content.Intent
+import android.net.Uri
 import android.os.Bundle
 import android.view.View
-import android.widget.AdapterView
-import android.widget.ArrayAdapter
-import android.widget.Button
-import android.widget.ImageView
-import android.widget.ProgressBar
-import android.widget.Spinner
-import android.widget.TextView
+import android.widget.RadioGroup
 import android.widget.Toast
-import kotlin.math.roundToInt
+import io.frz.demo.compare.ComparePresenter
+import io.frz.demo.compare.CompareScreen
+import io.frz.demo.compare.choice
+import io.frz.demo.compare.put
+import io.frz.demo.learn.LearnPresenter
+import io.frz.demo.learn.LearnScreen
+import io.frz.demo.network.Pictures
+import io.frz.demo.work.visible
+import java.io.IOException
 
-/** The app's screen: choose a network and a picture, see the result, and share a parity report. */
+/** The app's window: a screen for each tab, of which one is visible. */
 public class MainActivity : Activity() {
-    internal lateinit var session: Session
-        private set
+    /** What survives a rotation. */
+    internal class Kept(val compare: ComparePresenter, val learn: LearnPresenter)
 
-    private val words = Words(this)
+    internal lateinit var kept: Kept
+        private set
+    internal lateinit var screen: CompareScreen
+        private set
+    private lateinit var learn: LearnScreen
 
     override fun onCreate(saved: Bundle?) {
         super.onCreate(saved)
         setContentView(R.layout.main)
         @Suppress("DEPRECATION") // Without androidx, there is no other way to keep work across a rotation.
-        val kept = lastNonConfigurationInstance as? Session
-        session = kept ?: Session(this)
-        choices(R.id.network, session.networks) { if (it != session.state.choice.network) session.show(Choice(it)) }
-        button(R.id.previous) { step(-1) }
-        button(R.id.next) { step(1) }
-        button(R.id.choose) { choosePicture() }
-        button(R.id.again) { session.again() }
-        button(R.id.cancel) { session.cancel() }
-        button(R.id.report) { session.report() }
-        session.listener = ::render
-        if (kept == null) session.show(saved.choice()) else render(session.state)
+        val before = lastNonConfigurationInstance as? Kept
+        kept = before ?: Kept(ComparePresenter(this), LearnPresenter(this))
+        screen = CompareScreen(findViewById(R.id.compare), kept.compare) { choosePicture(COMPARE) }
+        learn = LearnScreen(findViewById(R.id.learn), kept.learn) { choosePicture(LEARN) }
+        val tabs = findViewById(R.id.tabs) as RadioGroup
+        tabs.setOnCheckedChangeListener { _, tab -> show(tab) }
+        show(tabs.checkedRadioButtonId)
+        if (before == null) kept.compare.show(saved.choice())
+    }
+
+    override fun onRestoreInstanceState(saved: Bundle) {
+        super.onRestoreInstanceState(saved)
+        show((findViewById(R.id.tabs) as RadioGroup).checkedRadioButtonId)
     }
 
     @Suppress("OVERRIDE_DEPRECATION")
-    override fun onRetainNonConfigurationInstance(): Any = session
+    override fun onRetainNonConfigurationInstance(): Any = kept
 
     override fun onSaveInstanceState(out: Bundle) {
         super.onSaveInstanceState(out)
-        out.put(session.state.choice)
+        out.put(kept.compare.state.choice)
     }
 
     override fun onDestroy() {
-        if (isChangingConfigurations) session.listener = null else session.close()
+        if (isChangingConfigurations) {
+            kept.compare.listener = null
+            kept.learn.listener = null
+        } else {
+            kept.compare.close()
+            kept.learn.close()
+        }
         super.onDestroy()
     }
 
     override fun onActivityResult(request: Int, result: Int, data: Intent?) {
-        data?.data?.let { session.show(session.state.choice.copy(own = it)) }
+        val picture = data?.data ?: return
+        if (request == COMPARE) {
+            kept.compare.show(kept.compare.state.choice.copy(own = picture))
+        } else {
+            showExample(picture)
+        }
     }
 
-    /** Moves [by] pictures forward in the network's list, wrapping around at the end. */
-    private fun step(by: Int) {
-        val choice = session.state.choice
-        val count = session.networks.getOrNull(choice.network)?.pictures?.size ?: return
-        val picture = if (choice.own != null) choice.picture else (choice.picture + by + count) % count
-        session.show(choice.copy(picture = picture, own = null))
+    private fun show(tab: Int) {
+        findViewById(R.id.compare).visible(tab == R.id.tab_compare)
+        findViewById(R.id.learn).visible(tab == R.id.tab_learn)
     }
 
-    private fun choosePicture() {
+    private fun showExample(picture: Uri) {
+        try {
+            learn.show(Pictures.own(contentResolver, picture))
+        } catch (e: IOException) {
+            Toast.makeText(this, getString(R.string.failed_picture, e.message), Toast.LENGTH_LONG).show()
+        }
+    }
+
+    private fun choosePicture(request: Int) {
         val intent = Intent(Intent.ACTION_GET_CONTENT).setType("image/*").addCategory(Intent.CATEGORY_OPENABLE)
         try {
-            startActivityForResult(intent, 0)
+            startActivityForResult(intent, request)
         } catch (_: ActivityNotFoundException) {
             Toast.makeText(this, R.string.no_picker, Toast.LENGTH_LONG).show()
         }
     }
 
-    private fun render(state: State) {
-        val choice = state.choice
-        find<Spinner>(R.id.network).setSelection(choice.network)
-        renderTiers(state)
-        renderPicture(state)
-        text(R.id.answer, state.run?.output?.let { words.answer(task(choice), it) })
-        text(R.id.figures, state.loaded?.let { words.figures(it, state.run) })
-        text(R.id.failure, state.failure?.text(this))
-        find<View>(R.id.failure).visible(state.failure != null)
-        find<View>(R.id.busy).visible(state.step != null)
-        text(R.id.step, state.step?.message?.text(this))
-        find<ProgressBar>(R.id.progress).run {
-            isIndeterminate = state.step?.fraction == null
-            progress = (max * (state.step?.fraction ?: 0.0)).roundToInt()
-        }
-        for (id in intArrayOf(R.id.report, R.id.again)) find<View>(id).isEnabled = state.step == null
-        state.report?.let {
-            session.shared()
-            startActivity(ReportProvider.share(it, getText(R.string.report)))
-        }
+    private companion object {
+        const val COMPARE = 0
+        const val LEARN = 1
     }
-
-    private fun renderTiers(state: State) {
-        val count = state.loaded?.tiers ?: return
-        find<View>(R.id.tiers).visible(count > 1)
-        val spinner = find<Spinner>(R.id.tier)
-        if (spinner.count != count) {
-            choices(R.id.tier, List(count) { getString(R.string.tier_of, it + 1, count) }) { tier ->
-                val shown = session.state
-                if (tier != (shown.choice.tier ?: shown.loaded?.tier)) session.show(shown.choice.copy(tier = tier))
-            }
-        }
-        spinner.setSelection(state.loaded.tier)
-    }
-
-    private fun renderPicture(state: State) {
-        val choice = state.choice
-        val count = session.networks.getOrNull(choice.network)?.pictures?.size ?: 0
-        val own = choice.own != null
-        val name = getString(if (own) R.string.picture_own else R.string.picture_of, choice.picture + 1, count)
-        text(R.id.position, name)
-        val picture = state.picture ?: return
-        val output = state.run?.output
-        val view = find<ImageView>(R.id.picture)
-        view.setImageBitmap(output?.over(picture, getColorOf(R.color.mask)) ?: picture)
-        view.contentDescription = words.picture(name, task(choice), output)
-    }
-
-    private fun task(choice: Choice) = session.networks[choice.network].task
-
-    private fun choices(id: Int, items: List<Any>, chosen: (Int) -> Unit) {
-        val spinner = find<Spinner>(id)
-        val adapter = ArrayAdapter(this, android.R.layout.simple_spinner_item, items)
-        adapter.setDropDownViewResource(android.R.layout.simple_spinner_dropdown_item)
-        spinner.adapter = adapter
-        spinner.onItemSelectedListener = object : AdapterView.OnItemSelectedListener {
-            override fun onItemSelected(parent: AdapterView<*>?, view: View?, item: Int, row: Long) = chosen(item)
-
-            override fun onNothingSelected(parent: AdapterView<*>?) = Unit
-        }
-    }
-
-    private fun button(id: Int, action: () -> Unit) = find<Button>(id).setOnClickListener { action() }
-
-    private fun text(id: Int, text: CharSequence?) {
-        val view = find<TextView>(id)
-        if (view.text.toString() != text?.toString().orEmpty()) view.text = text // else a screen reader would repeat it
-    }
-
-    private fun View.visible(yes: Boolean) {
-        visibility = if (yes) View.VISIBLE else View.GONE
-    }
-
-    /** Returns the color for the current theme; the method that takes a theme requires API 23. */
-    @Suppress("DEPRECATION")
-    private fun getColorOf(id: Int) = resources.getColor(id)
-
-    @Suppress("UNCHECKED_CAST") // findViewById is not generic before API 26
-    private fun <T : View> find(id: Int) = findViewById(id) as T
 }

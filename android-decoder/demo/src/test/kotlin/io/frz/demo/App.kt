@@ -4,9 +4,16 @@ import android.graphics.Bitmap
 import android.graphics.Canvas
 import android.os.Looper
 import android.view.View
+import android.view.ViewGroup
 import android.widget.TextView
+import io.frz.demo.compare.Choice
+import io.frz.demo.compare.ComparePresenter
+import io.frz.demo.compare.CompareScreen
+import io.frz.demo.compare.CompareState
+import io.frz.demo.learn.LearnPresenter
 import io.frz.host.LiteRuntime
 import java.io.File
+import java.lang.management.ManagementFactory
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.Base64
@@ -22,14 +29,26 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
     val controller: ActivityController<MainActivity>
 
     val activity: MainActivity get() = controller.get()
-    val session: Session get() = activity.session
-    val state: State get() = session.state
+    val compare: ComparePresenter get() = activity.kept.compare
+    val learn: LearnPresenter get() = activity.kept.learn
+    val screen: CompareScreen get() = activity.screen
+    val state: CompareState get() = compare.state
+
+    /** Milliseconds from the start of the activity until the first answer is on the screen. */
+    val startTime: Double
+
+    /** The processor time for that in milliseconds, which other programs on the machine hardly affect. */
+    val startCpuTime: Double
 
     init {
         assumeTrue(LiteRuntime.obstacle, LiteRuntime.obstacle == null)
         LiteRuntime.start()
+        val start = System.nanoTime()
+        val cpu = cpuTime()
         controller = Robolectric.buildActivity(MainActivity::class.java).begin()
         settle()
+        startTime = (System.nanoTime() - start) / 1e6
+        startCpuTime = (cpuTime() - cpu) / 1e6
     }
 
     /** Lets the app's main thread finish its pending work. */
@@ -42,7 +61,7 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
             Thread.sleep(5)
             idle()
             check(System.nanoTime() < end) { "the app is still busy: ${state.step?.message?.text(activity)}" }
-        } while (state.step != null)
+        } while (state.step != null || !learn.isIdle)
         idle()
     }
 
@@ -52,13 +71,38 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
     }
 
     fun show(choice: Choice) {
-        session.show(choice)
+        compare.show(choice)
         settle()
     }
 
+    /** Returns the number of the network called [name]; skips the test if the app does not have it. */
+    fun network(name: String): Int {
+        val index = compare.networks.indexOfFirst { it.name == name }
+        assumeTrue("there is no $name among the assets", index >= 0)
+        return index
+    }
+
+    /** Returns the buttons below the picture: one for each picture, and one for the user's own. */
+    fun thumbnails(): List<View> =
+        (activity.findViewById(R.id.thumbnails) as ViewGroup).run { List(childCount, ::getChildAt) }
+
+    /** Returns the number of the thumbnail that is marked as shown. */
+    fun selected(): Int = thumbnails().indexOfFirst { it.isSelected }
+
     fun text(id: Int): String = (activity.findViewById(id) as TextView).text.toString()
 
-    fun isVisible(id: Int): Boolean = activity.findViewById(id).visibility == View.VISIBLE
+    /** Returns all texts on the visible screen, and the descriptions of what is not text. */
+    fun texts(): List<String> = views().flatMap { listOfNotNull((it as? TextView)?.text, it.contentDescription) }
+        .map { it.toString() }.filter { it.isNotEmpty() }
+
+    /** Returns the visible views below [view]. */
+    fun views(view: View = activity.window.decorView): List<View> = when {
+        view.visibility != View.VISIBLE -> emptyList()
+        view is ViewGroup -> List(view.childCount) { views(view.getChildAt(it)) }.flatten() + view
+        else -> listOf(view)
+    }
+
+    fun isVisible(id: Int): Boolean = activity.findViewById(id).isShown
 
     /** Saves the screen as a file for people to look at. */
     fun screenshot(name: String): Bitmap {
@@ -70,6 +114,9 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
         File(folder, "$name.png").outputStream().use { bitmap.compress(Bitmap.CompressFormat.PNG, 100, it) }
         return bitmap
     }
+
+    private fun cpuTime() =
+        (ManagementFactory.getOperatingSystemMXBean() as com.sun.management.OperatingSystemMXBean).processCpuTime
 
     companion object {
         /** The time after which a busy app is considered stuck: ten minutes, in nanoseconds. */

@@ -1,8 +1,10 @@
 package io.frz.demo
 
 import android.content.Intent
+import android.graphics.BitmapFactory
 import android.net.Uri
 import android.provider.OpenableColumns
+import io.frz.demo.compare.Choice
 import java.io.FileNotFoundException
 import kotlin.math.abs
 import org.json.JSONArray
@@ -11,7 +13,6 @@ import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
-import org.junit.Assume.assumeTrue
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
@@ -27,6 +28,7 @@ class ParityIT {
     @Test
     fun `the report of LeNet-5 equals the desktop's`() {
         val app = App()
+        app.show(Choice(network = app.network("lenet5")))
         val report = share(app)
         val desktop = App.desktop("lenet5")
         assertEquals("frz-parity-report", report.getString("format"))
@@ -50,24 +52,42 @@ class ParityIT {
     }
 
     @Test
-    fun `the mask of the UNet equals the desktop's`() {
+    fun `the masks of the UNet equal the desktop's, compressed and dense`() {
         val app = App()
-        val index = app.session.networks.indexOfFirst { it.name == "unet" }
-        assumeTrue("there is no UNet among the assets", index >= 0)
-        app.show(Choice(network = index))
+        app.show(Choice(network = app.network("unet"), dense = true))
         assertNull(app.state.failure?.text(app.activity))
-        val output = app.state.run!!.output
-        val difference = App.difference(values(App.desktop("unet"), 0), output.logits)
-        println("UNet, app against desktop: largest difference of a logit $difference, ${app.text(R.id.figures)}")
-        assertTrue("$difference", difference <= 1e-3)
-        assertTrue(app.text(R.id.answer), Regex("car: \\d+(\\.\\d)?% of the picture").matches(app.text(R.id.answer)))
-        app.screenshot("unet")
+        val expected = values(App.desktop("unet"), 0)
+        for (side in listOf(app.state.compressed, app.state.dense)) {
+            val difference = App.difference(expected, side.run!!.output.logits)
+            println("UNet, app against desktop: largest difference of a logit $difference, ${side.run!!.time} ms")
+            assertTrue("$difference", difference <= 1e-3)
+        }
+        println(app.texts().joinToString("; "))
+        assertTrue(Regex("The car covers \\d+(\\.\\d)?% of this picture").matches(app.text(R.id.answer)))
+        val agreement = app.text(R.id.agreement)
+        assertTrue(agreement, Regex("Both give the same answer for .*% of the pixels.").matches(agreement))
+    }
+
+    @Test
+    fun `a shared result is a picture with the answer in words`() {
+        val app = App()
+        app.screen.shareResult()
+        app.settle()
+        val send = send(app)
+        val text = send.getStringExtra(Intent.EXTRA_TEXT)!!
+        assertTrue(text, text.startsWith(app.text(R.id.answer)))
+        val uri = send.getParcelableExtra<Uri>(Intent.EXTRA_STREAM)!!
+        assertEquals("image/png", app.activity.contentResolver.getType(uri))
+        val picture = app.activity.contentResolver.openInputStream(uri)!!.use { BitmapFactory.decodeStream(it) }
+        assertEquals(app.state.picture!!.width, picture.width)
     }
 
     @Test
     fun `only a report can be read`() {
         val app = App()
-        app.click(R.id.report)
+        app.show(Choice(network = app.network("lenet5")))
+        app.compare.shareReport()
+        app.settle()
         val uri = shared(app)
         val resolver = app.activity.contentResolver
         assertEquals("application/json", resolver.getType(uri))
@@ -77,8 +97,8 @@ class ParityIT {
             assertTrue(cursor.getLong(cursor.getColumnIndex(OpenableColumns.SIZE)) > 1000)
         }
         assertThrows(FileNotFoundException::class.java) { resolver.openFileDescriptor(uri, "rw") }
-        for (path in listOf("..", "no.json", "%2e%2e%2fcache%2freports%2f${uri.lastPathSegment}", "")) {
-            val other = Uri.parse("content://io.frz.demo.reports/$path")
+        for (path in listOf("..", "no.json", "%2e%2e%2fcache%2fshared%2f${uri.lastPathSegment}", "")) {
+            val other = Uri.parse("content://io.frz.demo.shared/$path")
             assertThrows(path, FileNotFoundException::class.java) { resolver.openFileDescriptor(other, "r") }
             assertNull(path, resolver.query(other, null, null, null, null))
         }
@@ -107,19 +127,22 @@ class ParityIT {
         App.values(inputs(report).getJSONObject(index).getJSONObject("output"))
 
     private fun share(app: App): JSONObject {
-        app.click(R.id.report)
+        app.compare.shareReport()
+        app.settle()
         assertNull(app.state.failure?.text(app.activity))
         val stream = app.activity.contentResolver.openInputStream(shared(app))!!
         return JSONObject(stream.use { it.readBytes().toString(Charsets.UTF_8) })
     }
 
     /** Returns the URI that the app shares with other apps. */
-    private fun shared(app: App): Uri {
+    private fun shared(app: App): Uri = send(app).getParcelableExtra(Intent.EXTRA_STREAM)!!
+
+    private fun send(app: App): Intent {
         val chooser = shadowOf(app.activity).nextStartedActivity
         assertEquals(Intent.ACTION_CHOOSER, chooser.action)
         val send = chooser.getParcelableExtra<Intent>(Intent.EXTRA_INTENT)!!
         assertEquals(Intent.ACTION_SEND, send.action)
         assertTrue(send.flags and Intent.FLAG_GRANT_READ_URI_PERMISSION != 0)
-        return send.getParcelableExtra(Intent.EXTRA_STREAM)!!
+        return send
     }
 }

@@ -9,7 +9,14 @@ import picocli.CommandLine.HelpCommand
 @Command(
     name = "frz-host",
     description = ["Run models as a phone does: decoder, org.pytorch, and the lite interpreter of PyTorch Mobile."],
-    subcommands = [Report::class, Bench::class, Stress::class, HelpCommand::class]
+    subcommands = [
+        Report::class,
+        Bench::class,
+        SuiteCommand::class,
+        TrialCommand::class,
+        Stress::class,
+        HelpCommand::class
+    ]
 )
 internal class FrzHost : Shell()
 

@@ -1,17 +1,19 @@
 package io.frz.host
 
-import java.io.File
+import io.frz.benchmark.LinuxDevice
 
 /** The resident memory of this process, in bytes, as reported by Linux. */
 internal object Memory {
+    private val device = LinuxDevice(hostFacts())
+
     /** Returns the current size. */
-    fun resident(): Long = status("VmRSS")
+    fun resident(): Long = checkNotNull(device.resident()) { MISSING }
 
     /** Returns the peak size since the process started, or since [forgetPeak]. */
-    fun peak(): Long = status("VmHWM")
+    fun peak(): Long = checkNotNull(device.peak()) { MISSING }
 
     /** Resets the peak to the current size. */
-    fun forgetPeak(): Unit = File("/proc/self/clear_refs").writeText("5")
+    fun forgetPeak(): Unit = check(device.forgetPeak()) { MISSING }
 
     /** Collects garbage, including unreachable direct buffers. */
     @Suppress("ExplicitGarbageCollectionCall")
@@ -22,9 +24,15 @@ internal object Memory {
         }
     }
 
-    private fun status(field: String): Long =
-        File("/proc/self/status").readLines().first { it.startsWith("$field:") }.filter { it.isDigit() }.toLong() * KIB
-
-    private const val KIB = 1024
+    private const val MISSING = "this system does not report the memory of a process in /proc/self"
     private const val PAUSE_MILLIS = 50L
 }
+
+/** Returns what reports say about this machine. */
+internal fun hostFacts(): Map<String, Any> = linkedMapOf(
+    "manufacturer" to "JVM ${System.getProperty("java.version")}",
+    "os" to System.getProperty("os.name"),
+    "os_version" to System.getProperty("os.version"),
+    "abi" to "x86_64",
+    "cores" to Runtime.getRuntime().availableProcessors()
+)

@@ -57,7 +57,7 @@ internal class Report : Runnable {
         report.addProperty("version", 1)
         report.addProperty("created", OffsetDateTime.now().truncatedTo(ChronoUnit.SECONDS).toString())
         report.add("producer", json("name" to "frz-host", "version" to FrzHost().version))
-        report.add("device", device())
+        report.add("device", json(*hostFacts().toList().toTypedArray()))
         report.add("runtime", json("name" to engine.name, "version" to engine.version))
         opening.runtimeThreads?.let { report.getAsJsonObject("runtime").addProperty("threads", it) }
         report.add("model", model())
@@ -76,14 +76,6 @@ internal class Report : Runnable {
         replacing(output) { it.writeText(GSON.toJson(report) + "\n") }
         spec.commandLine().out.println("$output: ${files.size} inputs on ${engine.name} ${engine.version}")
     }
-
-    private fun device() = json(
-        "manufacturer" to "JVM ${System.getProperty("java.version")}",
-        "os" to System.getProperty("os.name"),
-        "os_version" to System.getProperty("os.version"),
-        "abi" to "x86_64",
-        "cores" to Runtime.getRuntime().availableProcessors()
-    )
 
     private fun model() = JsonObject().apply {
         add("skeleton", described(opening.skeleton))

@@ -49,17 +49,36 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
      */
     public fun memory(total: Long): FrzMemory = FrzMemory(total, options.scratch, cancellation)
 
-    /** Opens [part], passes it to [use], and closes it. */
-    internal inline fun <T> opened(part: FrzPart, use: (FrzFile) -> T): T = reading("the weights") {
-        val file = part.open(options.decoding())
+    /** Opens [weights], with the base that the options name, passes them to [use], and closes both. */
+    internal inline fun <T> opened(weights: FrzPart, use: (FrzFile) -> T): T {
+        val base = openBase()
         try {
-            use(file)
-        } finally {
-            try {
-                file.close()
-            } catch (_: IOException) {
-                // All weights have been read, so the failure has no effect.
+            return reading("the weights") {
+                val file = weights.open(options.decoding(), base)
+                try {
+                    use(file)
+                } finally {
+                    close(file)
+                }
             }
+        } finally {
+            close(base)
+        }
+    }
+
+    /** Opens the base that the options name; returns null if they name none. */
+    internal fun openBase(): FrzFile? = try {
+        reading("the base") { options.base?.open(options.decodingBase(), null) }
+    } catch (e: FrzException) {
+        if (e.code == ErrorCode.BUDGET) throw e
+        throw FrzException(ErrorCode.BASE, "the base cannot be used: ${e.message}", cause = e)
+    }
+
+    internal fun close(file: FrzFile?) {
+        try {
+            file?.close()
+        } catch (_: IOException) {
+            // Everything has been read, so the failure has no effect.
         }
     }
 
@@ -87,7 +106,7 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
             try {
                 return load.opened(weights) { use(it, load) }
             } finally {
-                FrzPart.close(listOf(weights))
+                FrzPart.close(listOfNotNull(weights, options.base))
             }
         }
     }

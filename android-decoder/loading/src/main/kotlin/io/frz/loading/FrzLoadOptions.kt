@@ -13,6 +13,7 @@ import java.util.concurrent.Executor
  * @property memoryBudget the maximum number of bytes that loading may use for the weights and working memory together;
  *   if null, only the memory for each tensor is limited, to the maximum heap size
  * @property scratch the folder for the memory-mapped files in which tensors are rebuilt, or null for direct buffers
+ * @property base the base of the weights, if they are a delta file, or null
  * @property tier the tier to load, or null for the highest in the file
  * @property verify whether to decode all weights once before the first is passed to the runtime
  * @property progress the listener to which progress is reported, or null
@@ -24,6 +25,7 @@ public class FrzLoadOptions private constructor(private val settings: Settings) 
     public val helpers: Executor? get() = settings.helpers
     public val memoryBudget: Long? get() = settings.memoryBudget
     public val scratch: File? get() = settings.scratch
+    public val base: FrzPart? get() = settings.base
     public val tier: Int? get() = settings.tier
     public val verify: Boolean get() = settings.verify
     public val progress: FrzProgress? get() = settings.progress
@@ -35,9 +37,15 @@ public class FrzLoadOptions private constructor(private val settings: Settings) 
 
     /** Returns the options for the decoder. */
     internal fun decoding(): FrzOptions {
+        val builder = decodingBase().newBuilder()
+        tier?.let { builder.tier(it) }
+        return builder.build()
+    }
+
+    /** Returns the options for decoding the base, which has one tier. */
+    internal fun decodingBase(): FrzOptions {
         val builder = FrzOptions.builder().threads(threads).helpers(helpers)
         memoryBudget?.let { builder.memoryBudget(it) }
-        tier?.let { builder.tier(it) }
         return builder.build()
     }
 
@@ -46,6 +54,7 @@ public class FrzLoadOptions private constructor(private val settings: Settings) 
         val helpers: Executor? = null,
         val memoryBudget: Long? = null,
         val scratch: File? = null,
+        val base: FrzPart? = null,
         val tier: Int? = null,
         val verify: Boolean = false,
         val progress: FrzProgress? = null,
@@ -89,6 +98,13 @@ public class FrzLoadOptions private constructor(private val settings: Settings) 
          * behind.
          */
         public fun scratch(folder: File?): Builder = apply { settings = settings.copy(scratch = folder) }
+
+        /**
+         * Reads the weights as a delta file, with [part] as its base: the older file whose values the differences are
+         * added to. Weights that are not a delta file ignore the base. Loading fails with [io.frz.ErrorCode.BASE] if
+         * the base is another file or cannot be decoded.
+         */
+        public fun base(part: FrzPart?): Builder = apply { settings = settings.copy(base = part) }
 
         /** Loads tier [index], where 0 is the smallest, and reads nothing beyond it. */
         public fun tier(index: Int): Builder = apply {

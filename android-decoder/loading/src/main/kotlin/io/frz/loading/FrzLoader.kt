@@ -12,7 +12,7 @@ import java.io.IOException
  *
  * Loading fails only with an [IOException]: an [io.frz.FrzException] if the weights are damaged, and a
  * [FrzLoadException] in all other cases. A failed load leaves nothing behind. Loaders are thread-safe and can be used
- * any number of times, unless the skeleton or the weights are read from a stream.
+ * any number of times, unless the skeleton, the weights or the base are read from a stream.
  *
  * @property runtime the runtime that runs the network
  */
@@ -31,7 +31,7 @@ public class FrzLoader<N : Any>(
     /** Starts loading on [FrzLoadOptions.background] and reports the result to [callback]. */
     @JvmOverloads
     public fun loadAsync(callback: FrzCallback<N>, options: FrzLoadOptions = FrzLoadOptions.DEFAULT): FrzLoading =
-        Task(runtime, callback, options, listOf(skeleton, weights), ::load).also { it.start() }
+        Task(runtime, callback, options, parts(options), ::load).also { it.start() }
 
     private fun load(load: FrzLoad): N = try {
         load.checkCancelled()
@@ -41,8 +41,10 @@ public class FrzLoader<N : Any>(
             runtime.start(intact, it, load)
         }
     } finally {
-        FrzPart.close(listOf(skeleton, weights))
+        FrzPart.close(parts(load.options))
     }
+
+    private fun parts(options: FrzLoadOptions) = listOfNotNull(skeleton, weights, options.base)
 
     /** Returns the skeleton if it is intact. Runtimes do not validate their input, and altered bytes can crash them. */
     private fun intact(): FrzSkeleton {

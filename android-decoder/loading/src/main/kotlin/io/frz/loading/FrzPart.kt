@@ -26,9 +26,9 @@ public abstract class FrzPart internal constructor() {
     @Throws(IOException::class)
     internal abstract fun read(): ByteArray
 
-    /** Opens the part as an `.frz` file. */
+    /** Opens the part as an `.frz` file, with the open [base] if it is a delta file. */
     @Throws(IOException::class)
-    internal abstract fun open(options: FrzOptions): FrzFile
+    internal abstract fun open(options: FrzOptions, base: FrzFile?): FrzFile
 
     /** Closes the part and releases its resources. */
     @Throws(IOException::class)

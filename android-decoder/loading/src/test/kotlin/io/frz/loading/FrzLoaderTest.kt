@@ -2,6 +2,7 @@ package io.frz.loading
 
 import io.frz.ErrorCode
 import io.frz.FrzException
+import io.frz.FrzFile
 import io.frz.loading.Fake.Companion.loader
 import io.frz.loading.Fake.Companion.part
 import io.frz.loading.Fake.Companion.resource
@@ -15,6 +16,7 @@ import java.io.InputStream
 import java.net.SocketTimeoutException
 import java.nio.ByteBuffer
 import java.util.concurrent.Executors
+import java.util.zip.CRC32
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNull
@@ -27,6 +29,18 @@ import org.junit.jupiter.api.io.TempDir
 class FrzLoaderTest {
     private val options = FrzLoadOptions.builder()
     private val bytes = 4L * (1024 * 1024 + 1024 + 512 * 1024 + 512)
+
+    /** A stream that records whether it has been closed. */
+    private class Closing(bytes: ByteArray) : ByteArrayInputStream(bytes) {
+        var isClosed = false
+
+        override fun close() {
+            isClosed = true
+        }
+    }
+
+    private val older = File("../../spec/vectors/bases/f3e888adf29ef33f.frz")
+    private val newer = File("../../spec/vectors/valid/delta-steps.frz")
 
     private fun load(
         options: FrzLoadOptions,
@@ -73,6 +87,48 @@ class FrzLoaderTest {
             assertEquals(Kind.UNREADABLE, thrown.kind)
             assertTrue(failure.message!! in thrown.message!!, thrown.message)
         }
+    }
+
+    @Test
+    fun `a delta file is loaded with its base`() {
+        val expected = FrzFile.open(older).use { base ->
+            val sum = CRC32()
+            FrzFile.open(newer, base = base).use { file ->
+                file.forEach { tensor ->
+                    val bytes = tensor.buffer
+                    sum.update(ByteArray(bytes.remaining()).also(bytes::get))
+                }
+            }
+            sum.value
+        }
+        val bytes = older.readBytes()
+        val stream = Closing(bytes)
+        for (base in listOf(FrzPart.of(older), FrzPart.of(bytes), FrzPart.of(stream))) {
+            assertEquals(expected, load(options.base(base).tier(0).verify(true).build(), FrzPart.of(newer)).sum)
+        }
+        assertTrue(stream.isClosed)
+        assertEquals(sumOf("tiny.frz"), load(options.base(FrzPart.of(older)).build(), part("tiny.frz")).sum)
+    }
+
+    @Test
+    fun `a base that is missing or wrong is reported as such`() {
+        val bases = mapOf(
+            null to "needs",
+            part("tiny.frz") to "the base is not the file",
+            FrzPart.of(ByteArray(9)) to "the base cannot be used: MAGIC"
+        )
+        for ((base, problem) in bases) {
+            val thrown = assertThrows(FrzException::class.java) { load(options.base(base).build(), FrzPart.of(newer)) }
+            assertEquals(ErrorCode.BASE, thrown.code)
+            assertTrue(problem in thrown.message!!, thrown.message)
+        }
+        val missing = options.base(FrzPart.of(File("nothing"))).build()
+        val thrown = assertThrows(FrzLoadException::class.java) { load(missing, FrzPart.of(newer)) }
+        assertEquals(Kind.UNREADABLE, thrown.kind)
+        assertTrue(thrown.message!!.startsWith("the base cannot be read: nothing"), thrown.message)
+        val small = options.base(FrzPart.of(older)).memoryBudget(9).build()
+        val refused = assertThrows(FrzException::class.java) { load(small, FrzPart.of(newer)) }
+        assertEquals(ErrorCode.BUDGET, refused.code)
     }
 
     @Test
@@ -143,13 +199,7 @@ class FrzLoaderTest {
         }
         assertEquals(0, cache.list()!!.size)
         Thread.currentThread().interrupt()
-        val skeleton = object : ByteArrayInputStream(ByteArray(1)) {
-            var isClosed = false
-
-            override fun close() {
-                isClosed = true
-            }
-        }
+        val skeleton = Closing(ByteArray(1))
         assertEquals(Kind.CANCELLED, fault(FrzPart.of(skeleton)).kind)
         assertTrue(Thread.interrupted() && skeleton.isClosed)
     }

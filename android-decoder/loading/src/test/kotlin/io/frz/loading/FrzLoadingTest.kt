@@ -134,6 +134,7 @@ class FrzLoadingTest {
 
     private val skeletonStream = Unclosable(resource("tiny.ptl").readBytes())
     private val weightsStream = Unclosable(resource("tiny.frz").readBytes())
+    private val baseStream = Unclosable(ByteArray(0))
 
     private fun fromStreams(options: FrzLoadOptions) =
         loader(FrzPart.of(skeletonStream), FrzPart.of(weightsStream)).loadAsync(told, options)
@@ -159,9 +160,10 @@ class FrzLoadingTest {
 
     @Test
     fun `a waiting load that is cancelled closes its streams`() {
-        val loading = fromStreams(direct.newBuilder().background { }.build())
+        val loading = fromStreams(direct.newBuilder().base(FrzPart.of(baseStream)).background { }.build())
         assertTrue(loading.cancel())
         checkStreams()
+        assertTrue(baseStream.isClosed)
         checkCancelled()
     }
 

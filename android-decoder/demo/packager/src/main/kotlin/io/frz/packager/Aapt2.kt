@@ -24,7 +24,7 @@ internal class Aapt2(private val folder: File) {
             "-A", app.assets.path, *STORED.flatMap { listOf("-0", it) }.toTypedArray(),
             // Without these options, aapt2 uses the version of the framework, which in this jar contains only the
             // resources of an old release.
-            "--compile-sdk-version-code", COMPILE_SDK, "--compile-sdk-version-name", COMPILE_SDK_NAME,
+            "--compile-sdk-version-code", "$TARGET_SDK", "--compile-sdk-version-name", COMPILE_SDK_NAME,
             "--java", java.path, "-o", File(output, BASE).path, compiled.path
         )
     }
@@ -61,7 +61,6 @@ internal class Aapt2(private val folder: File) {
         /** The file of linked resources and assets. */
         const val BASE = "base.apk"
 
-        private const val COMPILE_SDK = "36"
         private const val COMPILE_SDK_NAME = "16"
 
         /** The extensions of assets that the app maps into memory. */

@@ -5,7 +5,7 @@ import java.io.File
 import java.util.zip.ZipFile
 
 /**
- * Checks that phones can install [apk]: signature, alignment, badging and code.
+ * Checks that phones can install [apk], and that it needs no permissions.
  *
  * @return the findings, as lines of text
  */
@@ -16,6 +16,7 @@ internal fun check(apk: File, expected: Expected, aapt2: Aapt2): String {
         signature(apk, expected),
         alignment(layout),
         badging(aapt2.badging(apk), expected),
+        libraries(apk),
         code(apk, expected),
         growth(layout)
     ).joinToString("\n  ")
@@ -58,13 +59,28 @@ internal fun badging(badging: String, expected: Expected): String {
         if (found != wanted) throw PackagingException("the APK's $what is $found, not $wanted")
     }
     same("package", only("package: name='([^']*)'"), expected.name)
+    same("version", only("versionName='([^']*)'"), expected.version)
+    same("version code", only("versionCode='([^']*)'"), "${expected.code}")
     same("minimum API level", only("(?:minSdkVersion|sdkVersion):'([^']*)'"), "${expected.minSdk}")
-    same("compile SDK", only("compileSdkVersion='([^']*)'"), only("targetSdkVersion:'([^']*)'"))
+    same("target API level", only("targetSdkVersion:'([^']*)'"), "${expected.targetSdk}")
+    same("compile SDK", only("compileSdkVersion='([^']*)'"), "${expected.targetSdk}")
     same("activity", only("launchable-activity: name='([^']*)'"), expected.activity)
+    val permissions = Regex("uses-permission[^:]*: name='([^']*)'").findAll(badging).map { it.groupValues[1] }.toList()
+    if (permissions.isNotEmpty()) throw PackagingException("the APK asks for $permissions")
+    if ("application-debuggable" in badging) throw PackagingException("the APK can be debugged by every other app")
     val abis = Regex("'([^']*)'").findAll(only("native-code:(.*)")).map { it.groupValues[1] }.toSet()
     same("processors", abis, expected.abis)
-    return "badging: ${expected.name} ${only("versionName='([^']*)'")}, API ${expected.minSdk} and up," +
-        " target API ${only("targetSdkVersion:'([^']*)'")}, for ${abis.joinToString()}"
+    return "badging: ${expected.name} ${expected.version} (${expected.code}), API ${expected.minSdk} and up," +
+        " target API ${expected.targetSdk}, for ${abis.joinToString()}, no permissions"
+}
+
+/** Describes which libraries phones with pages of 16 KiB can load; PyTorch Mobile's cannot be rebuilt here. */
+private fun libraries(apk: File): String {
+    val pages = ZipFile(apk).use { zip ->
+        zip.entries().asSequence().filter { it.name.endsWith(".so") }
+            .map { entry -> Elf(entry.name, zip.getInputStream(entry).use { it.readBytes() }).page }.toList()
+    }
+    return "libraries: ${pages.count { it >= PAGE }} of ${pages.size} can be loaded on phones with pages of 16 KiB"
 }
 
 private fun code(apk: File, expected: Expected): String {

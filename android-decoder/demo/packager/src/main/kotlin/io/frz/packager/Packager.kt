@@ -33,7 +33,15 @@ private fun apk(options: Options) {
     val natives = options.file("natives")
     val abis = options.string("abis").split(',').map { it.trim() }
     val key = SigningKey.at(options.file("key"))
-    val expected = Expected(options.string("package"), options.string("activity"), MIN_SDK, abis.toSet())
+    val expected = Expected(
+        name = options.string("package"),
+        activity = options.string("activity"),
+        version = options.string("version"),
+        code = options.int("version-code"),
+        minSdk = MIN_SDK,
+        targetSdk = TARGET_SDK,
+        abis = abis.toSet()
+    )
     val output = options.file("output")
     options.end()
 
@@ -53,6 +61,9 @@ private fun apk(options: Options) {
 /** The API level of Android 5.0, the oldest version on which the app must install. */
 internal const val MIN_SDK = 21
 
+/** The API level that the app is written for; app stores demand a recent one. */
+internal const val TARGET_SDK = 36
+
 internal class PackagingException(message: String) : Exception(message)
 
 /** Arguments of the form `--name=value`. An unused argument is an error. */
@@ -68,6 +79,8 @@ private class Options(arguments: List<String>) {
 
     fun string(name: String) = values.remove(name) ?: throw PackagingException("--$name=… is missing")
 
+    fun int(name: String) = string(name).run { toIntOrNull() ?: throw PackagingException("--$name=$this is no number") }
+
     fun file(name: String) = File(string(name))
 
     fun files(name: String) = string(name).split(File.pathSeparator).filter { it.isNotEmpty() }.map { File(it) }
@@ -81,6 +94,6 @@ private const val USAGE = """
 packager resources --work=DIR --manifest=FILE --res=DIR --assets=DIR
     compiles and links the resources; leaves base.apk and java/ with R.java in DIR
 packager apk --work=DIR --jars=PATH --library=PATH --rules=PATH --natives=DIR --abis=ABI,… --key=KEYSTORE
-        --package=NAME --activity=CLASS --output=FILE
+        --package=NAME --activity=CLASS --version=NAME --version-code=NUMBER --output=FILE
     compiles and shrinks the jars to dex, adds them and DIR/ABI/*.so to base.apk, aligns, signs and checks the
     APK, and records what was found in a .txt file next to it"""

@@ -1,6 +1,8 @@
 package io.frz.packager
 
 import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
 import java.util.zip.CRC32
 import java.util.zip.ZipEntry
 import java.util.zip.ZipOutputStream
@@ -17,7 +19,8 @@ class CheckTest {
     @TempDir
     lateinit var folder: File
 
-    private val expected = Expected("io.frz.demo", "io.frz.demo.MainActivity", MIN_SDK, setOf("arm64-v8a"))
+    private val expected =
+        Expected("io.frz.demo", "io.frz.demo.MainActivity", "0.1.0", 1, MIN_SDK, TARGET_SDK, setOf("arm64-v8a"))
     private val badging = """
         package: name='io.frz.demo' versionCode='1' versionName='0.1.0' compileSdkVersion='36' compileSdkVersionCodename='16'
         minSdkVersion:'21'
@@ -29,7 +32,8 @@ class CheckTest {
     @Test
     fun `correct badging is accepted`() {
         val said = badging(badging, expected)
-        assertEquals("badging: io.frz.demo 0.1.0, API 21 and up, target API 36, for arm64-v8a", said)
+        val wanted = "badging: io.frz.demo 0.1.0 (1), API 21 and up, target API 36, for arm64-v8a, no permissions"
+        assertEquals(wanted, said)
     }
 
     @Test
@@ -37,9 +41,32 @@ class CheckTest {
         refused("minimum API level") { badging(badging.replace("'21'", "'24'"), expected) }
         refused("compileSdkVersion") { badging(badging.replace(Regex(" compileSdk[^ \n]*"), ""), expected) }
         refused("SDK is 35") { badging(badging.replace("compileSdkVersion='36'", "compileSdkVersion='35'"), expected) }
+        refused("target API level") { badging(badging.replace("tSdkVersion:'36'", "tSdkVersion:'3'"), expected) }
+        refused("version code is 2, not 1") { badging(badging.replace("Code='1'", "Code='2'"), expected) }
+        refused("version is 0.2.0, not 0.1.0") { badging(badging.replace("'0.1.0'", "'0.2.0'"), expected) }
         refused("processors") { badging(badging.replace("arm64-v8a", "x86"), expected) }
         refused("launchable") { badging(badging.replace("launchable-activity", "activity"), expected) }
         refused("package") { badging(badging.replace("io.frz.demo'", "io.frz.other'"), expected) }
+    }
+
+    @Test
+    fun `permissions and debugging are refused`() {
+        for (kind in listOf("uses-permission", "uses-permission-sdk-23")) {
+            refused("the APK asks for [android.permission.CAMERA]") {
+                badging("$badging\n$kind: name='android.permission.CAMERA'", expected)
+            }
+        }
+        refused("debugged") { badging("$badging\napplication-debuggable", expected) }
+    }
+
+    @Test
+    fun `the page size of a library is the least alignment of what is loaded`() {
+        assertEquals(0x4000L, Elf("lib.so", library(true, 0x10000, 0x4000)).page)
+        assertEquals(0x1000L, Elf("lib.so", library(true, 0x4000, 0x1000)).page)
+        assertEquals(0x1000L, Elf("lib.so", library(false, 0x1000)).page)
+        refused("lib.so is not a shared library") { Elf("lib.so", ByteArray(200)) }
+        refused("lib.so") { Elf("lib.so", library(true, 0x4000).copyOf(100)) }
+        refused("lib.so") { Elf("lib.so", library(true)) }
     }
 
     @Test
@@ -95,6 +122,22 @@ class CheckTest {
     fun `a key is created once`() {
         val file = File(folder, "keys/debug.keystore")
         assertEquals(SigningKey.at(file).certificate, SigningKey.at(file).certificate)
+    }
+
+    /** Returns the headers of a library whose segments are aligned to [pages]; the last segment is not loaded. */
+    private fun library(wide: Boolean, vararg pages: Long): ByteArray {
+        val header = if (wide) 64 else 52
+        val size = if (wide) 56 else 32
+        val buffer = ByteBuffer.allocate(header + size * (pages.size + 1)).order(ByteOrder.LITTLE_ENDIAN)
+        buffer.putInt(0, 0x464C457F).put(4, if (wide) 2 else 1).put(5, 1)
+        if (wide) buffer.putLong(32, header.toLong()) else buffer.putInt(28, header)
+        buffer.putShort(if (wide) 54 else 42, size.toShort()).putShort(if (wide) 56 else 44, (pages.size + 1).toShort())
+        pages.forEachIndexed { index, page ->
+            val at = header + size * index
+            buffer.putInt(at, 1)
+            if (wide) buffer.putLong(at + 48, page) else buffer.putInt(at + 28, page.toInt())
+        }
+        return buffer.array()
     }
 
     private fun refused(words: String, work: () -> Unit) {

@@ -19,7 +19,7 @@ import java.util.concurrent.atomic.AtomicBoolean
 internal class FilePart(override val file: File) : FrzPart() {
     override fun read(): ByteArray = file.inputStream().use { it.readBytes() }
 
-    override fun open(options: FrzOptions): FrzFile = FrzFile.open(file, options)
+    override fun open(options: FrzOptions, base: FrzFile?): FrzFile = FrzFile.open(file, options, base)
 }
 
 /** Bytes in memory, which are neither copied nor modified. */
@@ -28,7 +28,7 @@ internal class BufferPart(bytes: ByteBuffer) : FrzPart() {
 
     override fun read(): ByteArray = ByteArray(bytes.capacity()).also { bytes.duplicate().get(it) }
 
-    override fun open(options: FrzOptions): FrzFile = FrzFile.open(bytes, options)
+    override fun open(options: FrzOptions, base: FrzFile?): FrzFile = FrzFile.open(bytes, options, base)
 }
 
 /** A stream, which can be read only once. */
@@ -37,7 +37,7 @@ internal class StreamPart(private val stream: InputStream) : FrzPart() {
 
     override fun read(): ByteArray = unused().readBytes()
 
-    override fun open(options: FrzOptions): FrzFile = FrzFile.open(unused(), options)
+    override fun open(options: FrzOptions, base: FrzFile?): FrzFile = FrzFile.open(unused(), options, base)
 
     private fun unused(): InputStream {
         if (used.compareAndSet(false, true)) return stream
@@ -60,7 +60,8 @@ internal class ChannelPart(private val channel: FileChannel, private val offset:
         return bytes
     }
 
-    override fun open(options: FrzOptions): FrzFile = FrzFile.open(channel, offset, length, options)
+    override fun open(options: FrzOptions, base: FrzFile?): FrzFile =
+        FrzFile.open(channel, offset, length, options, base)
 
     private companion object {
         const val MOST_BYTES = Int.MAX_VALUE - 8L
@@ -71,7 +72,7 @@ internal class ChannelPart(private val channel: FileChannel, private val offset:
 internal class DescriptorPart(private val descriptor: AssetFileDescriptor) : FrzPart() {
     override fun read(): ByteArray = part().read()
 
-    override fun open(options: FrzOptions): FrzFile = part().open(options)
+    override fun open(options: FrzOptions, base: FrzFile?): FrzFile = part().open(options, base)
 
     private fun part(): ChannelPart {
         val channel = FileInputStream(descriptor.fileDescriptor).channel
@@ -85,12 +86,12 @@ internal class DescriptorPart(private val descriptor: AssetFileDescriptor) : Frz
 internal class AssetPart(private val assets: AssetManager, private val name: String) : FrzPart() {
     override fun read(): ByteArray = assets.open(name).use { it.readBytes() }
 
-    override fun open(options: FrzOptions): FrzFile {
+    override fun open(options: FrzOptions, base: FrzFile?): FrzFile {
         val descriptor = try {
             assets.openFd(name)
         } catch (_: FileNotFoundException) {
-            return FrzFile.open(read(), options) // The asset is compressed, or missing, in which case read() fails.
+            return FrzFile.open(read(), options, base) // Compressed or missing; read() tells.
         }
-        return descriptor.use { DescriptorPart(it).open(options) }
+        return descriptor.use { DescriptorPart(it).open(options, base) }
     }
 }

@@ -1,0 +1,61 @@
+package io.frz.benchmark
+
+import io.frz.benchmark.internal.Tensors
+import io.frz.benchmark.internal.load
+import java.io.IOException
+import kotlin.math.roundToLong
+
+/** Measures trials in this process. */
+public class InProcess(
+    private val manifest: Manifest,
+    private val runtimes: List<BenchmarkRuntime>,
+    private val device: Device
+) : Isolation {
+    @Throws(IOException::class)
+    override fun measure(trial: Trial): Footprint {
+        val network = manifest.network(trial.network)
+        val variant = network.variants.firstOrNull { it.name == trial.variant }
+            ?: throw BenchmarkException("${network.name} has no variant \"${trial.variant}\"")
+        val runtime = runtimes.firstOrNull { it.name == trial.runtime }
+            ?: throw BenchmarkException("there is no runtime \"${trial.runtime}\" in this build")
+        val input = input(network, trial.height)
+        collect()
+        val isReset = device.forgetPeak()
+        val before = device.resident()
+        val heap = heap()
+        load(manifest, variant, runtime).use { loaded ->
+            val loadedHeap = heap()
+            loaded.run(input)
+            val peak = if (isReset) device.peak() else null
+            val native = if (peak == null || before == null) null else maxOf(0L, peak - before)
+            return Footprint(native, maxOf(0L, maxOf(loadedHeap, heap()) - heap))
+        }
+    }
+
+    /** Returns the first input, or one of another height whose content does not matter. */
+    private fun input(network: NetworkAssets, height: Int?): Values {
+        val shape = network.inputs.shape.clone().also { it[0] = 1 }
+        if (height == null) return Tensors(manifest.folder).samples(network.inputs).first()
+        val aspect = shape[3].toDouble() / shape[2]
+        shape[2] = height.toLong()
+        shape[3] = width(height, aspect)
+        return Values(shape, FloatArray(shape.fold(1L, Long::times).toInt()) { (it % PERIOD) / PERIOD.toFloat() })
+    }
+
+    private fun heap() = Runtime.getRuntime().run { totalMemory() - freeMemory() }
+
+    @Suppress("ExplicitGarbageCollectionCall")
+    private fun collect() = repeat(2) {
+        System.gc()
+        Thread.sleep(PAUSE_MILLIS)
+    }
+
+    internal companion object {
+        private const val PERIOD = 251
+        private const val PAUSE_MILLIS = 50L
+        private const val MULTIPLE = 16
+
+        /** Returns the width of an input of this [height], a multiple of 16. */
+        fun width(height: Int, aspect: Double): Long = (height * aspect / MULTIPLE).roundToLong() * MULTIPLE
+    }
+}

@@ -1,0 +1,39 @@
+package io.frz.benchmark
+
+/**
+ * One network to load and run for its memory.
+ *
+ * @property network the name of the network
+ * @property variant the name of the variant
+ * @property runtime the name of the runtime
+ * @property height the height of the input in pixels, or null for the inputs of the manifest
+ */
+public class Trial(
+    public val network: String,
+    public val variant: String,
+    public val runtime: String,
+    public val height: Int? = null
+) {
+    override fun toString(): String = "$network, $variant, on $runtime" + (height?.let { " at height $it" } ?: "")
+}
+
+/**
+ * The memory of a trial.
+ *
+ * @property native the growth of the process's peak resident memory while loading and running, in bytes, or null
+ * @property heap the growth of the used Java heap, in bytes
+ */
+public class Footprint(public val native: Long?, public val heap: Long)
+
+/**
+ * Measures the memory of a trial, in a process of its own where the platform has processes to spare. In the process of
+ * the suite, memory that earlier tests left behind makes a trial look smaller.
+ */
+public fun interface Isolation {
+    /**
+     * Runs a trial.
+     *
+     * @throws java.io.IOException if the network cannot be loaded or run
+     */
+    public fun measure(trial: Trial): Footprint
+}

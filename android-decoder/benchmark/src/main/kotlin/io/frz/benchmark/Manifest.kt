@@ -1,0 +1,114 @@
+package io.frz.benchmark
+
+import io.frz.benchmark.internal.ManifestParser
+import java.io.File
+
+/**
+ * The contents of an assets folder: networks, each with models, labelled inputs, and the outputs of the desktop.
+ *
+ * @property folder the folder
+ * @property networks the networks, in the order in which they are measured
+ * @property learning the test of on-device learning, or null if the folder has none
+ * @property memory the test of growing resolutions, or null if the folder has none
+ */
+public class Manifest internal constructor(
+    public val folder: File,
+    public val networks: List<NetworkAssets>,
+    public val learning: LearningAssets?,
+    public val memory: MemoryAssets?
+) {
+    /**
+     * Returns the network named [name].
+     *
+     * @throws BenchmarkException if there is none
+     */
+    public fun network(name: String): NetworkAssets = networks.firstOrNull { it.name == name }
+        ?: throw BenchmarkException("$folder: the manifest has no network named \"$name\"")
+
+    /** Reads manifests. */
+    public companion object {
+        /** The name of the manifest within its folder. */
+        public const val FILE: String = "manifest.json"
+
+        /**
+         * Reads the manifest of an assets folder, without its other files.
+         *
+         * @throws BenchmarkException if there is no manifest, or it is damaged or of another version
+         */
+        @JvmStatic
+        @Throws(BenchmarkException::class)
+        public fun read(folder: File): Manifest = ManifestParser(folder).parse()
+    }
+}
+
+/**
+ * A network and its labelled inputs.
+ *
+ * @property name the name, unique in the manifest
+ * @property title the name for people
+ * @property task the task: `classification`, `segmentation`, `generation` or `super-resolution`
+ * @property metric how outputs are scored
+ * @property scored the compressed variant that counts in the score
+ * @property isShort whether the short form of the suite includes the network
+ * @property variants the variants; the first is dense
+ */
+public class NetworkAssets internal constructor(
+    public val name: String,
+    public val title: String,
+    public val task: String,
+    public val metric: Metric,
+    public val scored: String,
+    public val isShort: Boolean,
+    internal val inputs: TensorFile,
+    internal val targets: TensorFile,
+    public val variants: List<Variant>
+) {
+    /** The dense network, with which the others are compared. */
+    public val dense: Variant get() = variants.first()
+}
+
+/**
+ * One form of a network: `dense` with float32 weights inside the model, or a skeleton with an `.frz` file, either
+ * `rebuilt` or `factored`.
+ *
+ * @property name the name of the variant
+ * @property tolerance the largest relative L1 error against the desktop to accept
+ */
+public class Variant internal constructor(
+    public val name: String,
+    public val tolerance: Double,
+    internal val outputs: TensorFile,
+    internal val weights: String?,
+    internal val models: Map<String, String>
+)
+
+/** The files of the test of on-device learning. */
+public class LearningAssets internal constructor(
+    internal val layer: String,
+    internal val train: TensorFile,
+    internal val trainLabels: TensorFile,
+    internal val test: TensorFile,
+    internal val testLabels: TensorFile,
+    internal val outputs: TensorFile,
+    internal val tolerance: Double
+)
+
+/**
+ * The test of growing resolutions.
+ *
+ * @property network the name of the network
+ * @property variants the names of the variants to compare: the dense one, then the compressed one
+ * @property limit the memory limit, in bytes
+ * @property sides the heights of the inputs, ascending; each input is [aspect] times as wide
+ * @property aspect the ratio of width and height
+ */
+public class MemoryAssets internal constructor(
+    public val network: String,
+    public val variants: List<String>,
+    public val limit: Long,
+    public val sides: List<Int>,
+    public val aspect: Double
+)
+
+/** A file of little-endian float32 elements, with its shape and checksum. */
+internal class TensorFile(val file: String, val shape: LongArray, val crc32: String)

@@ -1,0 +1,57 @@
+package io.frz.benchmark
+
+import kotlin.math.log10
+
+/**
+ * How the outputs of a task are scored. Higher is better for all metrics.
+ *
+ * @property label the name in manifests and reports
+ */
+public enum class Metric(public val label: String) {
+    /** The share of the inputs whose greatest logit is that of the true class. */
+    ACCURACY("accuracy") {
+        override fun score(output: Values, target: FloatArray): Double =
+            if (winner(output.elements, 0, 1, output.elements.size) == target[0].toInt()) 1.0 else 0.0
+    },
+
+    /** The Dice score of class 1 in a map of two or more classes. */
+    DICE("dice") {
+        override fun score(output: Values, target: FloatArray): Double {
+            val classes = output.shape[1].toInt()
+            var both = 0L
+            var either = 0L
+            for (at in target.indices) {
+                val found = winner(output.elements, at, target.size, classes) == 1
+                val wanted = target[at] == 1f
+                if (found && wanted) both++
+                either += (if (found) 1 else 0) + (if (wanted) 1 else 0)
+            }
+            return if (either == 0L) 1.0 else 2.0 * both / either
+        }
+    },
+
+    /** The peak signal-to-noise ratio in dB of an image in 0 … 1, at most 100. */
+    PSNR("psnr") {
+        override fun score(output: Values, target: FloatArray): Double {
+            var sum = 0.0
+            for (at in target.indices) {
+                val gap = output.elements[at].coerceIn(0f, 1f).toDouble() - target[at]
+                sum += gap * gap
+            }
+            return minOf(MOST_DECIBELS, -10 * log10(sum / target.size))
+        }
+    };
+
+    /** Returns the score of one output; [target] contains the class, the class map, or the image. */
+    internal abstract fun score(output: Values, target: FloatArray): Double
+
+    internal companion object {
+        private const val MOST_DECIBELS = 100.0
+
+        private fun winner(logits: FloatArray, at: Int, stride: Int, classes: Int): Int {
+            var best = 0
+            for (kind in 1 until classes) if (logits[at + kind * stride] > logits[at + best * stride]) best = kind
+            return best
+        }
+    }
+}

@@ -1,0 +1,189 @@
+package io.frz.benchmark
+
+import java.util.Collections
+
+/**
+ * A network on a runtime: all variants, measured in turns.
+ *
+ * @property network the network
+ * @property runtime the runtime
+ * @property variants the results of the variants; the first is dense
+ */
+public class NetworkResult internal constructor(
+    public val network: NetworkAssets,
+    public val runtime: BenchmarkRuntime,
+    variants: List<VariantResult>
+) {
+    public val variants: List<VariantResult> = Collections.unmodifiableList(variants)
+
+    /** The dense network. */
+    public val dense: VariantResult get() = variants.first()
+
+    /** Returns the variant named [name]. */
+    public fun variant(name: String): VariantResult = variants.first { it.name == name }
+
+    /**
+     * Returns the reason why a variant does not count in the score, or null if it counts: it and the dense network run,
+     * its error is within the tolerance, and its task score is at least 98 % of the dense network's.
+     */
+    public fun exclusion(variant: VariantResult): String? = when {
+        variant.failure != null -> "it failed: ${variant.failure}"
+        dense.failure != null -> "the dense network failed: ${dense.failure}"
+        variant.error > variant.tolerance -> "its error is above the tolerance"
+        dense.error > dense.tolerance -> "the dense network's error is above the tolerance"
+        variant.score < LEAST_SHARE * dense.score -> "its task score is below 98 % of the dense network's"
+        else -> null
+    }
+
+    private companion object {
+        const val LEAST_SHARE = 0.98
+    }
+}
+
+/**
+ * The results of a variant. If [failure] is not null, the other properties are meaningless.
+ *
+ * @property name the name of the variant
+ * @property fileBytes the bytes of its files
+ * @property loadMillis the median time to load it
+ * @property firstMillis the median time of the first run after loading
+ * @property millis the times of the later runs, one for each round
+ * @property error the relative L1 error against the desktop, over all labelled inputs
+ * @property tolerance the largest error to accept
+ * @property score the task score, the mean over all labelled inputs
+ * @property footprint the memory of loading and one run, or null if it could not be measured
+ * @property temperature the temperature of the device after the runs in °C, or null
+ * @property failure why the variant has no results, in one line, or null
+ */
+public class VariantResult internal constructor(
+    public val name: String,
+    public val fileBytes: Long,
+    public val loadMillis: Double,
+    public val firstMillis: Double,
+    public val millis: List<Double>,
+    public val error: Double,
+    public val tolerance: Double,
+    public val score: Double,
+    public val footprint: Footprint?,
+    public val temperature: Double?,
+    public val failure: String? = null
+) {
+    internal companion object {
+        fun failed(variant: Variant, fileBytes: Long, reason: String) = VariantResult(
+            variant.name, fileBytes, 0.0, 0.0, emptyList(), 0.0, variant.tolerance, 0.0, null, null, reason
+        )
+    }
+}
+
+/**
+ * The test of on-device learning: a classifier that learns from examples without gradients.
+ *
+ * @property examples the number of examples learned
+ * @property fileBytes the bytes of the hidden layer's file
+ * @property loadMillis the time to load the hidden layer
+ * @property learnMillis the median time per example
+ * @property solveMillis the time to compute the output layer
+ * @property millis the times of the classifications
+ * @property error the relative L1 error of the outputs against the desktop, which learned the same examples
+ * @property tolerance the largest error to accept
+ * @property accuracy the share of the test inputs that are classified correctly
+ */
+public class LearningResult internal constructor(
+    public val examples: Int,
+    public val fileBytes: Long,
+    public val loadMillis: Double,
+    public val learnMillis: Double,
+    public val solveMillis: Double,
+    public val millis: List<Double>,
+    public val error: Double,
+    public val tolerance: Double,
+    public val accuracy: Double
+)
+
+/**
+ * Several applications at once, each with a network of its own: under the scheduler, and with dense networks only.
+ *
+ * @property runtime the runtime
+ * @property memory the memory budget of the scheduler in bytes
+ * @property apps the applications
+ */
+public class SharingResult internal constructor(
+    public val runtime: BenchmarkRuntime,
+    public val memory: Long,
+    public val apps: List<AppResult>
+)
+
+/**
+ * An application among several.
+ *
+ * @property name the name of its network
+ * @property variant the variant that the scheduler chose
+ * @property share the share of the device that the scheduler planned for it
+ * @property goal the frames per second that it asks for
+ * @property scheduled the frames per second that it reached with the chosen variant
+ * @property dense the frames per second that it reached when all applications ran dense networks
+ */
+public class AppResult internal constructor(
+    public val name: String,
+    public val variant: String,
+    public val share: Double,
+    public val goal: Double,
+    public val scheduled: Double,
+    public val dense: Double
+)
+
+/**
+ * The test of growing resolutions on a runtime.
+ *
+ * @property runtime the runtime
+ * @property limit the memory limit in bytes
+ * @property series the variants: the dense one, then the compressed one
+ */
+public class MemoryResult internal constructor(
+    public val runtime: BenchmarkRuntime,
+    public val limit: Long,
+    public val series: List<MemorySeries>
+) {
+    /** How many times the dense network's pixels the compressed one reaches within the limit, or null. */
+    public val pixelRatio: Double?
+        get() {
+            val (dense, compressed) = series.map { it.pixelsWithin(limit) }
+            return if (dense == null || compressed == null) null else compressed / dense
+        }
+}
+
+/**
+ * The peak memory of a variant by resolution.
+ *
+ * @property variant the name of the variant
+ * @property steps the steps, ascending; the last one exceeds the limit unless the resolutions ended first
+ * @property failure why no further resolution was measured, or null if the limit or the list ended the test
+ */
+public class MemorySeries internal constructor(
+    public val variant: String,
+    public val steps: List<MemoryStep>,
+    public val failure: String?
+) {
+    /**
+     * Returns the number of pixels at which the peak reaches [limit], interpolated between the steps around it. If all
+     * steps are below the limit, this is the last step's number; if even the first is above, null.
+     */
+    public fun pixelsWithin(limit: Long): Double? {
+        val below = steps.lastOrNull { it.peak <= limit } ?: return null
+        val above = steps.firstOrNull { it.peak > limit && it.pixels > below.pixels } ?: return below.pixels.toDouble()
+        val part = (limit - below.peak).toDouble() / (above.peak - below.peak)
+        return below.pixels + part * (above.pixels - below.pixels)
+    }
+}
+
+/**
+ * A resolution of the memory test.
+ *
+ * @property height the height of the input
+ * @property width the width of the input
+ * @property peak the native memory of loading and one run, in bytes
+ */
+public class MemoryStep internal constructor(public val height: Int, public val width: Long, public val peak: Long) {
+    /** The number of pixels of the input. */
+    public val pixels: Long get() = height * width
+}

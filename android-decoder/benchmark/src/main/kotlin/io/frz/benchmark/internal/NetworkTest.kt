@@ -1,0 +1,136 @@
+package io.frz.benchmark.internal
+
+import io.frz.benchmark.BenchmarkException
+import io.frz.benchmark.BenchmarkNetwork
+import io.frz.benchmark.BenchmarkRuntime
+import io.frz.benchmark.Device
+import io.frz.benchmark.Footprint
+import io.frz.benchmark.Isolation
+import io.frz.benchmark.Manifest
+import io.frz.benchmark.NetworkAssets
+import io.frz.benchmark.NetworkResult
+import io.frz.benchmark.SuiteOptions
+import io.frz.benchmark.Trial
+import io.frz.benchmark.Values
+import io.frz.benchmark.Variant
+import io.frz.benchmark.VariantResult
+import java.io.IOException
+
+/** Measures all variants of a network on a runtime. The variants run in turns, so that all see the same device. */
+internal class NetworkTest(
+    private val manifest: Manifest,
+    private val network: NetworkAssets,
+    private val runtime: BenchmarkRuntime,
+    private val device: Device,
+    private val isolation: Isolation,
+    private val options: SuiteOptions
+) {
+    private val tensors = Tensors(manifest.folder)
+    private val inputs = tensors.samples(network.inputs)
+    private val targets = tensors.rows(network.targets)
+
+    /** Returns the results. A variant that fails does not keep the others from being measured. */
+    fun run(): NetworkResult {
+        val tries = network.variants.map { Try(it) }
+        try {
+            for (each in tries) each.attempt { prepare() }
+            rounds(tries)
+        } finally {
+            for (each in tries) each.close()
+        }
+        for (each in tries) each.attempt { weigh() }
+        return NetworkResult(network, runtime, tries.map { it.result() })
+    }
+
+    private fun rounds(tries: List<Try>) {
+        val start = System.nanoTime()
+        var done = 0
+        while (done < SuiteOptions.MOST_ROUNDS && (done < options.rounds || since(start) < 1e3 * options.seconds)) {
+            checkInterrupted()
+            for (each in tries) each.attempt { time() }
+            done++
+        }
+    }
+
+    /** A variant while it is measured, until it fails. */
+    private inner class Try(private val variant: Variant) {
+        private val loads = ArrayList<Double>()
+        private val firsts = ArrayList<Double>()
+        private val times = ArrayList<Double>()
+        private val error = Error()
+        private var score = 0.0
+        private var loaded: BenchmarkNetwork? = null
+        private var footprint: Footprint? = null
+        private var temperature: Double? = null
+        private var failure: String? = null
+
+        /** Takes a step unless an earlier one failed, and records a failure. */
+        fun attempt(step: Try.() -> Unit) {
+            if (failure != null) return
+            checkInterrupted()
+            try {
+                step()
+            } catch (e: IOException) {
+                fail(e)
+            } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
+                fail(e) // Native code throws various subclasses of RuntimeException.
+            } catch (e: OutOfMemoryError) {
+                fail(e)
+            }
+        }
+
+        /** Loads the variant several times, and scores the last one. */
+        fun prepare() {
+            val begun = System.nanoTime()
+            while (loads.size < options.loads && (loads.isEmpty() || since(begun) < 1e3 * options.seconds)) {
+                close()
+                val start = System.nanoTime()
+                val network = load(manifest, variant, runtime).also { loaded = it }
+                loads.add(since(start))
+                val begin = System.nanoTime()
+                network.run(inputs[0])
+                firsts.add(since(begin))
+            }
+            val expected = tensors.rows(variant.outputs)
+            for ((at, input) in inputs.withIndex()) {
+                val output = loaded().run(input)
+                error.add(output.elements, expected[at])
+                score += network.metric.score(output, targets[at]) / inputs.size
+            }
+        }
+
+        /** Takes the time of one run. */
+        fun time() {
+            val start = System.nanoTime()
+            loaded().run(inputs[0])
+            times.add(since(start))
+            temperature = device.temperature()
+        }
+
+        /** Measures the memory. */
+        fun weigh() {
+            footprint = isolation.measure(Trial(network.name, variant.name, runtime.name))
+        }
+
+        fun close() {
+            loaded?.close()
+            loaded = null
+        }
+
+        fun result(): VariantResult {
+            val size = bytes(manifest, variant, runtime)
+            failure?.let { return VariantResult.failed(variant, size, it) }
+            return VariantResult(
+                variant.name, size, median(loads), median(firsts), times, error.relative, variant.tolerance, score,
+                footprint, temperature
+            )
+        }
+
+        private fun loaded() = loaded ?: throw BenchmarkException("${variant.name} is not loaded")
+
+        private fun fail(e: Throwable) {
+            failure = oneLine(e)
+            close()
+        }
+    }
+}

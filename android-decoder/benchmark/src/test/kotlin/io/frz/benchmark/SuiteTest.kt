@@ -1,0 +1,245 @@
+package io.frz.benchmark
+
+import com.networknt.schema.InputFormat
+import com.networknt.schema.JsonSchemaFactory
+import com.networknt.schema.SpecVersion
+import java.io.File
+import java.io.InterruptedIOException
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertNotNull
+import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+
+/** Runs the suite with runtimes whose speed and faults are known. */
+class SuiteTest {
+    @TempDir
+    private lateinit var folder: File
+
+    private val device = FakeDevice()
+    private val producer = Producer("test", "1", 1, mapOf("other" to "not in this build"))
+    private val schema by lazy {
+        val text = File("../../docs/suite-report.schema.json").readText()
+        JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012).getSchema(text)
+    }
+
+    private fun valid(report: SuiteReport) = assertEquals(
+        emptyList<String>(),
+        schema.validate(report.toJson(), InputFormat.JSON).map { it.message }
+    )
+
+    /** Reports a memory of 10 bytes for dense networks, and 5 for others, plus 1 per row of the input. */
+    private val footprints = Isolation { trial ->
+        Footprint((if (trial.variant == "dense") 10L else 5L) + (trial.height ?: 0), 0)
+    }
+
+    private fun run(manifest: Manifest, vararg runtimes: BenchmarkRuntime, isolation: Isolation = footprints) =
+        Suite(manifest, runtimes.toList(), device, producer, isolation).run(SuiteOptions.SHORT)
+
+    @Test
+    fun `every value is measured`() {
+        val runtime = FakeRuntime("one")
+        val report = run(AssetsFolder(folder).network("a", "4 1", "1 1").write(), runtime)
+        val score = report.scores.single()
+        assertTrue(score.speedup!! > 0)
+        assertTrue(report.networks.single().dense.millis.all { it >= 4 })
+        assertEquals(2.0, score.memoryRatio!!, 1e-9)
+        assertEquals(listOf("a"), score.counted)
+        assertEquals(0, runtime.open, "networks that are still open")
+        val variant = report.networks.single().variant("factored")
+        assertEquals(1.0, variant.score)
+        assertEquals(0.0, variant.error)
+        assertEquals(31.5, variant.temperature)
+        assertEquals(4L, variant.fileBytes) // "1 1" and "w"
+        valid(report)
+    }
+
+    @Test
+    fun `a network that is worse than 98 percent of dense does not count`() {
+        // A negative factor turns the winning classes around.
+        val report = run(AssetsFolder(folder).network("a", "2 1", "1 -1").write(), FakeRuntime("one"))
+        val score = report.scores.single()
+        assertNull(score.speedup)
+        assertEquals("its task score is below 98 % of the dense network's", score.excluded["a"])
+        valid(report)
+    }
+
+    /** Returns the result of a network that takes these times, in ms, and has these scores. */
+    private fun result(name: String, dense: List<Double>, small: List<Double>, score: Double = 1.0): NetworkResult {
+        val manifest = AssetsFolder(folder).network(name, "1 1", "1 1").write()
+        val variants = listOf("dense" to dense, "factored" to small).map { (variant, millis) ->
+            val (bytes, memory) = if (variant == "dense") 1000L to 60L else 10L to 20L
+            val share = if (variant == "dense") 1.0 else score
+            VariantResult(variant, bytes, 1.0, 1.0, millis, 0.0, 1e-4, share, Footprint(memory, 0), null)
+        }
+        return NetworkResult(manifest.networks.single(), one, variants)
+    }
+
+    private val one = FakeRuntime("one")
+
+    @Test
+    fun `the score is the geometric mean of the median speed-ups`() {
+        val a = result("a", listOf(8.0, 8.0, 800.0), listOf(4.0, 2.0, 100.0)) // ratios 2, 4, 8
+        val b = result("b", listOf(9.0, 90.0), listOf(1.0, 10.0))
+        val worse = result("c", listOf(100.0), listOf(1.0), score = 0.9799)
+        val score = Score.of(one, listOf(a, b, worse))
+        assertEquals(6.0, score.speedup!!, 1e-9)
+        assertEquals(100.0, score.bytesRatio!!, 1e-9)
+        assertEquals(3.0, score.memoryRatio!!, 1e-9)
+        assertEquals(listOf("a", "b"), score.counted)
+        assertEquals(setOf("c"), score.excluded.keys)
+        assertEquals(listOf("c"), Score.of(one, listOf(result("c", listOf(1.0), listOf(1.0), 0.98))).counted)
+        assertNull(Score.of(FakeRuntime("two"), listOf(a)).speedup)
+    }
+
+    @Test
+    fun `an error above the tolerance does not count`() {
+        val report = run(AssetsFolder(folder).network("a", "1 1", "1 1").write(), FakeRuntime("one", extra = 1.01f))
+        assertEquals("its error is above the tolerance", report.scores.single().excluded["a"])
+        assertEquals(0.01, report.networks.single().variants[1].error, 1e-6)
+        valid(report)
+    }
+
+    @Test
+    fun `a variant that fails leaves the others and the other runtimes`() {
+        val manifest = AssetsFolder(folder).network("a", "1 1", "broken x").write()
+        val report = run(manifest, FakeRuntime("one"), FakeRuntime("two"))
+        assertEquals(2, report.networks.size)
+        val (dense, factored) = report.networks[0].variants
+        assertNull(dense.failure)
+        assertEquals("this model is broken", factored.failure)
+        assertEquals("it failed: this model is broken", report.scores[1].excluded["a"])
+        valid(report)
+    }
+
+    @Test
+    fun `a trial that fails is the variant's failure`() {
+        val isolation = Isolation { throw BenchmarkException("the process ended with code 137") }
+        val report =
+            run(AssetsFolder(folder).network("a", "1 1", "1 1").write(), FakeRuntime("one"), isolation = isolation)
+        assertEquals("the process ended with code 137", report.networks[0].dense.failure)
+        valid(report)
+    }
+
+    @Test
+    fun `unknown memory is left out`() {
+        val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").write()
+        val runtime = FakeRuntime("one")
+        val report = Suite(manifest, listOf(runtime), device, producer).run(SuiteOptions.SHORT)
+        val footprint = assertNotNull(report.networks[0].dense.footprint).let { report.networks[0].dense.footprint!! }
+        assertNull(footprint.native)
+        assertNull(report.scores[0].memoryRatio)
+        valid(report)
+    }
+
+    @Test
+    fun `the short form omits other networks and the memory test`() {
+        val memory = mapOf(
+            "network" to "b",
+            "variants" to listOf("dense", "factored"),
+            "limit" to 100,
+            "sides" to listOf(16, 32),
+            "aspect" to 1.0
+        )
+        val manifest = AssetsFolder(
+            folder
+        ).network("a", "1 1", "1 1").network("b", "1 1", "1 1").write("memory" to memory)
+        val steps = ArrayList<String>()
+        val suite = Suite(manifest, listOf(FakeRuntime("one")), device, producer, footprints)
+        val report = suite.run(SuiteOptions.SHORT) { done, total, step -> steps.add("$done/$total $step") }
+        assertEquals(listOf("0/2 Net a, one", "1/2 several applications at once, one"), steps)
+        assertEquals(listOf("a"), report.networks.map { it.network.name })
+        assertEquals(emptyList<MemoryResult>(), report.memory)
+        assertEquals(emptyList<SharingResult>(), report.sharing) // a single network shares the device with no other
+    }
+
+    @Test
+    fun `resolutions grow until the memory ends`() {
+        val memory = mapOf(
+            "network" to "a",
+            "variants" to listOf("dense", "factored"),
+            "limit" to 40,
+            "sides" to listOf(16, 32, 48, 64),
+            "aspect" to 1.0
+        )
+        val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").write("memory" to memory)
+        val test = io.frz.benchmark.internal.MemoryTest(manifest.memory!!, FakeRuntime("one"), footprints).run()
+        val (dense, factored) = test.series
+        assertEquals(listOf(26L, 42L), dense.steps.map { it.peak })
+        assertEquals(listOf(21L, 37L, 53L), factored.steps.map { it.peak })
+        // The limit of 40 is 14/16 of the way from 16² to 32² pixels, and 3/16 of the way from 32² to 48².
+        assertEquals(256 + 14.0 / 16 * 768, dense.pixelsWithin(40))
+        assertEquals((1024 + 3.0 / 16 * 1280) / (256 + 14.0 / 16 * 768), test.pixelRatio!!, 1e-9)
+        assertNull(dense.pixelsWithin(20))
+        assertEquals(1024.0, dense.pixelsWithin(100))
+    }
+
+    @Test
+    fun `several applications get the variants that the scheduler chooses`() {
+        val manifest = AssetsFolder(folder).network("a", "4 1", "1 1").write().let {
+            AssetsFolder(folder).network("a", "4 1", "1 1").network("b", "4 1", "1 1").write()
+        }
+        val runtime = FakeRuntime("one")
+        val networks = manifest.networks.map {
+            io.frz.benchmark.internal.NetworkTest(manifest, it, runtime, device, footprints, SuiteOptions.SHORT).run()
+        }
+        val sharing = io.frz.benchmark.internal.SharingTest(manifest, runtime, networks, SuiteOptions.SHORT).run()!!
+        assertEquals(10L, sharing.memory) // half of two dense networks of 10 bytes
+        assertEquals(listOf("factored", "factored"), sharing.apps.map { it.variant })
+        assertTrue(sharing.apps.all { it.scheduled <= 1.1 * it.goal && it.scheduled > 0 })
+        assertEquals(0, runtime.open)
+    }
+
+    @Test
+    fun `a report of all tests is valid`() {
+        val step = MemoryStep(112, 160, 100)
+        val series = listOf(MemorySeries("dense", listOf(step), null), MemorySeries("factored", listOf(), "killed"))
+        val growth = MemoryResult(one, 50, series)
+        val app = AppResult("a", "factored", 0.5, 30.0, 29.0, 14.0)
+        val a = result("a", listOf(8.0), listOf(4.0))
+        val time = "2026-11-27T08:00:00Z"
+        val context = ReportContext(time, producer, device.facts, 1, listOf(one), producer.missing, false)
+        val sharing = SharingResult(one, 10, listOf(app, app))
+        val scores = listOf(Score.of(one, listOf(a)))
+        valid(SuiteReport(context, 1.0, listOf(a), null, listOf(sharing), listOf(growth), scores))
+        assertNull(growth.pixelRatio)
+    }
+
+    @Test
+    fun `the memory test ends where memory is unknown or a trial fails`() {
+        val memory = mapOf(
+            "network" to "a", "variants" to listOf("dense", "factored"), "limit" to 40, "sides" to listOf(16, 32),
+            "aspect" to 1.0
+        )
+        val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").write("memory" to memory)
+        val isolation = Isolation { trial ->
+            if (trial.variant == "dense") throw BenchmarkException("$trial: killed")
+            Footprint(null, 0)
+        }
+        val (dense, other) = io.frz.benchmark.internal.MemoryTest(manifest.memory!!, one, isolation).run().series
+        assertEquals("a, dense, on one at height 16: killed", dense.failure)
+        assertEquals("this device does not tell the peak memory of a process", other.failure)
+        val trials = InProcess(manifest, listOf(one), device)
+        for (trial in listOf(Trial("a", "none", "one"), Trial("a", "dense", "two"), Trial("b", "dense", "one"))) {
+            assertThrows(BenchmarkException::class.java) { trials.measure(trial) }
+        }
+    }
+
+    @Test
+    fun `an interrupt ends the suite`() {
+        val runtime = FakeRuntime("one")
+        val suite = Suite(AssetsFolder(folder).network("a", "1 1", "1 1").write(), listOf(runtime), device, producer)
+        Thread.currentThread().interrupt()
+        assertThrows(InterruptedIOException::class.java) { suite.run(SuiteOptions.FULL) }
+        assertEquals(0, runtime.open)
+    }
+
+    @Test
+    fun `this device tells its memory`() {
+        val linux = LinuxDevice(emptyMap())
+        if (File("/proc/self/status").exists()) assertTrue(linux.resident()!! <= linux.peak()!!)
+        assertTrue(linux.temperature().let { it == null || it in 1.0..150.0 })
+    }
+}

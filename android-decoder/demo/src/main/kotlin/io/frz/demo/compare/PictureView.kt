@@ -1,0 +1,36 @@
+package io.frz.demo.compare
+
+import android.content.Context
+import android.graphics.Bitmap
+import android.graphics.drawable.BitmapDrawable
+import android.util.AttributeSet
+import android.widget.ImageView
+
+/** Shows a picture as wide as the screen but not much higher than a third of it, with rounded corners. */
+internal class PictureView(context: Context, attributes: AttributeSet) : ImageView(context, attributes) {
+    init {
+        clipToOutline = true
+    }
+
+    /** Shows [picture]; the pixels of a tiny one are enlarged without being blurred. */
+    fun show(picture: Bitmap?) {
+        val drawable = picture?.let { BitmapDrawable(resources, it) }
+        if (picture != null && picture.width < TINY) drawable?.setFilterBitmap(false)
+        setImageDrawable(drawable)
+    }
+
+    override fun onMeasure(widthSpec: Int, heightSpec: Int) {
+        val width = MeasureSpec.getSize(widthSpec)
+        val limit = (resources.displayMetrics.heightPixels * SHARE).toInt()
+        val height = minOf(width * 2 / 3, limit)
+        super.onMeasure(widthSpec, MeasureSpec.makeMeasureSpec(height, MeasureSpec.EXACTLY))
+    }
+
+    private companion object {
+        /** The width in pixels below which single pixels are meant to be seen. */
+        const val TINY = 64
+
+        /** The largest part of the screen's height. */
+        const val SHARE = 0.4
+    }
+}

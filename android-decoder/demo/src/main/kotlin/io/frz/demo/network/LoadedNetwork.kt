@@ -1,0 +1,126 @@
+package io.frz.demo.network
+
+import android.content.Context
+import io.frz.FrzFile
+import io.frz.FrzOptions
+import io.frz.loading.FrzLoadOptions
+import io.frz.loading.FrzProgress
+import io.frz.pytorch.FrzModule
+import java.io.Closeable
+import java.io.IOException
+import org.pytorch.IValue
+import org.pytorch.Module
+import org.pytorch.PyTorchAndroid
+import org.pytorch.Tensor
+
+/** How a network runs. */
+internal enum class Form {
+    /** As the app ships it: on coefficients if that is faster, otherwise on rebuilt weights. */
+    COMPRESSED,
+
+    /** On rebuilt weights, as in an app without frformat. */
+    DENSE
+}
+
+/**
+ * A network that is ready to run: its skeleton holds the weights in [NetworkInfo.weights].
+ *
+ * Loading blocks the calling thread; interrupting the thread stops loading.
+ *
+ * @param level the tier to load, or null for the largest
+ */
+internal class LoadedNetwork
+@Throws(IOException::class)
+constructor(
+    private val context: Context,
+    val info: NetworkInfo,
+    val form: Form,
+    level: Int?,
+    progress: FrzProgress
+) : Closeable {
+    val skeleton: String = if (form == Form.DENSE) info.dense!! else info.skeleton
+    val skeletonBytes = size(context, skeleton)
+    val fileBytes = size(context, info.weights)
+
+    /** The number of bytes of the rebuilt weights. */
+    val weightsBytes: Long
+    val tier: Int
+    val tiers: Int
+
+    /** Milliseconds from opening the assets until the module is ready to run. */
+    val loadTime: Double
+
+    /** The part of [loadTime] before the first weight, in milliseconds. */
+    val skeletonTime: Double
+
+    /** Milliseconds of the first run, which is slower than later ones. */
+    var firstForward: Double? = null
+        private set
+
+    val before = Memory()
+    val after: Memory
+
+    private val module: Module
+
+    init {
+        val options = FrzOptions.builder()
+        level?.let { options.tier(it) }
+        open(options.build()).use { file ->
+            weightsBytes = file.tensors.sumOf { it.bytes }
+            tier = file.tier
+            tiers = file.tiersPresent
+        }
+        val start = System.nanoTime()
+        var first = start
+        val loading = FrzLoadOptions.builder().threads(THREADS).tier(tier).progress { done, total ->
+            if (done == 0L) first = System.nanoTime()
+            progress.onProgress(done, total)
+        }
+        module = FrzModule.load(context, skeleton, info.weights, loading.build())
+        loadTime = (System.nanoTime() - start) / NANOSECONDS
+        skeletonTime = (first - start) / NANOSECONDS
+        after = Memory()
+    }
+
+    /** The number of bytes that an app needs for the network in this form: compressed, or with all of its weights. */
+    val shippedBytes: Long
+        get() = skeletonBytes + if (form == Form.DENSE) weightsBytes else info.tiers.getOrNull(tier)?.bytes ?: fileBytes
+
+    /** Runs the network on [input] and measures the time. */
+    fun run(input: Tensor): Run {
+        PyTorchAndroid.setNumThreads(1) // The many small steps of a factored network gain little from more.
+        val start = System.nanoTime()
+        val output = module.forward(IValue.from(input)).toTensor()
+        val time = (System.nanoTime() - start) / NANOSECONDS
+        if (firstForward == null) firstForward = time
+        return Run(Output(output, info), time, Memory())
+    }
+
+    /** Returns the milliseconds that it takes to decode what the skeleton receives, without handing it over. */
+    @Throws(IOException::class)
+    fun decodeTime(): Double = open(FrzOptions.builder().threads(THREADS).tier(tier).build()).use { file ->
+        val start = System.nanoTime()
+        if (form == Form.COMPRESSED && info.factored) {
+            for (tensor in file.tensors) if (tensor.form != null) file.coefficients(tensor.name)
+        } else {
+            file.forEach { }
+        }
+        (System.nanoTime() - start) / NANOSECONDS
+    }
+
+    override fun close(): Unit = module.destroy()
+
+    private fun open(options: FrzOptions) = context.assets.open(info.weights).use { FrzFile.open(it, options) }
+
+    /** One run: its output, the milliseconds that it took, and the memory in use afterwards. */
+    class Run(val output: Output, val time: Double, val memory: Memory)
+
+    private companion object {
+        const val NANOSECONDS = 1e6
+
+        /** The number of threads. Additional threads do not help on phones whose other cores are slow. */
+        val THREADS = minOf(2, Runtime.getRuntime().availableProcessors())
+
+        fun size(context: Context, asset: String): Long = context.assets.openFd(asset).use { it.length }
+    }
+}

@@ -1,0 +1,43 @@
+package io.frz.demo.work
+
+import android.content.Context
+import android.text.format.Formatter
+import io.frz.demo.R
+import java.math.BigDecimal
+import java.math.MathContext
+import java.text.NumberFormat
+
+/** Writes numbers with their units, in the language of the phone. */
+internal class Words(private val context: Context) {
+    /** Says how often [many] contains [few], such as “17× faster”; [better] and [worse] are formats for the number. */
+    fun ratio(few: Double, many: Double, better: Int, worse: Int): String = if (many >= few) {
+        context.getString(better, rounded(many / few))
+    } else {
+        context.getString(worse, rounded(few / many))
+    }
+
+    /** Returns a time in seconds, or in milliseconds if it is short. */
+    fun time(milliseconds: Double): String = if (milliseconds < SHORT) {
+        context.getString(R.string.milliseconds, rounded(milliseconds))
+    } else {
+        context.getString(R.string.seconds, rounded(milliseconds / 1000))
+    }
+
+    fun bytes(count: Long): String = Formatter.formatShortFileSize(context, count)
+
+    /** Returns a share with one decimal; only the whole is 100 %. */
+    fun percent(share: Double): String {
+        val shown = if (share < 1) minOf(share, ALMOST_ALL) else share
+        return NumberFormat.getPercentInstance().apply { maximumFractionDigits = 1 }.format(shown)
+    }
+
+    /** Returns a number with two significant digits. */
+    private fun rounded(value: Double) =
+        NumberFormat.getInstance().apply { maximumFractionDigits = 3 }.format(BigDecimal(value).round(MathContext(2)))
+
+    private companion object {
+        /** Times below 0.1 s are shown in milliseconds. */
+        const val SHORT = 100.0
+        const val ALMOST_ALL = 0.999
+    }
+}

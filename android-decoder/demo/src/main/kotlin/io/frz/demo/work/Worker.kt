@@ -1,0 +1,55 @@
+package io.frz.demo.work
+
+import android.os.Handler
+import android.os.Looper
+import java.util.concurrent.Executors
+import java.util.concurrent.Future
+
+/**
+ * Does jobs one after another on a background thread. What they report arrives on the main thread.
+ *
+ * Call all functions on the main thread.
+ */
+internal class Worker(name: String) {
+    private val main = Handler(Looper.getMainLooper())
+    private val executor = Executors.newSingleThreadExecutor { Thread(it, name) }
+    private var job: Future<*>? = null
+
+    /** The number of the newest job that replaced others; older ones report nothing. */
+    private var newest = 0
+
+    /** Whether all jobs are done; their last reports may still be on the way. */
+    val isIdle: Boolean get() = job?.isDone != false
+
+    /** Abandons the jobs so far and starts another. */
+    fun replace(work: Job.() -> Unit) {
+        abandon()
+        add(work)
+    }
+
+    /** Starts a job after the jobs so far. */
+    fun add(work: Job.() -> Unit) {
+        val number = newest
+        job = executor.submit { Job(number).work() }
+    }
+
+    /** Interrupts the job in progress. A running network finishes, but nothing is reported any more. */
+    fun abandon() {
+        newest++
+        job?.cancel(true)
+    }
+
+    /** Abandons all jobs and ends with [last]. Must be the last call. */
+    fun close(last: () -> Unit) {
+        abandon()
+        executor.execute(last)
+        executor.shutdown()
+    }
+
+    /** A job, which reports as long as it has not been abandoned. */
+    inner class Job(private val number: Int) {
+        fun report(change: () -> Unit) {
+            main.post { if (number == newest) change() }
+        }
+    }
+}

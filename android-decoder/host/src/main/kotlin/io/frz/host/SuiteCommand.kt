@@ -1,0 +1,93 @@
+package io.frz.host
+
+import io.frz.benchmark.InProcess
+import io.frz.benchmark.LinuxDevice
+import io.frz.benchmark.Manifest
+import io.frz.benchmark.Producer
+import io.frz.benchmark.Suite
+import io.frz.benchmark.SuiteOptions
+import io.frz.benchmark.SuiteReport
+import io.frz.cli.shell.Failure
+import io.frz.cli.shell.replacing
+import io.frz.cli.shell.requireFolder
+import java.io.File
+import java.util.Locale
+import java.util.concurrent.Callable
+import picocli.CommandLine.Command
+import picocli.CommandLine.Model.CommandSpec
+import picocli.CommandLine.Option
+import picocli.CommandLine.ParameterException
+import picocli.CommandLine.Parameters
+import picocli.CommandLine.Spec
+
+@Command(
+    name = "suite",
+    description = [
+        "Run the benchmark suite: compressed networks against dense ones, on every runtime of this build.",
+        "Progress goes to stderr. Exit code 1 means that a network failed, or that its error is above its tolerance."
+    ]
+)
+internal class SuiteCommand : Callable<Int> {
+    @Parameters(
+        index = "0",
+        paramLabel = "ASSETS",
+        description = ["The folder that android-decoder/benchmark/assets.py writes."]
+    )
+    private lateinit var folder: File
+
+    @Option(names = ["-o", "--output"], required = true, paramLabel = "REPORT", description = ["The report to write."])
+    private lateinit var output: File
+
+    @Option(names = ["--short"], description = ["Only the small networks, without the memory test."])
+    private var short = false
+
+    @Option(names = ["--threads"], paramLabel = "N", description = ["Run networks on N threads (default: 1)."])
+    private var threads = 1
+
+    @Option(
+        names = ["--in-process"],
+        description = ["Measure memory in this process, as an app does, instead of in one process for each network."]
+    )
+    private var inProcess = false
+
+    @Spec
+    private lateinit var spec: CommandSpec
+
+    override fun call(): Int {
+        if (threads < 1) throw ParameterException(spec.commandLine(), "--threads: $threads is not positive")
+        requireFolder(output)
+        val manifest = Manifest.read(folder)
+        val (runtimes, missing) = HostRuntime.present(threads)
+        if (runtimes.isEmpty()) throw Failure("no runtime can run here: ${missing.values.joinToString("; ")}")
+        val device = LinuxDevice(hostFacts())
+        val isolation = if (inProcess) InProcess(manifest, runtimes, device) else ChildProcess(folder, threads)
+        val producer = Producer("frz-host", FrzHost().version, threads, missing)
+        val suite = Suite(manifest, runtimes, device, producer, isolation)
+        val err = spec.commandLine().err
+        val report = suite.run(if (short) SuiteOptions.SHORT else SuiteOptions.FULL) { done, total, step ->
+            err.println("[${done + 1}/$total] $step")
+            err.flush()
+        }
+        replacing(output) { it.writeText(report.toJson()) }
+        summarize(report)
+        return if (isSound(report)) 0 else 1
+    }
+
+    private fun summarize(report: SuiteReport) {
+        val out = spec.commandLine().out
+        for (score in report.scores) {
+            val speedup = score.speedup?.let { String.format(Locale.ROOT, "%.2f × as fast as dense", it) }
+            val counted = "${score.counted.size} of ${score.counted.size + score.excluded.size} networks count"
+            out.println("${score.runtime}: ${speedup ?: "no score"}, $counted")
+            for ((network, reason) in score.excluded) out.println("  without $network: $reason")
+        }
+        out.println(String.format(Locale.ROOT, "%s: %.0f s", output, report.seconds))
+    }
+
+    private fun isSound(report: SuiteReport): Boolean {
+        val variants = report.networks.flatMap { it.variants }
+        val learning = report.learning
+        return variants.all { it.failure == null && it.error <= it.tolerance } &&
+            (learning == null || learning.error <= learning.tolerance)
+    }
+}

@@ -1,0 +1,39 @@
+"""Compare the field's techniques on the same networks: accuracy at equal sizes of complete files, and cost.
+
+    NNCODEC_PYTHON=venv/bin/python python -m bench.techniques [NETWORK …] [--seed N] [--only TECHNIQUE …] [--report]
+
+All techniques start from the same trained network and use the same images, augmentation, teacher and number of epochs.
+Each chooses its learning rate, and one hyperparameter of its own, on a validation set split from the training samples,
+by short runs on part of the rest. Files are complete: a decoder rebuilds all weights from them. All use the same coder.
+
+* ``tasks`` has the networks, ``registry`` the techniques; ``plain``, ``pruning``, ``integers`` and ``bases`` carry them
+  out;
+* ``jobs`` is one run of a technique, with the training that all share, and ``storing`` writes its file;
+* ``comparing`` chooses hyperparameters and keeps results in ``bench/results/techniques.json``, ``measuring`` measures;
+* ``report`` makes the tables and the plot in ``docs/benchmarks.md`` from these results.
+
+PTQ and QAT need torchao (``pip install --group techniques``). nncodec needs an older NumPy than this project: set
+``NNCODEC_PYTHON`` to a Python interpreter that has both. The Kotlin decoder must be built (``make demo``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench import Row
+from bench.techniques.comparing import compare
+from bench.techniques.tasks import TASKS, Task
+
+__all__ = ["TASKS", "Task", "compare", "run"]
+
+
+def run() -> Iterator[Row]:
+    """Yield one row per technique and size, for LeNet-5."""
+    for name, size, found in compare(TASKS["lenet5"]):
+        limit = f" in {size:,} B" if size else ""
+        if "unreachable" in found:
+            yield Row(f"LeNet-5, {name}{limit}", f"not reachable: {found['unreachable']}", "–", True)
+        else:
+            loads = "the Kotlin decoder reads it"
+            figure = f"{found['bytes']:,} B: {found['metric']:.2f} %"
+            yield Row(f"LeNet-5, {name}{limit}", figure, loads, found["kotlin"])

@@ -1,0 +1,129 @@
+"""Run techniques on a task: choose hyperparameters on the validation set, then make and measure the file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from bench import ROOT
+from bench.records import Result, kept
+from bench.techniques.jobs import Job, Made, Unreachable
+from bench.techniques.measuring import measured, score
+from bench.techniques.registry import TECHNIQUES, TUNED, Technique
+from bench.techniques.tasks import BUILD, Task
+from frformat.format.atomic import replacing
+
+RESULTS: Final = ROOT / "bench" / "results" / "techniques.json"
+
+
+def compare(
+    task: Task, techniques: Sequence[str] = (), seed: int = 0, results: Path = RESULTS, build: Path = BUILD
+) -> Iterator[tuple[str, int | None, Result]]:
+    """Yield the technique, the size and the figures of each row.
+
+    Rows that ``results`` contains are not measured again, so an interrupted comparison continues where it stopped.
+
+    Args:
+        task: the network, and what all techniques share.
+        techniques: names from :data:`bench.techniques.registry.TECHNIQUES`; none selects all.
+        seed: seed of all random numbers.
+        results: the JSON file of the results.
+        build: folder for the files that the techniques make.
+    """
+    torch.set_num_threads(1)
+    build.mkdir(parents=True, exist_ok=True)
+    for name in techniques or TECHNIQUES:
+        technique = TECHNIQUES[name]
+        for size in task.sizes if technique.sized else (None,):
+            yield name, size, _row(Job(task, name, size, 1.0, None, seed, trial=False), technique, results, build)
+
+
+def key(job: Job) -> str:
+    """Return the key of a result."""
+    return ", ".join([job.task.name, job.technique, *([str(job.size)] if job.size else []), f"seed {job.seed}"])
+
+
+def _row(job: Job, technique: Technique, results: Path, build: Path) -> Result:
+    if technique.tuned:
+        job = replace(job, tuned=_tuned(replace(job, technique=TUNED, size=None), results, build))
+
+    def measure() -> Result:
+        start = time.process_time()
+        torch.manual_seed(job.seed)
+        try:
+            chosen, validation = _chosen(job, technique, build)
+            made = technique.make(chosen)
+        except Unreachable as reason:
+            job.say(f"not reachable: {reason}")
+            return {"unreachable": str(reason)}
+        _keep(job, made, build)
+        figures = measured(chosen, made)
+        tried = {"rate": chosen.rate, "strength": chosen.strength, "validation": validation}
+        if len(technique.rates) > 1:
+            tried["samples"] = job.task.settings.epochs * len(chosen.data.train)
+        job.say(f"{figures['bytes']:,} B, {figures['metric']:.2f} %")
+        return figures | tried | {"seconds": round(time.process_time() - start)}
+
+    return kept(results, key(job), measure)
+
+
+def _tuned(job: Job, results: Path, build: Path) -> Path:
+    """Return the file of the dense network after further training. If only its result is known, train it again."""
+    row, path = _row(job, TECHNIQUES[TUNED], results, build), _file(job, build)
+    if not path.exists():
+        _keep(job, TECHNIQUES[TUNED].make(replace(job, rate=row["rate"])), build)
+    return path
+
+
+def _keep(job: Job, made: Made, build: Path) -> None:
+    """Write the file that a technique made."""
+    with replacing(_file(job, build)) as file:
+        file.write(made.data)
+
+
+def _chosen(job: Job, technique: Technique, build: Path) -> tuple[Job, float | None]:
+    """Return the job with the best hyperparameters, and their metric on the validation set."""
+    rate = technique.rates[len(technique.rates) // 2]
+    strength = technique.strengths[len(technique.strengths) // 2]
+    if len(technique.rates) > 1:
+        at = replace(job, strength=strength)
+        rates = {each: _validated(replace(at, rate=each), technique, build) for each in technique.rates}
+        rate = max(rates, key=lambda each: rates[each])
+    jobs = [replace(job, rate=rate, strength=each) for each in technique.strengths]
+    if len(technique.rates) == 1 and len(jobs) == 1:
+        return jobs[0], None
+    scores = [_validated(each, technique, build) for each in jobs]
+    if max(scores) < 0:
+        raise Unreachable("no hyperparameters give a file of that size")
+    best = scores.index(max(scores))
+    return jobs[best], scores[best]
+
+
+def _validated(job: Job, technique: Technique, build: Path) -> float:
+    """Return the metric on the validation set in percent; -1 if the size is out of reach."""
+    trial = replace(job, trial=True)
+
+    def measure() -> dict[str, Any]:
+        torch.manual_seed(job.seed)
+        try:
+            made = technique.make(trial)
+        except Unreachable as reason:
+            trial.say(f"not reachable: {reason}")
+            return {"metric": -1.0}
+        found = score(trial, made, trial.data.test)
+        trial.say(f"{len(made.data):,} B, {found:.2f} % of the validation set")
+        return {"metric": found, "bytes": len(made.data)}
+
+    words = f"{key(job)}, rate {job.rate:g}, strength {job.strength}"
+    return float(kept(build / "trials.json", words, measure)["metric"])
+
+
+def _file(job: Job, build: Path) -> Path:
+    """Return the path of the file that a technique makes."""
+    words = "".join(each if each.isalnum() else "-" for each in key(job))
+    return build / f"{words}.frz"

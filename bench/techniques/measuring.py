@@ -1,0 +1,102 @@
+"""Measure what a technique made: its metric, its cost, and whether the Kotlin decoder reads the file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+import frformat
+from bench import Missing, jar
+from bench.techniques.jobs import Job, Made
+from frformat.torch.costs import costs
+from frformat.train import Workers
+from frformat.train.export import evaluating
+
+ROUNDS: Final = 30
+"""Number of times that an inference is measured, after a few that are not."""
+
+TOLERANCE: Final = 1e-6
+"""Largest difference between the weights that both decoders rebuild, relative to a tensor's largest weight."""
+
+
+def score(job: Job, made: Made, samples: TensorDataset) -> float:
+    """Return the metric in percent."""
+    model = made.evaluated or made.model
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    recipe = job.recipe()
+    if any("fx" in kind.__module__ for kind in type(model).__mro__):  # switching modes would undo its conversion
+        with torch.no_grad():
+            figures = recipe.evaluate(model, samples, Workers())
+    else:
+        with evaluating(model):
+            figures = recipe.evaluate(model, samples, Workers())
+    return round(100 * figures[recipe.metric], 2)
+
+
+def measured(job: Job, made: Made) -> dict[str, Any]:
+    """Return the figures of a row."""
+    example, dense = job.example(), job.task.model()
+    found = {
+        "bytes": len(made.data),
+        "native": made.native,
+        "metric": score(job, made, job.data.test),
+        "note": made.note,
+        "kotlin": kotlin(made.data)[0],
+    }
+    if isinstance(made.model, torch.fx.GraphModule):
+        return found | {"multiply_adds": None, "peak_bytes": None, "time": None}
+    model = made.model if made.costed else dense
+    cost = costs(model, example)
+    slower = relative(model, dense, example) if made.costed else 1.0
+    return found | {"multiply_adds": cost.multiply_adds, "peak_bytes": cost.peak_bytes, "time": slower}
+
+
+@torch.no_grad()
+def relative(model: nn.Module, dense: nn.Module, example: torch.Tensor) -> float:
+    """Return the median time of an inference, relative to the dense network; the two take turns."""
+    times: list[list[float]] = [[], []]
+    for turn in range(ROUNDS + 5):
+        for each, found in zip((model.eval(), dense.eval()), times, strict=True):
+            start = time.perf_counter()
+            each(example)
+            if turn >= 5:
+                found.append(time.perf_counter() - start)
+    return round(median(times[0]) / median(times[1]), 3)
+
+
+def kotlin(*files: bytes) -> list[bool]:
+    """Return, for each file, whether the Kotlin decoder rebuilds the same weights."""
+    if not shutil.which("java"):
+        raise Missing("Java is not installed, so the Kotlin decoder cannot run")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{number}.frz" for number in range(len(files))]
+        for path, data in zip(paths, files, strict=True):
+            path.write_bytes(data)
+        elements = Path(folder) / "elements"
+        command = ["java", "-jar", str(jar()), "parity", *map(str, paths), "--out", str(elements)]
+        answers = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+        return [_same(json.loads(line), data, elements) for line, data in zip(answers, files, strict=True)]
+
+
+def _same(answer: dict[str, Any], data: bytes, elements: Path) -> bool:
+    """Return whether the elements in a decoder's answer are those of a file."""
+    arrays = frformat.load(data)
+    for tensor in answer["tensors"]:
+        array = arrays.pop(tensor["name"])
+        other = np.fromfile(elements / tensor["file"], array.dtype).reshape(array.shape).astype(np.float64)
+        largest = float(np.abs(array.astype(np.float64)).max(initial=0))
+        if np.abs(array - other).max(initial=0) > TOLERANCE * largest:
+            return False
+    return not arrays

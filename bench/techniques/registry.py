@@ -1,0 +1,52 @@
+"""All techniques, and the hyperparameters that each may choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bench.techniques import bases, integers, plain, pruning
+from bench.techniques.jobs import Job, Made
+
+RATES: Final = (0.3, 1.0, 3.0)
+"""Factors of the learning rate. They are tried with the middle strength."""
+
+
+@dataclass(frozen=True)
+class Technique:
+    """A way to make a network smaller.
+
+    Attributes:
+        make: carries it out.
+        sized: whether it adapts to a file size.
+        rates: the learning rates to choose from; none if it does not train.
+        strengths: the values of its own hyperparameter to choose from, at each size.
+        tuned: whether it starts from the dense network after further training. All others start from the dense network
+            before it, and do the same amount of training themselves.
+    """
+
+    make: Callable[[Job], Made]
+    sized: bool = True
+    rates: tuple[float, ...] = RATES
+    strengths: tuple[Any, ...] = (None,)
+    tuned: bool = False
+
+
+TUNED: Final = "dense, trained on"
+"""The dense network after the same training as all techniques."""
+
+TECHNIQUES: Final = {
+    "dense": Technique(plain.dense, sized=False, rates=(1.0,)),
+    TUNED: Technique(plain.trained_on, sized=False),
+    "int8, PTQ": Technique(integers.after_training, sized=False, rates=(1.0,), tuned=True),
+    "int8, QAT": Technique(integers.in_training, sized=False, rates=(1.0,)),
+    "NNC": Technique(plain.standard, rates=(1.0,), tuned=True),
+    "frformat compress": Technique(plain.rounding, rates=(1.0,), tuned=True),
+    "magnitude pruning": Technique(pruning.magnitude, strengths=(0.8, 1.3, 2.0)),
+    "structured pruning": Technique(pruning.structured, strengths=(1.0, 1.5, 2.2)),
+    "Tucker": Technique(bases.tucker, strengths=(1.0, 1.5, 2.2)),
+    "FR, schedule": Technique(bases.scheduled, strengths=(("prune", 0.5), ("start", 0.85), ("start", 1.1))),
+    "FR, size": Technique(bases.by_size, strengths=("dense", "scratch")),
+}
+"""By name. Strengths are numbers of parameters per byte of the file, except for ``FR, size``."""

@@ -1,0 +1,266 @@
+"""Read untrusted reports of the benchmark suite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from frformat.errors import ReportError
+from frformat.parity.fields import Fields, parse
+
+FORMAT: Final = "frz-suite-report"
+VERSION: Final = 1
+ENTRIES: Final = 4_096
+"""Largest number of entries in a list."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """The score of a runtime; ratios are dense divided by compressed, so above 1 is better.
+
+    Attributes:
+        runtime: name of the runtime.
+        speedup: geometric mean of the speed-ups over the dense networks; None if no network counts.
+        bytes_ratio: geometric mean of the ratios of file sizes.
+        memory_ratio: geometric mean of the ratios of native memory.
+        counted: names of the networks that count.
+        excluded: reasons why other networks do not count, by name.
+    """
+
+    runtime: str
+    speedup: float | None
+    bytes_ratio: float | None
+    memory_ratio: float | None
+    counted: tuple[str, ...]
+    excluded: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A variant of a network on a runtime.
+
+    Attributes:
+        name: ``dense``, ``rebuilt`` or ``factored``.
+        failure: why it has no results, or None.
+        numbers: the members of the report that are numbers, under their names there.
+        against_dense: ratios under their names in the report; empty for the dense network.
+        reason: why it does not count in the score, or None.
+    """
+
+    name: str
+    failure: str | None
+    numbers: dict[str, float]
+    against_dense: dict[str, float]
+    reason: str | None
+
+    @property
+    def sound(self) -> bool:
+        """Whether it ran, and its error is within the tolerance."""
+        return self.failure is None and self.numbers["error"] <= self.numbers["tolerance"]
+
+
+@dataclass(frozen=True)
+class NetworkRun:
+    """A network on a runtime.
+
+    Attributes:
+        network, title, task, metric, runtime, scored: as in the report.
+        variants: the variants; the first is dense.
+    """
+
+    network: str
+    title: str
+    task: str
+    metric: str
+    runtime: str
+    scored: str
+    variants: tuple[Variant, ...]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The test of growing resolutions on a runtime.
+
+    Attributes:
+        runtime: name of the runtime.
+        limit: memory limit in bytes.
+        pixel_ratio: how many times the dense network's pixels the compressed one reaches; None if unknown.
+        series: steps (pixels, peak bytes) by variant.
+    """
+
+    runtime: str
+    limit: int
+    pixel_ratio: float | None
+    series: dict[str, tuple[tuple[int, int], ...]]
+
+
+@dataclass(frozen=True)
+class App:
+    """An application among several; rates are in frames per second."""
+
+    runtime: str
+    network: str
+    variant: str
+    goal_fps: float
+    scheduled_fps: float
+    dense_fps: float
+
+
+@dataclass(frozen=True)
+class SuiteReport:
+    """A report of the benchmark suite.
+
+    Attributes:
+        path: the document.
+        about: strings and numbers of ``producer`` and ``device``, under names such as ``device.model``.
+        threads: number of threads of each runtime.
+        short: whether it is the short form.
+        seconds: duration.
+        scores: one for each runtime.
+        networks: one for each network and runtime.
+        learning: numbers of the test of on-device learning, under their names in the report; empty without it.
+        sharing: the applications of all runtimes.
+        memory: one for each runtime that was tested.
+    """
+
+    path: str
+    about: dict[str, str | float]
+    threads: int
+    short: bool
+    seconds: float
+    scores: tuple[Score, ...]
+    networks: tuple[NetworkRun, ...]
+    learning: dict[str, float]
+    sharing: tuple[App, ...]
+    memory: tuple[Growth, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether every variant and the test of learning ran within their tolerances."""
+        learned = not self.learning or self.learning["error"] <= self.learning["tolerance"]
+        return learned and all(variant.sound for run in self.networks for variant in run.variants)
+
+
+def is_suite_report(path: str) -> bool:
+    """Return whether a file is a report of the suite rather than a parity report.
+
+    Raises:
+        ReportError: it is not a JSON document within the limits.
+        OSError: it cannot be read.
+    """
+    try:
+        return bool(parse(path).value("format") == FORMAT)
+    except ReportError as error:
+        raise ReportError(f"{path}: {error}") from error
+
+
+def read_suite_report(path: str) -> SuiteReport:
+    """Read a report.
+
+    Raises:
+        ReportError: it is not a valid report.
+        OSError: it cannot be read.
+    """
+    try:
+        return _report(parse(path), path)
+    except ReportError as error:
+        raise ReportError(f"{path}: {error}") from error
+
+
+def _report(document: Fields, path: str) -> SuiteReport:
+    if document.value("format") != FORMAT:
+        document.refuse("format", f"is not {FORMAT!r}: this is not a report of the suite")
+    if document.value("version") != VERSION:
+        document.refuse("version", f"is not {VERSION}; a newer frformat may read it")
+    about: dict[str, str | float] = {}
+    for part in ("producer", "device"):
+        if members := document.object(part):
+            about |= {f"{part}.{key}": value for key, value in members.flat().items()}
+    learning = document.object("learning")
+    return SuiteReport(
+        path=path,
+        about=about,
+        threads=document.integer("threads", required=True) or 0,
+        short=_flag(document, "short"),
+        seconds=_number(document, "seconds"),
+        scores=tuple(_score(each) for each in _entries(document, "scores")),
+        networks=tuple(_network(each) for each in _entries(document, "networks")),
+        learning=_numbers(learning, "error", "tolerance", "score", "median_ms") if learning else {},
+        sharing=tuple(app for each in _entries(document, "sharing") for app in _apps(each)),
+        memory=tuple(_growth(each) for each in _entries(document, "memory")),
+    )
+
+
+def _score(members: Fields) -> Score:
+    excluded = {_text(each, "network"): _text(each, "reason") for each in _entries(members, "excluded")}
+    counted = members.array("counted", limit=ENTRIES)
+    if not all(isinstance(name, str) for name in counted):
+        members.refuse("counted", "contains something that is not a string")
+    speedup, size, memory = (members.number(name) for name in ("speedup", "bytes_ratio", "memory_ratio"))
+    return Score(_text(members, "runtime"), speedup, size, memory, tuple(counted), excluded)
+
+
+def _network(members: Fields) -> NetworkRun:
+    names = (_text(members, name) for name in ("network", "title", "task", "metric", "runtime", "scored"))
+    variants = tuple(_variant(each) for each in _entries(members, "variants"))
+    if not variants:
+        members.refuse("variants", "is empty")
+    network, title, task, metric, runtime, scored = names
+    return NetworkRun(network, title, task, metric, runtime, scored, variants)
+
+
+def _variant(members: Fields) -> Variant:
+    name, failure = _text(members, "name"), members.text("failure")
+    if failure is not None:
+        return Variant(name, failure, _numbers(members, "file_bytes"), {}, failure)
+    required = ("file_bytes", "load_ms", "first_ms", "median_ms", "p90_ms", "error", "tolerance", "score")
+    ratios = members.object("against_dense")
+    against = _numbers(ratios, "speedup", "bytes_ratio", "score_share") if ratios else {}
+    return Variant(name, None, _numbers(members, *required), against, ratios.text("reason") if ratios else None)
+
+
+def _apps(members: Fields) -> list[App]:
+    runtime, out = _text(members, "runtime"), []
+    for each in _entries(members, "apps"):
+        rates = (_number(each, name) for name in ("goal_fps", "scheduled_fps", "dense_fps"))
+        out.append(App(runtime, _text(each, "network"), _text(each, "variant"), *rates))
+    return out
+
+
+def _growth(members: Fields) -> Growth:
+    series = {}
+    for each in _entries(members, "series"):
+        steps = []
+        for step in _entries(each, "steps"):
+            height, width, peak = (step.integer(name, required=True) or 0 for name in ("height", "width", "peak"))
+            steps.append((height * width, peak))
+        series[_text(each, "variant")] = tuple(steps)
+    limit = members.integer("limit", required=True) or 0
+    return Growth(_text(members, "runtime"), limit, members.number("pixel_ratio"), series)
+
+
+def _entries(members: Fields, name: str) -> list[Fields]:
+    where = f"{members.where}.{name}" if members.where else name
+    return [Fields(each, f"{where}[{i}]") for i, each in enumerate(members.array(name, required=True, limit=ENTRIES))]
+
+
+def _text(members: Fields, name: str) -> str:
+    return members.text(name, required=True) or ""
+
+
+def _flag(members: Fields, name: str) -> bool:
+    found: Any = members.value(name, required=True)
+    if not isinstance(found, bool):
+        members.refuse(name, "is not true or false")
+    return found
+
+
+def _number(members: Fields, name: str) -> float:
+    return members.number(name, required=True) or 0.0
+
+
+def _numbers(members: Fields, *required: str) -> dict[str, float]:
+    """Return all members that are numbers, after checking that those required exist."""
+    for name in required:
+        members.number(name, required=True)
+    return {key: float(value) for key, value in members.flat().items() if not isinstance(value, str)}

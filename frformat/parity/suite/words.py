@@ -1,0 +1,130 @@
+"""Describe reports of the suite as rows of text, for the terminal and for a page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from frformat.parity.suite.report import SuiteReport, Variant
+from frformat.parity.words import Row, number
+from frformat.wording import count
+
+SCORE_COLUMNS: Final = (
+    "report", "runtime", "speed-up over dense", "files smaller by", "memory smaller by", "networks that count",
+)  # fmt: skip
+EXCLUDED_COLUMNS: Final = ("report", "runtime", "network", "does not count because")
+NETWORK_COLUMNS: Final = (
+    "network", "runtime", "variant", "files", "load, ms", "first run, ms", "median, ms", "90 %, ms", "memory, MiB",
+    "Java heap, MiB", "error", "score", "speed-up",
+)  # fmt: skip
+APP_COLUMNS: Final = ("application", "runtime", "asks for, 1/s", "dense, 1/s", "scheduled, 1/s", "chosen variant")
+MEMORY_COLUMNS: Final = ("runtime", "variant", "limit, MiB", "pixels", "peak, MiB")
+
+
+def names(reports: Sequence[SuiteReport]) -> list[str]:
+    """Return a short name for each report: its file name, or its path where file names repeat."""
+    short = [os.path.basename(report.path) for report in reports]
+    return [name if short.count(name) == 1 else report.path for name, report in zip(short, reports, strict=True)]
+
+
+def verdict(reports: Sequence[SuiteReport]) -> str:
+    """Describe in one sentence whether every network computed what the desktop computes."""
+    runs = [variant for report in reports for run in report.networks for variant in run.variants]
+    failed, wrong = sum(run.failure is not None for run in runs), sum(not run.sound for run in runs)
+    text = f"{count(len(reports), 'report')}, {count(len(runs), 'result')}"
+    if wrong:
+        return f"{text}: {failed} failed, {wrong - failed} have an error above the tolerance"
+    if not all(report.sound for report in reports):
+        return f"{text}: learning on the device has an error above the tolerance"
+    return f"{text}, all within their tolerances"
+
+
+def score_rows(reports: Sequence[SuiteReport]) -> Iterator[Row]:
+    """Yield one row for each report and runtime."""
+    for name, report in zip(names(reports), reports, strict=True):
+        for score in report.scores:
+            total = len(score.counted) + len(score.excluded)
+            ratios = (times(value) for value in (score.speedup, score.bytes_ratio, score.memory_ratio))
+            yield name, score.runtime, *ratios, f"{len(score.counted)} of {total}"
+
+
+def excluded_rows(reports: Sequence[SuiteReport]) -> Iterator[Row]:
+    """Yield one row for each network that does not count in the score of a runtime."""
+    for name, report in zip(names(reports), reports, strict=True):
+        for score in report.scores:
+            for network, reason in score.excluded.items():
+                yield name, score.runtime, network, reason
+
+
+def across_rows(reports: Sequence[SuiteReport], key: str) -> Iterator[Row]:
+    """Yield one row for each variant of a network on a runtime: a number of each report, empty where it has none."""
+    found: dict[Row, dict[int, str]] = {}
+    for index, report in enumerate(reports):
+        for run in report.networks:
+            for variant in run.variants:
+                value = variant.against_dense.get(key) if key == "speedup" else variant.numbers.get(key)
+                if value is not None:
+                    text = times(value) if key == "speedup" else number(value)
+                    found.setdefault((run.network, run.runtime, variant.name), {})[index] = text
+    for row, values in found.items():
+        yield *row, *(values.get(index, "") for index in range(len(reports)))
+
+
+def network_rows(report: SuiteReport) -> Iterator[Row]:
+    """Yield one row for each variant of a network on a runtime."""
+    for run in report.networks:
+        for variant in run.variants:
+            yield run.network, run.runtime, variant.name, *_measured(variant, run.metric)
+
+
+def _measured(variant: Variant, metric: str) -> Row:
+    found = variant.numbers
+    size = f"{found['file_bytes']:,.0f}"
+    if variant.failure is not None:
+        return size, variant.failure, *[""] * 8
+    memory = (mebibytes(found.get(name)) for name in ("native_bytes", "heap_bytes"))
+    spent = (number(found[name]) for name in ("load_ms", "first_ms", "median_ms", "p90_ms"))
+    score = f"{metric} {number(found['score'], 4)}"
+    return size, *spent, *memory, number(found["error"]), score, times(variant.against_dense.get("speedup"))
+
+
+def app_rows(report: SuiteReport) -> Iterator[Row]:
+    """Yield one row for each of several applications at once."""
+    for app in report.sharing:
+        rates = (number(rate) for rate in (app.goal_fps, app.dense_fps, app.scheduled_fps))
+        yield app.network, app.runtime, *rates, app.variant
+
+
+def memory_rows(report: SuiteReport) -> Iterator[Row]:
+    """Yield one row for each resolution of the memory test."""
+    for growth in report.memory:
+        for variant, steps in growth.series.items():
+            for pixels, peak in steps:
+                yield growth.runtime, variant, mebibytes(growth.limit), f"{pixels:,}", mebibytes(peak)
+
+
+def about_rows(report: SuiteReport) -> Iterator[Row]:
+    """Yield the device, the settings, and the results that are single numbers."""
+    for key, value in report.about.items():
+        yield key.replace(".", " ").replace("_", " "), str(value)
+    yield "threads", str(report.threads)
+    yield "form", "short" if report.short else "complete"
+    yield "duration", f"{report.seconds:.0f} s"
+    for growth in report.memory:
+        if growth.pixel_ratio is not None:
+            ratio, limit = times(growth.pixel_ratio), mebibytes(growth.limit)
+            yield f"pixels within {limit} MiB, {growth.runtime}", f"{ratio} those of the dense network"
+    if learned := report.learning:
+        text = f"score {number(learned['score'], 4)}, one input {number(learned['median_ms'])} ms"
+        yield "learning on the device", f"{text}, error {number(learned['error'])}"
+
+
+def times(value: float | None) -> str:
+    """Format a ratio: ``1.59 ×``; empty for None."""
+    return "" if value is None else f"{number(value)} ×"
+
+
+def mebibytes(value: float | None) -> str:
+    """Format bytes as MiB; empty for None."""
+    return "" if value is None else number(value / 2**20)

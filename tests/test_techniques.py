@@ -1,0 +1,158 @@
+"""The comparison of techniques: choices, files and report. ``bench/techniques`` describes it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+pytest.importorskip("matplotlib")
+
+import frformat
+from bench import JAR
+from bench.techniques import comparing, report
+from bench.techniques.jobs import Job, Made, Unreachable
+from bench.techniques.measuring import kotlin, score
+from bench.techniques.registry import TECHNIQUES, TUNED, Technique
+from bench.techniques.storing import fitted
+from bench.techniques.tasks import TASKS, Task
+from frformat.torch import save_model
+
+SIZE = 4_000
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
+    """A network that is not trained, with one epoch of few steps."""
+    path = tmp_path_factory.mktemp("dense") / "dense.frz"
+    digits = TASKS["digits"]
+    save_model(digits.recipe().model(), path)
+    settings = replace(digits.settings, epochs=1, batch=256)
+    return replace(digits, name="tiny", dense=lambda: path, sizes=(SIZE,), settings=settings, calibration=16)
+
+
+def job(task: Task, name: str) -> Job:
+    return Job(task, name, SIZE, 1.0, TECHNIQUES[name].strengths[0], 0, trial=True, tuned=task.dense())
+
+
+@pytest.fixture(scope="module")
+def made(task: Task) -> dict[str, Made]:
+    """What each technique makes that needs only this project's own packages."""
+    pytest.importorskip("torch_pruning")
+    names = set(TECHNIQUES) - {"dense, trained on", "frformat compress", "int8, PTQ", "int8, QAT", "NNC"}
+    return {name: TECHNIQUES[name].make(job(task, name)) for name in sorted(names)}
+
+
+def test_files_stay_below_the_size(made: dict[str, Made]) -> None:
+    for name, found in made.items():
+        assert len(found.data) <= SIZE or not TECHNIQUES[name].sized, name
+        assert found.native > 0
+
+
+def test_the_metric_is_that_of_the_weights_in_the_file(task: Task, made: dict[str, Made]) -> None:
+    for name, found in made.items():
+        model, arrays = found.evaluated or found.model, frformat.load(found.data)
+        assert set(model.state_dict()) == set(arrays), name
+        for key, value in model.state_dict().items():
+            assert torch.equal(value, torch.from_numpy(arrays[key])), (name, key)
+        assert 0 <= score(job(task, name), found, task.data(True).test) <= 100
+
+
+def test_the_kotlin_decoder_reads_every_file(made: dict[str, Made]) -> None:
+    if not JAR.exists() or not shutil.which("java"):
+        pytest.skip("the Kotlin decoder is not built, or Java is missing")
+    assert kotlin(*(found.data for found in made.values())) == [True] * len(made)
+
+
+def test_magnitude_pruning_keeps_as_many_weights_as_asked(task: Task, made: dict[str, Made]) -> None:
+    arrays = frformat.load(made["magnitude pruning"].data).values()
+    kept = sum(int((array != 0).sum()) for array in arrays)
+    assert 0.3 * SIZE < kept <= TECHNIQUES["magnitude pruning"].strengths[0] * SIZE  # rounding clears some
+
+
+def test_a_size_out_of_reach_is_a_result(task: Task) -> None:
+    with pytest.raises(Unreachable, match="bytes with 2 bits per weight"):
+        fitted(task.model(), 100)
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch, task: Task) -> list[Job]:
+    """The jobs of a technique whose metric is best with rate 3 and strength 2."""
+    jobs = []
+
+    def make(given: Job) -> Made:
+        jobs.append(given)
+        if given.strength == 5:
+            raise Unreachable("too large")
+        return TECHNIQUES["dense"].make(given)
+
+    def scored(given: Job, made: Made, samples: Any) -> float:
+        assert samples is (task.whole.held_out if given.trial else task.whole.test)
+        return 50.0 + given.rate - abs((given.strength or 2) - 2)
+
+    monkeypatch.setitem(TECHNIQUES, "scripted", Technique(make, strengths=(1, 2, 5)))
+    monkeypatch.setattr(comparing, "score", scored)
+    monkeypatch.setattr(
+        comparing, "measured", lambda given, made: {"bytes": 1, "metric": scored(given, made, given.data.test)}
+    )
+    return jobs
+
+
+def test_hyperparameters_are_chosen_on_the_validation_set(tried: list[Job], task: Task, tmp_path: Path) -> None:
+    ((_, size, found),) = comparing.compare(task, ["scripted"], 0, tmp_path / "results.json", tmp_path)
+    assert (size, found["rate"], found["strength"], found["validation"]) == (SIZE, 3.0, 2, 53.0)
+    assert [each.trial for each in tried] == [True] * 5 + [False]  # three rates, and the two other strengths
+
+
+def test_results_are_measured_once(tried: list[Job], task: Task, tmp_path: Path) -> None:
+    first = list(comparing.compare(task, ["scripted"], 0, tmp_path / "results.json", tmp_path))
+    count = len(tried)
+    assert list(comparing.compare(task, ["scripted"], 0, tmp_path / "results.json", tmp_path)) == first
+    assert len(tried) == count
+
+
+def test_a_network_that_others_start_from_is_made_again_if_its_file_is_missing(
+    tried: list[Job], monkeypatch: pytest.MonkeyPatch, task: Task, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(TECHNIQUES, TUNED, TECHNIQUES["scripted"])
+    monkeypatch.setitem(TECHNIQUES, "rounded", Technique(TECHNIQUES["dense"].make, rates=(1.0,), tuned=True))
+    for build in (tmp_path / "first", tmp_path / "second"):
+        results = tmp_path / f"{build.name}.json"
+        if build.name == "second":
+            rows = report.recorded(tmp_path / "first.json")
+            results.write_text(json.dumps({key: row for key, row in rows.items() if "rounded" not in key}))
+        list(comparing.compare(task, ["rounded"], 0, results, build))
+        assert list(build.glob("*trained-on*"))
+    assert tried[-1].rate == 3.0
+    assert len(tried) == 7  # five trials and two results
+
+
+def test_validation_samples_are_not_trained_on() -> None:
+    task = TASKS["digits"]
+    pixels, labels = task.whole.held_out.tensors
+    known = {image.numpy().tobytes() for image in task.data(False).train.tensors[0]}
+    assert len(pixels) == len(labels) > 50
+    assert sum(image.numpy().tobytes() in known for image in pixels) == 0
+
+
+def test_sizes_at_a_metric_are_interpolated() -> None:
+    cells = [report.Cell([{"bytes": nbytes, "metric": metric}]) for nbytes, metric in ((1000, 90.0), (4000, 98.0))]
+    assert report._at(cells, 94.0) == "2.0 kB"
+    assert report._at(cells, 89.0) == "≤ 1.0 kB"
+    assert report._at(cells, 99.0) == "–"
+
+
+def test_the_page_is_what_the_results_say() -> None:
+    page = report.PAGE.read_text(encoding="utf-8")
+    assert page.split(report.BEGIN)[1].split(report.END)[0] == f"\n{report.section()}"
+
+
+def test_every_result_loads_in_kotlin() -> None:
+    for key, row in report.recorded(report.RESULTS).items():
+        assert "unreachable" in row or row["kotlin"], key
+    assert TUNED in TECHNIQUES
