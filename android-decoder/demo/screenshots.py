@@ -1,6 +1,6 @@
 """Copy the screenshots that the app's tests take to docs/images, at half their size and with few colors.
 
-Run ``mvn -f android-decoder/pom.xml -Pandroid -pl demo -am verify -Dfrz.update=true`` before.
+Run ``mvn -f android-decoder/pom.xml -Pandroid -pl demo -am verify -Dfrz.update=true`` first.
 """
 
 from __future__ import annotations

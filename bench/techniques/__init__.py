@@ -6,8 +6,8 @@ All techniques start from the same trained network and use the same images, augm
 Each chooses its learning rate, and one hyperparameter of its own, on a validation set split from the training samples,
 by short runs on part of the rest. Files are complete: a decoder rebuilds all weights from them. All use the same coder.
 
-* ``tasks`` has the networks, ``registry`` the techniques; ``plain``, ``pruning``, ``integers`` and ``bases`` carry them
-  out;
+* ``tasks`` defines the networks, and ``registry`` the techniques, which ``plain``, ``pruning``, ``integers`` and
+  ``bases`` implement;
 * ``jobs`` is one run of a technique, with the training that all share, and ``storing`` writes its file;
 * ``comparing`` chooses hyperparameters and keeps results in ``bench/results/techniques.json``, ``measuring`` measures;
 * ``report`` makes the tables and the plot in ``docs/benchmarks.md`` from these results.

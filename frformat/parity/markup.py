@@ -49,7 +49,7 @@ def section(title: str, content: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], marked: Sequence[bool] = ()) -> str:
-    """Return a table, with the marked rows in the colour of errors; empty without rows."""
+    """Return a table, with the marked rows in the color of errors; empty without rows."""
     lines = [_row("td", row, bool(marked) and marked[index]) for index, row in enumerate(rows)]
     head = _row("th", columns) if any(columns) else ""
     kind = "scroll" if head else "facts"

@@ -1,4 +1,4 @@
-"""The photograph of a temple that is part of scikit-learn, in grey."""
+"""The photograph of a temple that is part of scikit-learn, in gray."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@ package io.frz.benchmark
 import java.io.File
 import java.io.IOException
 
-/** What the suite asks the device. Every value is null where it is not known. */
+/** The information that the suite needs about the device. Values that are not known are null. */
 public interface Device {
     /** Facts for the report, under the names of parity reports: `manufacturer`, `model`, `os`, `cores` and so on. */
     public val facts: Map<String, Any>

@@ -26,7 +26,7 @@ public class Trial(
 public class Footprint(public val native: Long?, public val heap: Long)
 
 /**
- * Measures the memory of a trial, in a process of its own where the platform has processes to spare. In the process of
+ * Measures the memory of a trial, in a separate process if the platform allows that. In the process of
  * the suite, memory that earlier tests left behind makes a trial look smaller.
  */
 public fun interface Isolation {

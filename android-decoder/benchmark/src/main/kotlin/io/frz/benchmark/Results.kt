@@ -101,7 +101,7 @@ public class LearningResult internal constructor(
 )
 
 /**
- * Several applications at once, each with a network of its own: under the scheduler, and with dense networks only.
+ * Several applications at once, each with its own network: under the scheduler, and with dense networks only.
  *
  * @property runtime the runtime
  * @property memory the memory budget of the scheduler in bytes
@@ -119,7 +119,7 @@ public class SharingResult internal constructor(
  * @property name the name of its network
  * @property variant the variant that the scheduler chose
  * @property share the share of the device that the scheduler planned for it
- * @property goal the frames per second that it asks for
+ * @property goal the frames per second that it requests
  * @property scheduled the frames per second that it reached with the chosen variant
  * @property dense the frames per second that it reached when all applications ran dense networks
  */

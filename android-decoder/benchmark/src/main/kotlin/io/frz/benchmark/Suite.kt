@@ -13,7 +13,7 @@ import java.util.Locale
 import java.util.TimeZone
 
 /**
- * The benchmark suite: what compressed networks give on this device, compared with dense ones in the same run.
+ * The benchmark suite, which compares compressed networks on this device with dense ones in the same run.
  *
  * ```
  * val suite = Suite(Manifest.read(folder), listOf(onnxRuntime), LinuxDevice(facts), Producer("my-app", "1.0", 1))

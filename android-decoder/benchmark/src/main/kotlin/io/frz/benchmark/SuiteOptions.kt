@@ -4,7 +4,7 @@ package io.frz.benchmark
  * How long the suite measures.
  *
  * @property loads the largest number of loads of each network
- * @property rounds the least number of rounds; each round runs every variant of a network once
+ * @property rounds the minimum number of rounds; each round runs every variant of a network once
  * @property seconds the time after which no further load and no further round begins
  * @property sharedSeconds the duration of each part of the test with several applications
  * @property isShort whether only the networks of the short form are measured, without the memory test

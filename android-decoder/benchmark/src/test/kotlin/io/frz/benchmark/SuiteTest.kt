@@ -58,7 +58,7 @@ class SuiteTest {
 
     @Test
     fun `a network that is worse than 98 percent of dense does not count`() {
-        // A negative factor turns the winning classes around.
+        // A negative factor reverses which class wins.
         val report = run(AssetsFolder(folder).network("a", "2 1", "1 -1").write(), FakeRuntime("one"))
         val score = report.scores.single()
         assertNull(score.speedup)

@@ -153,7 +153,7 @@ class ScreenshotIT {
     }
 
     private companion object {
-        /** Whether to take pictures of states of which the docs have none yet. */
+        /** Whether to take pictures of states that the docs do not show yet. */
         val UPDATE = System.getProperty("frz.update").toBoolean()
     }
 }

@@ -16,7 +16,7 @@ import io.frz.benchmark.Variant
 import io.frz.benchmark.VariantResult
 import java.io.IOException
 
-/** Measures all variants of a network on a runtime. The variants run in turns, so that all see the same device. */
+/** Measures all variants of a network on a runtime. The variants run in turns, so that conditions are equal. */
 internal class NetworkTest(
     private val manifest: Manifest,
     private val network: NetworkAssets,
@@ -99,7 +99,7 @@ internal class NetworkTest(
             }
         }
 
-        /** Takes the time of one run. */
+        /** Measures the time of one run. */
         fun time() {
             val start = System.nanoTime()
             loaded().run(inputs[0])

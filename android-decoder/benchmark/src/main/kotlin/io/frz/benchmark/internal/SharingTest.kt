@@ -19,7 +19,7 @@ import java.util.concurrent.Executors
  * Runs several applications at once, each with one of the measured networks: first all with dense networks, then with
  * the variants that the scheduler chooses.
  *
- * Each application asks for so many frames that dense networks would need the device [OVERLOAD] times, and the budget
+ * Each application requests so many frames that dense networks would need [OVERLOAD] such devices, and the budget
  * is a part of the memory of all dense networks.
  */
 internal class SharingTest(

@@ -44,7 +44,7 @@ internal class LearnPresenter(context: Context) {
             listener?.invoke(value)
         }
 
-    /** Whether everything has been learned that was to be learned. */
+    /** Whether all requested learning is complete. */
     val isIdle: Boolean get() = worker.isIdle
 
     /** Adds a class without examples; returns false if there is one with this name. */

@@ -23,7 +23,7 @@ internal enum class Form {
 }
 
 /**
- * A network that is ready to run: its skeleton holds the weights in [NetworkInfo.weights].
+ * A network that is ready to run: its skeleton contains the weights in [NetworkInfo.weights].
  *
  * Loading blocks the calling thread; interrupting the thread stops loading.
  *

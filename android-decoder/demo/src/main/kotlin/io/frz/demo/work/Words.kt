@@ -9,7 +9,7 @@ import java.text.NumberFormat
 
 /** Writes numbers with their units, in the language of the phone. */
 internal class Words(private val context: Context) {
-    /** Says how often [many] contains [few], such as “17× faster”; [better] and [worse] are formats for the number. */
+    /** Formats the ratio of [many] to [few], such as “17× faster”; [better] and [worse] are formats for the number. */
     fun ratio(few: Double, many: Double, better: Int, worse: Int): String = if (many >= few) {
         context.getString(better, rounded(many / few))
     } else {

@@ -90,7 +90,7 @@ internal class AssetPart(private val assets: AssetManager, private val name: Str
         val descriptor = try {
             assets.openFd(name)
         } catch (_: FileNotFoundException) {
-            return FrzFile.open(read(), options, base) // Compressed or missing; read() tells.
+            return FrzFile.open(read(), options, base) // Compressed, or missing: then read() fails.
         }
         return descriptor.use { DescriptorPart(it).open(options, base) }
     }
