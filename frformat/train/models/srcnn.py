@@ -22,8 +22,8 @@ class SRCNN(nn.Module):
         self.conv1 = nn.Conv2d(1, 64, 9, padding=4)
         self.conv2 = nn.Conv2d(64, 32, 1)
         self.conv3 = nn.Conv2d(32, 1, 5, padding=2)
-        nn.init.zeros_(self.conv3.weight)
-        nn.init.zeros_(self.conv3.bias)
+        for parameter in self.conv3.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return sharpened images of images (n, 1, height, width), both float in 0 … 1."""
