@@ -9,6 +9,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from frformat.torch.compression.inputs import CompressionError
+from frformat.torch.lowrank.layers import coded
+from frformat.torch.lowrank.tucker import tucker_tensors
 from frformat.torch.regularization.state import spectral_state
 from frformat.torch.wrappers import plain_names, unwrapped
 
@@ -37,10 +39,14 @@ def copied(model: nn.Module | Mapping[str, Any]) -> nn.Module:
     """Return a copy of a model in evaluation mode.
 
     Raises:
-        CompressionError: the model cannot be copied.
+        CompressionError: the model cannot be copied, or was decomposed.
     """
     if not isinstance(model, nn.Module):
         return Bag(model)
+    for name in [*tucker_tensors(model), *(name for name, each in coded(model).items() if not each.spectral)]:
+        raise CompressionError(
+            f"{name} is decomposed into factors, which compress does not round: use save_model(…, format='q8')"
+        )
     try:
         return copy.deepcopy(unwrapped(model)).eval().requires_grad_(False)
     except Exception as error:  # the user's modules can raise anything

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import frformat
 from frformat import Spectrum
-from frformat.torch import CompressionError, compress, load_file, load_model, regularize
+from frformat.torch import CompressionError, compress, decompose, factorize, load_file, load_model, regularize
 from frformat.torch.compression import steps
 from tests.torch.compression.models import Pictures, Sounds, Words, seasoned
 
@@ -343,3 +343,15 @@ def test_steps_of_pruned_weights_account_for_fixed_zeros(monkeypatch: pytest.Mon
         after[before == 0].any()
         for before, after in zip(weights, (found.model[0].weight, found.model[2].weight), strict=True)
     )
+
+
+@pytest.mark.parametrize("factored", [False, True])
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_decomposed_models_are_refused(calibrated: bool, factored: bool):
+    model = nn.Sequential(nn.Linear(256, 256), nn.Linear(256, 10)).eval()
+    x = torch.randn(8, 256)
+    smaller = decompose(model, ranks=0.1, example=x)
+    if factored:
+        smaller = factorize(smaller, x)
+    with pytest.raises(CompressionError, match="weight is decomposed into factors"):
+        compress(smaller, batches=[x] if calibrated else None)
