@@ -24,7 +24,7 @@ import org.robolectric.Robolectric
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 
-/** The app, started from its APK, on the same lite interpreter as on a phone. */
+/** The app, started from its APK, with the lite interpreter that phones use. */
 internal class App(begin: ActivityController<MainActivity>.() -> ActivityController<MainActivity> = { setup() }) {
     val controller: ActivityController<MainActivity>
 
@@ -54,7 +54,7 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
     /** Lets the app's main thread finish its pending work. */
     fun idle(): Unit = shadowOf(Looper.getMainLooper()).idle()
 
-    /** Waits until the app has nothing more to do. */
+    /** Waits until the app is idle. */
     fun settle() {
         val end = System.nanoTime() + PATIENCE
         do {
@@ -104,7 +104,7 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
 
     fun isVisible(id: Int): Boolean = activity.findViewById(id).isShown
 
-    /** Saves the screen as a file for people to look at. */
+    /** Saves the screen as a file for visual inspection. */
     fun screenshot(name: String): Bitmap {
         val view = activity.window.decorView
         val bitmap = Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888)
@@ -119,14 +119,14 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
         (ManagementFactory.getOperatingSystemMXBean() as com.sun.management.OperatingSystemMXBean).processCpuTime
 
     companion object {
-        /** The time after which a busy app is considered stuck: ten minutes, in nanoseconds. */
+        /** The time after which an app that is still busy is considered stuck: ten minutes, in nanoseconds. */
         private const val PATIENCE = 600_000_000_000L
 
         /** Returns the desktop's results for the pictures of the network called [name]. */
         fun desktop(name: String): JSONObject =
             JSONObject(File(System.getProperty("frz.desktop"), "$name.json").readText())
 
-        /** Returns the elements of an output in a report. */
+        /** Returns the elements of [output], an output in a report. */
         fun values(output: JSONObject): FloatArray {
             val bytes = Base64.getDecoder().decode(output.getJSONObject("values").getString("data"))
             val floats = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()

@@ -20,7 +20,7 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
 
-/** Checks that the app computes what PyTorch computes on a desktop. */
+/** Checks that the app computes the same results as PyTorch on a desktop. */
 @RunWith(RobolectricTestRunner::class)
 @Config(sdk = [35], qualifiers = "w411dp-h891dp-xhdpi")
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
@@ -46,7 +46,7 @@ class ParityIT {
         assertTrue(report.getJSONObject("memory").getLong("peak") >= report.getJSONObject("memory").getLong("before"))
         val worst = compare(inputs(desktop), inputs(report))
         println("LeNet-5, app against desktop: largest difference of a logit $worst")
-        // The fourth decimal of large logits is beyond single precision.
+        // The fourth decimal place of large logits exceeds single precision.
         val largest = (0 until inputs(desktop).length()).maxOf { index -> values(desktop, index).maxOf { abs(it) } }
         assertTrue("$worst", worst <= maxOf(1e-4f, 1e-6f * largest))
     }

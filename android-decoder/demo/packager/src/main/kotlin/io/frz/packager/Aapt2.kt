@@ -4,15 +4,18 @@ import java.io.File
 import java.nio.file.Files
 import java.nio.file.StandardCopyOption
 
-/** The parts of an app other than its code. */
+/** The input of [Aapt2.link]: the parts of an app other than its code. */
 internal class Link(val manifest: File, val resources: File, val assets: File)
 
-/** The Android Asset Packaging Tool: an executable that is unpacked from a jar to [folder]. */
+/** Runs the Android Asset Packaging Tool, an executable that is unpacked from a jar to [folder]. */
 internal class Aapt2(private val folder: File) {
     private val executable by lazy { unpack(location()).apply { setExecutable(true) } }
     private val framework by lazy { unpack("/prebuilt/android-framework.jar") }
 
-    /** Compiles and links resources to [BASE], and writes `java/…/R.java`, in [output]. Networks are not compressed. */
+    /**
+     * Compiles and links resources into [BASE] and writes `java/…/R.java`, both in [output]. Networks are not
+     * compressed.
+     */
     fun link(app: Link, output: File) {
         val compiled = File(output, "resources.zip")
         run("compile", "--dir", app.resources.path, "-o", compiled.path)
@@ -22,14 +25,14 @@ internal class Aapt2(private val folder: File) {
         run(
             "link", "-I", framework.path, "--manifest", app.manifest.path,
             "-A", app.assets.path, *STORED.flatMap { listOf("-0", it) }.toTypedArray(),
-            // Without these options, aapt2 uses the version of the framework, which in this jar contains only the
-            // resources of an old release.
+            // Without these options, aapt2 would write the version of the framework in this jar, which is an old
+            // release.
             "--compile-sdk-version-code", "$TARGET_SDK", "--compile-sdk-version-name", COMPILE_SDK_NAME,
             "--java", java.path, "-o", File(output, BASE).path, compiled.path
         )
     }
 
-    /** Returns the properties that an app store reads from [apk], as lines of `key: values`. */
+    /** Returns the properties that an app store reads from [apk], as lines of the form `key: values`. */
     fun badging(apk: File): String = run("dump", "badging", apk.path)
 
     private fun run(vararg arguments: String): String {
@@ -58,12 +61,12 @@ internal class Aapt2(private val folder: File) {
     }
 
     companion object {
-        /** The file of linked resources and assets. */
+        /** The name of the file with the linked resources and assets. */
         const val BASE = "base.apk"
 
         private const val COMPILE_SDK_NAME = "16"
 
-        /** The extensions of assets that the app maps into memory. */
+        /** The file extensions of assets that the app maps into memory. */
         val STORED = listOf(".frz", ".ptl")
     }
 }

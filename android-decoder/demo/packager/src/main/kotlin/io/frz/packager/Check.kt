@@ -96,7 +96,7 @@ private fun code(apk: File, expected: Expected): String {
     return "code: ${classes.size} classes in ${files.size} dex file(s), including the activity"
 }
 
-/** Describes the number of bytes that each network adds to the APK. */
+/** Describes by how many bytes each network enlarges the APK. */
 private fun growth(layout: Layout): String {
     val networks = layout.entries.filter { entry -> Aapt2.STORED.any { entry.name.endsWith(it) } }
     return networks.groupBy { it.name.substringAfterLast('/').substringBeforeLast('.') }.map { (name, entries) ->
@@ -105,7 +105,7 @@ private fun growth(layout: Layout): String {
     }.joinToString("\n  ").ifEmpty { "size of networks: the APK contains none" }
 }
 
-/** The latest version of the dex format that Android 5 reads. */
+/** The latest version of the dex format that Android 5 supports. */
 private const val OLDEST_DEX = 35
 
 private const val WORD = 4

@@ -5,7 +5,7 @@ import java.nio.file.Files
 import java.nio.file.StandardCopyOption
 import kotlin.system.exitProcess
 
-/** Runs one of the two build steps, one before and one after the compiler; see [USAGE]. */
+/** Runs a build step: either the one before or the one after compilation; see [USAGE]. */
 public fun main(arguments: Array<String>) {
     try {
         val options = Options(arguments.drop(1))
@@ -52,7 +52,7 @@ private fun apk(options: Options) {
     val signed = File(folder, "signed.apk")
     sign(unsigned, signed, key)
     val found = check(signed, expected, Aapt2(folder))
-    // The move is atomic, so the APK at the output path is always complete and checked.
+    // The move is atomic, so the APK at the output path has always been completed and checked.
     Files.move(signed.toPath(), output.toPath(), StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE)
     File(output.path.removeSuffix(".apk") + ".txt").writeText(found + "\n")
     println(found)
@@ -66,7 +66,7 @@ internal const val TARGET_SDK = 36
 
 internal class PackagingException(message: String) : Exception(message)
 
-/** Arguments of the form `--name=value`. An unused argument is an error. */
+/** Command-line arguments of the form `--name=value`. An unused argument is an error. */
 private class Options(arguments: List<String>) {
     private val values = arguments.associate {
         val name = it.substringBefore('=')
@@ -74,7 +74,7 @@ private class Options(arguments: List<String>) {
         name.drop(2) to it.substringAfter('=')
     }.toMutableMap()
 
-    /** The folder in which a step leaves files for later steps. */
+    /** The folder to which a step writes files for later steps. */
     val folder = file("work").also { it.mkdirs() }
 
     fun string(name: String) = values.remove(name) ?: throw PackagingException("--$name=… is missing")

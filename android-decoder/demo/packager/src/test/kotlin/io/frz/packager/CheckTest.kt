@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Checks that an APK that a phone would not install is refused. */
+/** Checks that APKs that phones would not install are rejected. */
 class CheckTest {
     @TempDir
     lateinit var folder: File
@@ -145,7 +145,7 @@ class CheckTest {
         assertTrue(words in message, message)
     }
 
-    /** Returns a zip file of small entries, stored or compressed. */
+    /** Returns a zip file with small entries, stored or compressed. */
     private fun zip(vararg entries: Pair<String, Boolean>): File {
         val file = File.createTempFile("test", ".zip", folder)
         ZipOutputStream(file.outputStream()).use { zip ->

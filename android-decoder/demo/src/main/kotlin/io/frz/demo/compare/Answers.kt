@@ -7,18 +7,18 @@ import io.frz.demo.network.Output
 import io.frz.demo.network.Task
 import io.frz.demo.work.Words
 
-/** Puts the app's results into words, in the language of the phone. */
+/** Describes the app's results in the language of the phone. */
 internal class Answers(private val context: Context) {
     private val words = Words(context)
 
-    /** Says what the picture shows, or how much of it the mask covers. */
+    /** Returns what the picture shows, or how much of it the mask covers. */
     fun answer(task: Task, output: Output): String = when {
         task == Task.CLASSIFY -> context.getString(R.string.answer_class, output.label, words.percent(output.share))
         output.share == 0.0 -> context.getString(R.string.answer_none, output.label)
         else -> context.getString(R.string.answer_mask, words.percent(output.share), output.label)
     }
 
-    /** Describes the picture called [name], and what [output] draws over it, for users who cannot see it. */
+    /** Describes the picture [name] and the mask of [output] for users who cannot see them. */
     fun picture(name: String, task: Task, output: Output?): String = when {
         output == null -> context.getString(R.string.picture, name)
         task == Task.CLASSIFY -> context.getString(R.string.picture_classified, name, output.label)

@@ -26,7 +26,7 @@ internal class ComparePresenter(context: Context) {
     private val app = context.applicationContext
     private val worker = Worker("network")
 
-    /** The networks in memory. Used only by the worker. */
+    /** The networks in memory. Used only on the background thread. */
     private val loaded = HashMap<Form, LoadedNetwork>()
 
     /** All networks of the app; empty if they could not be read, which [state] then reports. */
@@ -99,7 +99,7 @@ internal class ComparePresenter(context: Context) {
         state = state.copy(step = null, denseSince = null, failure = Message(R.string.cancelled))
     }
 
-    /** Frees all memory. Must be the last call. */
+    /** Stops the work and frees all memory. Must be the last call. */
     fun close() {
         listener = null
         worker.close { unload() }

@@ -9,7 +9,7 @@ private const val PICTURE = "picture"
 private const val OWN = "own"
 private const val DENSE = "dense"
 
-/** Saves [choice] for when the app is reopened after the system has terminated it. */
+/** Saves [choice], so that it can be restored when the app is reopened after the system has terminated it. */
 internal fun Bundle.put(choice: Choice) {
     putInt(NETWORK, choice.network)
     choice.tier?.let { putInt(TIER, it) }

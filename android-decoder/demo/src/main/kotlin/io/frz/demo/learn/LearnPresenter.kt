@@ -20,7 +20,7 @@ internal class LearnPresenter(context: Context) {
     private val app = context.applicationContext
     private val worker = Worker("learner")
 
-    // Used only by the worker.
+    // Used only on the background thread.
     private var learner: ElmLearner? = null
     private var model: ElmModel? = null
 
@@ -91,7 +91,7 @@ internal class LearnPresenter(context: Context) {
         look(picture)
     }
 
-    /** Frees all memory. Must be the last call. */
+    /** Stops the work and frees all memory. Must be the last call. */
     fun close() {
         listener = null
         worker.close {

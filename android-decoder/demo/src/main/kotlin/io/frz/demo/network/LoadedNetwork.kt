@@ -25,7 +25,7 @@ internal enum class Form {
 /**
  * A network that is ready to run: its skeleton contains the weights in [NetworkInfo.weights].
  *
- * Loading blocks the calling thread; interrupting the thread stops loading.
+ * The constructor blocks while it loads the network; interrupting the thread stops loading.
  *
  * @param level the tier to load, or null for the largest
  */
@@ -42,18 +42,18 @@ constructor(
     val skeletonBytes = size(context, skeleton)
     val fileBytes = size(context, info.weights)
 
-    /** The number of bytes of the rebuilt weights. */
+    /** The size of the rebuilt weights in bytes. */
     val weightsBytes: Long
     val tier: Int
     val tiers: Int
 
-    /** Milliseconds from opening the assets until the module is ready to run. */
+    /** The time from opening the assets until the module is ready to run, in milliseconds. */
     val loadTime: Double
 
     /** The part of [loadTime] before the first weight, in milliseconds. */
     val skeletonTime: Double
 
-    /** Milliseconds of the first run, which is slower than later ones. */
+    /** The time of the first run, which is slower than later ones, in milliseconds; null before that run. */
     var firstForward: Double? = null
         private set
 
@@ -112,7 +112,7 @@ constructor(
 
     private fun open(options: FrzOptions) = context.assets.open(info.weights).use { FrzFile.open(it, options) }
 
-    /** One run: its output, the milliseconds that it took, and the memory in use afterwards. */
+    /** The result of one run: its output, its time in milliseconds, and the memory in use afterwards. */
     class Run(val output: Output, val time: Double, val memory: Memory)
 
     private companion object {

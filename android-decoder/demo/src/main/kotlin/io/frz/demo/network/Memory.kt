@@ -3,7 +3,7 @@ package io.frz.demo.network
 import java.io.File
 import java.io.IOException
 
-/** The app's resident memory in bytes; null where the system does not report it. */
+/** The app's resident memory in bytes. A size is null if the system does not report it. */
 internal class Memory {
     /** The current size. */
     val resident: Long?

@@ -16,15 +16,15 @@ internal enum class Task {
 }
 
 /**
- * A network among the app's assets, as [CATALOG] describes it. Adding a network requires no change to the code.
+ * A network among the app's assets, as described in [CATALOG]. Adding a network requires no changes to the code.
  *
- * @property name the base name of its files: the skeleton `name.ptl` and the weights `name.frz`
+ * @property name the base name of the network's files: the skeleton `name.ptl` and the weights `name.frz`
  * @property dense the skeleton that takes rebuilt weights, if [skeleton] takes coefficients; otherwise null
  * @property title the name to display
  * @property tiers the tiers of the weights, smallest first; empty if there is only one
- * @property labels the labels of its logits
+ * @property labels the labels of the network's logits
  * @property shown the index of the label that the mask shows
- * @property pictures the names of the assets to run it on
+ * @property pictures the names of the assets with the pictures on which the network runs
  */
 internal class NetworkInfo private constructor(
     val name: String,
@@ -55,7 +55,7 @@ internal class NetworkInfo private constructor(
         /** The asset that lists all networks. */
         const val CATALOG = "networks.json"
 
-        /** Returns all networks, at least one. */
+        /** Returns all networks; there is at least one. */
         @Throws(IOException::class)
         fun all(assets: AssetManager): List<NetworkInfo> {
             val text = assets.open(CATALOG).use { it.readBytes().toString(Charsets.UTF_8) }

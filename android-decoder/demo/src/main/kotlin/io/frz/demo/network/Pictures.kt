@@ -13,7 +13,7 @@ import java.io.IOException
 
 /** Reads the app's pictures and those of its user. */
 internal object Pictures {
-    /** Returns the picture in the asset [name], pixel by pixel. */
+    /** Returns the picture in the asset [name] without scaling it. */
     @Throws(IOException::class)
     fun asset(assets: AssetManager, name: String, sample: Int = 1): Bitmap = assets.open(name).use {
         BitmapFactory.decodeStream(it, null, options(sample)) ?: throw IOException("$name is not a picture")
@@ -26,7 +26,7 @@ internal object Pictures {
         null
     }
 
-    /** Returns a picture from a picker, upright, and not much larger than [LARGEST]. */
+    /** Returns the picture that the user has picked, upright and not much larger than [LARGEST]. */
     @Throws(IOException::class)
     fun own(resolver: ContentResolver, uri: Uri): Bitmap {
         val size = BitmapFactory.Options().apply { inJustDecodeBounds = true }
@@ -47,7 +47,7 @@ internal object Pictures {
         throw IOException("the permission to read it has expired: choose it again", e)
     }
 
-    /** Returns the degrees by which to rotate the picture, or 0 if its provider does not report them. */
+    /** Returns the angle by which to rotate the picture, in degrees, or 0 if the provider does not report it. */
     private fun orientation(resolver: ContentResolver, uri: Uri): Float {
         val column = arrayOf(MediaStore.Images.ImageColumns.ORIENTATION)
         val cursor = try {
@@ -55,7 +55,7 @@ internal object Pictures {
         } catch (_: SQLiteException) {
             null // The provider does not have the column.
         } catch (_: IllegalArgumentException) {
-            null // Other providers report a missing column in this way.
+            null // Some providers report a missing column in this way.
         }
         return cursor?.use { if (it.columnCount == 1 && it.moveToFirst()) it.getFloat(0) else null } ?: 0f
     }
@@ -66,7 +66,7 @@ internal object Pictures {
         inSampleSize = sample
     }
 
-    /** Pictures are halved in size as long as their longer side keeps at least this many pixels. */
+    /** Pictures are halved in size as long as their longer side still has at least this many pixels. */
     private const val LARGEST = 1024
 
     /** The factor by which thumbnails are smaller; tiny pictures keep enough pixels to be recognized. */

@@ -10,15 +10,15 @@ import kotlin.math.roundToInt
 import org.pytorch.Tensor
 
 /**
- * The input that a network was trained on, and the conversion of pictures to it.
+ * The kind of input on which a network was trained, and the conversion of pictures to it.
  *
  * @property channels 1 for gray, 3 for red, green and blue
  * @property width the width of the input in pixels, or 0 if any width is accepted
  * @property height the height of the input in pixels, or 0 if any height is accepted
  * @property longest the maximum length of the longer side in pixels, or 0 if there is no limit
  * @property dark whether the network was trained with light figures on a dark background
- * @property mean the mean to subtract from values in 0 … 1, for each channel or one for all
- * @property std the standard deviation to divide the result by, for each channel or one for all
+ * @property mean the mean to subtract from values between 0 and 1, for each channel or one for all
+ * @property std the standard deviation by which to divide the result, for each channel or one for all
  */
 internal class Pixels(
     val channels: Int,
@@ -74,7 +74,7 @@ internal class Pixels(
         return Tensor.fromBlob(values, LongArray(shape.size) { shape[it].toLong() })
     }
 
-    /** Returns the ITU-R 601 luma of a pixel, from 0 to 255; a gray pixel keeps its value. */
+    /** Returns the ITU-R BT.601 luma of a pixel, from 0 to 255. A gray pixel keeps its value. */
     private fun grey(color: Int): Int {
         val r = color shr RED and 255
         val g = color shr GREEN and 255
@@ -87,7 +87,7 @@ internal class Pixels(
         const val GREEN = 8
         const val BLUE = 0
 
-        /** The minimum width and height, in pixels, for a UNet that halves the resolution four times. */
+        /** The minimum width and height in pixels, because a UNet halves the resolution four times. */
         const val LEAST = 32
     }
 }

@@ -95,7 +95,7 @@ public class SharedFiles : ContentProvider() {
                 .setType(type)
                 .putExtra(Intent.EXTRA_STREAM, uri)
                 .addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
-            // Android grants the permission for URIs in the clip data, but not for those in extras.
+            // Android grants access to URIs in the clip data, but not to those in extras.
             send.clipData = ClipData.newRawUri(null, uri)
             more(send)
             return Intent.createChooser(send, title).addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)

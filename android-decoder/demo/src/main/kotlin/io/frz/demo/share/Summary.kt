@@ -10,12 +10,12 @@ import org.json.JSONArray
 import org.json.JSONObject
 import org.pytorch.Tensor
 
-/** Describes tensors and files as in parity reports; see docs/parity-report.md. */
+/** Describes tensors and files in the form that parity reports require; see docs/parity-report.md. */
 internal object Summary {
     /** The number of elements above which a report omits the elements of an output. */
     private const val MOST_VALUES = 1 shl 21
 
-    /** Describes the output of a network whose [classes] are the indices of its largest logits along axis 1. */
+    /** Describes the output of a network. [classes] are the indices of the largest logits along axis 1. */
     fun output(logits: FloatArray, shape: LongArray, classes: IntArray): JSONObject {
         val bytes = bytes(logits)
         val finite = logits.filter { !it.isNaN() && !it.isInfinite() }
@@ -39,7 +39,7 @@ internal object Summary {
     /** Returns the checksum of the elements of [tensor]. */
     fun checksum(tensor: Tensor): String = checksum(bytes(tensor.dataAsFloatArray))
 
-    /** Returns the checksum of the file that [stream] delivers. */
+    /** Returns the checksum of the content of [stream]. */
     fun checksum(stream: InputStream): String {
         val crc = CRC32()
         CheckedInputStream(stream, crc).use { it.readBytes() }
