@@ -125,7 +125,7 @@ def test_a_state_dict_of_a_different_shape_or_type_is_refused():
     ):
         regularize(nn.Linear(8, 12), rules=["weight: keep=9 view=12,2,4"]).load_state_dict(model.state_dict())
     model.parametrizations.weight.original.data[0] = 1e5
-    with pytest.raises(RuntimeError, match=r"weight: values up to 1e\+05 are beyond torch.float16"):
+    with pytest.raises(RuntimeError, match=r"weight: values up to 1e\+05 exceed the range of torch.float16"):
         regularize(nn.Linear(8, 12).half(), 9).load_state_dict(model.state_dict())
 
 

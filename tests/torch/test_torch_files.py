@@ -187,7 +187,7 @@ def test_tensors_are_loaded_in_another_type(path: Path):
     assert {name: tensor.dtype for name, tensor in back.items()} == {
         "w": torch.bfloat16, "n": torch.int64, "large": torch.bfloat16
     }  # fmt: skip
-    with pytest.raises(ValueError, match=r"tensor 'large': values up to 1e\+06 are beyond torch.float16"):
+    with pytest.raises(ValueError, match=r"tensor 'large': values up to 1e\+06 exceed the range of torch.float16"):
         load_file(path, dtype=torch.float16)
 
 

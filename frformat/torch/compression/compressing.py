@@ -247,7 +247,7 @@ def _check(goals: Mapping[str, float | None], model: object, batches: object, me
     if quality is not None and not 1 <= quality <= 10:
         raise CompressionError(f"quality {quality} is not within 1 … 10")
     if not isinstance(model, nn.Module | Mapping):
-        raise CompressionError(f"the model is neither a module nor a mapping of tensors, but {type(model).__name__}")
+        raise CompressionError(f"the model is of type {type(model).__name__}, not a module or a mapping of tensors")
     if not isinstance(model, nn.Module) and (batches is not None or metric is not None):
         raise CompressionError("tensors alone cannot be run on batches or measured: pass the model")
     if goals["max_drop"] is not None and metric is None and batches is None:

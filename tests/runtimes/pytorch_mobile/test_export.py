@@ -152,7 +152,7 @@ def test_models_that_can_be_neither_scripted_nor_traced_need_a_wrapper(tmp_path:
     ("model", "fault"),
     [
         (nn.LazyLinear(3), "weight is not initialized"),
-        (nn.ParameterList([nn.Parameter(torch.ones(2, dtype=torch.complex64))]), "0 is of torch.complex64"),
+        (nn.ParameterList([nn.Parameter(torch.ones(2, dtype=torch.complex64))]), "0 has dtype torch.complex64"),
         (nn.LSTM(3, 4), "LSTM has no single forward"),
         (nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)), "parametrizations"),
     ],

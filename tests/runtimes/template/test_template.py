@@ -107,7 +107,7 @@ def test_weights_must_fit(tmp_path: Path):
         (tensors | {"fc.weight": tensors["fc.weight"].T.copy()}, r"fc.weight: shape \[4, 5\] in the file"),
         (tensors | {"fc.weight": np.ones((5, 4), np.int32)}, "fc.weight: i32 in the file, f32 in the model"),
         (tensors | {"fc.weight": np.full((5, 4), 1e300)}, "fc.weight has elements that do not fit into f32"),
-        (tensors | {"norm.running_var": -(tensors["norm.bias"] ** 2)}, "of norm.running_var makes weights"),
+        (tensors | {"norm.running_var": -(tensors["norm.bias"] ** 2)}, "of norm.running_var yields weights"),
         (tensors | {"head.weight": tensors["fc.weight"] + 1}, "fc.weight and head.weight are one tensor"),
     ]:
         path = synthetic.save(tmp_path / "faulty.frz", faulty)
