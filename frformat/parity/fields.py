@@ -6,6 +6,8 @@ import json
 import math
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
 from frformat.errors import ReportError
@@ -111,6 +113,30 @@ class Fields:
             for key, value in self._members.items()
             if (_is_number(value) or (isinstance(value, str) and len(value) <= TEXT)) and len(key) <= TEXT
         }
+
+    def identify(self, format: str, version: int, what: str) -> None:
+        """Check the members ``format`` and ``version``, which say what the document is."""
+        if self.value("format") != format:
+            self.refuse("format", f"is not {format!r}: this is not a {what}")
+        if self.value("version") != version:
+            self.refuse("version", f"is not {version}; upgrade frformat to read this report")
+
+    def about(self, *parts: str) -> dict[str, str | float]:
+        """Return the members of several objects, under names such as ``device.model``."""
+        found: dict[str, str | float] = {}
+        for part in parts:
+            if members := self.object(part):
+                found |= {f"{part}.{key}": value for key, value in members.flat().items()}
+        return found
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Name the file in errors about its contents."""
+    try:
+        yield
+    except ReportError as error:
+        raise ReportError(f"{path}: {error}") from error
 
 
 def parse(path: str) -> Fields:

@@ -13,8 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.errors import ReportError
-from frformat.parity.fields import ELEMENTS, Fields, parse
+from frformat.parity.fields import ELEMENTS, Fields, naming, parse
 from frformat.parity.npy import read_array
 
 INPUTS: Final = 65_536
@@ -136,21 +135,12 @@ def read_report(path: str) -> Report:
         ReportError: it is not a valid report.
         OSError: it cannot be read.
     """
-    try:
+    with naming(path):
         return _report(parse(path), path)
-    except ReportError as error:
-        raise ReportError(f"{path}: {error}") from error
 
 
 def _report(document: Fields, path: str) -> Report:
-    if document.value("format") != FORMAT:
-        document.refuse("format", f"is not {FORMAT!r}: this is not a parity report")
-    if document.value("version") != VERSION:
-        document.refuse("version", f"is not {VERSION}; upgrade frformat to read this report")
-    about: dict[str, str | float] = {}
-    for part in ("producer", "device", "runtime"):
-        if members := document.object(part):
-            about |= {f"{part}.{key}": value for key, value in members.flat().items()}
+    document.identify(FORMAT, VERSION, "parity report")
     samples: dict[str, Sample] = {}
     for index, value in enumerate(document.array("inputs", required=True, limit=INPUTS)):
         sample = _sample(Fields(value, f"inputs[{index}]"), os.path.dirname(path))
@@ -163,7 +153,7 @@ def _report(document: Fields, path: str) -> Report:
     assert skeleton is not None
     return Report(
         path,
-        about,
+        document.about("producer", "device", "runtime"),
         _numbers(document.object("load")),
         _numbers(document.object("memory")),
         _file(skeleton),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from frformat.errors import ReportError
-from frformat.parity.fields import Fields, parse
+from frformat.parity.fields import Fields, naming, parse
 
 FORMAT: Final = "frz-suite-report"
 VERSION: Final = 1
@@ -148,10 +147,8 @@ def is_suite_report(path: str) -> bool:
         ReportError: it is not a JSON document within the limits.
         OSError: it cannot be read.
     """
-    try:
+    with naming(path):
         return bool(parse(path).value("format") == FORMAT)
-    except ReportError as error:
-        raise ReportError(f"{path}: {error}") from error
 
 
 def read_suite_report(path: str) -> SuiteReport:
@@ -161,25 +158,16 @@ def read_suite_report(path: str) -> SuiteReport:
         ReportError: it is not a valid report.
         OSError: it cannot be read.
     """
-    try:
+    with naming(path):
         return _report(parse(path), path)
-    except ReportError as error:
-        raise ReportError(f"{path}: {error}") from error
 
 
 def _report(document: Fields, path: str) -> SuiteReport:
-    if document.value("format") != FORMAT:
-        document.refuse("format", f"is not {FORMAT!r}: this is not a report of the suite")
-    if document.value("version") != VERSION:
-        document.refuse("version", f"is not {VERSION}; a newer frformat may read it")
-    about: dict[str, str | float] = {}
-    for part in ("producer", "device"):
-        if members := document.object(part):
-            about |= {f"{part}.{key}": value for key, value in members.flat().items()}
+    document.identify(FORMAT, VERSION, "report of the suite")
     learning = document.object("learning")
     return SuiteReport(
         path=path,
-        about=about,
+        about=document.about("producer", "device"),
         threads=document.integer("threads", required=True) or 0,
         short=_flag(document, "short"),
         seconds=_number(document, "seconds"),
