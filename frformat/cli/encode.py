@@ -163,5 +163,7 @@ def _metadata(pairs: tuple[str, ...]) -> dict[str, str]:
         key, equals, text = pair.partition("=")
         if not (key and equals):
             raise EncodeError(f"metadata {pair!r} is not of the form KEY=TEXT")
+        if key in found:
+            raise EncodeError(f"metadata {key!r} is given twice")
         found[key] = text
     return found

@@ -175,6 +175,7 @@ def test_existing_files_are_kept_without_force():
         (("--tiers", "10,x"), "ENCODE: tier 'x' is neither"),
         (("--tiers", "150%"), "ENCODE: tier '150%' is neither"),
         (("-m", "licence"), "ENCODE: metadata 'licence' is not of the form KEY=TEXT"),
+        (("-m", "by=me", "-m", "by=you"), "ENCODE: metadata 'by' is given twice"),
         (("--entry", "model"), "model.npz: READ: only PyTorch files have entries"),
         (("--keep",), "USAGE: Option '--keep' requires an argument"),
     ],

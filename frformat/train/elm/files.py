@@ -87,7 +87,9 @@ def load(path: StrPath) -> ELMClassifier | ELMRegressor:
         shape = tuple(map(int, facts["input"].split()))
         layer: Any = settings.layer(shape, int(facts["seed"]))
         weights = np.column_stack((bias, output.reshape(len(bias), -1))).T.astype(np.float64)
-        if output.shape[1:] != layer.output_shape or not np.array_equal(hidden, layer.weights):
+        # Shapes come first: metadata can claim a layer that is far larger than the file.
+        fitting = hidden.shape == layer.weight_shape and output.shape[1:] == layer.output_shape
+        if not fitting or not np.array_equal(hidden, layer.weights):
             raise ValueError("its hidden layer is not that of its seed")
         model = ELMRegressor(settings, seed=layer.seed) if "flat" in facts else ELMClassifier(settings, seed=layer.seed)
         if isinstance(model, ELMClassifier):
