@@ -24,7 +24,7 @@ class FakeRuntime(override val name: String, private val extra: Float = 1f) : Be
         return object : BenchmarkNetwork {
             override fun run(input: Values): Values {
                 val end = System.nanoTime() + (millis.toDouble() * 1e6).toLong()
-                while (System.nanoTime() < end) Thread.onSpinWait()
+                while (System.nanoTime() < end) Thread.yield()
                 return Values(
                     input.shape,
                     FloatArray(input.elements.size) {
