@@ -210,7 +210,10 @@ class SuiteTest {
     @Test
     fun `the memory test ends where memory is unknown or a trial fails`() {
         val memory = mapOf(
-            "network" to "a", "variants" to listOf("dense", "factored"), "limit" to 40, "sides" to listOf(16, 32),
+            "network" to "a",
+            "variants" to listOf("dense", "factored"),
+            "limit" to 40,
+            "sides" to listOf(16, 32),
             "aspect" to 1.0
         )
         val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").write("memory" to memory)
