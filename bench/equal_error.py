@@ -7,30 +7,25 @@ alone) writes several files until the errors of two of them bracket the error of
 interpolated between these two on logarithmic axes. Errors are measured on test inputs: the mean divergence from the
 original's decisions in nats, or half the squared error relative to the variance. Results are kept in
 ``bench/results/equal_error.json``. Remove an entry to measure it again.
-
-nncodec requires an older NumPy than this project: set ``NNCODEC_PYTHON`` to a Python interpreter that has both.
+See :mod:`bench.standard` for how to install nncodec.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench import ROOT, Missing, Row
+from bench import ROOT, Row
 from bench.published import NETWORKS, Network, pruned_lenet5
 from bench.records import kept
+from bench.standard import nncodec
 from frformat.torch import compress
 from frformat.torch.compression.outputs import Outputs
 from frformat.train.data import load_mnist
@@ -60,20 +55,6 @@ LEAST: Final = 99.3
 
 EFFORT: Final = 2
 """Number of files close to that size to create. The one with the lowest loss on the calibration inputs is used."""
-
-CODER: Final = """
-import contextlib, io, os, sys, tempfile
-import numpy as np, nncodec.nn as nn
-source, target, qp = sys.argv[1:]
-with np.load(source) as file:
-    state = {name: file[name] for name in file}
-options = dict(verbose=False, qp=int(qp), results=tempfile.gettempdir())
-with contextlib.redirect_stdout(io.StringIO()):
-    data = nn.encode(dict(state), options)
-    back = nn.decode(data, options)
-np.savez(target, **{name: np.asarray(value).reshape(state[name].shape) for name, value in back.items()})
-print(len(data))
-"""
 
 
 def run() -> Iterator[Row]:
@@ -148,30 +129,19 @@ def error(network: Network, model: nn.Module) -> float:
 
 def enclosing(network: Network, own: float) -> list[list[float]]:
     """Return sizes and errors of nncodec files. The last two bracket ``own``, unless no files within range do."""
-    files = [nncodec(network, FIRST)]
+    files = [coded(network, FIRST)]
     finer = files[0][1] > own
     for number in range(1, FARTHEST + 1):
-        files.append(nncodec(network, FIRST + (-STEP if finer else STEP) * number))
+        files.append(coded(network, FIRST + (-STEP if finer else STEP) * number))
         if (files[-1][1] > own) != finer:
             break
     return files
 
 
-def nncodec(network: Network, qp: int) -> list[float]:
+def coded(network: Network, qp: int) -> list[float]:
     """Return the size and the error of one nncodec file."""
-    state = {name: value for name, value in network.model.state_dict().items() if value.is_floating_point()}
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "source.npz", Path(folder) / "target.npz"
-        np.savez(source, **{name: value.numpy() for name, value in state.items()})
-        python = os.environ.get("NNCODEC_PYTHON", sys.executable)
-        done = subprocess.run(
-            [python, "-c", CODER, str(source), str(target), str(qp)], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise Missing(f"nncodec 2.1.3 does not run: {done.stderr.strip().splitlines()[-1]}; see NNCODEC_PYTHON")
-        with np.load(target) as file:
-            back = {name: torch.from_numpy(file[name]) for name in file}
-    return [float(done.stdout.split()[-1]), error(network, with_weights(network.model, back))]
+    size, back = nncodec(network.model, [qp])[qp]
+    return [float(size), error(network, with_weights(network.model, back))]
 
 
 def with_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from bench import Row
+from bench.turns import paired
 from frformat import checkpoints, encoding
 from frformat.checkpoints import frz
 from frformat.format.coders.zstd import zstd
@@ -51,7 +49,7 @@ def run() -> list[Row]:
                 lambda: _decompress(packed.with_suffix(".zst"), packed.with_suffix(".bytes")),
             ),
         ):
-            mine, theirs = _paired(ours, peers)
+            mine, theirs = paired(ours, peers, RUNS)
             speed = theirs / mine
             figure = f"{speed:.2f} × the speed of safetensors + zstd -3 ({mine:.2f} s / {theirs:.2f} s)"
             rows.append(Row(f"300 MB, exact: {what}", figure, "≥ 0.5 ×", speed >= 0.5))
@@ -99,17 +97,6 @@ def _decompress(source: Path, output: Path) -> None:
     with zstd.open(source, "rb") as stream, output.open("wb") as out:
         while chunk := stream.read(CHUNK):
             out.write(chunk)
-
-
-def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Return the median times in seconds of two tasks that run in turn."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(RUNS):
-        for task, spent in zip((first, second), times, strict=True):
-            start = time.perf_counter()
-            task()
-            spent.append(time.perf_counter() - start)
-    return statistics.median(times[0]), statistics.median(times[1])
 
 
 def _peaks(source: Path) -> tuple[int, int]:

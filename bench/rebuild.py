@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,7 @@ import numpy as np
 import frformat
 from bench import Row, jar
 from bench.isolated import measured
+from bench.turns import paired
 from bench.unet import spectra
 
 RUNS = 21
@@ -30,8 +28,11 @@ def run() -> list[Row]:
 
 def _python(path: Path) -> list[Row]:
     shapes = [s.shape for s in spectra().values()]
-    fill, load = _paired(
-        lambda: [np.full(shape, 1.0, np.float32) for shape in shapes], lambda: frformat.load_file(path)
+    fill, load = paired(
+        lambda: [np.full(shape, 1.0, np.float32) for shape in shapes],
+        lambda: frformat.load_file(path),
+        RUNS,
+        unmeasured=2,
     )
     peak = measured("bench.peak", path)
     return [
@@ -43,18 +44,6 @@ def _python(path: Path) -> list[Row]:
         ),
         Row("Python: peak memory above the output", f"{peak / 2**20:.1f} MiB", "≤ 8 MiB", peak <= 8 << 20),
     ]
-
-
-def _paired(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Return the median times in seconds of two tasks that run in turn."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(RUNS + 2):
-        for task, spent in zip((first, second), times, strict=True):
-            start = time.perf_counter()
-            result = task()
-            spent.append(time.perf_counter() - start)
-            del result
-    return statistics.median(times[0][2:]), statistics.median(times[1][2:])
 
 
 def _jvm(path: Path) -> list[Row]:

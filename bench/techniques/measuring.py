@@ -6,9 +6,7 @@ import json
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +17,7 @@ from torch.utils.data import TensorDataset
 import frformat
 from bench import Missing, jar
 from bench.techniques.jobs import Job, Made
+from bench.turns import paired
 from frformat.torch.costs import costs
 from frformat.train import Workers
 from frformat.train.export import evaluating
@@ -66,14 +65,10 @@ def measured(job: Job, made: Made) -> dict[str, Any]:
 @torch.no_grad()
 def relative(model: nn.Module, dense: nn.Module, example: torch.Tensor) -> float:
     """Return the median time of an inference, relative to the dense network; the two take turns."""
-    times: list[list[float]] = [[], []]
-    for turn in range(ROUNDS + 5):
-        for each, found in zip((model.eval(), dense.eval()), times, strict=True):
-            start = time.perf_counter()
-            each(example)
-            if turn >= 5:
-                found.append(time.perf_counter() - start)
-    return round(median(times[0]) / median(times[1]), 3)
+    model.eval()
+    dense.eval()
+    own, other = paired(lambda: model(example), lambda: dense(example), ROUNDS, unmeasured=5)
+    return round(own / other, 3)
 
 
 def kotlin(*files: bytes) -> list[bool]:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -15,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench import Missing
+from bench.standard import nncodec
 from bench.techniques.jobs import Job, Made, Unreachable
 from bench.techniques.storing import encoded, loaded, pickled
 from bench.techniques.tasks import Task
@@ -24,23 +19,6 @@ from frformat.torch import CompressionError, compress
 
 PARAMETERS: Final = range(-38, -3, 2)
 """The quantization parameters of nncodec that are tried; the step doubles every 4."""
-
-CODER: Final = """
-import contextlib, io, json, os, sys, tempfile
-import numpy as np, nncodec.nn as nn
-source, folder, *qps = sys.argv[1:]
-with np.load(source) as file:
-    state = {name: file[name] for name in file}
-sizes = {}
-for qp in qps:
-    options = dict(verbose=False, qp=int(qp), results=tempfile.gettempdir())
-    with contextlib.redirect_stdout(io.StringIO()):
-        data = nn.encode(dict(state), options)
-        back = nn.decode(data, options)
-    sizes[qp] = len(data)
-    np.savez(os.path.join(folder, qp), **{n: np.asarray(v).reshape(state[n].shape) for n, v in back.items()})
-print(json.dumps(sizes))
-"""
 
 
 def dense(job: Job) -> Made:
@@ -82,21 +60,10 @@ def standard(job: Job) -> Made:
 def _coded(tuned: Path, task: Task) -> dict[int, tuple[bytes, int]]:
     """Return, for each quantization parameter, the values as an ``.frz`` file and the size of nncodec's own file."""
     model = task.model(tuned)
-    state = {name: value for name, value in model.state_dict().items() if value.is_floating_point()}
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "source.npz"
-        np.savez(source, **{name: value.numpy() for name, value in state.items()})
-        python = os.environ.get("NNCODEC_PYTHON", sys.executable)
-        command = [python, "-c", CODER, str(source), folder, *map(str, PARAMETERS)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Missing(f"nncodec 2.1.3 does not run: {done.stderr.strip().splitlines()[-1]}; see NNCODEC_PYTHON")
-        sizes = json.loads(done.stdout.splitlines()[-1])
-        found = {}
-        for qp in PARAMETERS:
-            with np.load(Path(folder) / f"{qp}.npz") as file:
-                back = {name: _multiples(file[name]) for name in file}
-            found[qp] = encoded(model.state_dict() | back), sizes[str(qp)]
+    found = {}
+    for qp, (native, back) in nncodec(model, PARAMETERS).items():
+        values = {name: _multiples(value.numpy()) for name, value in back.items()}
+        found[qp] = encoded(model.state_dict() | values), native
     return found
 
 

@@ -44,26 +44,26 @@ def rounded(model: nn.Module, bits: int) -> dict[str, Any]:
 
     Cores and factors have the steps of :func:`frformat.torch.save_model`, and coefficients one step per tensor.
     """
-    kind = f"q{bits}"
-    spectra = {
-        name: CodedTensor.of_spectrum(value, kind)
-        for name, value in spectral_state(model).items()
-        if isinstance(value, Spectrum)
-    }
-    return rounded_tensors(model, bits) | spectra | tucker_state(model, kind)
+    kind, state = f"q{bits}", spectral_state(model)
+    spectra = {name: kind for name, value in state.items() if isinstance(value, Spectrum)}
+    return _rounded(model, state, bits, formats(model) | spectra) | tucker_state(model, kind)
 
 
 def rounded_tensors(model: nn.Module, bits: int = BITS[0]) -> dict[str, Any]:
     """Return the same, except that coefficients keep the steps with which they were trained."""
+    return _rounded(model, spectral_state(model), bits, formats(model))
+
+
+def _rounded(model: nn.Module, state: Mapping[str, Any], bits: int, known: Mapping[str, str]) -> dict[str, Any]:
+    """Round all tensors of a state to ``bits``, except for those whose number format is known."""
     norms = [name for name, module in model.named_modules() if isinstance(module, NORMS)]
-    trained = formats(model)
     return {
-        name: _rounded(value, trained.get(name, "f16" if name.rpartition(".")[0] in norms else f"q{bits}"))
-        for name, value in spectral_state(model).items()
+        name: _in_format(value, known.get(name, "f16" if name.rpartition(".")[0] in norms else f"q{bits}"))
+        for name, value in state.items()
     }
 
 
-def _rounded(value: Any, format: str) -> Any:
+def _in_format(value: Any, format: str) -> Any:
     if isinstance(value, Spectrum):
         return CodedTensor.of_spectrum(value, format)
     if isinstance(value, Tensor) and value.is_floating_point():

@@ -87,8 +87,9 @@ class Inputs:
             self._means[1] += own.sum(-1).double().reshape(self.form.groups, -1).cpu()
             if self._center is None:
                 self._center = own.mean(-1, keepdim=True)
-            turned = (own - self._center).transpose(-1, -2)
-            product = turned.transpose(-1, -2) @ turned
+            centred = own - self._center
+            turned = centred.transpose(-1, -2)
+            product = centred @ turned
             self._shrinkage.add(product, own.shape[-1])
             self._second += product.cpu()
             if self._cross is not None:

@@ -7,7 +7,6 @@ whose weights mostly become zero, the same error occurs at all positions, and th
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Final
@@ -25,6 +24,9 @@ MUCH: Final = 4.0
 ROUNDS: Final = 3
 """Number of times to correct a layer. The error of its prediction depends on its steps, which are then finer."""
 
+LIMITS: Final = (1e-9, 1e9)
+"""Smallest and largest ratio of a loss to its prediction."""
+
 
 @torch.no_grad()
 def correct(weighed: Weighed, outputs: Outputs, scale: float, told: Told) -> None:
@@ -38,37 +40,56 @@ def correct(weighed: Weighed, outputs: Outputs, scale: float, told: Told) -> Non
     """
     guessed = {site.name for site in weighed.guessed}
     names = [name for name in weighed.plans if name not in guessed]
-    reference = weighed.batches[0](weighed.original)
-    if not _ratio(weighed, names, outputs, scale, reference) > MUCH:
+    losses = _Losses(weighed, outputs, scale)
+    if losses.ratio(*names) <= MUCH:
         return
     for number, name in enumerate(names):
         told("sensitivity", number, len(names))
-        shift, found = 0.0, 0.5 * math.log2(max(_ratio(weighed, [name], outputs, scale, reference), 1e-9))
-        if 2 * found <= math.log2(MUCH):
-            continue
-        # The steps become finer by √r, where r is the ratio that is measured with these steps, without a factor.
-        for _ in range(ROUNDS):
-            change = 0.5 * (found - shift)
-            shift += change
-            _scale(weighed, name, 2.0 ** (2 * change))
-            found = shift + 0.5 * math.log2(max(_ratio(weighed, [name], outputs, scale, reference), 1e-9))
+        first = losses.ratio(name)
+        if first > MUCH:
+            losses.correct(name, first)
     told("sensitivity", len(names), len(names))
 
 
-def _scale(weighed: Weighed, name: str, factor: float) -> None:
-    """Multiply the predicted loss of a parameter by a factor."""
-    for site in weighed.sites:
-        if site.name == name:
-            gradients = weighed.statistics[site].outputs
-            assert isinstance(gradients, Gradients)
-            gradients.factor *= factor
-    plan = weighed.plans[name]
-    weighed.plans[name] = replace(plan, level=plan.level - 0.5 * math.log2(factor))
+class _Losses:
+    """Compares the losses that rounding causes with their predictions."""
 
+    def __init__(self, weighed: Weighed, outputs: Outputs, scale: float) -> None:
+        self._weighed, self._outputs, self._scale = weighed, outputs, scale
+        self._reference = self._run()
 
-def _ratio(weighed: Weighed, names: Collection[str], outputs: Outputs, scale: float, reference: Any) -> float:
-    """Return the loss that rounding some parameters of the original causes, relative to the predicted loss."""
-    with ExitStack() as stack:
-        rounded = [stack.enter_context(rounded_alone(weighed, name, scale)) for name in names]
-        real = outputs.distance(reference, weighed.batches[0](weighed.original))
-    return real / max(sum(each.cost for each in rounded), 1e-30)
+    def _run(self) -> Any:
+        return self._weighed.batches[0](self._weighed.original)
+
+    def ratio(self, *names: str) -> float:
+        """Return the loss that rounding some parameters of the original causes, relative to the predicted loss."""
+        with ExitStack() as stack:
+            rounded = [stack.enter_context(rounded_alone(self._weighed, name, self._scale)) for name in names]
+            real = self._outputs.distance(self._reference, self._run())
+        least, most = LIMITS
+        # A loss that is not a number counts as small here; the search will report it.
+        return min(most, max(least, real / max(sum(each.cost for each in rounded), 1e-30)))
+
+    def correct(self, name: str, first: float) -> None:
+        """Make the steps of a parameter finer by √r, where r is the ratio that these steps have without a correction.
+
+        Args:
+            name: name of the parameter.
+            first: its ratio so far.
+        """
+        shift, found = 0.0, 0.5 * math.log2(first)
+        for _ in range(ROUNDS):
+            change = 0.5 * (found - shift)
+            shift += change
+            self._expect(name, 2.0 ** (2 * change))
+            found = shift + 0.5 * math.log2(self.ratio(name))
+
+    def _expect(self, name: str, factor: float) -> None:
+        """Multiply the predicted loss of a parameter by a factor."""
+        for site in self._weighed.sites:
+            if site.name == name:
+                gradients = self._weighed.statistics[site].outputs
+                assert isinstance(gradients, Gradients)
+                gradients.factor *= factor
+        plan = self._weighed.plans[name]
+        self._weighed.plans[name] = replace(plan, level=plan.level - 0.5 * math.log2(factor))

@@ -43,9 +43,10 @@ def copied(model: nn.Module | Mapping[str, Any]) -> nn.Module:
     """
     if not isinstance(model, nn.Module):
         return Bag(model)
-    for name in [*tucker_tensors(model), *(name for name, each in coded(model).items() if not each.spectral)]:
+    decomposed = [*tucker_tensors(model), *(name for name, each in coded(model).items() if not each.spectral)]
+    if decomposed:
         raise CompressionError(
-            f"{name} is decomposed into factors, which compress does not round: use save_model(…, format='q8')"
+            f"{decomposed[0]} is decomposed into factors, which compress does not round: use save_model(…, format='q8')"
         )
     try:
         return copy.deepcopy(unwrapped(model)).eval().requires_grad_(False)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from frformat.torch.compression.forms import Form, columns
 from frformat.torch.compression.recording import Call
+from frformat.torch.compression.rounding import damped
 
 Doubles = NDArray[np.float64]
 
@@ -90,9 +91,7 @@ def in_sequence(
     for block in range(count):
         seen = [inputs.rounded(number, block) for number in range(len(inputs))]
         drift = _total(error @ y.T for error, y in zip(errors, seen, strict=True)) / total
-        level = float(np.diagonal(second[block]).mean())
-        damped = second[block] + (damping * level if level > 0 else 1.0) * np.eye(n)
-        after = settle(block, split[:, block] - np.linalg.solve(damped, drift.T).T)
+        after = settle(block, split[:, block] - np.linalg.solve(damped(second[block], damping), drift.T).T)
         change = torch.from_numpy((after - split[:, block]).astype(np.float32))
         for error, y in zip(errors, seen, strict=True):
             error += change.to(y.device) @ y

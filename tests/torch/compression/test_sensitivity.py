@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from frformat.torch import compress
+from frformat.torch import CompressionError, compress
 from frformat.torch.compression import preparing
+from frformat.torch.compression.outputs import Outputs
 
 POSITIONS = 150
 
@@ -57,3 +58,11 @@ def test_good_predictions_are_not_measured_layer_by_layer():
     told: list[str] = []
     compress(model, batches=torch.randn(200, 40).split(50), quality=6, progress=lambda stage, *step: told.append(stage))
     assert "sensitivity" not in told
+
+
+@pytest.mark.parametrize("loss", [float("inf"), float("nan")])
+def test_losses_that_are_not_finite_are_reported(loss: float, monkeypatch: pytest.MonkeyPatch):
+    model = network().eval()
+    monkeypatch.setattr(Outputs, "distance", lambda *args: loss)
+    with pytest.raises(CompressionError, match="the outputs of the quantized model are not finite"):
+        compress(model, batches=signals(64).split(64), quality=6, outputs="values")
