@@ -136,16 +136,8 @@ class SuiteTest {
 
     @Test
     fun `the short form omits other networks and the memory test`() {
-        val memory = mapOf(
-            "network" to "b",
-            "variants" to listOf("dense", "factored"),
-            "limit" to 100,
-            "sides" to listOf(16, 32),
-            "aspect" to 1.0
-        )
-        val manifest = AssetsFolder(
-            folder
-        ).network("a", "1 1", "1 1").network("b", "1 1", "1 1").write("memory" to memory)
+        val assets = AssetsFolder(folder).network("a", "1 1", "1 1").network("b", "1 1", "1 1")
+        val manifest = assets.write("memory" to memory("b", limit = 100))
         val steps = ArrayList<String>()
         val suite = Suite(manifest, listOf(FakeRuntime("one")), device, producer, footprints)
         val report = suite.run(SuiteOptions.SHORT) { done, total, step -> steps.add("$done/$total $step") }
@@ -209,14 +201,7 @@ class SuiteTest {
 
     @Test
     fun `the memory test ends where memory is unknown or a trial fails`() {
-        val memory = mapOf(
-            "network" to "a",
-            "variants" to listOf("dense", "factored"),
-            "limit" to 40,
-            "sides" to listOf(16, 32),
-            "aspect" to 1.0
-        )
-        val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").write("memory" to memory)
+        val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").write("memory" to memory("a", limit = 40))
         val isolation = Isolation { trial ->
             if (trial.variant == "dense") throw BenchmarkException("$trial: killed")
             Footprint(null, 0)
@@ -245,4 +230,12 @@ class SuiteTest {
         if (File("/proc/self/status").exists()) assertTrue(linux.resident()!! <= linux.peak()!!)
         assertTrue(linux.temperature().let { it == null || it in 1.0..150.0 })
     }
+
+    private fun memory(network: String, limit: Int) = mapOf(
+        "network" to network,
+        "variants" to listOf("dense", "factored"),
+        "limit" to limit,
+        "sides" to listOf(16, 32),
+        "aspect" to 1.0
+    )
 }
