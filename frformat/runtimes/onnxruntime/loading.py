@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.errors import DependencyError
+from frformat.errors import DependencyError, LoadError
 from frformat.format import limits
 from frformat.format.reader import FrzFile, Source, open
 from frformat.runtimes.contract import Wanted
-from frformat.runtimes.errors import LoadError
 from frformat.runtimes.onnxruntime.skeleton import DTYPES as ONNX_DTYPES
 from frformat.runtimes.onnxruntime.skeleton import wanted
 from frformat.runtimes.weights import check, given
