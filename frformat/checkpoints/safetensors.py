@@ -65,7 +65,7 @@ def load(path: str) -> Checkpoint:
         ):
             if begin != end or 8 * (stop - begin) != element_count(shape) * _bits(dtype):
                 raise EncodeError(
-                    f"tensor {name!r}: bytes {begin} to {stop} do not match {dtype} {list(shape)} at {end}"
+                    f"tensor {name!r}: bytes {begin} to {stop} do not match {dtype} {list(shape)} at offset {end}"
                 )
             if dtype == F4:
                 entries[name] = Entry("f8_e4m3", shape, partial(_read_pairs, path, start + begin, shape))

@@ -46,7 +46,7 @@ OPTIONS: Final = {
     "optimizer": (str, "NAME", "adamw, sgd or eigen."),
     "lr": (float, "RATE", "Largest learning rate of coefficients."),
     "plain_lr": (float, "RATE", "Largest learning rate of parameters that are not regularized."),
-    "warmup": (float, "SHARE", "Share of the run in which learning rates rise to their maximum."),
+    "warmup": (float, "SHARE", "Share of the run over which learning rates rise to their maximum."),
     "weight_decay": (float, "RATE", "Weight decay, decoupled except with sgd."),
     "schedule": (str, "NAME", "How coefficients are dropped: start, tail, geometric, guarded, budget, prune."),
     "truncate_for": (float, "SHARE", "Share of the run in which coefficients are dropped."),

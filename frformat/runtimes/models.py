@@ -50,7 +50,7 @@ def build(spec: str) -> nn.Module:
         raise ExportError(f"{spec}: {type(error).__name__}: {error}") from error
     if not isinstance(model, nn.Module):
         kind = f"{type(model).__name__}, not torch.nn.Module"
-        what = f"there is no {name}" if found is None else f"what {name} returns is of type {kind}"
+        what = f"there is no {name}" if found is None else f"{name} returns an object of type {kind}"
         raise ExportError(f"{spec}: {what}")
     return model
 

@@ -134,7 +134,7 @@ ONE = {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]}
         ({"x": ONE | {"data_offsets": [0, 2, 2]}}, "tensor 'x': its description is malformed"),
         ({"x": ONE | {"dtype": "F6_E2M3"}}, "tensor 'x': element type F6_E2M3 is not one of BOOL, U8"),
         ({"x": {"dtype": "F4", "shape": [3], "data_offsets": [0, 2]}}, "bytes 0 to 2 do not match F4"),
-        ({"x": ONE | {"shape": [3]}}, r"tensor 'x': bytes 0 to 2 do not match u8 \[3\] at 0"),
+        ({"x": ONE | {"shape": [3]}}, r"tensor 'x': bytes 0 to 2 do not match u8 \[3\] at offset 0"),
         ({"x": ONE | {"shape": [1 << 62, 1 << 62]}}, "tensor 'x': bytes 0 to 2 do not match u8"),
         ({"x": ONE | {"data_offsets": [1, 3]}}, "tensor 'x': bytes 1 to 3 do not match"),
         ({"x": ONE, "y": ONE}, "tensor 'y': bytes 0 to 2 do not match"),

@@ -97,7 +97,7 @@ def factorize(
         with frformat.open(weights, tier=tier, memory_budget=memory_budget, base=base) as file:
             net, layers = _factor(net, example, from_file(net, file), fuse, prefer)
             load_rest(net, file)
-    fusion = fuse_layers(net) if fuse else Fusion(net, problem="not wanted")
+    fusion = fuse_layers(net) if fuse else Fusion(net, problem="not requested")
     attach(fusion.model, Summary(tuple(layers), fusion.streams, fusion.problem))
     return fusion.model
 

@@ -55,7 +55,7 @@ class _Unconditional(Schedule):
 
 
 class TailTruncation(_Unconditional):
-    """The dynamic tail truncation of Frequency Regularization: each step drops a few coefficients.
+    """Drops a few coefficients in each step: the dynamic tail truncation of Frequency Regularization.
 
     Attributes:
         by: how many to drop: an int is a number, and a float is a share of the tensor's initial number.
@@ -87,7 +87,7 @@ class TailTruncation(_Unconditional):
 
 
 class GeometricTruncation(_Unconditional):
-    """Drop the same share in each step, so that the minimum is reached after a given number of steps.
+    """Drops the same share in each step, so that the minimum is reached after a given number of steps.
 
     Attributes:
         steps: number of steps until the minimum is reached.
@@ -114,7 +114,7 @@ class GeometricTruncation(_Unconditional):
 
 
 class BudgetTruncation(Schedule):
-    """Each step drops the same share of the total, which is then distributed over the tensors where it matters most.
+    """Drops the same share of the total in each step, and distributes the rest over the tensors where it matters most.
 
     Attributes:
         total: final number of coefficients of all tensors together.

@@ -328,7 +328,7 @@ static PyObject *decode(PyObject *self, PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"model", model, METH_VARARGS, "model(scale, confidence): a model in its initial state"},
-    {"blocks", blocks, METH_VARARGS, "blocks(shapes): blocks of values to be coded, of rows, channels and positions"},
+    {"blocks", blocks, METH_VARARGS, "blocks(shapes): blocks of values to code, each with rows, channels and positions"},
     {"writer", writer, METH_NOARGS, "writer(): starts a stream"},
     {"put", put, METH_VARARGS, "put(writer, model, blocks, values): code the next values of blocks"},
     {"finish", finish, METH_VARARGS, "finish(writer, least): the stream, with at least `least` bytes"},
