@@ -21,7 +21,7 @@ HELP: Final = """Train a network by a recipe, on the first DCT coefficients of i
 RECIPE is one of those that --list shows, or FILE.py with your own subclass of frformat.train.Recipe (FILE.py:NAME if
 there are several). Options that are omitted keep the recipe's values.
 
-All files go to one folder: model.frz, checkpoint.pt, history.jsonl (one line per epoch) and plots of both.
+All files go to one folder: model.frz, checkpoint.pt, history.jsonl (one line per epoch) and plots.
 --resume continues an interrupted run and reaches the same weights.
 
 \b

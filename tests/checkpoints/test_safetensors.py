@@ -79,7 +79,7 @@ def test_four_bit_floats_are_read_exactly(path: Path):
     magnitudes = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0]
     values = np.array(magnitudes + [-value for value in magnitudes])
     with checkpoints.load(path) as found:
-        assert found.notes == ["read 1 F4 tensors as f8_e4m3, which represents every F4 value exactly"]
+        assert found.notes == ["read 1 F4 tensor as f8_e4m3, which represents every F4 value exactly"]
         assert found.entries["a"].dtype == "f8_e4m3"
         back = found["a"].astype(np.float64)
         assert found["b"].tolist() == [1.0, 1.0]

@@ -207,7 +207,7 @@ def _notes(weighed: Weighed, contents: Contents) -> list[str]:
     if weighed.structure.folds:
         number = len(weighed.structure.folds)
         notes.append(
-            f"batch normalization was folded into the preceding weights, {number} times: the file is for inference only"
+            f"batch normalizations folded into the preceding weights: {number}; the file is for inference only"
         )
     chance = _chance(weighed)
     if chance > FEW:

@@ -68,7 +68,7 @@ def factorize(
         model: a model that :func:`frformat.torch.regularize` or :func:`frformat.torch.decompose` changed; or, with
             ``weights``, a plain one, best created on the meta device so that it takes no memory.
         example: an input (a tensor, a sequence of positional inputs, or a mapping of keyword inputs) of the size to
-            optimize for. It is not used in any computation; other sizes work as well.
+            optimize for. Only its shape matters; other sizes work as well.
         weights: an ``.frz`` file with the coefficients and everything else in a plain model's state dict.
         fuse: whether to fuse layers with the operations between them, if :mod:`torch.fx` can trace the model.
         prefer: optimize for the shortest run (``speed``), or for the fewest resident bytes (``memory``).

@@ -17,7 +17,7 @@ LARGEST: Final = 1 << 14
 """Parameters with more elements use plain Adam."""
 
 HORIZON: Final = 500
-"""Gradients are averaged over about this many steps."""
+"""Second moments are averaged over about this many steps."""
 
 
 class EigenAdam(Optimizer):
