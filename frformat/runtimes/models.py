@@ -42,7 +42,7 @@ def build(spec: str) -> nn.Module:
         return built
     where, colon, name = spec.rpartition(":")
     if not colon:
-        raise ExportError(f"{spec!r} is neither one of {', '.join(BUILT_IN)} nor of the form FILE.py:FACTORY")
+        raise ExportError(f"{spec!r} is neither one of {', '.join(BUILT_IN)} nor of the form FILE.py:NAME")
     try:
         found = getattr(_module(where), name, None)
         model = found if isinstance(found, nn.Module) or found is None else found()
