@@ -42,8 +42,8 @@ def factorize(
     """Return an inference model that runs on coefficients and never rebuilds most of its weights.
 
     A convolution becomes 1×1 → small core → 1×1, and a linear layer two or three thin products. A layer for which
-    factors would cost more uses its rebuilt weight; :func:`summary` shows the choice, its reason and each layer's cost.
-    Coefficients are those of spectra (:func:`frformat.torch.regularize`), or cores and factors
+    factors would cost more uses its rebuilt weight; :func:`frformat.torch.summary` shows the choices, their reasons and
+    each layer's cost. Coefficients are those of spectra (:func:`frformat.torch.regularize`), or cores and factors
     (:func:`frformat.torch.decompose`). With ``fuse``, values stay thin between layers with spectra (see
     :mod:`frformat.torch.lowrank.algebra`): batch normalization is folded into bases, and the full set of channels
     exists only for one block of pixels at a time, while an activation and pooling are applied.

@@ -45,7 +45,7 @@ class GuardedTruncation(Schedule):
         Args:
             model: a regularized model.
             optimizer: the optimizer that trains it, or several.
-            minimum: number of coefficients that always remain; see :class:`TailTruncation`.
+            minimum: number of coefficients that always remain; see :class:`~.schedules.TailTruncation`.
             factor: between 0 and 1.
             tolerance: in the unit of the metric, at least 0.
             patience: at least 0.

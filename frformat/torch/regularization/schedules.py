@@ -80,7 +80,7 @@ class TailTruncation(_Unconditional):
         self.by = by
 
     def length(self, name: str) -> int:
-        """See :class:`Schedule`."""
+        """See :class:`_Unconditional`."""
         initial = self.initial[name]
         gone = self.last_step * (self.by if isinstance(self.by, int) else self.by * initial)
         return max(self.minimum[name], math.ceil(initial - gone))
@@ -109,7 +109,7 @@ class GeometricTruncation(_Unconditional):
         self.steps = at_least_one(steps)
 
     def length(self, name: str) -> int:
-        """See :class:`Schedule`."""
+        """See :class:`_Unconditional`."""
         return _geometric(self.initial[name], self.minimum[name], self.last_step / self.steps)
 
 
@@ -150,7 +150,7 @@ class BudgetTruncation(Schedule):
         return sum(self.kept.values()) <= self.total
 
     def step(self) -> bool:
-        """Truncate. With :func:`sensitivity`, call this while gradients exist.
+        """Truncate. With :func:`~.budget.sensitivity`, call this while gradients exist.
 
         Returns:
             Whether any parameter has become shorter.
