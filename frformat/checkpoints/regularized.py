@@ -166,7 +166,7 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     plain = {}
     for name in named:
         path = hidden.get(name, name)
-        if path:  # None for the facts themselves
+        if path:  # empty for facts and learned steps
             plain[path] = found[path] if name in hidden else named[name]
     spectra = sum(isinstance(value, Coefficients) for value in found.values())
     notes = [f"read the spectra of {count(spectra, 'regularized tensor')}"] if spectra else []

@@ -102,7 +102,7 @@ class Inputs:
 
     @property
     def means(self) -> tuple[Doubles, Doubles]:
-        """Return the means of x and of y: (groups, inputs)."""
+        """The means of x and of y: (groups, inputs)."""
         x, y = (self._means / max(self.count, 1)).numpy()
         return x, y
 
@@ -214,7 +214,7 @@ class InputMoments(Protocol):
 
     @property
     def means(self) -> tuple[Doubles, Doubles]:
-        """Return the means of the inputs in both models: (groups, inputs)."""
+        """The means of the inputs in both models: (groups, inputs)."""
 
     @property
     def shrinkage(self) -> float:
