@@ -240,7 +240,7 @@ def test_errors_are_json_on_request():
     [
         ("out.npz", "ENCODE: out.npz: encode writes .frz files; use `frformat decode` for other formats"),
         ("", "IO: the name of the output file is empty"),
-        ("nowhere/out.frz", "nowhere/out.frz: IO: folder nowhere does not exist"),
+        ("nowhere/out.frz", "nowhere/out.frz: IO: the folder nowhere does not exist"),
         (".", ".: IO: it exists; use --force to replace it"),
         ("/dev/null", "/dev/null: IO: it exists; use --force to replace it"),
     ],
