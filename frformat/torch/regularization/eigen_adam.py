@@ -19,6 +19,9 @@ LARGEST: Final = 1 << 14
 HORIZON: Final = 500
 """Second moments are averaged over about this many steps."""
 
+RECENT: Final = 50
+"""Largest number of gradients that are added to the second moments together, in one matrix product."""
+
 
 class EigenAdam(Optimizer):
     """Adam (Kingma and Ba 2015) in the eigenbasis of the gradients' second moments.
@@ -94,17 +97,23 @@ class EigenAdam(Optimizer):
             state["step"] = 0
             state["mean"], state["square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
             if 1 < parameter.numel() <= LARGEST:
-                state["moments"] = gradient.new_zeros(*gradient.shape, gradient.shape[-1])
-                unit = torch.eye(gradient.shape[-1], dtype=gradient.dtype, device=gradient.device)
+                blocks, length = gradient.shape
+                state["moments"] = gradient.new_zeros(blocks, length, length)
+                state["recent"] = gradient.new_zeros(blocks, RECENT, length)
+                state["waiting"] = 0
+                unit = torch.eye(length, dtype=gradient.dtype, device=gradient.device)
                 state["axes"] = unit.expand_as(state["moments"]).clone()
         state["step"] += 1
         step = state["step"]
         axes: Tensor | None = state.get("axes")
         if axes is not None:
-            moments = state["moments"]
-            moments.baddbmm_(gradient[:, :, None], gradient[:, None, :], beta=1 - 1 / HORIZON, alpha=1 / HORIZON)
-            if step % group["every"] == 0 or (step < group["every"] and step & (step - 1) == 0):
-                before, axes = axes, torch.linalg.eigh(moments.double())[1].to(gradient.dtype)
+            state["recent"][:, state["waiting"]] = gradient
+            state["waiting"] += 1
+            renewed = step % group["every"] == 0 or (step < group["every"] and step & (step - 1) == 0)
+            if renewed or state["waiting"] == RECENT:
+                _accumulate(state)
+            if renewed:
+                before, axes = axes, torch.linalg.eigh(state["moments"].double())[1].to(gradient.dtype)
                 state["axes"] = axes
                 # Treat the gradients along the old axes as if they had been uncorrelated.
                 state["square"] = _along((before.mT @ axes).square_(), state["square"])[0]
@@ -130,6 +139,16 @@ def _blocks(gradient: Tensor) -> Tensor:
     padded = gradient.new_zeros(count * length, dtype=dtype)
     padded[: gradient.numel()] = gradient.flatten()
     return padded.reshape(count, length)
+
+
+def _accumulate(state: dict[str, Any]) -> None:
+    """Add the gradients since the last call to the second moments, an exponential average."""
+    count = state["waiting"]
+    recent = state["recent"][:, :count]
+    keep = 1 - 1 / HORIZON
+    weights = keep ** torch.arange(count - 1, -1, -1, dtype=recent.dtype, device=recent.device) / HORIZON
+    state["moments"].baddbmm_((recent * weights[:, None]).mT, recent, beta=keep**count)
+    state["waiting"] = 0
 
 
 def _along(axes: Tensor, *vectors: Tensor) -> tuple[Tensor, ...]:
