@@ -111,7 +111,7 @@ def repeats(data: bytes, distance: int) -> list[Token]:
 
 
 def _common(text: bytes, first: int, second: int) -> int:
-    """Return how many bytes, at most 258, are equal from the two positions on."""
+    """Return how many bytes, at most 258, are equal starting at the two positions."""
     most = min(258, len(text) - second)
     if text[first : first + most] == text[second : second + most]:
         return most

@@ -37,8 +37,8 @@ class Stream:
         low: lowest number of the interval.
         range: its width.
         shifts: number of bytes that normalization has moved out.
-        odd: a number and its size in bytes. For the stream with this number, ``direct`` reports ``STREAM`` at the
-            first bit where that is possible.
+        odd: a number that is not in the interval, and its size in bytes. A reader of a stream with this number reports
+            ``STREAM`` in ``direct`` at the first opportunity, a range that is odd. None if there was no such range.
     """
 
     low: int = 0

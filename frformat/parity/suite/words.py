@@ -34,7 +34,7 @@ def verdict(reports: Sequence[SuiteReport]) -> str:
     failed, wrong = sum(run.failure is not None for run in runs), sum(not run.sound for run in runs)
     text = f"{count(len(reports), 'report')}, {count(len(runs), 'result')}"
     if wrong:
-        return f"{text}: {failed} failed, {wrong - failed} have an error above the tolerance"
+        return f"{text}: {failed} failed, {wrong - failed} with an error above the tolerance"
     if not all(report.sound for report in reports):
         return f"{text}: learning on the device has an error above the tolerance"
     return f"{text}, all within their tolerances"
