@@ -73,7 +73,7 @@ def test_operators_that_the_runtime_lacks_are_named_with_their_location(tmp_path
 
 
 def check_traced(model: nn.Module, example: Tensor, x: Tensor, folder: Path) -> None:
-    """Check that a model is traced with an example, and that the skeleton computes the same from another input."""
+    """Check that a model is traced with an example, and that its skeleton is also correct for another input."""
     written = exported(model, folder, example=example)
     assert written.traced
     module = load(written)
