@@ -134,7 +134,7 @@ def _symbols(token: Token) -> list[tuple[int, int, int]]:
 
 
 def _code_lengths(symbols: Iterable[int], alphabet: int) -> list[int]:
-    """Return the code lengths of a Huffman code for the symbols that occur. It has two or more codes, to be complete."""
+    """Return the code lengths of a Huffman code for the symbols that occur, which has at least two codes."""
     counts = Counter(symbols)
     for filler in (0, 1):
         if len(counts) < 2 and filler not in counts:
