@@ -67,7 +67,7 @@ MOMENTS: Final = (
     "variance = Max (variance0, none)",
 )
 """Mean and variance of every channel of basis @ z, from the sums of products of coefficients. Uses Gemm, because ONNX
-Runtime 1.20 fuses MatMul and Transpose to a node that fails for doubles."""
+Runtime 1.20 fuses MatMul and Transpose into a node that fails for doubles."""
 
 NORMALIZE: Final = """
 normalize{affine} <eps> (basis, mean, variance{inputs}) => (out) {{
