@@ -44,7 +44,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
             throw misplaced(GroupField.STEPS, "a group has both steps and a number format")
         }
         if (numbers.offsets != 0 && (!numbers.isStepped || extents.kept != null)) {
-            throw misplaced(GroupField.OFFSETS, "offsets require steps, and exclude kept")
+            throw misplaced(GroupField.OFFSETS, "offsets require steps, and cannot be combined with kept")
         }
     }
 
@@ -87,7 +87,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         for (i in 0 until shapes.size) {
             for (tier in tiersOf(extents)) {
                 if (extents.corner(i, tier, 1) != shapes.number(i, 1)) {
-                    throw fields.fault(GroupField.CORNERS, ErrorCode.SHAPE, "a factor's corner lacks columns")
+                    throw fields.fault(GroupField.CORNERS, ErrorCode.SHAPE, "a factor's corner lacks some columns")
                 }
             }
         }
