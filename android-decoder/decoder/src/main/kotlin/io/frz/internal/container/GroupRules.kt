@@ -94,8 +94,8 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
     }
 
     /**
-     * Checks each axis of the views against its limit. Does nothing if the file specifies corners; otherwise, each core
-     * is the whole view.
+     * Checks the length of each axis against the limit for its basis if each core is the whole view. Corners have been
+     * checked while they were read.
      */
     private fun checkCorners() {
         if (extents.hasCorners || kinds.all { it.most >= Limits.AXIS }) return
