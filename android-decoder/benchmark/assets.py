@@ -1,8 +1,8 @@
-"""Generate the assets of the benchmark suite: models, labelled inputs, and the desktop's outputs to compare against.
+"""Generate the assets of the benchmark suite: models, labeled inputs, and reference outputs from the desktop.
 
 ``python android-decoder/benchmark/assets.py -o FOLDER`` writes ``manifest.json`` and the files that it names; see
-docs/benchmark-suite.md. Networks come from examples/. ResNet-20, the UNet, and the dense LeNet-5 come from
-``FRFORMAT_DATA``; without it, the suite is smaller.
+docs/benchmark-suite.md. Most weights are in examples/; those of ResNet-20, the UNet, and the dense LeNet-5 are in the
+folder ``FRFORMAT_DATA``. Without that folder, the suite is smaller.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ MEMORY: Final = {
     "sides": [112, 160, 224, 320, 448, 640, 896, 1280, 1792],
     "aspect": 1.5,
 }
-"""The test of growing resolutions: each input has about twice the pixels of the one before."""
+"""The test of growing resolutions: each input has about twice as many pixels as the one before."""
 
 Json = dict[str, Any]
 
 
 @click.command(help=__doc__)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=ROOT / "build" / "suite")
-@click.option("--short", is_flag=True, help="Only the networks of the short form.")
-@click.option("--only", metavar="NAME", multiple=True, help="Only this network; can be repeated.")
+@click.option("--short", is_flag=True, help="Write only the networks of the short form.")
+@click.option("--only", metavar="NAME", multiple=True, help="Write only this network. Can be repeated.")
 def main(output: Path, short: bool, only: tuple[str, ...]) -> None:
     """Write the assets."""
     torch.manual_seed(0)
@@ -147,7 +147,7 @@ def models(network: Network, output: Path, dense: Any, weights: Path, example: T
 
 @torch.inference_mode()
 def run(model: Any, inputs: Tensor) -> Tensor:
-    """Return the outputs of a model, one input at a time."""
+    """Run a model on one input at a time, and return all outputs."""
     return torch.cat([model(inputs[at : at + 1]) for at in range(len(inputs))])
 
 

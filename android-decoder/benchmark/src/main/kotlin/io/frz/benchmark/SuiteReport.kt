@@ -25,7 +25,7 @@ public class SuiteReport internal constructor(
     public fun toJson(): String = ReportWriter(this).write()
 }
 
-/** What a report says about the run as a whole. */
+/** The part of a report that concerns the run as a whole. */
 internal class ReportContext(
     val created: String,
     val producer: Producer,

@@ -71,7 +71,7 @@ class LearnIT {
     }
 
     @Test
-    fun `a class gets its name in a dialog, and no name twice`() {
+    fun `a class is named in a dialog, and no two classes have the same name`() {
         for (name in listOf("star", " star ", "")) {
             app.click(R.id.new_class)
             val dialog = ShadowAlertDialog.getLatestAlertDialog()

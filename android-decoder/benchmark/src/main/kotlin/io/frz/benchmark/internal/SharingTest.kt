@@ -19,8 +19,8 @@ import java.util.concurrent.Executors
  * Runs several applications at once, each with one of the measured networks: first all with dense networks, then with
  * the variants that the scheduler chooses.
  *
- * Each application requests so many frames that dense networks would need [OVERLOAD] such devices, and the budget
- * is a part of the memory of all dense networks.
+ * The applications request so many frames that, with dense networks, they would need [OVERLOAD] such devices. The
+ * memory budget is half of what the dense networks need, but at least enough for the smallest variants.
  */
 internal class SharingTest(
     private val manifest: Manifest,
@@ -82,7 +82,7 @@ internal class SharingTest(
         }
     }
 
-    /** Repeats [run] once per [period] at most until [end], both in ns, and returns the rate per second. */
+    /** Repeats [run] until [end], at most once per [period] (both in ns), and returns the rate per second. */
     private fun paced(period: Double, end: Long, run: () -> Unit): Double {
         val start = System.nanoTime()
         var done = 0

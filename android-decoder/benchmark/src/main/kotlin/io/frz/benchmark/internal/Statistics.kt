@@ -5,11 +5,11 @@ import kotlin.math.ceil
 import kotlin.math.exp
 import kotlin.math.ln
 
-/** Returns the value below or at which [share] of the values lie. */
+/** Returns the smallest of the values that at least [share] of all values do not exceed. */
 internal fun percentile(values: List<Double>, share: Double): Double =
     values.sorted()[maxOf(0, ceil(share * values.size).toInt() - 1)]
 
-/** Returns the median; of an even number of values, the mean of the middle two. */
+/** Returns the median; for an even number of values, the mean of the middle two. */
 internal fun median(values: List<Double>): Double {
     val sorted = values.sorted()
     return (sorted[(sorted.size - 1) / 2] + sorted[sorted.size / 2]) / 2

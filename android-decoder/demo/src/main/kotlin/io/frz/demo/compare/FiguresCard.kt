@@ -66,7 +66,7 @@ internal class FiguresCard(private val root: View, private val words: Words, den
             row.find<TextView>(R.id.name).setText(name)
         }
 
-        /** Shows both values; while the dense one is being measured, [elapsed] has passed. */
+        /** Shows both values; while the dense one is being measured, [elapsed] is the time so far. */
         fun show(compressed: Double?, dense: Double?, elapsed: Double?, text: (Double) -> String) {
             val context = row.context
             row.visible(compressed != null, last?.step != null)

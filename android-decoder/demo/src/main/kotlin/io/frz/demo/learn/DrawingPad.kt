@@ -111,7 +111,7 @@ internal class DrawingPad(context: Context, attributes: AttributeSet) : View(con
     override fun onTouchEvent(event: MotionEvent): Boolean {
         when (event.actionMasked) {
             MotionEvent.ACTION_DOWN -> {
-                parent.requestDisallowInterceptTouchEvent(true) // else the screen would scroll
+                parent.requestDisallowInterceptTouchEvent(true) // otherwise, the screen would scroll
                 if (picture != null) clear()
                 strokes.moveTo(event.x, event.y)
                 strokes.lineTo(event.x + 1, event.y)
