@@ -50,7 +50,7 @@ public class NetworkResult internal constructor(
  * @property firstMillis the median time of the first run after loading
  * @property millis the times of the later runs, one for each round
  * @property error the relative L1 error, compared with the desktop, over all labeled inputs
- * @property tolerance the largest error to accept
+ * @property tolerance the maximum acceptable error
  * @property score the task score, the mean over all labeled inputs
  * @property footprint the memory of loading and one run, or null if it could not be measured
  * @property temperature the temperature of the device after the runs in °C, or null
@@ -86,7 +86,7 @@ public class VariantResult internal constructor(
  * @property solveMillis the time to compute the output layer
  * @property millis the times of the classifications
  * @property error the relative L1 error of the outputs, compared with the desktop, which learned the same examples
- * @property tolerance the largest error to accept
+ * @property tolerance the maximum acceptable error
  * @property accuracy the share of the test inputs that are classified correctly
  */
 public class LearningResult internal constructor(

@@ -103,7 +103,7 @@ class SuiteTest {
     }
 
     @Test
-    fun `a variant that fails leaves the others and the other runtimes`() {
+    fun `a variant that fails does not affect other variants and runtimes`() {
         val manifest = AssetsFolder(folder).network("a", "1 1", "broken x").write()
         val report = run(manifest, FakeRuntime("one"), FakeRuntime("two"))
         assertEquals(2, report.networks.size)
@@ -124,7 +124,7 @@ class SuiteTest {
     }
 
     @Test
-    fun `unknown memory is left out`() {
+    fun `unknown memory is omitted`() {
         val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").write()
         val runtime = FakeRuntime("one")
         val report = Suite(manifest, listOf(runtime), device, producer).run(SuiteOptions.SHORT)

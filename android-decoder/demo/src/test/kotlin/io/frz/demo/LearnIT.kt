@@ -48,7 +48,7 @@ class LearnIT {
     }
 
     @Test
-    fun `taking examples back leaves what was known before`() {
+    fun `undoing examples restores what was known before`() {
         hand.circle(0.3f)
         assertEquals("Add this as an example of its class.", app.text(R.id.guess))
         hand.teach(0)

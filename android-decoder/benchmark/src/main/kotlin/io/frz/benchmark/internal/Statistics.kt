@@ -22,7 +22,7 @@ internal fun geometricMean(values: List<Double>): Double? =
 /** Returns the milliseconds since [start], a value of [System.nanoTime]. */
 internal fun since(start: Long): Double = (System.nanoTime() - start) / 1e6
 
-/** Returns the first line of the message of an error. */
+/** Returns the first line of an error's message, or the name of its class if it has no message. */
 internal fun oneLine(e: Throwable): String =
     e.message.orEmpty().lineSequence().first().take(LONGEST).ifBlank { e.javaClass.simpleName }
 

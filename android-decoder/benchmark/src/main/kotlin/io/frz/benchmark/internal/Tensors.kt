@@ -61,7 +61,7 @@ internal fun load(manifest: Manifest, variant: Variant, runtime: BenchmarkRuntim
     }
 }
 
-/** Returns the bytes of the files of a variant. */
+/** Returns the total size of a variant's files in bytes. */
 internal fun bytes(manifest: Manifest, variant: Variant, runtime: BenchmarkRuntime): Long =
     listOfNotNull(variant.models[runtime.extension], variant.weights).sumOf { File(manifest.folder, it).length() }
 

@@ -88,7 +88,7 @@ constructor(
 
     /** Runs the network on [input] and measures the time. */
     fun run(input: Tensor): Run {
-        PyTorchAndroid.setNumThreads(1) // The many small steps of a factored network gain little from more.
+        PyTorchAndroid.setNumThreads(1) // The many small steps of a factored network gain little from more threads.
         val start = System.nanoTime()
         val output = module.forward(IValue.from(input)).toTensor()
         val time = (System.nanoTime() - start) / NANOSECONDS

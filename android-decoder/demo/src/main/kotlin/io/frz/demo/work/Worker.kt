@@ -33,7 +33,7 @@ internal class Worker(name: String) {
         job = executor.submit { Job(number).work() }
     }
 
-    /** Interrupts the job in progress. A running network finishes, but nothing is reported any more. */
+    /** Interrupts the job in progress. A running network finishes, but nothing more is reported. */
     fun abandon() {
         newest++
         job?.cancel(true)
