@@ -289,7 +289,7 @@ def test_quantized_modules_are_read_as_floats(path: Path):
         pytest.skip(f"PyTorch does not quantize here: {error}")
     torch.save(net.state_dict(), path)
     found = checkpoints.load(path)
-    assert "2 quantized tensors are read as float32" in found.notes
+    assert "read 2 quantized tensors as float32" in found.notes
     assert {"0.weight", "0.bias", "2.weight"} <= set(found)
     np.testing.assert_array_equal(found["0.weight"], net[0].weight().dequantize().numpy())
     np.testing.assert_array_equal(found["0.bias"], plain[0].bias.detach().numpy())

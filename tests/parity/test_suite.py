@@ -46,14 +46,14 @@ def test_unknown_values_are_none(tmp_path: Path):
     assert report.scores[0].speedup is None
     assert report.learning == {}
     assert not report.sound
-    assert words.verdict([report]) == "1 report, 2 results: 1 failed, 0 have an error above the tolerance"
+    assert words.verdict([report]) == "1 report, 2 results: 1 failed, 0 with an error above the tolerance"
     assert "no memory" in page([report])
 
 
 def test_an_error_above_the_tolerance_is_told(tmp_path: Path):
     report = read_suite_report(str(write(tmp_path / "a.json", error=1e-3)))
     assert not report.sound
-    assert words.verdict([report]).endswith("0 failed, 1 have an error above the tolerance")
+    assert words.verdict([report]).endswith("0 failed, 1 with an error above the tolerance")
     assert '<tr class="marked">' in page([report])
 
 

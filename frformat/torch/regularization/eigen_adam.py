@@ -17,7 +17,7 @@ LARGEST: Final = 1 << 14
 """Parameters with more elements use plain Adam."""
 
 HORIZON: Final = 500
-"""Gradients are averaged over about this many steps."""
+"""Second moments are averaged over about this many steps."""
 
 
 class EigenAdam(Optimizer):
@@ -28,8 +28,8 @@ class EigenAdam(Optimizer):
     to nothing: it is averaged over the steps, its eigenvectors are recomputed periodically, and Adam runs along these
     axes. SOAP (Vyas et al. 2024) does the same with factors instead of the full matrix.
 
-    As with Adam, coefficients need larger learning rates than weights; see :func:`regularize`. The optimizer cannot
-    continue with parameters that have been truncated.
+    As with Adam, coefficients need larger learning rates than weights; see :func:`frformat.torch.regularize`. The
+    optimizer cannot continue with parameters that have been truncated.
     """
 
     def __init__(
