@@ -83,7 +83,7 @@ class LearnIT {
     }
 
     @Test
-    fun `drawings do not depend on their place and size, and a rotation keeps what was learned`() {
+    fun `the position and size of a drawing do not matter, and a rotation keeps what was learned`() {
         hand.circle(0.2f)
         val small = app.pixels()
         app.click(R.id.clear)

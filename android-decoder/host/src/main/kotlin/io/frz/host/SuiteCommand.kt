@@ -38,7 +38,7 @@ internal class SuiteCommand : Callable<Int> {
     @Option(names = ["-o", "--output"], required = true, paramLabel = "REPORT", description = ["The report to write."])
     private lateinit var output: File
 
-    @Option(names = ["--short"], description = ["Run only the small networks, and no memory test."])
+    @Option(names = ["--short"], description = ["Run only the small networks, and skip the memory test."])
     private var short = false
 
     @Option(names = ["--threads"], paramLabel = "N", description = ["Run networks on N threads (default: 1)."])

@@ -122,7 +122,7 @@ internal class ManifestParser(private val folder: File) {
         return TensorFile(local(entry.text("file")), shape, entry.text("crc32"))
     }
 
-    /** Returns the name of a file if it is in the folder itself. */
+    /** Returns [name], which must be the name of a file in the folder itself. */
     private fun local(name: String): String =
         if (name.isEmpty() || name == "." || name == ".." || name.any { it in "/\\" }) {
             fail("\"$name\" is not the name of a file next to it")

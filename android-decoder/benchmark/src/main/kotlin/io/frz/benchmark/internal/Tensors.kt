@@ -49,7 +49,7 @@ internal class Tensors(private val folder: File) {
     }
 }
 
-/** Loads a variant. */
+/** Loads [variant] into [runtime]. */
 internal fun load(manifest: Manifest, variant: Variant, runtime: BenchmarkRuntime): BenchmarkNetwork {
     val name = variant.models[runtime.extension]
         ?: throw BenchmarkException("${variant.name} has no .${runtime.extension} model; make the assets again")

@@ -96,7 +96,7 @@ constructor(
         return Run(Output(output, info), time, Memory())
     }
 
-    /** Returns the milliseconds that it takes to decode what the skeleton receives, without handing it over. */
+    /** Returns the time in milliseconds to decode what the skeleton receives, without passing it on. */
     @Throws(IOException::class)
     fun decodeTime(): Double = open(FrzOptions.builder().threads(THREADS).tier(tier).build()).use { file ->
         val start = System.nanoTime()
