@@ -45,8 +45,8 @@ Json = dict[str, Any]
 
 @click.command(help=__doc__)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=ROOT / "build" / "suite")
-@click.option("--short", is_flag=True, help="Write only the networks of the short form.")
-@click.option("--only", metavar="NAME", multiple=True, help="Write only this network. Can be repeated.")
+@click.option("--short", is_flag=True, help="Only the networks of the short form.")
+@click.option("--only", metavar="NAME", multiple=True, help="Only this network; can be repeated.")
 def main(output: Path, short: bool, only: tuple[str, ...]) -> None:
     """Write the assets."""
     torch.manual_seed(0)
