@@ -144,10 +144,12 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         path = match[1].removesuffix(f"parametrizations.{match[2]}.") + match[2]
         if facts is None:
             if _text(named[name]).startswith(BEGIN):
-                raise EncodeError(f"{path}: the description in {name} is damaged, or of a newer version of frformat")
+                raise EncodeError(
+                    f"{path}: the description in {name} is damaged, or was written by a newer version of frformat"
+                )
             continue
         if facts.kind == "tucker":
-            raise EncodeError(f"{path}: is in Tucker form; write the model with frformat.torch.save_model")
+            raise EncodeError(f"{path}: it is in Tucker form; write the model with frformat.torch.save_model")
         if original not in named:
             continue
         if not facts.alone:
@@ -164,7 +166,7 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     plain = {}
     for name in named:
         path = hidden.get(name, name)
-        if path:  # None for the facts themselves
+        if path:  # empty for facts and learned steps
             plain[path] = found[path] if name in hidden else named[name]
     spectra = sum(isinstance(value, Coefficients) for value in found.values())
     notes = [f"read the spectra of {count(spectra, 'regularized tensor')}"] if spectra else []

@@ -149,11 +149,11 @@ def test_a_state_dict_of_a_different_shape_or_type_is_refused():
         {"kind": "spectral"},
     ],
 )
-def test_facts_in_other_forms_are_ignored(packed: object):
+def test_descriptions_in_other_forms_are_ignored(packed: object):
     assert Facts.parse(packed) is None
 
 
-def test_damaged_facts_are_refused_in_one_line(tmp_path: Path):
+def test_damaged_descriptions_are_refused_in_one_line(tmp_path: Path):
     name = "parametrizations.weight.0._extra_state"
     state = regularize(nn.Linear(8, 12), 9).state_dict()
     for lengths, problem in ((b"[1000000000000000000000, 1]", "the description in"), (b"[2, 2]", "with k at most 4")):

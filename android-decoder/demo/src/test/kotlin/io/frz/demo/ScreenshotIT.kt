@@ -38,7 +38,7 @@ class ScreenshotIT {
     private val camera by lazy { Camera(app) }
 
     @Test
-    fun `the UNet while it is loaded, at work and against the dense network`() {
+    fun `the UNet while it loads, while it runs, and compared with the dense network`() {
         camera.take("cars", "The car covers", "One picture")
         val done = app.state
         camera.show(CompareState(picture = done.picture, step = Step(Message(R.string.busy_loading), 0.6)))

@@ -30,7 +30,7 @@ internal class MemoryTest(
             } catch (e: IOException) {
                 checkInterrupted() // Loading that was cancelled is no failure of the network.
                 return MemorySeries(variant, steps, oneLine(e))
-            } ?: return MemorySeries(variant, steps, "this device does not tell the peak memory of a process")
+            } ?: return MemorySeries(variant, steps, "this device does not report the peak memory of a process")
             steps.add(MemoryStep(height, InProcess.width(height, assets.aspect), peak))
             if (peak > assets.limit) break
         }

@@ -12,7 +12,7 @@ import io.frz.demo.work.find
 import io.frz.demo.work.show
 import io.frz.demo.work.visible
 
-/** Size, time and memory of the compressed network, against those of the dense one. */
+/** The size, time and memory of the compressed network, compared with those of the dense one. */
 internal class FiguresCard(private val root: View, private val words: Words, dense: (Boolean) -> Unit) {
     private val switch = root.find<Switch>(R.id.dense)
     private val size = figure(R.id.size, R.string.figure_size, R.string.smaller, R.string.larger)
