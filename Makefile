@@ -40,11 +40,11 @@ test-install: $(READY) ## build wheel and sdist, install each into an empty envi
 	$(BIN)/python -m tests.installed $(INSTALL)
 
 test-jvm:
-	$(MVN) verify
+	$(MVN) --threads 2 verify
 
 test-android: $(READY) ## test-jvm, plus the demo app's APK on the lite interpreter that phones use
 	$(BIN)/python android-decoder/demo/assets.py
-	$(MVN) -Pandroid -Dabis=$(ABIS) verify
+	$(MVN) --threads 2 -Pandroid -Dabis=$(ABIS) verify
 	cat $(APK).txt
 
 apk: $(READY) ## the demo app, signed and checked; ABIS=armeabi-v7a builds it for 32-bit phones
@@ -76,7 +76,7 @@ docs: $(READY) ## build the documentation site in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 # In a run this short, disabling the optimizing compiler saves almost half of the processor time.
-docs-kotlin: ## build the documentation site including the API reference of the Kotlin libraries
+docs-kotlin: $(READY) ## build the documentation site including the API reference of the Kotlin libraries
 	MAVEN_OPTS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC" $(MVN) -pl reference -am process-classes dokka:dokka
 	$(MAKE) docs
 

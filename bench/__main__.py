@@ -14,6 +14,7 @@ NAMES = (
     "tensors",
     "startup",
     "raw",
+    "lossless",
     "damage",
     "training",
     "scheduling",

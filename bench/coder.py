@@ -33,14 +33,14 @@ STEPS: Final = 2
 
 
 LARGE: Final = {"adaptive": 6.0, "static": 1.5}
-"""Maximum number of seconds in which each coder should load the weights of :func:`_large`."""
+"""Maximum number of seconds in which each coder should load the weights of :func:`large`."""
 
 
 def run() -> list[Row]:
     """Measure sizes and speeds on the weights of a trained ResNet-20, and speeds on larger networks."""
     weights, kernels = _resnet(), [_kernels()]
     rows = [*_sizes(weights), *_standard(weights), *_speeds("small", weights), *_speeds("large", kernels)]
-    return [*rows, *_fallback(kernels), *_files(kernels), *_files(_large(), LARGE)]
+    return [*rows, *_fallback(kernels), *_files(kernels), *_files(large(), LARGE)]
 
 
 def _resnet() -> list[Integers]:
@@ -84,8 +84,8 @@ def _standard(arrays: list[Integers]) -> Iterator[Row]:
     state = {f"t{i:02d}.weight": array.astype(np.float32) for i, array in enumerate(arrays)}
     with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as folder:
         options = {"verbose": False, "results": folder, "qp": 0, "nonweight_qp": 0, "use_dq": False}
-        stored, encoding = _timed(lambda: nn.encode(dict(state), options))
-        _, decoding = _timed(lambda: nn.decode(stored, options))
+        stored, encoding = timed(lambda: nn.encode(dict(state), options))
+        _, decoding = timed(lambda: nn.decode(stored, options))
     size, ours_in, ours_out = _coded("adaptive", arrays)
     figure = f"{size / len(stored):.3f} × nncodec ({size:,} B / {len(stored):,} B)"
     yield Row("adaptive: the same, against the ISO standard's coder", figure, "≤ 1 ×", size <= len(stored))
@@ -137,7 +137,7 @@ def _fallback(arrays: list[Integers]) -> Iterator[Row]:
         yield Row(f"{name}: compiled code, encoding and decoding", figure, "> 1 ×", min(gains) > 1)
 
 
-def _large() -> list[Integers]:
+def large() -> list[Integers]:
     """Return weights with the shapes of ResNet-50, whose magnitudes vary between rows and between channels."""
     shapes: list[tuple[int, ...]] = [(64, 3, 7, 7), (1000, 2048)]
     before = 64
@@ -158,8 +158,8 @@ def _files(arrays: list[Integers], aims: Mapping[str, float] | None = None) -> I
     with tempfile.TemporaryDirectory() as folder:
         for name in ("adaptive", "static"):
             path = os.path.join(folder, f"{name}.frz")
-            _, saving = _timed(lambda path=path, name=name: frformat.save_file(tensors, path, compression=name))  # type: ignore[misc]
-            here = min(_timed(lambda path=path: frformat.load_file(path))[1] for _ in range(3))  # type: ignore[misc]
+            _, saving = timed(lambda path=path, name=name: frformat.save_file(tensors, path, compression=name))  # type: ignore[misc]
+            here = min(timed(lambda path=path: frformat.load_file(path))[1] for _ in range(3))  # type: ignore[misc]
             loading[name] = there = _jvm_seconds(path)
             what = f"{name}, a file of {count:,} weights"
             yield Row(f"{what}: save it", f"{saving:.2f} s", "≤ 15 s" if aims else "", not aims or saving <= 15)
@@ -205,9 +205,9 @@ def _coded(name: str, arrays: list[Integers]) -> tuple[int, float, float]:
     """Return the size in bytes, and the times in seconds to encode and to decode."""
     runs, out = _Runs([Run(False, (array.shape,)) for array in arrays]), io.BytesIO()
     pieces = zip(runs, arrays, strict=True)
-    _, encoding = _timed(lambda: CODERS[name].encoder("i32", False).encode(joined(pieces), out))
+    _, encoding = timed(lambda: CODERS[name].encoder("i32", False).encode(joined(pieces), out))
     stored = _Stored(out.getvalue())
-    values, decoding = _timed(lambda: CODERS[name].decoder("i32", False).decode(stored, runs))
+    values, decoding = timed(lambda: CODERS[name].decoder("i32", False).decode(stored, runs))
     assert np.array_equal(values, np.concatenate([array.reshape(-1) for array in arrays]))
     return len(out.getvalue()), encoding, decoding
 
@@ -217,7 +217,7 @@ class _Stored(io.BytesIO):
         return self.getvalue()
 
 
-def _timed(task: Callable[[], Any]) -> tuple[Any, float]:
+def timed(task: Callable[[], Any]) -> tuple[Any, float]:
     """Return the result of a task and its processor time, which other programs hardly affect."""
     start = time.process_time()
     result = task()

@@ -81,12 +81,12 @@ def _rows(name: str, result: Result) -> list[Row]:
         ratios = [each.rate / np.interp(-each.accuracy, [-score for score in scores], rates) for each in outcomes]
         what = f"{name}, {objective.value}"
         best = outcomes[int(np.argmax(gains))]
-        at = f"most, {100 * best.rate:.1f} % of the frames at {best.accuracy:.4f}; {np.mean(gains):+.2f} mean"
+        at = f"at most, with {100 * best.rate:.1f} % of the frames at {best.accuracy:.4f}; mean {np.mean(gains):+.2f}"
         rows.append(
             Row(f"{what}: points of accuracy gained at equal frames", f"{max(gains):+.2f} {at}", "> 0", max(gains) > 0)
         )
         best = outcomes[int(np.argmax(ratios))]
-        at = f"most, {best.accuracy:.4f} at {100 * best.rate:.1f} % of the frames; {np.mean(ratios):.2f} × mean"
+        at = f"at most, with {100 * best.rate:.1f} % of the frames at {best.accuracy:.4f}; mean {np.mean(ratios):.2f} ×"
         rows.append(Row(f"{what}: frames at equal accuracy", f"{max(ratios):.2f} × {at}", "> 1 ×", max(ratios) > 1))
     nested, largest = result.nested[Objective.MIN_TOTAL_COST][SHOWN], result.fixed[-1]
     energy = f"{nested.work / nested.frames / 1e6:.3g} M / {largest.work / largest.frames / 1e6:.3g} M"
@@ -101,9 +101,10 @@ def _rows(name: str, result: Result) -> list[Row]:
 def _gap(objective: Objective) -> Row:
     """Return the share of the possible gain that the greedy search misses, on problems from the simulation."""
     lost = [_lost(table) for profile in _profiles().values() for table in _tables(profile, objective)]
-    figure = f"{100 * max(lost):.2f} % most, {100 * sum(lost) / len(lost):.3f} % mean, of {len(lost)} problems"
+    mean = sum(lost) / len(lost)
+    figure = f"{100 * max(lost):.2f} % at most, {100 * mean:.3f} % on average, over {len(lost)} problems"
     return Row(
-        f"{objective.value}: what the greedy search loses against the exact one", figure, "≤ 15 %", max(lost) <= 0.15
+        f"{objective.value}: loss of the greedy search compared with the exact one", figure, "≤ 15 %", max(lost) <= 0.15
     )
 
 

@@ -84,7 +84,8 @@ def visits(seed: int) -> list[Visit]:
 
 
 def budget(profile: Json) -> Budget:
-    """Return a device that handles the mean load if a frame takes the geometric mean of the extreme tiers' work."""
+    """Return a device that handles the mean load if a frame takes the geometric mean of the costs of the smallest and
+    the largest tier."""
     smallest, largest = profile["tiers"][0], profile["tiers"][-1]
     frame = math.sqrt(smallest["multiply_adds"] * largest["multiply_adds"])
     return Budget(ROOM * largest["peak_bytes"], CONCURRENT * sum(RATES) / len(RATES) * frame)

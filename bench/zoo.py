@@ -51,7 +51,7 @@ def run() -> Iterator[Row]:
         row = _compare(name, _randomized(make()).eval(), shape)
         equal += row.met
         yield row
-    yield Row("Models that compute the same", f"{equal} of {len(models)}", "all", equal == len(models))
+    yield Row("Models that compute the same outputs", f"{equal} of {len(models)}", "all", equal == len(models))
 
 
 def _models() -> dict[str, tuple[Make, tuple[int, ...]]]:

@@ -20,7 +20,7 @@ save_model(model, "model.frz")
 print(f"model.ptl: {os.path.getsize('model.ptl'):,} bytes, model.frz: {os.path.getsize('model.frz'):,} bytes")
 
 # On a phone, the library io.frz:frz-pytorch does the following in one call: FrzModule.load(context, …).
-# Here the lite interpreter of the installed PyTorch takes the phone's place.
+# Here, the lite interpreter of the installed PyTorch stands in for the phone.
 skeleton = _load_for_lite_interpreter("model.ptl")
 with frformat.open("model.frz") as file:
     for name in file:

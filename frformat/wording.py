@@ -1,4 +1,4 @@
-"""Put numbers and lists into sentences; parse sizes."""
+"""Format numbers and lists for messages, and parse sizes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ UNITS: Final = {"": 1, "B": 1, "kB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 1 <<
 """Bytes of each unit of size."""
 
 SIZE: Final = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})\s*([A-Za-z]*)\s*")
-"""A number and a unit."""
+"""Matches a number and a unit."""
 
 AMOUNT: Final = re.compile(r"\s*(?:([0-9]{1,18})|([0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})%)\s*")
-"""A whole number, or a percentage."""
+"""Matches a whole number or a percentage."""
 
 
 def parse_size(text: str | int) -> int:

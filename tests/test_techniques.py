@@ -1,4 +1,4 @@
-"""The comparison of techniques: choices, files and report. ``bench/techniques`` describes it."""
+"""The comparison of techniques in :mod:`bench.techniques`: choice of hyperparameters, files, and report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIZE = 4_000
 
 @pytest.fixture(scope="module")
 def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
-    """A network that is not trained, with one epoch of few steps."""
+    """A task with an untrained network and one epoch of few steps."""
     path = tmp_path_factory.mktemp("dense") / "dense.frz"
     digits = TASKS["digits"]
     save_model(digits.recipe().model(), path)
@@ -42,7 +42,7 @@ def job(task: Task, name: str) -> Job:
 
 @pytest.fixture(scope="module")
 def made(task: Task) -> dict[str, Made]:
-    """What each technique makes that needs only this project's own packages."""
+    """The results of techniques, except slow ones and those that need torchao or nncodec."""
     pytest.importorskip("torch_pruning")
     names = set(TECHNIQUES) - {"dense, trained on", "frformat compress", "int8, PTQ", "int8, QAT", "NNC"}
     return {name: TECHNIQUES[name].make(job(task, name)) for name in sorted(names)}
@@ -69,10 +69,10 @@ def test_the_kotlin_decoder_reads_every_file(made: dict[str, Made]) -> None:
     assert kotlin(*(found.data for found in made.values())) == [True] * len(made)
 
 
-def test_magnitude_pruning_keeps_as_many_weights_as_asked(task: Task, made: dict[str, Made]) -> None:
+def test_magnitude_pruning_keeps_the_requested_number_of_weights(task: Task, made: dict[str, Made]) -> None:
     arrays = frformat.load(made["magnitude pruning"].data).values()
     kept = sum(int((array != 0).sum()) for array in arrays)
-    assert 0.3 * SIZE < kept <= TECHNIQUES["magnitude pruning"].strengths[0] * SIZE  # rounding clears some
+    assert 0.3 * SIZE < kept <= TECHNIQUES["magnitude pruning"].strengths[0] * SIZE  # rounding turns some into zeros
 
 
 def test_a_size_out_of_reach_is_a_result(task: Task) -> None:
@@ -82,7 +82,7 @@ def test_a_size_out_of_reach_is_a_result(task: Task) -> None:
 
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch, task: Task) -> list[Job]:
-    """The jobs of a technique whose metric is best with rate 3 and strength 2."""
+    """The jobs that were run of a technique whose metric is best with rate 3 and strength 2."""
     jobs = []
 
     def make(given: Job) -> Made:
@@ -116,7 +116,7 @@ def test_results_are_measured_once(tried: list[Job], task: Task, tmp_path: Path)
     assert len(tried) == count
 
 
-def test_a_network_that_others_start_from_is_made_again_if_its_file_is_missing(
+def test_a_network_that_others_start_from_is_trained_again_if_its_file_is_missing(
     tried: list[Job], monkeypatch: pytest.MonkeyPatch, task: Task, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(TECHNIQUES, TUNED, TECHNIQUES["scripted"])
@@ -147,7 +147,7 @@ def test_sizes_at_a_metric_are_interpolated() -> None:
     assert report._at(cells, 99.0) == "–"
 
 
-def test_the_page_is_what_the_results_say() -> None:
+def test_the_page_matches_the_results() -> None:
     page = report.PAGE.read_text(encoding="utf-8")
     assert page.split(report.BEGIN)[1].split(report.END)[0] == f"\n{report.section()}"
 

@@ -1,4 +1,4 @@
-"""Numbers in sentences."""
+"""Numbers in messages, and sizes and amounts that users enter."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_sizes_are_exact(text: str | int, size: int):
         "\u0663", "1kB\0", "1\u00a0kB2", "9" * 21, pytest.param("9" * 5000, id="digits"),
     ],
 )  # fmt: skip
-def test_what_is_no_size(text: str):
+def test_other_texts_are_not_sizes(text: str):
     with pytest.raises(ValueError, match=r": must be a number of bytes, such as 900, 1\.5kB, 2MB or 1\.5KiB$"):
         parse_size(text)
 
@@ -69,6 +69,6 @@ def test_amounts_are_numbers_or_shares():
         "9" * 30 + "%",
     ],
 )
-def test_what_is_no_amount(text: str):
+def test_other_texts_are_not_amounts(text: str):
     with pytest.raises(ValueError, match=r"is neither a number of coefficients such as 100 nor a share such as 25%$"):
         parse_amount(text)

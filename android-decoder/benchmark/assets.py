@@ -1,8 +1,8 @@
-"""Generate the assets of the benchmark suite: models, labelled inputs, and the desktop's outputs to compare against.
+"""Generate the assets of the benchmark suite: models, labeled inputs, and reference outputs from the desktop.
 
 ``python android-decoder/benchmark/assets.py -o FOLDER`` writes ``manifest.json`` and the files that it names; see
-docs/benchmark-suite.md. Networks come from examples/. ResNet-20, the UNet, and the dense LeNet-5 come from
-``FRFORMAT_DATA``; without it, the suite is smaller.
+docs/benchmark-suite.md. Most weights are in examples/; those of ResNet-20, the UNet, and the dense LeNet-5 are in the
+folder ``FRFORMAT_DATA``. Without that folder, the suite is smaller.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MEMORY: Final = {
     "sides": [112, 160, 224, 320, 448, 640, 896, 1280, 1792],
     "aspect": 1.5,
 }
-"""The test of growing resolutions: each input has about twice the pixels of the one before."""
+"""The test of growing resolutions: each input has about twice as many pixels as the one before."""
 
 Json = dict[str, Any]
 
@@ -147,7 +147,7 @@ def models(network: Network, output: Path, dense: Any, weights: Path, example: T
 
 @torch.inference_mode()
 def run(model: Any, inputs: Tensor) -> Tensor:
-    """Return the outputs of a model, one input at a time."""
+    """Run a model on one input at a time, and return all outputs."""
     return torch.cat([model(inputs[at : at + 1]) for at in range(len(inputs))])
 
 

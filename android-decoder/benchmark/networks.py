@@ -47,12 +47,12 @@ class Network:
 
     Attributes:
         name: its name.
-        title: its name for people.
+        title: its display name.
         task: what it does.
-        metric: how it is scored.
-        model: creates it.
+        metric: the metric that scores it.
+        model: a function that creates it.
         variants: the compressed variants; the last one counts in the score.
-        samples: returns inputs and targets, (n, …) each.
+        samples: a function that returns its inputs and targets, each of shape (n, …).
         compressed: the files with compressed weights, or a checkpoint to encode; the first that exists is used.
         dense: the dense weights; if the file is missing or None, the dense network has the rebuilt weights.
         encoder: the frformat command that encodes a checkpoint.
@@ -76,7 +76,7 @@ class Network:
         return next((path for path in self.compressed if path.is_file()), None)
 
     def fill(self, model: nn.Module, rebuilt: Path) -> None:
-        """Load the dense weights into a model, or else those of the file ``rebuilt``."""
+        """Load the dense weights or, if there are none, those of the file ``rebuilt`` into a model."""
         if self.dense is None or not self.dense.is_file():
             load_model(model, rebuilt)
         elif self.dense.suffix == ".frz":
@@ -90,7 +90,7 @@ class Network:
 def _digits() -> tuple[Tensor, Tensor]:
     """Return images like those of MNIST, uint8 (n, 1, 28, 28), and their labels.
 
-    They are evenly spaced test images, or else scikit-learn's test digits, enlarged.
+    The images are evenly spaced test images of MNIST or, if it is missing, enlarged test digits of scikit-learn.
     """
     try:
         images, labels = load_mnist("test", DATA).tensors
@@ -108,7 +108,7 @@ def digits() -> tuple[Tensor, Tensor]:
 
 
 def strokes() -> tuple[Tensor, Tensor]:
-    """Return digits for the autoencoder, which should return them unchanged."""
+    """Return digits for the autoencoder, which should reproduce them."""
     images = UNIT_PIXELS(_digits()[0][:50])
     return images, images
 
@@ -127,7 +127,7 @@ def cars() -> tuple[Tensor, Tensor]:
 
 
 def patches() -> tuple[Tensor, Tensor]:
-    """Return enlarged patches of a photograph, and the sharp ones."""
+    """Return patches of a photograph, blurred by reducing and enlarging them, and the sharp originals."""
     truth = UNIT_PIXELS(load_photo("test").tensors[0])
     return enlarged(truth), truth
 

@@ -63,7 +63,7 @@ class Network:
 
 
 def digits() -> Iterator[tuple[str, Image.Image]]:
-    """Yield the first example of each digit in the half of scikit-learn's digits that is used for testing."""
+    """Yield the first example of each digit in the test half of scikit-learn's digits."""
     images, labels = load_digits("test").tensors
     for label in range(10):
         index = int((labels == label).nonzero()[0])

@@ -24,7 +24,7 @@ def digit(image: np.ndarray) -> Image.Image:
 
 
 def car(paint: tuple[int, int, int], sign: int = 1) -> Image.Image:
-    """Draw a car in a photographer's studio, seen from its side.
+    """Draw a car in a photographer's studio, seen from the side.
 
     Args:
         paint: its color.

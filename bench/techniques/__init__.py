@@ -3,14 +3,16 @@
     NNCODEC_PYTHON=venv/bin/python python -m bench.techniques [NETWORK …] [--seed N] [--only TECHNIQUE …] [--report]
 
 All techniques start from the same trained network and use the same images, augmentation, teacher and number of epochs.
-Each chooses its learning rate, and one hyperparameter of its own, on a validation set split from the training samples,
-by short runs on part of the rest. Files are complete: a decoder rebuilds all weights from them. All use the same coder.
+The learning rate of each technique, and one hyperparameter of its own, are chosen in short runs on part of the training
+samples, by the metric on a validation set that was split off beforehand. Files are complete: a decoder rebuilds all
+weights from them. All use the same coder.
 
 * ``tasks`` defines the networks, and ``registry`` the techniques, which ``plain``, ``pruning``, ``integers`` and
   ``bases`` implement;
-* ``jobs`` is one run of a technique, with the training that all share, and ``storing`` writes its file;
-* ``comparing`` chooses hyperparameters and keeps results in ``bench/results/techniques.json``, ``measuring`` measures;
-* ``report`` makes the tables and the plot in ``docs/benchmarks.md`` from these results.
+* ``jobs`` defines one run of a technique, with the training that all share, and ``storing`` writes its file;
+* ``comparing`` chooses hyperparameters and records results in ``bench/results/techniques.json``, and ``measuring``
+  takes the measurements;
+* ``report`` creates the tables and the plot in ``docs/benchmarks.md`` from these results.
 
 PTQ and QAT need torchao (``pip install --group techniques``). nncodec needs an older NumPy than this project: set
 ``NNCODEC_PYTHON`` to a Python interpreter that has both. The Kotlin decoder must be built (``make demo``).

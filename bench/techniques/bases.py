@@ -16,7 +16,7 @@ from frformat.torch.regularization.file_size import fit_file_size
 from frformat.torch.regularization.state import spectral_state
 
 ATTEMPTS: Final = 4
-"""Number of times to drop coefficients until a file meets its size."""
+"""Maximum number of times that coefficients are dropped to make a file small enough."""
 
 
 def tucker(job: Job) -> Made:
@@ -39,8 +39,8 @@ def tucker(job: Job) -> Made:
 def scheduled(job: Job) -> Made:
     """Train a given number of coefficients (Frequency Regularization).
 
-    The strength is a pair: ``prune`` converts the dense network and keeps its largest coefficients, ``start`` trains
-    the first ones from scratch; and the number of coefficients per byte.
+    The strength is a pair: the schedule and the number of coefficients per byte. The schedule ``prune`` converts the
+    dense network and keeps its largest coefficients; ``start`` trains the first coefficients from scratch.
     """
     assert job.size is not None
     schedule, share = job.strength
@@ -76,7 +76,7 @@ def by_size(job: Job) -> Made:
 
 
 def _saving(job: Job, settings: dict[str, Any]) -> int:
-    """Return how many bytes rounding saves in the tensors without coefficients, which the rate term counts as exact."""
+    """Return how many bytes rounding saves in tensors without coefficients, which the rate term counts as exact."""
     model = job.task.model()
     regularize(model, settings.get("keep", 1.0), rules=settings.get("rules", ()), example=job.example())
     plain = {name for name, value in spectral_state(model).items() if isinstance(value, Tensor)}
@@ -89,7 +89,7 @@ def _spectral(job: Job, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _factored(job: Job, data: bytes, native: int, note: str) -> Made:
-    """Return a file with the network that runs on its coefficients; the metric is that of the rebuilt weights."""
+    """Return the result for a file: costs are those of the factored network, the metric is that of rebuilt weights."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.frz"
         path.write_bytes(data)

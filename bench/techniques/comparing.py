@@ -1,4 +1,4 @@
-"""Run techniques on a task: choose hyperparameters on the validation set, then make and measure the file."""
+"""Run techniques on a task: choose hyperparameters on the validation set, then create and measure the file."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ RESULTS: Final = ROOT / "bench" / "results" / "techniques.json"
 def compare(
     task: Task, techniques: Sequence[str] = (), seed: int = 0, results: Path = RESULTS, build: Path = BUILD
 ) -> Iterator[tuple[str, int | None, Result]]:
-    """Yield the technique, the size and the figures of each row.
+    """Yield the technique, the size and the measurements of each row.
 
     Rows that ``results`` contains are not measured again, so an interrupted comparison continues where it stopped.
 
     Args:
         task: the network, and what all techniques share.
-        techniques: names from :data:`bench.techniques.registry.TECHNIQUES`; none selects all.
+        techniques: names from :data:`bench.techniques.registry.TECHNIQUES`; if empty, all of them.
         seed: seed of all random numbers.
         results: the JSON file of the results.
         build: folder for the files that the techniques make.
@@ -87,7 +87,7 @@ def _keep(job: Job, made: Made, build: Path) -> None:
 
 
 def _chosen(job: Job, technique: Technique, build: Path) -> tuple[Job, float | None]:
-    """Return the job with the best hyperparameters, and their metric on the validation set."""
+    """Return the job with the best hyperparameters, and its metric on the validation set."""
     rate = technique.rates[len(technique.rates) // 2]
     strength = technique.strengths[len(technique.strengths) // 2]
     if len(technique.rates) > 1:
@@ -99,7 +99,7 @@ def _chosen(job: Job, technique: Technique, build: Path) -> tuple[Job, float | N
         return jobs[0], None
     scores = [_validated(each, technique, build) for each in jobs]
     if max(scores) < 0:
-        raise Unreachable("no hyperparameters give a file of that size")
+        raise Unreachable("no hyperparameters result in a file of that size")
     best = scores.index(max(scores))
     return jobs[best], scores[best]
 
@@ -116,7 +116,7 @@ def _validated(job: Job, technique: Technique, build: Path) -> float:
             trial.say(f"not reachable: {reason}")
             return {"metric": -1.0}
         found = score(trial, made, trial.data.test)
-        trial.say(f"{len(made.data):,} B, {found:.2f} % of the validation set")
+        trial.say(f"{len(made.data):,} B, {found:.2f} % on the validation set")
         return {"metric": found, "bytes": len(made.data)}
 
     words = f"{key(job)}, rate {job.rate:g}, strength {job.strength}"

@@ -1,4 +1,4 @@
-"""Eight-bit integers for weights and activations (torchao, PT2E): after training, and during it."""
+"""Quantize weights and activations to 8-bit integers (torchao, PT2E), after training or during training."""
 
 from __future__ import annotations
 

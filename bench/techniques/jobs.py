@@ -1,4 +1,4 @@
-"""One run of a technique: its task, its limit, its hyperparameters, and the training that all techniques share."""
+"""One run of a technique: its task, its file size, its hyperparameters, and the training that all techniques share."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class Unreachable(Exception):  # noqa: N818 — a result, not a failure
 
 @dataclass(frozen=True)
 class Made:
-    """What a technique produces.
+    """The result of a technique.
 
     Attributes:
         data: a complete ``.frz`` file.
         model: the network with the weights from the file, as the technique runs it.
         native: size in bytes of the same model in the format of the technique's own library.
         evaluated: the network on which to measure the metric, if it is not ``model``.
-        costed: whether ``model`` computes something else than the dense network.
-        note: how the file was made, for the record.
+        costed: whether to measure the costs of ``model``, because its computation differs from the dense network's.
+        note: how the file was created, for the results.
     """
 
     data: bytes
@@ -51,12 +51,12 @@ class Job:
 
     Attributes:
         task: the network and what all techniques share.
-        technique: its name.
+        technique: name of the technique.
         size: the maximum size of the file; None if the technique does not adapt to one.
-        rate: the factor of the technique's learning rate.
+        rate: factor applied to the task's learning rates.
         strength: the technique's own hyperparameter.
         seed: seed of all random numbers.
-        trial: whether this run chooses hyperparameters.
+        trial: whether this run only helps to choose hyperparameters.
         tuned: the file of the dense network after the same training.
     """
 
@@ -75,7 +75,7 @@ class Job:
         return self.task.data(self.trial)
 
     def recipe(self, **changes: Any) -> Recipe:
-        """Return the recipe with the shared settings, changes to them, and the teacher."""
+        """Return the recipe with the shared settings as modified by ``changes``, and the teacher."""
         settings = replace(self.task.settings, seed=self.seed, **changes)
         made = self.task.recipe(settings)
         if settings.distill:
@@ -104,7 +104,7 @@ class Job:
         """Train, and return the network in evaluation mode.
 
         Args:
-            model: the network; None creates one and changes it according to the settings.
+            model: the network; None creates one and prepares it as the settings require.
             weights: the weights of a new network.
             each: called before each step with the completed share of the training.
             changes: changes to the shared settings.

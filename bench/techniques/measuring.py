@@ -1,4 +1,4 @@
-"""Measure what a technique made: its metric, its cost, and whether the Kotlin decoder reads the file."""
+"""Measure the result of a technique: its metric, its cost, and whether the Kotlin decoder reads the file."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from frformat.train import Workers
 from frformat.train.export import evaluating
 
 ROUNDS: Final = 30
-"""Number of times that an inference is measured, after a few that are not."""
+"""Number of inferences to measure, after a few warm-up runs."""
 
 TOLERANCE: Final = 1e-6
-"""Largest difference between the weights that both decoders rebuild, relative to a tensor's largest weight."""
+"""Maximum difference between the weights that the two decoders rebuild, relative to a tensor's largest weight."""
 
 
 def score(job: Job, made: Made, samples: TensorDataset) -> float:
@@ -45,7 +45,7 @@ def score(job: Job, made: Made, samples: TensorDataset) -> float:
 
 
 def measured(job: Job, made: Made) -> dict[str, Any]:
-    """Return the figures of a row."""
+    """Return the measurements of a row."""
     example, dense = job.example(), job.task.model()
     found = {
         "bytes": len(made.data),
@@ -64,7 +64,7 @@ def measured(job: Job, made: Made) -> dict[str, Any]:
 
 @torch.no_grad()
 def relative(model: nn.Module, dense: nn.Module, example: torch.Tensor) -> float:
-    """Return the median time of an inference, relative to the dense network; the two take turns."""
+    """Return the median time of an inference, relative to that of the dense network; the two networks take turns."""
     model.eval()
     dense.eval()
     own, other = paired(lambda: model(example), lambda: dense(example), ROUNDS, unmeasured=5)
@@ -86,7 +86,7 @@ def kotlin(*files: bytes) -> list[bool]:
 
 
 def _same(answer: dict[str, Any], data: bytes, elements: Path) -> bool:
-    """Return whether the elements in a decoder's answer are those of a file."""
+    """Return whether the elements that the Kotlin decoder wrote match those of the file."""
     arrays = frformat.load(data)
     for tensor in answer["tensors"]:
         array = arrays.pop(tensor["name"])

@@ -1,4 +1,4 @@
-"""Techniques that keep every weight: none at all, further training, rounding without training, and the ISO standard."""
+"""Techniques that keep every weight: exact storage, further training, rounding without training, the ISO standard."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from frformat import CodedTensor
 from frformat.torch import CompressionError, compress
 
 PARAMETERS: Final = range(-38, -3, 2)
-"""The quantization parameters of nncodec that are tried; the step doubles every 4."""
+"""The quantization parameters of nncodec to try; an increase by 4 doubles the step."""
 
 
 def dense(job: Job) -> Made:
@@ -68,7 +68,7 @@ def _coded(tuned: Path, task: Task) -> dict[int, tuple[bytes, int]]:
 
 
 def _multiples(values: np.ndarray) -> torch.Tensor | CodedTensor:
-    """Return values as integers times a step, if they are multiples of one, or else exactly."""
+    """Return values as integers times a step if they are multiples of one; otherwise, return them exactly."""
     values = values.astype(np.float32)
     found = np.unique(np.abs(values[values != 0]).astype(np.float64))
     if values.ndim > 1 and len(found):

@@ -18,7 +18,7 @@ SHRINKING: Final = 0.5
 """Share of the training in which the number of weights falls, along a cubic curve (Zhu and Gupta, 2017)."""
 
 PRUNINGS: Final = 20
-"""Number of times that weights are removed until then."""
+"""Number of times that weights are removed during this share of the training."""
 
 HALVINGS: Final = 12
 """Number of steps of the search for the share of filters."""
@@ -52,7 +52,7 @@ def magnitude(job: Job) -> Made:
 
 
 def structured(job: Job) -> Made:
-    """Remove the filters with the smallest norms, along with all that depends on them (torch-pruning), and train."""
+    """Remove the filters with the smallest norms and everything that depends on them (torch-pruning), then train."""
     assert job.size is not None
     narrow = _narrowed(job, round(job.strength * job.size))
     model = job.fit(narrow)

@@ -1,4 +1,4 @@
-"""All techniques, and the hyperparameters that each may choose from."""
+"""All techniques, and the hyperparameters to choose from for each of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.techniques import bases, integers, plain, pruning
 from bench.techniques.jobs import Job, Made
 
 RATES: Final = (0.3, 1.0, 3.0)
-"""Factors of the learning rate. They are tried with the middle strength."""
+"""Factors of the learning rate, which are tried with the middle strength."""
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,12 @@ class Technique:
     """A way to make a network smaller.
 
     Attributes:
-        make: carries it out.
+        make: applies the technique.
         sized: whether it adapts to a file size.
-        rates: the learning rates to choose from; none if it does not train.
+        rates: factors of the learning rate to choose from.
         strengths: the values of its own hyperparameter to choose from, at each size.
         tuned: whether it starts from the dense network after further training. All others start from the dense network
-            before it, and do the same amount of training themselves.
+            itself, and train for as long on their own.
     """
 
     make: Callable[[Job], Made]
@@ -49,4 +49,4 @@ TECHNIQUES: Final = {
     "FR, schedule": Technique(bases.scheduled, strengths=(("prune", 0.5), ("start", 0.85), ("start", 1.1))),
     "FR, size": Technique(bases.by_size, strengths=("dense", "scratch")),
 }
-"""By name. Strengths are numbers of parameters per byte of the file, except for ``FR, size``."""
+"""All techniques by name. Strengths are numbers of parameters per byte of the file, except for ``FR, size``."""

@@ -1,4 +1,4 @@
-"""Make the section about techniques in ``docs/benchmarks.md``, and its plot, from the results."""
+"""Create the section about techniques in ``docs/benchmarks.md``, and its plot, from the results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BEGIN: Final = "<!-- from bench/results/techniques.json by python -m bench.techn
 END: Final = "<!-- end of techniques -->"
 
 DROP: Final = 1.0
-"""The loss in percentage points at which sizes are compared."""
+"""The loss, in percentage points, at which sizes are compared."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Cell:
 
     @property
     def reached(self) -> bool:
-        """Whether all seeds gave a file of that size."""
+        """Whether all seeds produced a file of that size."""
         return not any("unreachable" in row for row in self.rows)
 
     def mean(self, key: str) -> float | None:
@@ -72,7 +72,7 @@ def section(results: Path = RESULTS) -> str:
 
 
 def _tables(results: Path) -> Iterable[tuple[Task, Table]]:
-    """Yield each network that has results of the dense network and of further training, in the order of the tasks."""
+    """Yield each task with results for both the dense network and further training, together with all its results."""
     known = recorded(results)
     for task in TASKS.values():
         found: Table = {}
@@ -104,7 +104,7 @@ def _word(task: Task) -> str:
 
 
 def _technique(name: str, cells: Mapping[int | None, Cell], task: Task, goal: float) -> str:
-    """Return the row of a technique; what it costs is that of its largest file."""
+    """Return the row of a technique. Its costs are those of the largest file."""
     if None in cells:
         whole = cells[None]
         shown = [f"{whole.known('metric'):.1f} % in {_bytes(whole.known('bytes'))}", *[""] * (len(task.sizes) - 1)]

@@ -20,13 +20,13 @@ from frformat.torch.lowrank.tucker_files import tucker_state
 from frformat.torch.regularization.state import formats, spectral_state
 
 BITS: Final = range(9, 1, -1)
-"""The numbers of bits of a weight that are tried, in this order."""
+"""The numbers of bits per weight to try, in this order."""
 
 NORMS: Final = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 
 
 def fitted(model: nn.Module, size: int | None) -> tuple[bytes, int]:
-    """Return the file with the most bits per weight that has at most ``size`` bytes, and the number of bits.
+    """Return the file of at most ``size`` bytes that has the most bits per weight, and this number of bits.
 
     Raises:
         Unreachable: the file is larger even with the fewest bits.
@@ -40,9 +40,9 @@ def fitted(model: nn.Module, size: int | None) -> tuple[bytes, int]:
 
 
 def rounded(model: nn.Module, bits: int) -> dict[str, Any]:
-    """Return what a file contains: weights and biases with one step per tensor, normalization as float16.
+    """Return the tensors of a file: weights, biases, coefficients with one step per tensor, normalization as float16.
 
-    Cores and factors have the steps of :func:`frformat.torch.save_model`, and coefficients one step per tensor.
+    Cores and factors have the steps that :func:`frformat.torch.save_model` chooses.
     """
     kind, state = f"q{bits}", spectral_state(model)
     spectra = {name: kind for name, value in state.items() if isinstance(value, Spectrum)}
@@ -50,12 +50,12 @@ def rounded(model: nn.Module, bits: int) -> dict[str, Any]:
 
 
 def rounded_tensors(model: nn.Module, bits: int = BITS[0]) -> dict[str, Any]:
-    """Return the same, except that coefficients keep the steps with which they were trained."""
+    """Return the same as :func:`rounded`, except that coefficients keep the number formats they were trained with."""
     return _rounded(model, spectral_state(model), bits, formats(model))
 
 
 def _rounded(model: nn.Module, state: Mapping[str, Any], bits: int, known: Mapping[str, str]) -> dict[str, Any]:
-    """Round all tensors of a state to ``bits``, except for those whose number format is known."""
+    """Round each tensor of a state to its ``known`` number format, normalization to float16, others to ``bits``."""
     norms = [name for name, module in model.named_modules() if isinstance(module, NORMS)]
     return {
         name: _in_format(value, known.get(name, "f16" if name.rpartition(".")[0] in norms else f"q{bits}"))

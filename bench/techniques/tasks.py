@@ -41,10 +41,10 @@ class Task:
         sizes: the file sizes in bytes at which techniques are compared.
         settings: the training that each technique may use: epochs, batch size, distillation, precision.
         spectra: returns the settings of Frequency Regularization for a number of coefficients.
-        pruned: settings that turn these into a conversion of the trained network.
-        fixed: names of layers whose outputs structured pruning leaves alone.
+        pruned: changes to these settings for converting the trained network.
+        fixed: names of layers whose outputs structured pruning leaves unchanged.
         every: train on every n-th sample.
-        tried: choose hyperparameters by training on every n-th of these.
+        tried: to choose hyperparameters, train on every n-th of these samples.
         calibration: number of training samples for techniques that observe the network.
         folder: the folder of data sets.
     """
@@ -191,4 +191,4 @@ TASKS: Final = {
         folder=None,
     ),
 }
-"""The networks by the word that selects them. ``digits`` takes a minute."""
+"""The tasks, by the word that selects them on the command line."""

@@ -207,6 +207,3 @@ def _kind_of_zip(path: str) -> str:
 
 
 __all__ = ["Checkpoint", "Entry", "kind_of", "load", "save", "writer_of"]
-
-
-__all__ = ["Checkpoint", "Entry", "kind_of", "load", "save", "writer_of"]

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from frformat.checkpoints import torch_tensors
+from frformat.wording import count
 
 PACKED: Final = "_packed_params"
 """Suffix of the name under which a quantized layer stores its weight and bias together."""
@@ -51,8 +52,8 @@ def unpacked(state: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
                 found[f"{prefix}bias"] = value[1]
         elif not name.endswith(f"{PACKED}.dtype"):
             found[name] = value
-    count = sum(isinstance(value, Quantized) for value in found.values())
-    notes = [f"{count} quantized tensors are read as float32"] if count else []
+    number = sum(isinstance(value, Quantized) for value in found.values())
+    notes = [f"read {count(number, 'quantized tensor')} as float32"] if number else []
     return found, notes
 
 

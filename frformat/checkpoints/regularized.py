@@ -143,7 +143,7 @@ def factored(state: Mapping[str, Any]) -> dict[str, Facts]:
         for parameter, text in described.items() if isinstance(described, Mapping) else ():
             name, facts = f"{path}.{parameter}" if path else f"{parameter}", Facts.parse(text)
             if facts is None:
-                raise EncodeError(f"{name}: its description is damaged, or of a newer version of frformat")
+                raise EncodeError(f"{name}: its description is damaged, or was written by a newer version of frformat")
             found[name] = facts
     return found
 
@@ -179,7 +179,9 @@ def gather(named: Mapping[str, Any], layers: Mapping[str, Facts]) -> tuple[dict[
         path = match[1].removesuffix(f"parametrizations.{match[2]}.") + match[2]
         if facts is None:
             if _text(named[name]).startswith(BEGIN):
-                raise EncodeError(f"{path}: the description in {name} is damaged, or of a newer version of frformat")
+                raise EncodeError(
+                    f"{path}: the description in {name} is damaged, or was written by a newer version of frformat"
+                )
             continue
         _check_form(path, facts)
         if original not in named:
@@ -198,7 +200,7 @@ def gather(named: Mapping[str, Any], layers: Mapping[str, Facts]) -> tuple[dict[
     plain = {}
     for name in named:
         path = hidden.get(name, name)
-        if path:  # None for the facts themselves
+        if path:  # empty for facts and learned steps
             plain[path] = found[path] if name in hidden else named[name]
     spectra = sum(isinstance(value, Coefficients) for value in found.values())
     notes = [f"read the spectra of {count(spectra, 'regularized tensor')}"] if spectra else []
@@ -209,7 +211,7 @@ def gather(named: Mapping[str, Any], layers: Mapping[str, Facts]) -> tuple[dict[
 
 def _check_form(path: str, facts: Facts) -> None:
     if facts.kind == "tucker":
-        raise EncodeError(f"{path}: is in Tucker form; write the model with frformat.torch.save_model")
+        raise EncodeError(f"{path}: it is in Tucker form; write the model with frformat.torch.save_model")
 
 
 def _largest(held: Tensor, facts: Facts) -> Any:

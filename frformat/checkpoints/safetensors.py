@@ -22,6 +22,7 @@ from frformat.errors import EncodeError
 from frformat.format import coders
 from frformat.format.atomic import replacing
 from frformat.spectral.zigzag import element_count
+from frformat.wording import count
 
 NAMES: Final = {
     "BOOL": "bool",
@@ -65,7 +66,7 @@ def load(path: str) -> Checkpoint:
         ):
             if begin != end or 8 * (stop - begin) != element_count(shape) * _bits(dtype):
                 raise EncodeError(
-                    f"tensor {name!r}: bytes {begin} to {stop} do not match {dtype} {list(shape)} at {end}"
+                    f"tensor {name!r}: bytes {begin} to {stop} do not match {dtype} {list(shape)} at offset {end}"
                 )
             if dtype == F4:
                 entries[name] = Entry("f8_e4m3", shape, partial(_read_pairs, path, start + begin, shape))
@@ -77,7 +78,8 @@ def load(path: str) -> Checkpoint:
     except EncodeError as error:
         raise EncodeError(f"not a valid safetensors file: {error}") from error
     packed = sum(isinstance(fields, dict) and fields.get("dtype") == F4 for fields in header.values())
-    notes = [f"read {packed:,} F4 tensors as f8_e4m3, which represents every F4 value exactly"] if packed else []
+    note = f"read {count(packed, 'F4 tensor')} as f8_e4m3, which represents every F4 value exactly"
+    notes = [note] if packed else []
     return Checkpoint(entries, metadata=metadata, notes=notes)
 
 

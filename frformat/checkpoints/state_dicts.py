@@ -101,8 +101,8 @@ def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[
     largest = max(unnamed, key=lambda each: each.elements, default=meant[0])
     if largest.elements > meant[0].elements:
         raise EncodeError(
-            f"the tensors in {largest.key!r} have no names, but more elements than those that have; if these are the "
-            f"network, use --entry {meant[0].key}; otherwise, save model.state_dict() with torch.save"
+            f"the tensors in {largest.key!r} have no names, but more elements than the named ones; if the named ones "
+            f"are the network, use --entry {meant[0].key}; otherwise, save model.state_dict() with torch.save"
         )
     numpy = max(arrays, key=lambda each: each.elements, default=meant[0])
     if numpy.elements > meant[0].elements:

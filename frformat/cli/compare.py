@@ -81,7 +81,7 @@ def compare(
         from frformat.cli.suites import compare_suites
 
         if phone or skeleton or original or truth or layers or tier is not None:
-            raise click.UsageError("Reports of the suite are complete; omit all options except --html.", context)
+            raise click.UsageError("Of these options, only --html applies to reports of the suite.", context)
         return compare_suites([*subject], html, force, as_json)
     if len(subject) != 3:
         raise click.UsageError("Pass MODEL, MODEL.frz and INPUTS, or reports of the suite (.json).", context)
@@ -160,7 +160,7 @@ def _report(
 def _original(
     net: nn.Module, path: str, weights: str, memory_budget: int, probe: bool
 ) -> tuple[list[TensorFacts], Desktop]:
-    """Return the errors of each weight, and the model with the weights before encoding."""
+    """Return the errors of each weight tensor, and the model with the weights before encoding."""
     import copy
 
     from frformat.cli.diff.sides import open_side

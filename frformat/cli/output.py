@@ -45,7 +45,7 @@ def writing(path: str, force: bool) -> Iterator[str]:
     if os.path.exists(path) and not os.path.isfile(path):
         raise OSError(errno.EINVAL, "it is not a regular file, so it cannot be replaced", path)
     if not os.path.isdir(folder):
-        raise FileNotFoundError(errno.ENOENT, f"folder {folder} does not exist", path)
+        raise FileNotFoundError(errno.ENOENT, f"the folder {folder} does not exist", path)
     if not os.access(folder, os.W_OK):
         raise PermissionError(errno.EACCES, f"the folder {folder} is not writable", path)
     try:

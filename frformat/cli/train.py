@@ -21,7 +21,7 @@ HELP: Final = """Train a network by a recipe, on the first DCT coefficients of i
 RECIPE is one of those that --list shows, or FILE.py with your own subclass of frformat.train.Recipe (FILE.py:NAME if
 there are several). Options that are omitted keep the recipe's values.
 
-All files go to one folder: model.frz, checkpoint.pt, history.jsonl (one line per epoch) and plots of both.
+All files go to one folder: model.frz, checkpoint.pt, history.jsonl (one line per epoch) and plots.
 --resume continues an interrupted run and reaches the same weights.
 
 \b
@@ -46,7 +46,7 @@ OPTIONS: Final = {
     "optimizer": (str, "NAME", "adamw, sgd or eigen."),
     "lr": (float, "RATE", "Largest learning rate of coefficients."),
     "plain_lr": (float, "RATE", "Largest learning rate of parameters that are not regularized."),
-    "warmup": (float, "SHARE", "Share of the run in which learning rates rise to their maximum."),
+    "warmup": (float, "SHARE", "Share of the run over which learning rates rise to their maximum."),
     "weight_decay": (float, "RATE", "Weight decay, decoupled except with sgd."),
     "schedule": (str, "NAME", "How coefficients are dropped: start, tail, geometric, guarded, budget, prune."),
     "truncate_for": (float, "SHARE", "Share of the run in which coefficients are dropped."),

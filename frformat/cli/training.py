@@ -29,7 +29,7 @@ SPECTRA: Final = "spectra.png"
 
 
 class Bar:
-    """Shows a progress bar on stderr in a terminal, or else one line per epoch."""
+    """Prints one line per epoch to stderr and, if that is a terminal, shows a progress bar."""
 
     def __init__(self, recipe: Recipe, shown: bool) -> None:
         self.recipe = recipe
@@ -65,14 +65,15 @@ class Bar:
         words = [f"{name} {value:.4f}" for name, value in values.items()]
         epoch = f"epoch {row.epoch:>3} of {self.recipe.settings.epochs}"
         size = [] if row.nbytes is None else [count(row.nbytes, "byte")]
-        self._screen.print("  ".join([epoch, *words, f"{row.numbers:,} numbers", *size, f"{row.seconds:.0f} s"]))
+        self._screen.print("  ".join([epoch, *words, f"{row.numbers:,} parameters", *size, f"{row.seconds:.0f} s"]))
 
 
 def find(name: str) -> type[Recipe]:
     """Return the recipe of that name, or in that file.
 
     Raises:
-        UsageError: the recipe does not exist.
+        BadParameter: the recipe does not exist.
+        FileNotFoundError: the file does not exist.
     """
     if name in RECIPES:
         return RECIPES[name]

@@ -94,7 +94,7 @@ class Rule:
             case "raw" | "spectral" if word == key:
                 return replace(self, **{key: True})  # type: ignore[arg-type]
             case "keep" | "energy" | "max-error" if self.selection is not None:
-                raise EncodeError("keep, energy and max-error exclude each other")
+                raise EncodeError("keep, energy and max-error are mutually exclusive")
             case "keep":
                 return replace(self, selection=parse_keep(value))
             case "energy":

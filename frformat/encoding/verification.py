@@ -31,11 +31,11 @@ def verify(checkpoint: Checkpoint, path: StrPath, report: Report, *, base: StrPa
     with frformat.open(path, base=base) as file:
         file.verify()
         if set(file) != set(report.tensors) | set(checkpoint.aliases) or file.aliases != checkpoint.aliases:
-            raise EncodeError(f"{os.fspath(path)}: does not have the names that were encoded")
+            raise EncodeError(f"{os.fspath(path)}: it does not contain the names that were encoded")
         for name, tensor in report.tensors.items():
             if tensor.digest:
                 same = digest(file.stored(name)) == tensor.digest
             else:
                 same = np.array_equal(byte_view(checkpoint.entries[name].array()), byte_view(file[name]))
             if not same:
-                raise EncodeError(f"{os.fspath(path)}: tensor {name!r}: does not read back as it was encoded")
+                raise EncodeError(f"{os.fspath(path)}: tensor {name!r} differs from what was encoded")

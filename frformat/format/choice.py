@@ -53,10 +53,10 @@ def choose(
 
     Args:
         likeness: the properties that the group's tensors share.
-        tiers: for each tier, the runs of its segment with their values.
-        names: the coders that may be used. If none of them accepts integers, all may be used for integers.
+        tiers: for each tier, the batches of its segment with their values.
+        names: the coders that may be used. If none of them accepts the values, all others may be used.
         fast: whether large groups must be fast to read.
-        told: called with the number of bytes of values processed so far.
+        told: called with the number of bytes of values processed since the last call.
     """
     batches = [batch for tier in tiers for batch, _ in tier]
     count, runs = sum(batch.size for batch in batches), sum(batch.runs for batch in batches)

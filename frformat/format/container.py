@@ -87,12 +87,12 @@ class Extents:
             self._starts.append(sums[: len(framed)].copy())
             sums[: len(framed)] += framed
             if sums.max() > limits.FILE_BYTES:
-                raise FrzError("LIMIT", "the segments have more than 2^56 bytes together")
+                raise FrzError("LIMIT", "the segments together have more than 2^56 bytes")
         ends = [start]
         for size in sums.tolist():
             ends.append(ends[-1] + size)
         if ends[-1] > limits.FILE_BYTES:
-            raise FrzError("LIMIT", "the segments have more than 2^56 bytes together")
+            raise FrzError("LIMIT", "the segments together have more than 2^56 bytes")
         self._tiers = ends[:-1]
         self.ends = tuple(ends[1:])
 
@@ -152,7 +152,8 @@ def read(file: IO[bytes], budget: int = limits.MEMORY_BUDGET) -> Container:
     head = file.read(HEADER_BYTES)
     header = read_header(head)
     if size < header.end:
-        raise FrzError("TRUNCATED", f"the file ends within its directory, at {header.end} bytes", offset=size)
+        reason = f"the file ends within its directory, which extends to byte {header.end}"
+        raise FrzError("TRUNCATED", reason, offset=size)
     _check_budget(header, budget)
     stored = file.read(header.stored)
     if zlib.crc32(stored, zlib.crc32(head)) != int.from_bytes(file.read(CRC_BYTES), "little"):

@@ -217,7 +217,7 @@ class Contents:
         return found
 
     def _forget(self, needed: int) -> None:
-        """Drop decoded groups, oldest first, to make room."""
+        """Drop decoded groups, least recently used first, to make room."""
         most = min(REMEMBERED, self._budget // 4)
         while self._decoded and sum(each.nbytes for each in self._decoded.values()) + needed > most:
             self._decoded.popitem(last=False)

@@ -53,7 +53,7 @@ class Corners:
         return tuple(self.cells[tier, start:stop].tolist())
 
     def counts(self, tiers: slice, offsets: int) -> NDArray[np.int64]:
-        """Return the number of values of each tensor in these and all earlier tiers: array (tiers, tensors).
+        """Return the number of values that each tensor has up to each of these tiers: array (tiers, tensors).
 
         Args:
             tiers: the tiers.

@@ -46,7 +46,7 @@ class Options:
         smaller: number of tiers before the last.
         coders: names of the coders that may be used.
         fast: whether large tensors must be fast to read.
-        progress: called with the number of bytes of values processed so far.
+        progress: called with a tensor's name and the number of bytes of its values processed since the last call.
     """
 
     metadata: dict[str, str]

@@ -66,8 +66,8 @@ def save_file(
             it does not name are complete in every tier.
         compression: ``auto`` (smallest), ``core`` (smallest that needs no zstd to read), ``fast`` (a few percent
             larger, but large tensors are read several times faster), or a coder: ``none``, ``deflate``, ``zstd``,
-            ``adaptive``, ``static``. Integers are always coded by one of the last two. Values that do not get smaller
-            are stored uncompressed.
+            ``adaptive``, ``static``. Integers with a step are always coded by one of the last two. Values that do not
+            get smaller are stored uncompressed.
         progress: called with a tensor's name and the number of bytes of its values processed since the last call.
         base: an older version of the file, with one tier. Only the difference from it is written: a *delta file*, which
             can be read only together with the base. Unchanged tensors take almost no space. Changed ones take less if

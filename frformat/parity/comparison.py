@@ -144,8 +144,8 @@ def _sample(phone: Report, name: str, values: Floats) -> Sample:
         raise ReportError(f"{phone.path}: it does not contain the input {name!r}")
     if sample.shape != values.shape or sample.crc32 != checksum(values):
         raise ReportError(
-            f"{phone.path}: its input {name!r}, {list(sample.shape)}, differs from the one given here, "
-            f"{list(values.shape)}, although they have the same name; use the phone's inputs"
+            f"{phone.path}: its input {name!r} of shape {list(sample.shape)} differs from the input of that name given "
+            f"here, of shape {list(values.shape)}; use the phone's inputs"
         )
     return sample
 
@@ -154,7 +154,7 @@ def _phone(sample: Sample, theirs: Output, output: Floats, classes: Classes | No
     """Compare as much of the phone's output as the report contains with the desktop's."""
     if theirs.shape != output.shape:
         raise ReportError(
-            f"input {sample.name!r}: the phone's output is {list(theirs.shape)}, not {list(output.shape)}"
+            f"input {sample.name!r}: the phone's output has shape {list(theirs.shape)}, not {list(output.shape)}"
         )
     values = theirs.array()
     kinds = theirs.classes() if values is None else classes_of(values)
@@ -182,7 +182,7 @@ def _score(found: Classes, truth: Classes) -> float:
 
 
 def _total(pairs: list[Apart]) -> Apart | None:
-    """Combine all inputs."""
+    """Combine the differences for all inputs."""
     if not pairs:
         return None
     means = [pair.mean for pair in pairs if pair.mean is not None]

@@ -68,11 +68,12 @@ class InputFacts(Results):
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """A layer over all inputs.
+    """The results for one layer over all inputs.
 
     Attributes:
         name: name of the layer.
-        apart: the largest difference relative to the layer's largest element, by side; only sides with this layer.
+        apart: the largest difference relative to the layer's largest element, by side. Sides without the layer are
+            left out.
     """
 
     name: str

@@ -143,7 +143,7 @@ def parse(path: str) -> Fields:
     """Parse the document in a file.
 
     Raises:
-        ReportError: it is too large, nested too deep, or not JSON.
+        ReportError: it is too large, nested too deeply, or not JSON.
         OSError: it cannot be read.
     """
     if os.path.getsize(path) > DOCUMENT_BYTES:

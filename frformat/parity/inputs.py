@@ -94,7 +94,7 @@ def _mask(path: str) -> Classes:
 
 def _integers(path: str) -> NDArray[np.integer[Any]]:
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped, so that missing data take no memory
+        found = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped, so that missing data takes no memory
     except OSError:
         raise
     except Exception as error:  # NumPy can raise anything for an invalid header

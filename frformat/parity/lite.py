@@ -2,7 +2,7 @@
 
     python -m frformat.parity.lite report SKELETON.ptl MODEL.frz INPUTS -o REPORT.json
 
-Like an app, this runner decodes each tensor, or its coefficients, hands it over, and frees it.
+Like an app, this runner decodes one tensor at a time, or its coefficients, passes it to the module, and frees it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def load(skeleton: Path, weights: Path, times: dict[str, float]) -> Any:
                     module.run_method("load_weights", {name: tensor})
     missing = module.run_method("weights_missing")
     if missing:
-        raise SystemExit(f"{weights} lacks weights of the model: {', '.join(missing)}")
+        raise SystemExit(f"{weights} lacks some weights of the model: {', '.join(missing)}")
     return module
 
 

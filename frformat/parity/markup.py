@@ -1,4 +1,4 @@
-"""HTML pages with tables and pictures that work offline."""
+"""Build HTML pages that contain tables and pictures and work offline."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def document(title: str, verdict: str, good: bool, sections: Iterable[str]) -> s
 
 
 def section(title: str, content: str) -> str:
-    """Return a section; empty without content."""
+    """Return a section, or an empty string if there is no content."""
     return f"<h2>{escape(title)}</h2>\n{content}" if content else ""
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], marked: Sequence[bool] = ()) -> str:
-    """Return a table, with the marked rows in the color of errors; empty without rows."""
+    """Return a table with the marked rows in the color of errors, or an empty string if there are no rows."""
     lines = [_row("td", row, bool(marked) and marked[index]) for index, row in enumerate(rows)]
     head = _row("th", columns) if any(columns) else ""
     kind = "scroll" if head else "facts"

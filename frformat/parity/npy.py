@@ -37,9 +37,9 @@ def read_array(path: str, shape: tuple[int, ...] | None = None) -> NDArray[np.fl
             order = "Fortran" if fortran else "C"
             raise ReportError(f"{path}: it contains {dtype} in {order} order, not float32 in C order")
         if len(found) > RANK or math.prod(found) > ELEMENTS or (shape is not None and found != shape):
-            wanted = f"{list(shape)}" if shape is not None else f"at most {ELEMENTS:,} elements"
+            wanted = f"{list(shape)}" if shape is not None else f"one of at most {ELEMENTS:,} elements"
             raise ReportError(f"{path}: its shape is {list(found)}, not {wanted}")
         size = math.prod(found) * dtype.itemsize
         if os.fstat(file.fileno()).st_size - file.tell() != size:
-            raise ReportError(f"{path}: it is not {size:,} bytes long after its header")
+            raise ReportError(f"{path}: it does not contain {size:,} bytes after its header")
         return np.fromfile(file, np.float32).reshape(found)

@@ -1,4 +1,4 @@
-"""Read the phone's report, or let a runner on this machine write one."""
+"""Read the phone's report, or have a runner on this machine write one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(where: str, skeleton: str, weights: str, inputs: str, output: str) -> Re
     try:
         done = subprocess.run([*call, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
-        raise ReportError(f"{where} did not end within {SECONDS:.0f} s") from error
+        raise ReportError(f"{where} did not finish within {SECONDS:.0f} s") from error
     if done.returncode or not os.path.exists(output):
         lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         raise ReportError(f"{where} ended with code {done.returncode}: {lines[-1] if lines else 'it printed nothing'}")

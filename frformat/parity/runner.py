@@ -1,4 +1,4 @@
-"""Create parity reports with a runtime that is installed on this machine, in the same form as phones."""
+"""Create parity reports with a runtime that is installed on this machine, in the same form as reports from phones."""
 
 from __future__ import annotations
 

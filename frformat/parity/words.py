@@ -1,4 +1,4 @@
-"""Describe the results of a comparison as rows of text for tables on any medium."""
+"""Describe the results of a comparison as rows of text for tables, whether in a terminal or on a page."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ DTYPES: Final = (
     torch.float32,
     torch.float64,
 )
-"""Element types of weights that every runtime and ``load_weights`` support."""
+"""Element types of weights that can be exported. Templates accept only float32."""
 
 
 def plain(model: nn.Module) -> nn.Module:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 def reason(error: BaseException) -> str:
-    """Return the message of the original cause of an error, on one line."""
+    """Return the type of an error's original cause, and the first line of its message."""
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

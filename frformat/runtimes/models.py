@@ -42,7 +42,7 @@ def build(spec: str) -> nn.Module:
         return built
     where, colon, name = spec.rpartition(":")
     if not colon:
-        raise ExportError(f"{spec!r} is neither one of {', '.join(BUILT_IN)} nor of the form FILE.py:FACTORY")
+        raise ExportError(f"{spec!r} is neither one of {', '.join(BUILT_IN)} nor of the form FILE.py:NAME")
     try:
         found = getattr(_module(where), name, None)
         model = found if isinstance(found, nn.Module) or found is None else found()
@@ -50,7 +50,7 @@ def build(spec: str) -> nn.Module:
         raise ExportError(f"{spec}: {type(error).__name__}: {error}") from error
     if not isinstance(model, nn.Module):
         kind = f"{type(model).__name__}, not torch.nn.Module"
-        what = f"there is no {name}" if found is None else f"what {name} returns is of type {kind}"
+        what = f"there is no {name}" if found is None else f"{name} returns an object of type {kind}"
         raise ExportError(f"{spec}: {what}")
     return model
 

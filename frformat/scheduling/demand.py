@@ -1,4 +1,4 @@
-"""The demand of a tier on the device, derived once for every pair of an application and a tier."""
+"""The demands that tiers place on the device, derived once for every pair of an application and a tier."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def ideal(app: App, tiers: Demands) -> Demand:
 
 
 def total(values: Iterable[float]) -> float:
-    """Return the plain sum from left to right. ``sum`` compensates rounding since Python 3.12; Kotlin does not."""
+    """Return the sum from left to right. Since Python 3.12, ``sum`` compensates for rounding, which Kotlin does not."""
     result = 0.0
     for value in values:
         result += value

@@ -67,7 +67,8 @@ class App:
         alpha: the accuracy that one second of lateness is worth.
 
     Raises:
-        ValueError: the name is empty, there are no tiers or too many, or a number is out of its range.
+        ValueError: the name is empty or not valid Unicode, there are no tiers or too many, or a number is out of its
+            range.
     """
 
     name: str

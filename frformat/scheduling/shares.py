@@ -18,7 +18,7 @@ CRUMB: Final = 2.0**-53
 
 
 def divide(demands: Demands, least: Sequence[float]) -> list[float]:
-    """Return the shares of lowest total cost that are at least ``least`` and at most ``enough``.
+    """Return the shares with the lowest total cost that are at least ``least`` and at most ``enough``.
 
     Args:
         demands: one for each application.

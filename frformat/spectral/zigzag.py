@@ -1,6 +1,6 @@
 """Zigzag order: multi-indices by ascending sum, ties in ascending lexicographic order (specification, section 5).
 
-All computations are integer arithmetic. Their cost depends at most on ``k``, never on the size of the tensor.
+All computations are integer arithmetic. The cost of finding a prefix depends on ``k``, not on the size of the tensor.
 """
 
 from __future__ import annotations

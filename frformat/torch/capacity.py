@@ -10,7 +10,7 @@ from torch import nn
 class Tiered:
     """A part of a model, such as a parametrization or a layer, that can work at several capacities.
 
-    Everything it needs for each tier is prepared in advance, and the parameters of a smaller tier are the first ones of
+    Everything it needs for each tier is prepared in advance, and the parameters of a smaller tier are part of those of
     a larger tier, so setting :attr:`tier` is all it takes to switch.
 
     Attributes:

@@ -57,8 +57,8 @@ class _Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     Attributes:
         moved: bytes read and written by all operators; views are free.
-        held: bytes in use of the tensors that they created.
-        most: peak of the bytes in use.
+        held: bytes of the tensors that they created and that still exist.
+        most: the largest value of ``held`` so far.
     """
 
     def __init__(self, known: Iterable[Tensor]) -> None:

@@ -66,7 +66,7 @@ def save_file(
         format: number format of coefficients.
         tiers: what the smaller tiers keep of each spectrum.
         compression: the coders to choose from.
-        progress: called with a tensor's name and the number of its bytes processed so far.
+        progress: called with a tensor's name and the number of bytes of its values processed since the last call.
 
     Raises:
         EncodeError: an entry is not a tensor, a dtype has no counterpart in the format, a tensor declared to be a

@@ -35,7 +35,7 @@ StrPath = str | os.PathLike[str]
 
 
 class MismatchError(ValueError):
-    """Raised if a file and a model do not match; the message lists every affected name, with both shapes."""
+    """Raised if a file and a model do not match; the message lists the affected names and says how they differ."""
 
 
 def save_model(

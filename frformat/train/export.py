@@ -81,8 +81,8 @@ class Outcome(Quality):
 def export(run: Run, path: Path) -> Outcome:
     """Write the model, read it into a plain one, compare the two, and draw a picture; all processes must call this.
 
-    For each tier, the file's metadata contain the decisive metric, and the multiply-adds and memory needed to run
-    inference on one sample: ``tiers.accuracy``, ``tiers.multiply_adds``, ``tiers.memory``.
+    If there are several tiers, the file's metadata contains the decisive metric of each, such as ``tiers.accuracy``,
+    and the cost of inference on one sample: ``tiers.multiply_adds`` and ``tiers.memory``.
     """
     recipe, workers = run.recipe, run.workers
     trained = run.result

@@ -59,7 +59,7 @@ def train(
         watcher: callback to notify.
 
     Raises:
-        MissingDataError, DataError: the data are missing or damaged.
+        MissingDataError, DataError: the data is missing or damaged.
         CheckpointError: the checkpoint belongs to a different run, or is damaged.
         ValueError: the settings cannot be satisfied.
         OSError: a file cannot be read or written.

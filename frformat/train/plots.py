@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NAMED: Final = 8
-"""The legend names this many tensors, those with the most coefficients; the others are grey."""
+"""The legend names this many tensors, those with the most coefficients; the others are gray."""
 
 
 def save(rows: Sequence[Row], metric: str, title: str, path: Path) -> None:

@@ -31,7 +31,7 @@ class Data:
 
     Attributes:
         train: training samples.
-        test: test samples, used only to evaluate the result.
+        test: test samples, used only for evaluation.
         held_out: validation samples split from ``train``.
     """
 

@@ -22,7 +22,9 @@ SEEDS: Final = 1 << 63
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Runs with the same settings, data, device and number of threads produce equal weights, even if interrupted.
+    """The settings of a run.
+
+    On one thread of the same CPU, runs with the same settings and data produce equal weights, even if interrupted.
 
     Attributes:
         epochs: number of passes over the training set.

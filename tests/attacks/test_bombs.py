@@ -21,7 +21,7 @@ EACH = {"empty arrays": b"\x90", "empty maps": b"\x80", "nils": b"\xc0"}
 
 @pytest.mark.parametrize("kind", EACH)
 def test_ignored_values_are_not_built(kind: str) -> None:
-    """Four million values in a file of four kilobytes take only the memory of their bytes, not that of objects."""
+    """Four million values in a file of four kilobytes occupy only their bytes: no objects are created for them."""
     head = b"\x82\x02\x90\x09\xdd" + COUNT.to_bytes(4, "big")
     stream = deflate.blocks([[*head, EACH[kind][0], *[(258, 1)] * RUNS]], dynamic=True)
     data = frz.head(head + EACH[kind] * COUNT, deflated=stream)

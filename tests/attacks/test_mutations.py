@@ -21,7 +21,7 @@ from tests.vectors.msgpack import Map
 SECONDS = 20
 HEAVY = ("bomb", "limit-axis", "limit-elements", "limit-kept", "limit-size", "limit-stored", "msgpack-count", "depth")
 MEMORY = 8 << 20
-"""Memory that a reader may take besides its budget: the directory's objects, tables, the libraries' own buffers."""
+"""Memory that a reader may take beyond its budget: the directory's objects, tables, the libraries' own buffers."""
 
 seeds = st.sampled_from(SEEDS)
 plain_seeds = st.sampled_from([seed for seed in SEEDS if not seed.flags])

@@ -157,7 +157,7 @@ def test_a_tensor_whose_key_is_not_a_string_is_not_lost(path: Path, number: torc
             checkpoints.load(path, entry=entry)
 
 
-def test_tensors_without_names_are_not_outdone_by_a_smaller_one_with_a_name(path: Path):
+def test_unnamed_tensors_are_not_dropped_in_favor_of_a_smaller_named_one(path: Path):
     torch.save({"ema": {"shadow": [torch.ones(4, 4), torch.ones(4)]}, "w": torch.ones(2)}, path)
     with pytest.raises(EncodeError, match=r"the tensors in 'ema\.shadow' have no names.* use --entry \.;"):
         checkpoints.load(path)
@@ -321,7 +321,7 @@ def test_quantized_modules_are_read_as_floats(path: Path):
         pytest.skip(f"PyTorch does not quantize here: {error}")
     torch.save(net.state_dict(), path)
     found = checkpoints.load(path)
-    assert "2 quantized tensors are read as float32" in found.notes
+    assert "read 2 quantized tensors as float32" in found.notes
     assert {"0.weight", "0.bias", "2.weight"} <= set(found)
     np.testing.assert_array_equal(found["0.weight"], net[0].weight().dequantize().numpy())
     np.testing.assert_array_equal(found["0.bias"], plain[0].bias.detach().numpy())

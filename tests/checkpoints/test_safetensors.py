@@ -79,7 +79,7 @@ def test_four_bit_floats_are_read_exactly(path: Path):
     magnitudes = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0]
     values = np.array(magnitudes + [-value for value in magnitudes])
     with checkpoints.load(path) as found:
-        assert found.notes == ["read 1 F4 tensors as f8_e4m3, which represents every F4 value exactly"]
+        assert found.notes == ["read 1 F4 tensor as f8_e4m3, which represents every F4 value exactly"]
         assert found.entries["a"].dtype == "f8_e4m3"
         back = found["a"].astype(np.float64)
         assert found["b"].tolist() == [1.0, 1.0]
@@ -134,7 +134,7 @@ ONE = {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]}
         ({"x": ONE | {"data_offsets": [0, 2, 2]}}, "tensor 'x': its description is malformed"),
         ({"x": ONE | {"dtype": "F6_E2M3"}}, "tensor 'x': element type F6_E2M3 is not one of BOOL, U8"),
         ({"x": {"dtype": "F4", "shape": [3], "data_offsets": [0, 2]}}, "bytes 0 to 2 do not match F4"),
-        ({"x": ONE | {"shape": [3]}}, r"tensor 'x': bytes 0 to 2 do not match u8 \[3\] at 0"),
+        ({"x": ONE | {"shape": [3]}}, r"tensor 'x': bytes 0 to 2 do not match u8 \[3\] at offset 0"),
         ({"x": ONE | {"shape": [1 << 62, 1 << 62]}}, "tensor 'x': bytes 0 to 2 do not match u8"),
         ({"x": ONE | {"data_offsets": [1, 3]}}, "tensor 'x': bytes 1 to 3 do not match"),
         ({"x": ONE, "y": ONE}, "tensor 'y': bytes 0 to 2 do not match"),

@@ -94,7 +94,7 @@ def test_misuse(files: Path, tmp_path: Path):
     other.write_text(json.dumps(facts))
     for more, fault in (
         (("--phone", bad), "REPORT: "),
-        (("--phone", other), "differs from the one given here"),
+        (("--phone", other), "differs from the input of that name given here"),
         (("--phone", tmp_path / "none.json"), "No such file"),
         (("--phone", tmp_path / "none.jar"), "none.jar"),
         (("--phone", "lite", "--skeleton", tmp_path / "none.ptl"), "lite ended with code"),

@@ -128,7 +128,7 @@ def test_the_same_checkpoint_in_torch():
             "calibration uses every input",
         ),
         ("--plot a.words", "a.words: use .png, .svg or .pdf"),
-        ("--plot nowhere/a.png", "nowhere/a.png: IO: folder nowhere does not exist"),
+        ("--plot nowhere/a.png", "nowhere/a.png: IO: the folder nowhere does not exist"),
     ],
 )
 def test_impossible_requests_are_reported_in_one_line(options: str, reason: str):

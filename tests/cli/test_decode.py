@@ -134,7 +134,7 @@ def test_a_damaged_file_is_reported_in_one_line_and_leaves_nothing(folder: Path,
         ),
         (("model.frz", "-o", "out.npz", "--memory-budget", "100B"), "model.frz: BUDGET: the directory needs "),
         (("model.frz", "-o", "out.pt", "--memory-budget", "100kB"), "model.frz: BUDGET: a .pt file is built in memory"),
-        (("model.frz", "-o", "nowhere/out.npz"), "nowhere/out.npz: IO: folder nowhere does not exist"),
+        (("model.frz", "-o", "nowhere/out.npz"), "nowhere/out.npz: IO: the folder nowhere does not exist"),
         (("model.frz",), "USAGE: Missing option '-o'"),
     ],
 )

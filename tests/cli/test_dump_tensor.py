@@ -18,7 +18,7 @@ from tests.cli.models import NASTY, TENSORS, write_cores
 
 
 def raw(tmp_path: Path, array: np.ndarray) -> tuple[dict[str, object], str]:
-    """Return what dump shows of an array, as data and as text."""
+    """Return the output of ``dump`` for an array, as data and as text."""
     frz.save_file({"x": array}, tmp_path / "x.frz")
     text = frformat("dump", tmp_path / "x.frz", "x")
     assert (text.code, text.err) == (0, "")

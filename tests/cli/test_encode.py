@@ -167,7 +167,7 @@ def test_existing_files_are_kept_without_force():
             ("--keep", "many"),
             "ENCODE: keep='many' is neither a number of coefficients such as 100 nor a share such as 25%",
         ),
-        (("--keep", "1", "--energy", "1"), "ENCODE: keep, energy and max-error exclude each other"),
+        (("--keep", "1", "--energy", "1"), "ENCODE: keep, energy and max-error are mutually exclusive"),
         (("--rule", "fc: keep=1"), "ENCODE: the rule for 'fc' matches no tensor; the names are smooth, noise, bias …"),
         (("--rule", "keep=1"), "ENCODE: rule 'keep=1' is not of the form 'PATTERN: WORDS'"),
         (("--format", "q99"), "ENCODE: format 'q99' is not one of"),
@@ -240,7 +240,7 @@ def test_errors_are_json_on_request():
     [
         ("out.npz", "ENCODE: out.npz: encode writes .frz files; use `frformat decode` for other formats"),
         ("", "IO: the name of the output file is empty"),
-        ("nowhere/out.frz", "nowhere/out.frz: IO: folder nowhere does not exist"),
+        ("nowhere/out.frz", "nowhere/out.frz: IO: the folder nowhere does not exist"),
         (".", ".: IO: it exists; use --force to replace it"),
         ("/dev/null", "/dev/null: IO: it exists; use --force to replace it"),
     ],

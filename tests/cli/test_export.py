@@ -125,7 +125,7 @@ def test_misuse(weights: Path, source: Path, tmp_path: Path):
     out = tmp_path / "m.ptl"
     for args, fault in (
         (("alexnet", "-o", out), "neither one of unet, lenet5, resnet20"),
-        ((f"{source}:wrong", "-o", out), "what wrong returns is of type int, not torch.nn.Module"),
+        ((f"{source}:wrong", "-o", out), "wrong returns an object of type int, not torch.nn.Module"),
         ((f"{source}:fails", "-o", out), "KeyError: 'weights'"),
         ((f"{source}:none", "-o", out), "there is no none"),
         ((f"{tmp_path}/none.py:Net", "-o", out), "none.py"),
@@ -141,7 +141,7 @@ def test_misuse(weights: Path, source: Path, tmp_path: Path):
         ((*FACTORED, "-o", out, "--example", "1,3,28,28"), "LeNet5 does not run on the example"),
         ((*FACTORED, "-o", out, "--example", "1,1,28,28", "--tier", "3"), "tier 3 of 1"),
         (("lenet5", "-o", out, "--example", "1,x"), "'1,x' is not a shape"),
-        (("lenet5", "-o", out, "--release", "0.4"), "no table of runtime '0.4'"),
+        (("lenet5", "-o", out, "--release", "0.4"), "no table for runtime '0.4'"),
         (("lenet5", "-o", tmp_path / "m.tgz"), "no runtime is known by this extension; choose one of .onnx"),
         (("lenet5", "-o", tmp_path / "m.onnx", "--probe"), "onnxruntime has no option 'probe'"),
         (("lenet5", "-o", out, "--fixed"), "pytorch_mobile has no option 'dynamic'"),

@@ -30,11 +30,11 @@ def test_json_contains_all_reports(tmp_path: Path):
 def test_a_wrong_result_is_a_difference(tmp_path: Path):
     outcome = frformat("compare", write(tmp_path / "a.json", error=1.0))
     assert outcome.code == 1
-    assert "1 have an error above the tolerance" in outcome.out
+    assert "1 with an error above the tolerance" in outcome.out
 
 
 def test_arguments_are_a_model_or_reports(tmp_path: Path):
     report = write(tmp_path / "a.json")
     assert "or reports of the suite" in frformat("compare", report, "model.frz").err
-    assert "omit all options" in frformat("compare", report, "--layers").err
+    assert "only --html applies" in frformat("compare", report, "--layers").err
     assert frformat("compare", tmp_path / "none.json").code == 2

@@ -42,7 +42,7 @@ def test_rules_are_parsed(text: str, rule: Rule):
         ("a: energy=2", r"energy=2 is not a share such as 0.999 or 99.9%, above 0 and at most 1"),
         ("a: energy=nan", "energy=nan is not a share"),
         ("a: max-error=x", "max-error=x is not a share"),
-        ("a: keep=3 energy=0.5", "keep, energy and max-error exclude each other"),
+        ("a: keep=3 energy=0.5", "keep, energy and max-error are mutually exclusive"),
         ("a: raw keep=3", "raw excludes all other words"),
         ("a: view=3 raw", "raw excludes all other words"),
         ("a: view=3x4", "view=3x4 is not a shape such as 500,50,4,4"),

@@ -1,4 +1,4 @@
-"""Delta files: models stored as the difference from others."""
+"""Delta files: models stored as their difference from an older file."""
 
 from __future__ import annotations
 

@@ -87,18 +87,18 @@ def test_half_precision(tmp_path: Path):
 FAULTS: dict[str, tuple[str, Any]] = {
     "format": ("format", "other"),
     "version": ("version", 2),
-    "version as text": ("version", "1"),
+    "version as a string": ("version", "1"),
     "no model": ("model", None),
     "no inputs": ("inputs", None),
     "inputs of another type": ("inputs", {}),
     "input of another type": ("inputs.0", 3),
     "name": ("inputs.0.name", 7),
     "long name": ("inputs.0.name", "x" * 1025),
-    "shape of texts": ("inputs.0.shape", ["1"]),
+    "shape of strings": ("inputs.0.shape", ["1"]),
     "negative shape": ("inputs.0.shape", [-1]),
-    "shape of truths": ("inputs.0.shape", [True]),
+    "shape of booleans": ("inputs.0.shape", [True]),
     "bomb": ("inputs.0.output.shape", [1 << 20, 1 << 20]),
-    "bomb of zeros": ("inputs.0.output.shape", [1 << 60, 0]),
+    "bomb without elements": ("inputs.0.output.shape", [1 << 60, 0]),
     "rank": ("inputs.0.output.shape", [1] * 9),
     "checksum": ("inputs.0.crc32", "0000000G"),
     "short checksum": ("inputs.0.crc32", "123"),
@@ -109,10 +109,10 @@ FAULTS: dict[str, tuple[str, Any]] = {
     "long data": ("inputs.0.output.values.data", "A" * 10_000),
     "axis": ("inputs.0.output.classes.axis", 3),
     "odd runs": ("inputs.0.output.classes.runs", [0]),
-    "runs of nothing": ("inputs.0.output.classes.runs", [0, 0, 0, 8]),
+    "empty run": ("inputs.0.output.classes.runs", [0, 0, 0, 8]),
     "long runs": ("inputs.0.output.classes.runs", [0, 1 << 40]),
-    "runs of a class too high": ("inputs.0.output.classes.runs", [3, 8]),
-    "runs of truths": ("inputs.0.output.classes.runs", [0.5, 8]),
+    "runs of an unknown class": ("inputs.0.output.classes.runs", [3, 8]),
+    "runs of fractions": ("inputs.0.output.classes.runs", [0.5, 8]),
     "min": ("inputs.0.output.min", "low"),
     "skeleton": ("model.skeleton", {"file": "x"}),
     "skeleton without a size": ("model.skeleton.bytes", None),
@@ -122,7 +122,7 @@ FAULTS: dict[str, tuple[str, Any]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_are_reported_with_their_place(fault: str, tmp_path: Path):
+def test_faults_are_reported_with_their_location(fault: str, tmp_path: Path):
     place, value = FAULTS[fault]
     facts = document({"a": Y}, {"a": X})
     *folders, name = place.split(".")

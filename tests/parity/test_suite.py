@@ -46,14 +46,14 @@ def test_unknown_values_are_none(tmp_path: Path):
     assert report.scores[0].speedup is None
     assert report.learning == {}
     assert not report.sound
-    assert words.verdict([report]) == "1 report, 2 results: 1 failed, 0 have an error above the tolerance"
+    assert words.verdict([report]) == "1 report, 2 results: 1 failed, 0 with an error above the tolerance"
     assert "no memory" in page([report])
 
 
-def test_an_error_above_the_tolerance_is_told(tmp_path: Path):
+def test_an_error_above_the_tolerance_is_reported(tmp_path: Path):
     report = read_suite_report(str(write(tmp_path / "a.json", error=1e-3)))
     assert not report.sound
-    assert words.verdict([report]).endswith("0 failed, 1 have an error above the tolerance")
+    assert words.verdict([report]).endswith("0 failed, 1 with an error above the tolerance")
     assert '<tr class="marked">' in page([report])
 
 
@@ -75,7 +75,7 @@ def test_an_error_above_the_tolerance_is_told(tmp_path: Path):
         (lambda d: d.update(networks=[None] * 5000), "networks has more than 4,096 entries"),
     ],
 )
-def test_faults_are_named_with_their_place(tmp_path: Path, change: Callable[[Any], Any], fault: str):
+def test_faults_are_reported_with_their_location(tmp_path: Path, change: Callable[[Any], Any], fault: str):
     found = document()
     change(found)
     path = tmp_path / "a.json"

@@ -121,11 +121,13 @@ def test_coefficients_of_factored_layers_become_spectra(path: Path, write, state
 @pytest.mark.parametrize("write", [encoded, directly])
 def test_factored_layers_in_other_forms_are_refused(path: Path, write):
     model = factorize(decompose(Wide(), ranks=0.1), torch.ones(1, 32, 16, 16))
-    with pytest.raises(EncodeError, match=r"weight: is in Tucker form; write the model with .*save_model$"):
+    with pytest.raises(EncodeError, match=r"weight: it is in Tucker form; write the model with .*save_model$"):
         write(model.state_dict(), path)
     damaged = nn.Linear(2, 2).state_dict()
     damaged._metadata[""]["factored"] = {"weight": '{"kind": "new"}'}
-    with pytest.raises(EncodeError, match=r"weight: its description is damaged, or of a newer version of frformat$"):
+    with pytest.raises(
+        EncodeError, match=r"weight: its description is damaged, or was written by a newer version of frformat$"
+    ):
         write(damaged, path)
 
 
@@ -207,11 +209,11 @@ def test_a_state_dict_of_a_different_shape_or_type_is_refused():
         {"kind": "spectral"},
     ],
 )
-def test_facts_in_other_forms_are_ignored(packed: object):
+def test_descriptions_in_other_forms_are_ignored(packed: object):
     assert Facts.parse(packed) is None
 
 
-def test_damaged_facts_are_refused_in_one_line(tmp_path: Path):
+def test_damaged_descriptions_are_refused_in_one_line(tmp_path: Path):
     name = "parametrizations.weight.0._extra_state"
     state = regularize(nn.Linear(8, 12), 9).state_dict()
     for lengths, problem in ((b"[1000000000000000000000, 1]", "the description in"), (b"[2, 2]", "with k at most 4")):

@@ -1,4 +1,4 @@
-"""The picture of a run."""
+"""The plot of a training run."""
 
 from __future__ import annotations
 

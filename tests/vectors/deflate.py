@@ -111,7 +111,7 @@ def repeats(data: bytes, distance: int) -> list[Token]:
 
 
 def _common(text: bytes, first: int, second: int) -> int:
-    """Return how many bytes, at most 258, are equal from the two positions on."""
+    """Return how many bytes, at most 258, are equal starting at the two positions."""
     most = min(258, len(text) - second)
     if text[first : first + most] == text[second : second + most]:
         return most
@@ -134,7 +134,7 @@ def _symbols(token: Token) -> list[tuple[int, int, int]]:
 
 
 def _code_lengths(symbols: Iterable[int], alphabet: int) -> list[int]:
-    """Return the code lengths of a Huffman code for the symbols that occur; at least two, so that it is complete."""
+    """Return the code lengths of a Huffman code for the symbols that occur, which has at least two codes."""
     counts = Counter(symbols)
     for filler in (0, 1):
         if len(counts) < 2 and filler not in counts:

@@ -76,12 +76,12 @@ class Tensor:
         name: its name; empty for a factor.
         shape: its shape.
         values: entries of its core, as stored: integers, or the bits of floats. In zigzag order if it has ``kept``,
-            otherwise in row-major order of its last corner; with ``per_tier`` those of all tiers, one after the other.
+            otherwise in row-major order of its last corner; with ``per_tier``, those of all tiers, one after the other.
         view: the view.
         kept: for each tier, how many entries it contains together with the previous tiers.
         corners: for each tier, the corner.
         step: the step code, if the group has steps.
-        offsets: by axis, the step offsets of its indices; with ``per_tier`` of all tiers.
+        offsets: by axis, the step offsets of its indices; with ``per_tier``, those of all tiers.
         factors: numbers of factors.
         seeds: seeds.
         base: in a delta group, the base's tensor of that name.

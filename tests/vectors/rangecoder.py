@@ -15,7 +15,7 @@ class Counter:
     """The estimate for a bit.
 
     Attributes:
-        p: probability of a 1 in parts of 2^-22.
+        p: probability of a 1, in units of 2^-22.
         n: weight of the estimate, in bits.
     """
 
@@ -37,8 +37,8 @@ class Stream:
         low: lowest number of the interval.
         range: its width.
         shifts: number of bytes that normalization has moved out.
-        odd: a number and its size in bytes. For the stream with this number, ``direct`` reports ``STREAM`` at the
-            first bit where that is possible.
+        odd: a number outside the interval, and its size in bytes. A reader of a stream with this number reports
+            ``STREAM`` at the first direct bit for which the range is odd. None if there was no such bit.
     """
 
     low: int = 0

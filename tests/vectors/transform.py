@@ -16,7 +16,7 @@ from decimal import Decimal
 CONTEXT = decimal.Context(prec=40, Emin=-(10**6), Emax=10**6)
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
 SAMPLE = 64
-"""Number of weights to write down for larger tensors."""
+"""Number of weights to record for larger tensors."""
 
 Index = tuple[int, ...]
 Column = Callable[[int], Sequence[Decimal]]

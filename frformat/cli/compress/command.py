@@ -79,7 +79,7 @@ BATCH: Final = 64
     help="With --size or --bits, try this many files and keep the best.",
 )
 @click.option("--seed", type=int, default=0, help="Seed for the choice of inputs.")
-@click.option("--plot", type=click.Path(), metavar="OUT.png", help="Plot all trials: size against quality.")
+@click.option("--plot", type=click.Path(), metavar="OUT.png", help="Plot all trials: quality against size.")
 @entry_option
 @click.option(
     "--base",

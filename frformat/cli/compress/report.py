@@ -19,7 +19,7 @@ SHOWN: Final = 0.0005
 
 
 def show(result: Compressed, source: str, output: str, seconds: float, *, as_json: bool) -> None:
-    """Print the outcome: a line for each tensor that matters, the trials, and a summary."""
+    """Print the outcome: a line for each tensor that matters, and a summary. The JSON form also contains all trials."""
     about = {
         "file": output,
         "input": {"file": source, "bytes": os.path.getsize(source)},

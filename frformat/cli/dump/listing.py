@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 COLUMNS: Final = (
-    "tensor", "shape", "view", "bases", "box", "kept", "non-zero", "values", "dtype", "coder", "group", "bytes", "bits",
+    "tensor", "shape", "view", "bases", "box", "kept", "nonzero", "values", "dtype", "coder", "group", "bytes", "bits",
 )  # fmt: skip
 COMMON: Final = ("bases", "values", "dtype", "coder", "group")
 """Columns that are shown only once if all tensors have the same text in them, as in most files."""
-FACTOR_COLUMNS: Final = ("factor", "shape", "kept", "non-zero", "values", "coder", "bytes")
+FACTOR_COLUMNS: Final = ("factor", "shape", "kept", "nonzero", "values", "coder", "bytes")
 GROUP_COLUMNS: Final = ("group", "tensors", "bases", "values", "dtype", "coder", "bytes")
 
 LEFT: Final = ("bases", "values", "dtype", "coder")
 """Columns with text."""
 
 NUMBER: Final = re.compile("[1-9][0-9]{,17}")
-"""Columns with numbers that get thousands separators."""
+"""Matches whole numbers that get thousands separators."""
 
 SHOWN_TIERS: Final = 4
 """Number of tiers to show on a line; if there are more, the first ones and the last one are shown."""
@@ -226,7 +226,7 @@ def _tensors(facts: Survey, about: FileFacts, totals: dict[str, int], widths: di
         "tensor": "in all",
         "shape": count(weights),
         "kept": count(totals["numbers"]),
-        "non-zero": count(totals["nonzero"]),
+        "nonzero": count(totals["nonzero"]),
         "bytes": count(size),
         "bits": bits(8 * size / weights if weights else None),
     }

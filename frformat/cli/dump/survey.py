@@ -27,7 +27,7 @@ BOX_EFFORT: Final = 1 << 17
 """Total effort to spend on computing boxes, each of which takes 2 to the power of its rank."""
 
 DENSE_BYTES: Final = 4
-"""Size of a plainly stored weight as f32, in bytes."""
+"""Size of a weight stored plainly as f32, in bytes."""
 
 
 class Survey:

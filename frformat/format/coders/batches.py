@@ -71,7 +71,7 @@ class Batch(NamedTuple):
 
 
 def batches(runs: Iterable[Run]) -> Iterator[Batch]:
-    """Combine consecutive runs of the same kind into batches of about :data:`PIECE` values each."""
+    """Combine consecutive runs of the same kind into batches of at most :data:`PIECE` values or of one larger run."""
     kind, shapes, count, size = False, list[Block](), 0, 0
     for run in runs:
         more = [block(shape) for shape in run.blocks]

@@ -55,7 +55,7 @@ class Packed:
 
     Args:
         stored: source of the bytes.
-        bits: number of bits of each mantissa.
+        bits: number of remaining bits of each mantissa.
         count: number of mantissas.
     """
 

@@ -106,7 +106,7 @@ def read_head(data: memoryview, block: Block) -> tuple[Tables, int]:
         raise malformed("a block ends within its header")
     lane, neighbour, reach, classes, symbols = data[:HEAD_BYTES]
     if lane not in tables.LANES or not 1 <= symbols <= tables.MOST_SYMBOLS:
-        raise malformed("a block has an invalid number of lanes or symbols")
+        raise malformed("a block has an invalid lane length or number of symbols")
     if neighbour not in tables.NEIGHBOURS or reach not in (tables.REACHES if neighbour else (0,)):
         raise malformed("a block has an invalid neighbour")
     if not 1 <= classes <= tables.MOST_CLASSES or classes * (2 * reach + 1) > tables.most_tables(block.size):

@@ -78,13 +78,14 @@ class NetworkRun:
 
 @dataclass(frozen=True)
 class Growth:
-    """The test of growing resolutions on a runtime.
+    """The test of a runtime with growing resolutions.
 
     Attributes:
         runtime: name of the runtime.
         limit: memory limit in bytes.
-        pixel_ratio: how many times the dense network's pixels the compressed one reaches; None if unknown.
-        series: steps (pixels, peak bytes) by variant.
+        pixel_ratio: number of pixels that the factored network can process within the limit, divided by that of the
+            dense network; None if unknown.
+        series: the steps (pixels, peak bytes) of each variant, by its name.
     """
 
     runtime: str
@@ -95,7 +96,7 @@ class Growth:
 
 @dataclass(frozen=True)
 class App:
-    """An application among several; rates are in frames per second."""
+    """One of several applications that run at the same time; rates are in frames per second."""
 
     runtime: str
     network: str
@@ -113,7 +114,7 @@ class SuiteReport:
         path: the document.
         about: strings and numbers of ``producer`` and ``device``, under names such as ``device.model``.
         threads: number of threads of each runtime.
-        short: whether it is the short form.
+        short: whether only the short form of the suite was run.
         seconds: duration.
         scores: one for each runtime.
         networks: one for each network and runtime.

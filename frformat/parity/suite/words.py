@@ -18,7 +18,7 @@ NETWORK_COLUMNS: Final = (
     "network", "runtime", "variant", "files", "load, ms", "first run, ms", "median, ms", "90 %, ms", "memory, MiB",
     "Java heap, MiB", "error", "score", "speed-up",
 )  # fmt: skip
-APP_COLUMNS: Final = ("application", "runtime", "asks for, 1/s", "dense, 1/s", "scheduled, 1/s", "chosen variant")
+APP_COLUMNS: Final = ("application", "runtime", "requested, 1/s", "dense, 1/s", "scheduled, 1/s", "chosen variant")
 MEMORY_COLUMNS: Final = ("runtime", "variant", "limit, MiB", "pixels", "peak, MiB")
 
 
@@ -29,12 +29,12 @@ def names(reports: Sequence[SuiteReport]) -> list[str]:
 
 
 def verdict(reports: Sequence[SuiteReport]) -> str:
-    """Describe in one sentence whether every network computed what the desktop computes."""
+    """Describe in one sentence whether every result is within its tolerance."""
     runs = [variant for report in reports for run in report.networks for variant in run.variants]
     failed, wrong = sum(run.failure is not None for run in runs), sum(not run.sound for run in runs)
     text = f"{count(len(reports), 'report')}, {count(len(runs), 'result')}"
     if wrong:
-        return f"{text}: {failed} failed, {wrong - failed} have an error above the tolerance"
+        return f"{text}: {failed} failed, {wrong - failed} with an error above the tolerance"
     if not all(report.sound for report in reports):
         return f"{text}: learning on the device has an error above the tolerance"
     return f"{text}, all within their tolerances"
@@ -58,7 +58,7 @@ def excluded_rows(reports: Sequence[SuiteReport]) -> Iterator[Row]:
 
 
 def across_rows(reports: Sequence[SuiteReport], key: str) -> Iterator[Row]:
-    """Yield one row for each variant of a network on a runtime: a number of each report, empty where it has none."""
+    """Yield one row for each variant of a network on a runtime, with one number per report; empty if it has none."""
     found: dict[Row, dict[int, str]] = {}
     for index, report in enumerate(reports):
         for run in report.networks:

@@ -73,8 +73,8 @@ moments{last} (z, basis) => (mean, variance) {{
   variance = Max (variance0, zero)
 }}
 """
-"""Mean and variance of every channel of basis @ z. Uses Gemm, because ONNX Runtime 1.20 fuses MatMul and Transpose to a
-node that fails for doubles."""
+"""Mean and variance of every channel of basis @ z. Uses Gemm, because ONNX Runtime 1.20 fuses MatMul and Transpose into
+a node that fails for doubles."""
 
 FLAT: Final = """
   shape = Constant <value_ints = [0, 0, -1]> ()

@@ -55,5 +55,5 @@ class Basis(ABC):
 
     @property
     def memory(self) -> int:
-        """Return the working memory that the basis takes, in bytes."""
+        """Working memory that the basis takes, in bytes."""
         return 8 * min(3 * self.length * self.count, 3 * TABLE + self.count)

@@ -1,4 +1,4 @@
-"""Compute the effect of weight changes in a layer, to second order, for input moments that are split into blocks."""
+"""Round a layer's weights and estimate the loss, given input moments that are split into blocks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRUST: Final = 0.03
 
 
 def compensation(before: Doubles, second: Doubles, shift: Doubles | None, usual: Doubles) -> Doubles | float:
-    """Return the change of the weights that restores the original outputs after the inputs have changed.
+    """Return the change in the weights that restores the original outputs after the inputs have changed.
 
     Args:
         before: the weights as matrices: (groups, outputs, inputs).
@@ -61,7 +61,7 @@ def rounded_in_blocks(
 
 
 def cost(error: Doubles, moments: Doubles, gradients: Doubles) -> float:
-    """Return the expected loss ½ tr(G E H Eᵀ) caused by an error E of the weights.
+    """Return the expected loss ½ tr(G E H Eᵀ) caused by an error E in the weights.
 
     Args:
         error: E: (groups, outputs, inputs).

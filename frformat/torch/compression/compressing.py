@@ -31,7 +31,7 @@ QUALITY: Final = 6.0
 """Quality to use if the user sets no goal."""
 
 FINEST, COARSEST, FIRST = 1e-7, 30.0, 0.03
-"""Losses: the search stays between the scales of the first two, and starts at the scale of the third."""
+"""The search stays between the scales for the first two of these losses, and starts at the scale for the third."""
 
 FEW: Final = 0.1
 """Average shrinkage above which the user should provide more calibration inputs."""
@@ -117,8 +117,8 @@ def compress(
         batches: calibration inputs; each is a tensor, a tuple of arguments, or a dict of keyword arguments. They must
             not include test data.
         metric: function that returns a metric of a model in evaluation mode, such as its accuracy in percent. Higher
-            values must be better. Without it, ``max_drop`` applies to the percentage of unchanged decisions (for
-            ``values``: of explained variance), measured on every fourth batch; these batches are not used to calibrate.
+            values must be better. Without it, ``max_drop`` applies to the percentage of unchanged decisions or, for
+            ``values``, of explained variance. The last quarter of the batches measures it, and does not calibrate.
         max_drop: largest acceptable drop in the metric.
         size: maximum file size in bytes. The size of the file will be close to it.
         bits: maximum file size in bits per parameter.
@@ -207,7 +207,7 @@ def _notes(weighed: Weighed, contents: Contents) -> list[str]:
     if weighed.structure.folds:
         number = len(weighed.structure.folds)
         notes.append(
-            f"batch normalization was folded into the preceding weights, {number} times: the file is for inference only"
+            f"batch normalizations folded into the preceding weights: {number}; the file is for inference only"
         )
     chance = _chance(weighed)
     if chance > FEW:

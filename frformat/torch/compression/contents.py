@@ -29,7 +29,7 @@ LARGEST: Final = 65504.0
 """Smallest and largest normal numbers of binary16."""
 
 FORMAT: Final = "q8"
-"""Number format of matrices that have no plan."""
+"""Number format of tensors of rank 2 or more that have no plan."""
 
 VECTOR_FORMAT: Final = "q10"
 """Number format of vectors with elements of similar magnitude."""
@@ -132,8 +132,9 @@ def coded_bytes(tensor: CodedTensor) -> int:
 def narrow(array: Array) -> Array | CodedTensor:
     """Return a tensor without a plan in a compact form.
 
-    Floating-point matrices become 8-bit integers with one step per row. Floating-point vectors become 10-bit integers
-    if their elements have similar magnitudes, and 16-bit floats otherwise. All other tensors are unchanged.
+    Floating-point tensors are stored exactly if integers with a step or 16-bit floats allow it. Otherwise, tensors of
+    rank 2 or more become 8-bit integers with one step for each index of the first axis. Vectors become 10-bit integers
+    if their elements have similar magnitudes, and 16-bit floats if not. All other tensors are unchanged.
     """
     dtype = next((name for name in REAL_DTYPES if DTYPES[name] == array.dtype), None)
     if dtype is None or not np.isfinite(array).all():

@@ -34,13 +34,13 @@ class GuessedInputs:
 
     @property
     def means(self) -> tuple[Doubles, Doubles]:
-        """Return zeros, since the means are unknown."""
+        """Zeros, since the means are unknown."""
         zeros = np.zeros((self.form.groups, self.form.inputs))
         return zeros, zeros
 
     @property
     def shrinkage(self) -> float:
-        """Return 0, since these moments are not estimated from samples."""
+        """Zero, since these moments are not estimated from samples."""
         return 0.0
 
     def second(self, *, centred: bool) -> Doubles:

@@ -27,7 +27,7 @@ DOWN: Final = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """What determines how the weights of a layer are rounded.
+    """Everything that determines how the weights of a layer are rounded.
 
     Attributes:
         plan: the steps and the basis of the parameter.
@@ -67,7 +67,7 @@ class Layer:
         return q, cost(target - q * self.sizes, self.moments, self.gradients)
 
     def rounded_in_sequence(self, before: Doubles, inputs: Observed, second: Doubles) -> tuple[Doubles, float]:
-        """Round one block of inputs after another, such that each makes up for the errors of earlier ones.
+        """Round one block of inputs after another, so that each compensates for the errors of earlier ones.
 
         Args:
             before: the weights: (1, outputs, inputs).
@@ -105,7 +105,7 @@ class Layer:
         return found
 
     def _refined(self, q: Doubles, target: Doubles, part: slice, blocks: slice, units: Doubles) -> Doubles:
-        """Refine the integers of some inputs, which form these blocks."""
+        """Refine the integers of the inputs in ``part``, which form ``blocks``."""
         price = PRICE * BIT * self.scale**2
         seen = damped(self.moments[:, blocks], self.damping)
         felt = damped(self.gradients, DOWN) if self.down is not None else self.gradients

@@ -15,7 +15,7 @@ class Run:
     """A function that runs in a thread until it waits, and continues when resumed; the caller is blocked meanwhile.
 
     Args:
-        work: the function. It receives this object to call :meth:`wait` on it.
+        work: the function. It receives this object and calls its method :meth:`wait`.
     """
 
     def __init__(self, work: Callable[[Run], None]) -> None:

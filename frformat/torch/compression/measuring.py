@@ -76,7 +76,7 @@ def measure_of(
     if not needed:
         return Measure()
     if len(calls) < 2:
-        raise CompressionError("max_drop without a metric needs at least two batches: some calibrate, others measure")
+        raise CompressionError("max_drop without a metric needs at least two batches: to calibrate and to measure")
     kept = calls[-max(1, len(calls) // HELD) :]
     with torch.no_grad():
         known = [call(original) for call in kept]

@@ -35,7 +35,8 @@ MOST: Final = 1 << 17
 """Maximum number of columns to use."""
 
 PARTS: Final = 4
-"""Minimum number of parts of a batch, unless it has fewer samples. Their differences show how reliable moments are."""
+"""Number of parts to split a batch into, unless they would be too large. Their differences show how reliable the
+moments are."""
 
 
 class Inputs:
@@ -62,7 +63,7 @@ class Inputs:
         self._shrinkage = Shrinkage()
 
     def add(self, y: Call, x: Call | None, thin: Sequence[int], phase: Sequence[int]) -> None:
-        """Add the inputs of one call, seen in each of the models.
+        """Add the inputs of one call, as received by each of the models.
 
         Args:
             y: the call in the rounded model.
@@ -101,7 +102,7 @@ class Inputs:
 
     @property
     def means(self) -> tuple[Doubles, Doubles]:
-        """Return the means of x and of y: (groups, inputs)."""
+        """The means of x and of y: (groups, inputs)."""
         x, y = (self._means / max(self.count, 1)).numpy()
         return x, y
 
@@ -143,7 +144,7 @@ class Outputs:
         form: the layout of the layer's weights.
 
     Attributes:
-        factor: factor for the moments, if errors of the weights cost more than the gradients indicate.
+        factor: factor to multiply the moments by if errors in the weights cost more than the gradients indicate.
     """
 
     def __init__(self, form: Form) -> None:
@@ -181,7 +182,7 @@ def split(form: Form) -> int:
 
 
 def _parts(call: Call, form: Form) -> Iterable[slice]:
-    """Return slices of a batch, at least :data:`PARTS`; as columns, each has at most about :data:`CHUNK` entries."""
+    """Split a batch into about :data:`PARTS` slices, or more if their columns would exceed :data:`CHUNK` entries."""
     n = len(call.input)
     if call.input.dim() <= len(form.kernel) + 1 and form.kernel:
         return [slice(None)]
@@ -213,7 +214,7 @@ class InputMoments(Protocol):
 
     @property
     def means(self) -> tuple[Doubles, Doubles]:
-        """Return the means of the inputs in both models: (groups, inputs)."""
+        """The means of the inputs in both models: (groups, inputs)."""
 
     @property
     def shrinkage(self) -> float:

@@ -14,11 +14,11 @@ from frformat.torch.compression.inputs import CompressionError
 MEANINGS: Final = ("auto", "logits", "values")
 
 DOUBT: Final = 1e-3
-"""Weight at which logits also count as plain values. Otherwise, fully certain decisions would have no gradient."""
+"""Weight with which logits also count as plain values. Otherwise, fully certain decisions would have no gradient."""
 
 TEMPERATURE: Final = 4.0
 """Temperature of the probabilities that determine how much each logit matters. At temperature 1, the few samples that
-the model is uncertain about would determine nearly all gradients, and other inputs have other uncertain samples."""
+the model is uncertain about would determine nearly all gradients, and the result would not apply to other inputs."""
 
 
 class Outputs:

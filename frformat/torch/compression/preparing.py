@@ -30,7 +30,7 @@ USUAL: Final = 0.01
 """The predictions for the layers are checked at the scale that is expected to cause this loss."""
 
 LEAST: Final = 64
-"""Parameters with guessed statistics and fewer elements than this are not rounded."""
+"""Parameters with fewer elements than this get no guessed statistics, and therefore no plan."""
 
 
 def prepare(

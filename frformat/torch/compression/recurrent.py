@@ -55,7 +55,10 @@ CELLS: Final[dict[Any, Gates]] = {
 
 
 def divisible(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-    """Return whether :func:`steps` supports a call: a recurrent layer without dropout and without keyword arguments."""
+    """Return whether :func:`steps` supports a call.
+
+    The function must be a recurrent layer, without keyword arguments, without dropout, and with a nonempty input.
+    """
     if kwargs or func not in GATES:
         return func in CELLS and not kwargs
     dropout, training = args[_weights_at(args) + 3 : _weights_at(args) + 5]
@@ -99,7 +102,7 @@ def _states(state: Any) -> State:
 
 
 def _by_direction(weights: Weights, biased: bool, layers: int, both: bool) -> list[list[Tensor | None]]:
-    """Return, for each direction, the input weights, the state weights, both biases, and a projection or None."""
+    """Return, by layer and direction, the input weights, the state weights, both biases, and a projection or None."""
     each = len(weights) // (layers * (1 + both))
     found = []
     for begin in range(0, len(weights), each):

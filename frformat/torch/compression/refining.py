@@ -1,8 +1,8 @@
 """Refine rounded weights: change single integers while that reduces the loss plus the price of their bits.
 
 Rounding with feedback decides about each weight before it knows the errors of later ones, and ignores the entropy
-coder. Here, each integer changes by one if the layer's loss ½ tr(G E H Eᵀ), plus a price for each bit, falls. E are the
-errors of the weights, and H and G the second moments of the layer's inputs and of its output gradients.
+coder. Here, an integer changes by one if that lowers the layer's loss ½ tr(G E H Eᵀ) plus a price for each bit. E
+contains the errors of the weights; H and G are the second moments of the layer's inputs and of its output gradients.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SMALLEST: Final = 0.01
 
 
 def bits_per_unit(integers: NDArray[Any]) -> Doubles:
-    """Return the approximate bits that the magnitude of each entry takes per unit, in the shape of the tensor.
+    """Return approximately how many bits each unit of an entry's magnitude takes, in the shape of the tensor.
 
     Magnitudes are assumed to be distributed geometrically. Their expectation is the product of a factor for the entry's
     row, one for its channel and one for its position.
@@ -104,7 +104,7 @@ class _Block:
         return changed
 
     def _settle(self, j: int, seen: Doubles, units: Doubles, sign: float) -> Doubles | None:
-        """Change integers of one column, one per group at a time, until none changes; return the weights' changes."""
+        """Change integers of one column, one per group at a time, until none changes; return how the weights change."""
         shape, outputs = seen.shape, self._gradients.shape[1]
         q, sizes, units, seen = (x.reshape(-1, outputs) for x in (self._q[:, :, j], self._sizes[:, :, j], units, seen))
         own = self._second[:, j, j].repeat(len(q) // shape[0])[:, None]

@@ -1,6 +1,6 @@
 """Round weights so that later ones compensate for the errors of earlier ones.
 
-To second order, changing a layer's weights by E causes the loss tr(G E H Eᵀ), with the second moments H of its inputs
+To second order, changing a layer's weights by E causes the loss ½ tr(G E H Eᵀ), with the second moments H of its inputs
 and G of its output gradients. Weights are rounded in turn. The error of each weight changes all weights that are not
 yet rounded: along a row according to H (GPTQ, Frantar et al. 2023), and along a column according to G.
 """
@@ -20,7 +20,7 @@ TILE: Final = 96
 """Number of rows and columns of a tile. The errors of a whole tile change the later weights in one matrix product."""
 
 RATE: Final = 0.03
-"""Distance of the rounding threshold above one half, as a fraction of a step: smaller integers take fewer bits."""
+"""Fraction of a step by which the rounding threshold exceeds one half, because smaller integers take fewer bits."""
 
 
 def feedback(moments: Doubles, damping: float) -> Doubles:
@@ -33,7 +33,8 @@ def feedback(moments: Doubles, damping: float) -> Doubles:
 
     Returns:
         The upper triangle U, where UᵀU is the inverse of the damped moments. Let e be the error of entry i divided by
-        U[i, i]. It changes entry j > i by −e·U[i, j], and the loss is e² after all later entries have changed.
+        U[i, i]. It changes entry j > i by −e·U[i, j], and the loss is proportional to e² once all later entries have
+        changed.
 
     Raises:
         CompressionError: the moments are not finite.

@@ -13,13 +13,13 @@ from typing import Final, Protocol, TypeVar
 from frformat.torch.compression.inputs import CompressionError
 
 TRIALS: Final = 10
-"""Maximum number of files to create."""
+"""Maximum number of files to create; for a size, in addition to ``effort``."""
 
 CLOSE: Final = 0.995
 """A file of at least this fraction of the limit is close enough."""
 
 PATIENCE: Final = 4
-"""Number of trials after which :data:`LOOSE` applies, since files of small models have only certain sizes."""
+"""Number of trials, besides ``effort``, after which :data:`LOOSE` applies: files of small models have few sizes."""
 
 LOOSE: Final = 0.97
 """After these trials, a file of at least this fraction of the limit is close enough."""

@@ -71,11 +71,11 @@ class _Losses:
         return min(most, max(least, real / max(sum(each.cost for each in rounded), 1e-30)))
 
     def correct(self, name: str, first: float) -> None:
-        """Make the steps of a parameter finer by √r, where r is the ratio that these steps have without a correction.
+        """Divide the steps of a parameter by √r, where r is the ratio at the new steps without a correction.
 
         Args:
             name: name of the parameter.
-            first: its ratio so far.
+            first: the ratio at the present steps.
         """
         shift, found = 0.0, 0.5 * math.log2(first)
         for _ in range(ROUNDS):

@@ -144,7 +144,7 @@ def ideal(second: Doubles, damping: float, gradients: Doubles, form: Form) -> Do
 def spread(second: Doubles, damping: float) -> Doubles:
     """Return 1 / √c for each input: (groups, blocks, n).
 
-    The cost c is that of an error of 1 after all later entries have compensated for the error.
+    Here, c is the cost of an error of 1 after all later entries have compensated for it.
     """
     if second.ndim == 3:
         shares: Doubles = 1 / np.sqrt(second + damping * np.maximum(second.mean(-1, keepdims=True), 1e-30))

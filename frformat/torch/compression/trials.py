@@ -130,7 +130,7 @@ class Trials:
         return Trial(self.points[-1], found, model, data)
 
     def _file(self, found: Mapping[str, Integers], loss: float, value: float | None) -> bytes:
-        """Return the file. Its metadata include its own size."""
+        """Return the file. If possible, its metadata includes its own size."""
         told = {"compress.loss": f"{loss:.4g}"}
         if value is not None:
             told |= {

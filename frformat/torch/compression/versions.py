@@ -20,11 +20,11 @@ def check(goals: dict[str, Any]) -> None:
     """
     given = [name for name, value in goals.items() if value is not None]
     if given:
-        raise CompressionError(f"{given[0]} is given, but all steps are those of the base: leave out one of them")
+        raise CompressionError(f"{given[0]} is given, but the base determines all steps: pass only one of the two")
 
 
 def follow(weighed: Weighed, contents: Contents, base: FrzFile) -> None:
-    """Use the steps of an older file for each tensor with the same name, shape and basis.
+    """Use the steps and the basis that an older file has for each tensor with the same name and shape.
 
     Args:
         weighed: the model's statistics; its plans are replaced.

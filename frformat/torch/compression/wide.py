@@ -1,4 +1,4 @@
-"""Round a layer with many inputs block by block, such that each block makes up for the errors of earlier ones.
+"""Round a layer with many inputs block by block, so that each block compensates for the errors of earlier ones.
 
 The second moments of all inputs together would be too large. The inputs themselves are not: one block at a time, they
 show how the errors so far, in all outputs, correlate with the inputs of the next block.
@@ -77,9 +77,9 @@ def in_sequence(
         before: the weights: (outputs, inputs).
         inputs: the inputs of the layer.
         second: their second moments, one matrix for each block: (blocks, n, n).
-        damping: damping of these moments, relative to their mean, when a block makes up for errors.
+        damping: damping of these moments, relative to their mean, when a block compensates for errors.
         settle: function that rounds one block. It receives the number of the block and the weights (outputs, n) that
-            would make up for all errors so far, and returns the weights to use instead.
+            would compensate for all errors so far, and returns the weights to use instead.
 
     Returns:
         The second moments of the errors of the outputs: (outputs, outputs).
@@ -105,7 +105,7 @@ def _total(matrices: Iterable[Tensor]) -> Doubles:
 
 
 def _before_rounding(split: Doubles, inputs: Observed, number: int) -> Tensor:
-    """Return the errors of the outputs (outputs, n) in one call, which are due to the changed inputs alone."""
+    """Return those errors of the outputs (outputs, n) in one call that are due to the changed inputs alone."""
     found: Any = None
     for block in range(split.shape[1]):
         y = inputs.rounded(number, block)

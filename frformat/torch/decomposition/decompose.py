@@ -37,9 +37,9 @@ def decompose(
     """Replace the weights of convolutions and linear layers with Tucker factors, in place (one-shot compression).
 
     A convolution becomes 1×1 → small core → 1×1, and a linear layer two thin products, wherever that takes fewer
-    multiply-adds than the rebuilt weight. A layer whose factors would have as many parameters as its weight stays
-    unchanged. The result is less accurate: fine-tune all of it with your own training loop (the paper uses Adam or SGD
-    at 1e-3). :func:`frformat.torch.save_model` writes the factors.
+    multiply-adds than the rebuilt weight. A layer whose factors would have at least as many parameters as its weight
+    stays unchanged. The result is less accurate: fine-tune all of it with your own training loop (the paper uses Adam
+    or SGD at 1e-3). :func:`frformat.torch.save_model` writes the factors.
 
     EVBMF treats much of a compact network as noise: pass ``weaken``, or a budget.
 
@@ -77,7 +77,7 @@ def decompose(
     forms = [layer.tucker(each) for layer, each in zip(found, chosen, strict=True)]
     if not any(forms):
         raise ValueError(
-            "with these ranks, the factors would have as many parameters as the weights: use smaller ranks"
+            "with these ranks, the factors would have at least as many parameters as the weights: use smaller ranks"
         )
     weights: list[Any] = [layer.module.weight for layer in found]
     with undone_on_error([layer.module for layer in found], weights):

@@ -19,7 +19,7 @@ NEGLIGIBLE: Final = 1e-14
 """Squared singular values below this share of the largest are treated as rounding errors."""
 
 EQUAL: Final = 1e-9
-"""Noise variances that differ by a smaller share are one."""
+"""Noise variances that differ by a smaller share than this count as equal."""
 
 
 class Evbmf(NamedTuple):

@@ -46,7 +46,7 @@ class Candidate:
 
     @property
     def options(self) -> list[Modes]:
-        """Return the sets of bases that can stay factors; the last set contains all of them."""
+        """The sets of bases that can stay factors; the last set contains all of them."""
         return [] if self.factors is None else self.factors.choices()
 
     def make(self, modes: Modes) -> CodedLayer:

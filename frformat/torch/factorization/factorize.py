@@ -42,8 +42,8 @@ def factorize(
     """Return an inference model that runs on coefficients and never rebuilds most of its weights.
 
     A convolution becomes 1×1 → small core → 1×1, and a linear layer two or three thin products. A layer for which
-    factors would cost more uses its rebuilt weight; :func:`summary` shows the choice, its reason and each layer's cost.
-    Coefficients are those of spectra (:func:`frformat.torch.regularize`), or cores and factors
+    factors would cost more uses its rebuilt weight; :func:`frformat.torch.summary` shows the choices, their reasons and
+    each layer's cost. Coefficients are those of spectra (:func:`frformat.torch.regularize`), or cores and factors
     (:func:`frformat.torch.decompose`). With ``fuse``, values stay thin between layers with spectra (see
     :mod:`frformat.torch.lowrank.algebra`): batch normalization is folded into bases, and the full set of channels
     exists only for one block of pixels at a time, while an activation and pooling are applied.
@@ -69,7 +69,7 @@ def factorize(
         model: a model that :func:`frformat.torch.regularize` or :func:`frformat.torch.decompose` changed; or, with
             ``weights``, a plain one, best created on the meta device so that it takes no memory.
         example: an input (a tensor, a sequence of positional inputs, or a mapping of keyword inputs) of the size to
-            optimize for. It is not used in any computation; other sizes work as well.
+            optimize for. Only its shape matters; other sizes work as well.
         weights: an ``.frz`` file with the coefficients and everything else in a plain model's state dict.
         fuse: whether to fuse layers with the operations between them, if :mod:`torch.fx` can trace the model.
         prefer: optimize for the shortest run (``speed``), or for the fewest resident bytes (``memory``).
@@ -98,7 +98,7 @@ def factorize(
         with frformat.open(weights, tier=tier, memory_budget=memory_budget, base=base) as file:
             net, layers = _factor(net, example, from_file(net, file), fuse, prefer)
             load_rest(net, file)
-    fusion = fuse_layers(net) if fuse else Fusion(net, problem="not wanted")
+    fusion = fuse_layers(net) if fuse else Fusion(net, problem="not requested")
     attach(fusion.model, Summary(tuple(layers), fusion.streams, fusion.problem))
     return fusion.model
 

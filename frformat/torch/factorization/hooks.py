@@ -46,7 +46,7 @@ def copied(model: Model) -> Model:
 
 
 def hand_over(source: nn.Module, target: nn.Module) -> None:
-    """Move a module's hooks to another module."""
+    """Copy a module's hooks to another module."""
     for name in HOOKS:
         setattr(target, name, copy.copy(getattr(source, name)))
 

@@ -38,8 +38,8 @@ def portable(model: nn.Module) -> nn.Module:
     alone = [node.target for node in model.graph.nodes if node.op == "call_module" and _is_factored(model, node)]
     if alone:
         raise ValueError(
-            f"{', '.join(map(str, alone))} cannot be exported on coefficients: convolutions with groups, and layers "
-            "whose number of input axes varies, run only in Python"
+            f"{', '.join(map(str, alone))} cannot be exported to run on coefficients: convolutions with groups, and "
+            "layers whose number of input axes varies, run only in Python"
         )
     graph = copy.deepcopy(model.graph)
     *_, last_input = (node for node in graph.nodes if node.op == "placeholder")

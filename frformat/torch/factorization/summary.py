@@ -8,6 +8,7 @@ from frformat.format import tables
 from frformat.torch.lowrank.cost import Cost
 from frformat.torch.lowrank.factors import Modes
 from frformat.torch.lowrank.summaries import LayerOutcome, ModelSummary
+from frformat.wording import count
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Summary(ModelSummary):
 
     def note(self) -> str:
         """Return a note that explains the costs and what was fused."""
-        fused = f"in {self.streams} places all channels exist only in blocks" if not self.fusion else self.fusion
+        fused = self.fusion or f"in {count(self.streams, 'place')}, all channels exist only in blocks"
         return f"Costs are rebuilt → factored. Fusion: {fused}."
 
 

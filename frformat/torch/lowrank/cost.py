@@ -17,8 +17,8 @@ THIN: Final = 16
 
 BYTE: Final = 4
 CALL: Final = 250_000
-"""Number of multiply-adds that a core performs in the time it takes to move one byte, and in the time it takes to call
-an operation (a few microseconds)."""
+"""Number of multiply-adds that a processor core performs in the time it takes to move one byte, and in the time that
+calling an operation takes (a few microseconds)."""
 
 
 @dataclass(frozen=True)

@@ -69,11 +69,11 @@ def summary(model: nn.Module) -> ModelSummary:
     """Return how :func:`frformat.torch.factorize` or :func:`frformat.torch.decompose` changed a model.
 
     Raises:
-        ValueError: neither of them created the model.
+        ValueError: the model is a result of neither.
     """
     found = getattr(model, "factorization", None)
     if not isinstance(found, ModelSummary):
-        raise ValueError(f"{type(model).__name__} was created by neither factorize() nor decompose()")
+        raise ValueError(f"{type(model).__name__} is a result of neither factorize() nor decompose()")
     return found
 
 

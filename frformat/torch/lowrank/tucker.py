@@ -1,4 +1,4 @@
-"""The Tucker form of a weight: a small core, and one trained factor along some of its axes."""
+"""The Tucker form of a weight: a small core, and trained factors along some of its axes."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ CONVOLUTIONS: Final = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED: Final = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 LAYERS: Final = (*CONVOLUTIONS, *TRANSPOSED, nn.Linear)
-"""Layers whose outputs are filters."""
+"""Layers that have filters, one for each output channel."""
 
 VECTORS: Final = ("running_mean", "running_var", "num_batches_tracked")
 """Buffers of normalization layers. In a network with tiers, they have one row for each tier."""

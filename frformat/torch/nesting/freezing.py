@@ -30,7 +30,7 @@ def growing(model: nn.Module, tier: int) -> Iterator[None]:
         ValueError: the tier does not exist.
     """
     if not 0 <= tier < tier_count(model):
-        raise ValueError(f"tier {tier} does not exist; {type(model).__name__} has {tier_count(model)}")
+        raise ValueError(f"tier {tier} does not exist; number of tiers in {type(model).__name__}: {tier_count(model)}")
     before = get_tier(model)
     with ExitStack() as stack:
         stack.callback(set_tier, model, before)

@@ -39,7 +39,7 @@ def make_nested(model: nn.Module, groups: Groups, widths: Sequence[Widths]) -> n
     Args:
         model: a plain network.
         groups: its filters; see :func:`frformat.torch.nesting.filter_groups`.
-        widths: the number of filters in each smaller tier, ascending; layers that are not named keep all.
+        widths: the number of filters in each smaller tier, ascending; layers that are not named keep all filters.
 
     Raises:
         ValueError: a layer does not exist, a number of filters is not possible, tensors are tied, normalization uses
@@ -167,7 +167,7 @@ def _install(model: nn.Module, corners: Mapping[str, Sequence[Shape]], apart: Ma
     modules = dict(model.named_modules())
     cumulative = [path for path, each in modules.items() if isinstance(each, NORMS) and each.momentum is None]
     if cumulative:
-        raise ValueError(f"{', '.join(cumulative)}: averages over all batches cannot have tiers; set its momentum")
+        raise ValueError(f"{', '.join(cumulative)}: averages over all batches cannot have tiers; set momentum")
     known = dict(model.named_parameters())
     tied = [name for name in (*corners, *apart) if name not in known and name not in dict(model.named_buffers())]
     if tied:

@@ -56,7 +56,7 @@ def allocate(model: nn.Module, total: int, *, score: Score = relative_energy, le
         least: minimum number for each tensor (or all, if it has fewer).
 
     Returns:
-        The numbers by tensor name, in the form that :func:`truncate` and the schedules accept.
+        The numbers by tensor name, in the form that :func:`~.truncation.truncate` and the schedules accept.
 
     Raises:
         ValueError: ``total`` is less than the minima of all tensors together.

@@ -60,12 +60,15 @@ class CodeLength(nn.Module):
         Raises:
             ValueError: a tensor's step is no longer learned.
         """
-        integers, scales = [], []
         with full_precision(self._tensors[0].coefficients):
-            for number, (tensor, weights) in enumerate(zip(self._tensors, self.scales, strict=True)):
-                integers.append(quotients(tensor.coefficients, _level(tensor)))
-                scales.append(self.get_buffer(f"features{number}")[: tensor.kept] @ weights)
-        return bits(torch.cat(integers), torch.cat(scales).exp().clamp(*SCALES)).sum()
+            scales = [
+                self.get_buffer(f"features{number}")[: tensor.kept] @ weights
+                for number, (tensor, weights) in enumerate(zip(self._tensors, self.scales, strict=True))
+            ]
+            integers = quotients(
+                [tensor.coefficients for tensor in self._tensors], [_level(tensor) for tensor in self._tensors]
+            )
+        return bits(integers, torch.cat(scales).exp().clamp(*SCALES)).sum()
 
     @staticmethod
     def _initial(tensor: SpectralTensor, features: Tensor) -> Tensor:

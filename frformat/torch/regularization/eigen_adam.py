@@ -14,10 +14,13 @@ BLOCK: Final = 384
 """Longer vectors are split into equal blocks of at most this many coefficients, each with its own axes."""
 
 LARGEST: Final = 1 << 14
-"""Parameters with more elements use plain Adam."""
+"""Parameters with more elements, or a single one, use plain Adam."""
 
 HORIZON: Final = 500
-"""Gradients are averaged over about this many steps."""
+"""Second moments are averaged over about this many steps."""
+
+RECENT: Final = 50
+"""Largest number of gradients that are added to the second moments together, in one matrix product."""
 
 
 class EigenAdam(Optimizer):
@@ -28,8 +31,8 @@ class EigenAdam(Optimizer):
     to nothing: it is averaged over the steps, its eigenvectors are recomputed periodically, and Adam runs along these
     axes. SOAP (Vyas et al. 2024) does the same with factors instead of the full matrix.
 
-    As with Adam, coefficients need larger learning rates than weights; see :func:`regularize`. The optimizer cannot
-    continue with parameters that have been truncated.
+    As with Adam, coefficients need larger learning rates than weights; see :func:`frformat.torch.regularize`. The
+    optimizer cannot continue with parameters that have been truncated.
     """
 
     def __init__(
@@ -93,30 +96,36 @@ class EigenAdam(Optimizer):
         if not state:
             state["step"] = 0
             state["mean"], state["square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
-            if parameter.numel() <= LARGEST:
-                state["moments"] = gradient.new_zeros(*gradient.shape, gradient.shape[-1])
-                unit = torch.eye(gradient.shape[-1], dtype=gradient.dtype, device=gradient.device)
+            if 1 < parameter.numel() <= LARGEST:
+                blocks, length = gradient.shape
+                state["moments"] = gradient.new_zeros(blocks, length, length)
+                state["recent"] = gradient.new_zeros(blocks, RECENT, length)
+                state["waiting"] = 0
+                unit = torch.eye(length, dtype=gradient.dtype, device=gradient.device)
                 state["axes"] = unit.expand_as(state["moments"]).clone()
         state["step"] += 1
         step = state["step"]
         axes: Tensor | None = state.get("axes")
         if axes is not None:
-            moments = state["moments"]
-            moments.lerp_(gradient[:, :, None] * gradient[:, None, :], 1 / HORIZON)
-            if step % group["every"] == 0 or (step < group["every"] and step & (step - 1) == 0):
-                before, axes = axes, torch.linalg.eigh(moments.double())[1].to(gradient.dtype)
+            state["recent"][:, state["waiting"]] = gradient
+            state["waiting"] += 1
+            renewed = step % group["every"] == 0 or (step < group["every"] and step & (step - 1) == 0)
+            if renewed or state["waiting"] == RECENT:
+                _accumulate(state)
+            if renewed:
+                before, axes = axes, torch.linalg.eigh(state["moments"].double())[1].to(gradient.dtype)
                 state["axes"] = axes
                 # Treat the gradients along the old axes as if they had been uncorrelated.
-                state["square"] = _along(before.mT @ axes, state["square"], 2)
+                state["square"] = _along((before.mT @ axes).square_(), state["square"])[0]
         state["mean"].lerp_(gradient, 1 - beta1)
         mean = state["mean"] / (1 - beta1**step)
         if axes is not None:
-            mean, gradient = _along(axes, mean), _along(axes, gradient)
+            mean, gradient = _along(axes, mean, gradient)
         square = state["square"].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         root = (square / (1 - beta2**step)).sqrt()
         change = mean / (root + group["eps"] * root.amax() + torch.finfo(root.dtype).tiny)
         if axes is not None:
-            change = _along(axes.mT, change)
+            change = _along(axes.mT, change)[0]
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
         change = change.flatten()[: parameter.numel()].reshape(parameter.shape)
         parameter.sub_(group["lr"] * change.to(parameter.dtype))
@@ -132,6 +141,16 @@ def _blocks(gradient: Tensor) -> Tensor:
     return padded.reshape(count, length)
 
 
-def _along(axes: Tensor, vectors: Tensor, power: int = 1) -> Tensor:
-    """Transform each vector (blocks, length) to its block's axes (blocks, length, length), given as columns."""
-    return (vectors[:, None, :] @ axes.pow(power))[:, 0, :]
+def _accumulate(state: dict[str, Any]) -> None:
+    """Add the gradients since the last call to the second moments, an exponential average."""
+    count = state["waiting"]
+    recent = state["recent"][:, :count]
+    keep = 1 - 1 / HORIZON
+    weights = keep ** torch.arange(count - 1, -1, -1, dtype=recent.dtype, device=recent.device) / HORIZON
+    state["moments"].baddbmm_((recent * weights[:, None]).mT, recent, beta=keep**count)
+    state["waiting"] = 0
+
+
+def _along(axes: Tensor, *vectors: Tensor) -> tuple[Tensor, ...]:
+    """Transform vectors (blocks, length) to each block's axes (blocks, length, length), given as columns."""
+    return (torch.stack(vectors, 1) @ axes).unbind(1)

@@ -45,7 +45,7 @@ class GuardedTruncation(Schedule):
         Args:
             model: a regularized model.
             optimizer: the optimizer that trains it, or several.
-            minimum: number of coefficients that always remain; see :class:`TailTruncation`.
+            minimum: number of coefficients that always remain; see :class:`~.schedules.TailTruncation`.
             factor: between 0 and 1.
             tolerance: in the unit of the metric, at least 0.
             patience: at least 0.
@@ -58,8 +58,8 @@ class GuardedTruncation(Schedule):
         super().__init__(model, optimizer)
         if not 0 < factor < 1 or tolerance < 0 or patience < 0 or mode not in ("max", "min"):
             raise ValueError(
-                f"factor={factor} (between 0 and 1), tolerance={tolerance} and patience={patience} (at least 0) and "
-                f"mode={mode!r} (max or min) are not valid"
+                f"factor={factor}, tolerance={tolerance}, patience={patience}, mode={mode!r}: must be "
+                "0 < factor < 1, tolerance ≥ 0, patience ≥ 0, mode 'max' or 'min'"
             )
         self.minimum = minima(model, minimum)
         self.factor, self.tolerance, self.patience, self.mode = factor, tolerance, patience, mode

@@ -150,7 +150,7 @@ class Spectral(Tiered, nn.Module):
                 synthesis.resize(count)
 
     def forward(self, coefficients: Tensor) -> Tensor:
-        """Compute the tensor of all coefficients, shape (k,) → shape :attr:`shape`, in their dtype."""
+        """Compute the tensor at the current tier: all coefficients, shape (k,) → :attr:`shape`, in their dtype."""
         with full_precision(coefficients):
             tensor: Tensor = self.synthesis(self._values(coefficients))
         return tensor.reshape(self.shape).to(coefficients.dtype)
@@ -228,7 +228,8 @@ def full_precision(tensor: Tensor) -> AbstractContextManager[object]:
 def resize(parametrizations: ParametrizationList, coefficients: Tensor) -> None:
     """Replace the coefficients with any number of others, from 1 to the element count.
 
-    The parameter stays the same object, so optimizers continue with it. The part of a gradient that fits is kept.
+    The parameter stays the same object, so optimizers continue with it. If it becomes shorter, so does its gradient; if
+    it becomes longer, the gradient is removed.
     """
     spectral, original = spectral_of(parametrizations), parametrizations.original
     kept = len(coefficients)

@@ -40,7 +40,8 @@ class SpectralPruning(Schedule):
             model: a regularized model.
             optimizer: the optimizer or optimizers that get the hook.
             steps: number of steps until only ``minimum`` coefficients are left.
-            minimum: final number of coefficients of each tensor, in the forms that :class:`TailTruncation` accepts.
+            minimum: final number of coefficients of each tensor, in the forms that :class:`~.schedules.TailTruncation`
+                accepts.
 
         Raises:
             ValueError: a name or number is not valid, or the model cannot be truncated.

@@ -51,7 +51,7 @@ def regularize(
             share.
         rules: by parameter name, as ``"PATTERN: WORDS"``, such as ``"fc1.weight: keep=300 view=500,50,4,4 format=q8"``,
             ``"*.bias: keep=3"``, ``"head.*: raw"`` or ``"conv*: energy=0.99"``; the first that matches applies. For all
-            words see :class:`frformat.encoding.Rule`; ``format`` makes training quantization-aware. Alternatively, a
+            words, see :class:`frformat.encoding.Rule`; ``format`` makes training quantization-aware. Alternatively, a
             function of name and parameter that returns the words, a rule, or None.
         example: an input (a tensor, a sequence of positional inputs, or a mapping of keyword inputs). If given, the
             model is run once to find the views of linear layers that follow a flatten or precede an unflatten.

@@ -7,6 +7,7 @@ The gradient passes straight through (Bengio, Léonard, Courville 2013). The res
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,10 @@ from frformat.errors import EncodeError
 from frformat.format import quantization
 from frformat.format.limits import STEP_CODES
 from frformat.format.quantization import quantized, step, step_code
+
+SMALLEST: Final = step(STEP_CODES[0])
+LARGEST: Final = step(STEP_CODES[-1])
+"""Range of representable steps."""
 
 LEVELS: Final = 4
 """Number of levels per octave of a learned step; see :func:`step_of`."""
@@ -83,7 +88,7 @@ def _step_for(largest: Tensor, bits: int) -> Tensor:
 
     Steps have five significant bits (16 per octave), so this is the quotient rounded up to five bits.
     """
-    least = (largest / (2 ** (bits - 1) - 1)).clamp(min=step(STEP_CODES[0]))
+    least = (largest / (2 ** (bits - 1) - 1)).clamp(min=SMALLEST)
     mantissa, exponent = torch.frexp(least)
     return torch.ldexp(torch.ceil(mantissa * 32), exponent - 5)
 
@@ -94,7 +99,7 @@ def step_of(level: Tensor) -> Tensor:
     Levels are quarters of an octave, so that a step learns at a suitable pace with the learning rate of coefficients.
     """
     wanted = torch.exp2(level.detach().double() / LEVELS)
-    mantissa, exponent = torch.frexp(wanted.clamp(step(STEP_CODES[0]), step(STEP_CODES[-1])))
+    mantissa, exponent = torch.frexp(wanted.clamp(SMALLEST, LARGEST))
     return torch.ldexp(torch.round(mantissa * 32), exponent - 5)
 
 
@@ -103,19 +108,23 @@ def level_of(size: float) -> float:
     return LEVELS * math.log2(size)
 
 
-def quotients(coefficients: Tensor, level: Tensor) -> Tensor:
-    """Return coefficients in units of a learned step, rounded to whole numbers; the gradient ignores the rounding.
+def quotients(coefficients: Sequence[Tensor], levels: Sequence[Tensor]) -> Tensor:
+    """Return coefficients in units of learned steps, rounded to whole numbers; the gradient ignores the rounding.
 
     Args:
-        coefficients: floating-point tensor of shape (k,).
-        level: see :func:`step_of`; scalar.
+        coefficients: floating-point tensors of shapes (k,).
+        levels: see :func:`step_of`; one scalar per tensor.
 
     Returns:
-        A tensor of shape (k,), at least float32.
+        A tensor of shape (sum of k,), at least float32.
     """
-    wide = torch.promote_types(coefficients.dtype, torch.float32)
+    level = torch.stack(list(levels))
     growth = torch.exp2((level.detach() - level) / LEVELS)  # equals 1, and passes the gradient on
-    exact = coefficients.to(wide) * (growth / step_of(level)).to(wide)
+    whole = torch.cat(list(coefficients))
+    wide = torch.promote_types(whole.dtype, torch.float32)
+    counts = [len(each) for each in coefficients]
+    factors = torch.cat([f.expand(n) for f, n in zip((growth / step_of(level)).to(wide), counts, strict=True)])
+    exact = whole.to(wide) * factors
     return exact + (torch.round(exact) - exact).detach()
 
 

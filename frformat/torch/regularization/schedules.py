@@ -55,7 +55,7 @@ class _Unconditional(Schedule):
 
 
 class TailTruncation(_Unconditional):
-    """The dynamic tail truncation of Frequency Regularization: each step drops a few coefficients.
+    """Drops a few coefficients in each step: the dynamic tail truncation of Frequency Regularization.
 
     Attributes:
         by: how many to drop: an int is a number, and a float is a share of the tensor's initial number.
@@ -80,14 +80,14 @@ class TailTruncation(_Unconditional):
         self.by = by
 
     def length(self, name: str) -> int:
-        """See :class:`Schedule`."""
+        """See :class:`_Unconditional`."""
         initial = self.initial[name]
         gone = self.last_step * (self.by if isinstance(self.by, int) else self.by * initial)
         return max(self.minimum[name], math.ceil(initial - gone))
 
 
 class GeometricTruncation(_Unconditional):
-    """Drop the same share in each step, so that the minimum is reached after a given number of steps.
+    """Drops the same share in each step, so that the minimum is reached after a given number of steps.
 
     Attributes:
         steps: number of steps until the minimum is reached.
@@ -109,12 +109,12 @@ class GeometricTruncation(_Unconditional):
         self.steps = at_least_one(steps)
 
     def length(self, name: str) -> int:
-        """See :class:`Schedule`."""
+        """See :class:`_Unconditional`."""
         return _geometric(self.initial[name], self.minimum[name], self.last_step / self.steps)
 
 
 class BudgetTruncation(Schedule):
-    """Each step drops the same share of the total, which is then distributed over the tensors where it matters most.
+    """Drops the same share of the total in each step, and distributes the rest over the tensors where it matters most.
 
     Attributes:
         total: final number of coefficients of all tensors together.
@@ -150,7 +150,7 @@ class BudgetTruncation(Schedule):
         return sum(self.kept.values()) <= self.total
 
     def step(self) -> bool:
-        """Truncate. With :func:`sensitivity`, call this while gradients exist.
+        """Truncate. With :func:`~.budget.sensitivity`, call this while gradients exist.
 
         Returns:
             Whether any parameter has become shorter.

@@ -61,7 +61,7 @@ class SpectralTensor:
 
     @property
     def numbers(self) -> int:
-        """Number of nonzero coefficients; see :class:`SpectralPruning`. With a learned step, rounded ones count."""
+        """Number of nonzero coefficients, after rounding to a learned step; see :class:`~.pruning.SpectralPruning`."""
         coefficients, spectral = self.coefficients.detach(), self.spectral
         return int(torch.count_nonzero(coefficients if spectral.level is None else spectral.stored(coefficients)))
 

@@ -5,7 +5,7 @@ The coefficients are placed into their box, and the box is multiplied along each
 
 * thin: last axis first, so that all products but the last are small; the last one writes the tensor.
 * wide, if so many functions of a long basis are kept that an FFT pays off: first axis first, on a box with its axes
-  reversed (except the short ones, so that neighbours in zigzag order lie close together). Each axis is moved to the end
+  reversed (except the short ones, so that neighbors in zigzag order lie close together). Each axis is moved to the end
   and transformed there. The product along the short axes writes the tensor.
 """
 

@@ -21,7 +21,7 @@ Cuts = Sequence[int | float] | Mapping[str, Sequence[int | float]]
 for all tensors or by name."""
 
 STATISTICS = ("running_mean", "running_var")
-"""Buffers of normalization layers: averages over what the layer has seen, which differ from tier to tier."""
+"""Buffers of normalization layers: statistics of the layer's inputs, which differ from tier to tier."""
 
 
 class Statistics(Tiered, nn.Module):

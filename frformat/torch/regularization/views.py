@@ -25,7 +25,7 @@ ELEMENTWISE: Final = (
     "hardtanh", "layer_norm", "leaky_relu", "mish", "mul", "prelu", "relu", "relu6", "selu", "sigmoid", "silu",
     "softplus", "sub", "tanh", "to",
 )  # fmt: skip
-"""Names of functions that return the axes of their first argument; in-place versions (``relu_``) are included."""
+"""Names of functions whose result has the axes of their first argument; in-place versions (``relu_``) are included."""
 
 
 def find_views(model: nn.Module, example: Example) -> dict[str, Axes]:

@@ -10,7 +10,7 @@ from torch.utils.data import TensorDataset
 from frformat.errors import DependencyError
 
 LUMINANCE: Final = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in the grey value."""
+"""Weights of red, green and blue in the gray value."""
 
 SPLIT: Final = 448
 """Columns to the left of this one are for training, the others for tests.

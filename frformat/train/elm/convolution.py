@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from frformat.spectral import philox
 from frformat.train.elm.hidden import CONSTANT, Array, Floats, Hidden, Layer
+from frformat.wording import count
 
 EXACT: Final = 1 << 53
 """Integers up to this one are exact in float64."""
@@ -48,7 +49,7 @@ class Convolution(Hidden):
         if len(shape) == 2:
             shape = (1, *shape)
         if min(self.filters, self.size, self.pool) < 1 or self.bias < 0:
-            raise ValueError(f"{self} has a number that is too small")
+            raise ValueError(f"{self}: filters, size and pool must be at least 1, and bias at least 0")
         if len(shape) != 3 or min(shape[1:]) < self.size + self.pool - 1:
             raise ValueError(
                 f"inputs of shape {shape} are too small for filters of {self.size} × {self.size} "
@@ -56,7 +57,8 @@ class Convolution(Hidden):
             )
         layer = ConvolutionLayer(self, (shape[0], shape[1], shape[2]), seed)
         if layer.largest > EXACT:
-            raise ValueError(f"{self} on {shape[0]} channels exceeds exact sums; make size or pool smaller")
+            channels = count(shape[0], "channel")
+            raise ValueError(f"{self}: with {channels}, sums are too large to be exact; make size or pool smaller")
         return layer
 
 

@@ -48,7 +48,7 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> ELMClassifier:  # noqa: N803
-        """Learn from further samples. Labels that are new become classes.
+        """Learn from further samples. New labels become classes.
 
         Args:
             X: inputs.

@@ -183,7 +183,7 @@ class NormalEquations:
         return Triangle(self.features, self.dtype, in_file=in_file)
 
     def _cholesky(self, ridge: float) -> Triangle | None:
-        """Return the factor column by column of blocks, or None if a pivot is not positive."""
+        """Compute the factor, one column of blocks at a time; return None if a pivot is not positive."""
         size = Triangle.nbytes(self.features, self.dtype)
         out = Triangle(self.features, self.dtype, in_file=size > self._room)
         count = len(out.rows)

@@ -26,6 +26,6 @@ class SRCNN(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return sharpened images of images (n, 1, height, width), both float in 0 … 1."""
+        """Return sharpened versions of images (n, 1, height, width), both float in 0 … 1."""
         missing: Tensor = self.conv3(F.relu(self.conv2(F.relu(self.conv1(x)))))
         return x + missing

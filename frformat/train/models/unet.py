@@ -22,7 +22,7 @@ class UNet(nn.Module):
     Args:
         channels: number of channels of the image.
         classes: the number of logits per pixel.
-        width: number of channels at full size, 64 for the authors; each halving of the image doubles it.
+        width: number of channels at full size, 64 in the authors' network; each halving of the image doubles it.
     """
 
     def __init__(self, channels: int = 3, classes: int = 2, *, width: int = 64) -> None:
@@ -75,7 +75,7 @@ def _down(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def _double_conv(inputs: int, outputs: int) -> nn.Sequential:
-    """Return layers that apply twice: convolution without bias, normalization by the batch, ReLU."""
+    """Return two convolutions without bias, each followed by normalization by the batch and ReLU."""
     layers = nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
         nn.BatchNorm2d(outputs, affine=False, track_running_stats=False),

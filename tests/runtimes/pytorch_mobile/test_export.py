@@ -59,7 +59,7 @@ def test_bytes_do_not_depend_on_what_was_scripted_before(tmp_path: Path):
         )
 
 
-def test_operators_that_the_runtime_lacks_are_named_with_their_place(tmp_path: Path):
+def test_operators_that_the_runtime_lacks_are_named_with_their_location(tmp_path: Path):
     model, path = Attention(), tmp_path / "model.ptl"
     path.write_bytes(b"old")
     with pytest.raises(ExportError, match=r"1\.12\.2 cannot run") as caught:
@@ -73,7 +73,7 @@ def test_operators_that_the_runtime_lacks_are_named_with_their_place(tmp_path: P
 
 
 def check_traced(model: nn.Module, example: Tensor, x: Tensor, folder: Path) -> None:
-    """Check that a model is traced with an example, and that the skeleton computes the same from another input."""
+    """Check that a model is traced with an example, and that its skeleton is also correct for another input."""
     written = exported(model, folder, example=example)
     assert written.traced
     module = load(written)
@@ -176,7 +176,7 @@ def test_models_with_a_method_of_a_reserved_name(tmp_path: Path):
         exported(Own(), tmp_path)
 
 
-def test_unknown_runtimes_and_unwritable_places(tmp_path: Path):
+def test_unknown_runtimes_and_unwritable_paths(tmp_path: Path):
     with pytest.raises(EncodeError, match=r"'1\.3'.*1\.12"):
         exported(LeNet5(), tmp_path, release="1.3")
     with pytest.raises(FileNotFoundError):

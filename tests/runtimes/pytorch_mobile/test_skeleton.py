@@ -41,7 +41,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Mixed, Any]:
 
 
 @pytest.mark.parametrize(("make", "shape"), [(LeNet5, (2, 1, 28, 28)), (ResNet20, (2, 3, 32, 32))])
-def test_reference_networks_compute_the_same(make: Any, shape: tuple[int, ...], tmp_path: Path):
+def test_reference_networks_compute_the_same_outputs(make: Any, shape: tuple[int, ...], tmp_path: Path):
     model = make().eval()
     module = lite(model, tmp_path)
     module.run_method("load_weights", dict(model.state_dict()))
@@ -50,7 +50,7 @@ def test_reference_networks_compute_the_same(make: Any, shape: tuple[int, ...], 
         assert_same(module(x), model(x), network_slack(model, x))
 
 
-def test_a_wide_network_computes_the_same_at_any_size(tmp_path: Path):
+def test_a_wide_network_computes_the_same_outputs_at_any_size(tmp_path: Path):
     model = UNet(width=4)
     module = lite(model, tmp_path)
     module.run_method("load_weights", dict(model.state_dict()))

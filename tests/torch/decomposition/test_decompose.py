@@ -118,7 +118,7 @@ def test_a_file_with_other_ranks_is_refused_and_changes_nothing(net: Net, tmp_pa
 def test_a_state_dict_is_not_a_plain_checkpoint(net: Net, tmp_path) -> None:
     decompose(net, 0.5)
     torch.save(net.state_dict(), tmp_path / "run.pt")
-    with pytest.raises(EncodeError, match=r"first\.weight: is in Tucker form; write the model"):
+    with pytest.raises(EncodeError, match=r"first\.weight: it is in Tucker form; write the model"):
         load_checkpoint(tmp_path / "run.pt")
     decompose(other := Net(), 0.5).load_state_dict(torch.load(tmp_path / "run.pt"))
     assert torch.equal(other.up.weight, net.up.weight)

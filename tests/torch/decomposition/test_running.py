@@ -57,7 +57,7 @@ def everywhere(model: nn.Module) -> list[TuckerLayer]:
 
 @cases
 @torch.no_grad()
-def test_a_factored_model_computes_the_same(case: str, tmp_path: Path) -> None:
+def test_a_factored_model_computes_the_same_outputs(case: str, tmp_path: Path) -> None:
     model, x = decomposed(case)
     expected, path = model(x), tmp_path / "model.frz"
     save_model(model, path)
@@ -121,7 +121,7 @@ def test_spectra_and_factors_in_one_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize("runtime", ["ptl", "onnx"])
 @pytest.mark.parametrize("factored", [False, True])
 @torch.no_grad()
-def test_runtimes_compute_the_same(runtime: str, factored: bool, tmp_path: Path) -> None:
+def test_runtimes_compute_the_same_outputs(runtime: str, factored: bool, tmp_path: Path) -> None:
     model, x = decomposed("net")
     weights, skeleton = tmp_path / "model.frz", tmp_path / f"model.{runtime}"
     save_model(model, weights)

@@ -191,7 +191,7 @@ def test_impossible_requests_are_reported(saved, tmp_path):
     save_model(regularize(nn.ModuleDict({"fc1": nn.Linear(800, 500)}), 9), tmp_path / "part.frz")
     with pytest.raises(MismatchError, match=r"missing from the file: fc2\.weight"):
         factorize(Part(), torch.rand(1, 800), tmp_path / "part.frz")
-    with pytest.raises(ValueError, match="was created by neither factorize"):
+    with pytest.raises(ValueError, match="is a result of neither factorize"):
         summary(UNet())
     with pytest.raises(frformat.FrzError):
         factorize(UNet(width=16), x, path, tier=3)

@@ -93,7 +93,7 @@ def test_forward_methods_of_single_modules_are_kept(path: str, fuse: bool):
         torch.testing.assert_close(made(x), unregularize(copy.deepcopy(model))(x), rtol=1e-4, atol=1e-5)
 
 
-def test_only_watched_layers_are_unchanged():
+def test_only_layers_with_hooks_are_unchanged():
     model, x = network(), images()
     model[0].register_forward_hook(lambda *_: None)
     made = factorize(model, x)
@@ -150,5 +150,5 @@ def test_models_that_only_run_with_their_hooks():
     torch.testing.assert_close(made(x), unregularize(model)(x), rtol=1e-4, atol=1e-5)
 
 
-def test_regularization_alone_does_not_count_as_watching():
+def test_regularization_alone_does_not_count_as_a_hook():
     assert not any(is_watched(module) for module in network().modules())

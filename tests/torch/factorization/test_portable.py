@@ -76,7 +76,7 @@ def test_the_lite_interpreter_takes_coefficients_by_name(model, fused, tmp_path)
 def test_layers_that_run_only_in_python_are_named():
     model = nn.Sequential(nn.Conv2d(64, 256, 3), nn.Conv2d(256, 256, 3, groups=2), nn.Conv2d(256, 64, 3)).eval()
     factored = factorize(regularize(model, 33, factored=False), torch.rand(1, 64, 32, 32))
-    with pytest.raises(ValueError, match=r"^1 cannot be exported on coefficients: convolutions with groups"):
+    with pytest.raises(ValueError, match=r"^1 cannot be exported to run on coefficients: convolutions with groups"):
         portable(factored)
 
 

@@ -53,7 +53,7 @@ def test_blocks_yield_the_same_as_the_whole(call, threads):
 
 
 @given(calls())
-def test_torchscript_yields_the_same(call):
+def test_torchscript_yields_the_same_result(call):
     args, block = call
     for ours, expected in zip(_SCRIPTED(*args, block), stream(*args, block), strict=True):
         torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-12)

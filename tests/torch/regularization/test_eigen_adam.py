@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from frformat.torch.regularization import EigenAdam, regularize, truncate
-from frformat.torch.regularization.eigen_adam import BLOCK, LARGEST
+from frformat.torch.regularization.eigen_adam import BLOCK, HORIZON, LARGEST
 
 
 def _valley(n: int) -> Tensor:
@@ -48,7 +48,7 @@ def test_any_shape_descends(shape: tuple[int, ...]) -> None:
         x.grad = 2 * x.detach()
         optimizer.step()
     assert float(x.detach().square().sum()) < before
-    assert ("axes" in optimizer.state[x]) == (x.numel() <= LARGEST)
+    assert ("axes" in optimizer.state[x]) == (1 < x.numel() <= LARGEST)
 
 
 def test_continues_from_its_state_dict_bit_for_bit() -> None:
@@ -94,3 +94,15 @@ def test_small_gradients_of_float64_are_not_lost():
         parameter.grad = torch.tensor([1e-60, -2e-60, 3e-60, 4e-60], dtype=torch.float64)
         optimizer.step()
     assert (parameter != 1).all()
+
+
+def test_second_moments_are_an_exponential_average():
+    torch.manual_seed(0)
+    parameter = torch.nn.Parameter(torch.zeros(6, dtype=torch.float64))
+    optimizer = EigenAdam([parameter], lr=0.1, every=120)
+    expected = torch.zeros(6, 6, dtype=torch.float64)
+    for _ in range(120):  # two full batches and a part of one
+        parameter.grad = torch.randn(6, dtype=torch.float64)
+        expected = expected.lerp(torch.outer(parameter.grad, parameter.grad), 1 / HORIZON)
+        optimizer.step()
+    torch.testing.assert_close(optimizer.state[parameter]["moments"][0], expected)

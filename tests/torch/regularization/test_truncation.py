@@ -98,7 +98,7 @@ def test_tied_parameters_and_several_optimizers():
         (1.5, "conv.weight: 1.5 is neither"),
     ],
 )
-def test_what_is_not_possible_is_said_and_nothing_has_changed(keep, message):
+def test_impossible_requests_are_reported_and_change_nothing(keep, message):
     model = regularize(Net(), 20)
     with pytest.raises(ValueError, match=message):
         truncate(model, keep)

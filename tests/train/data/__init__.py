@@ -14,5 +14,5 @@ def data_file(name: str) -> Path:
     """Return a file of the data folder, or skip the test."""
     path = DATA / name
     if not path.exists():
-        pytest.skip(f"{path} is absent: set FRFORMAT_DATA to a folder that holds {name}")
+        pytest.skip(f"{path} does not exist: set FRFORMAT_DATA to a folder that contains {name}")
     return path

@@ -79,10 +79,10 @@ def test_the_first_units_do_not_depend_on_their_number(small: Dense | Convolutio
         (Dense(activation="sin"), (3,), "activation 'sin' is not one of tanh, relu"),
         (Dense(0), (3,), "neurons=0 and gain=1 must be positive"),
         (Dense(gain=float("nan")), (3,), "neurons=1000 and gain=nan must be positive"),
-        (Convolution(0), (1, 28, 28), "has a number that is too small"),
+        (Convolution(0), (1, 28, 28), "filters, size and pool must be at least 1, and bias at least 0"),
         (Convolution(), (784,), "too small for filters of 9 × 9"),
         (Convolution(), (1, 10, 28), "too small for filters of 9 × 9 and pooling of 3 × 3"),
-        (Convolution(size=99), (3, 224, 224), "exceeds exact sums; make size or pool smaller"),
+        (Convolution(size=99), (3, 224, 224), "sums are too large to be exact; make size or pool smaller"),
     ],
 )
 def test_settings_that_do_not_fit(settings: Dense | Convolution, shape: tuple[int, ...], message: str):

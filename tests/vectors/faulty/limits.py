@@ -180,7 +180,7 @@ def _coded(
 
 
 def _million(*, named: bool, count: int = 2**20 + 1, beside: int = 0) -> tuple[bytes, bytes]:
-    """Return a directory of ``count`` tensors or factors without elements, and its stream.
+    """Return a directory, and its stream, of ``count`` tensors or factors without elements.
 
     If ``beside`` is not 0, that many factors and an alias follow.
     """
@@ -198,7 +198,7 @@ def _million(*, named: bool, count: int = 2**20 + 1, beside: int = 0) -> tuple[b
 
 
 def _long_names(*, alias: bool) -> tuple[bytes, bytes]:
-    """Return a directory of 65,536 tensors with names of 1,024 bytes, which front coding makes short, and its stream.
+    """Return a directory, and its stream, of 65,536 tensors whose names of 1,024 bytes are short when front-coded.
 
     One more name, of a tensor or of an alias, brings the total to 2^26 + 1 bytes.
     """
@@ -230,7 +230,7 @@ def _names(count: int, prefix: int) -> list[int]:
 def _repeating(
     before: bytes, names: list[int], period: int, between: bytes, shapes: list[int], after: bytes
 ) -> tuple[bytes, bytes]:
-    """Return a directory of these parts, and a stream for it whose matches refer to earlier names and shapes."""
+    """Return a directory of these parts, and its stream, whose matches refer to earlier names and shapes."""
     listed, repeated = deflate.repeats(bytes(names), period), deflate.repeats(bytes(shapes), 6)
     data = before + bytes(names) + between + bytes(shapes) + after
     return data, deflate.blocks([[*before, *listed, *between], [*repeated, *after]], dynamic=True)

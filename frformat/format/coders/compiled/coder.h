@@ -77,7 +77,8 @@ typedef struct {
 
 typedef struct frz_lanes frz_lanes;
 
-/* Create a coder for the lanes of a block. It copies the tables. Return FRZ_STREAM if the tables are invalid. */
+/* Create a coder for the lanes of a block. It copies the tables. Return FRZ_OK, FRZ_MEMORY, or FRZ_STREAM if the tables
+ * are invalid. */
 frz_result frz_lanes_new(const frz_tables *tables, frz_lanes **lanes);
 void frz_lanes_free(frz_lanes *lanes);
 

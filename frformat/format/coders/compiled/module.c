@@ -328,13 +328,13 @@ static PyObject *decode(PyObject *self, PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"model", model, METH_VARARGS, "model(scale, confidence): a model in its initial state"},
-    {"blocks", blocks, METH_VARARGS, "blocks(shapes): blocks of values to be coded, of rows, channels and positions"},
+    {"blocks", blocks, METH_VARARGS, "blocks(shapes): blocks of values to code, each with rows, channels and positions"},
     {"writer", writer, METH_NOARGS, "writer(): starts a stream"},
     {"put", put, METH_VARARGS, "put(writer, model, blocks, values): code the next values of blocks"},
     {"finish", finish, METH_VARARGS, "finish(writer, least): the stream, with at least `least` bytes"},
     {"reader", reader, METH_VARARGS, "reader(data): starts to read a stream"},
     {"take", take, METH_VARARGS, "take(reader, model, blocks, data, out): decode the next values; False if malformed"},
-    {"ended", ended, METH_VARARGS, "ended(reader, size): whether the stream was well-formed and ends here"},
+    {"ended", ended, METH_VARARGS, "ended(reader, size): whether the stream was well formed and ends here"},
     {"lanes", lanes, METH_VARARGS, "lanes(shape, lane, lag, reach, classes, symbols, row, channel, position, frequency)"},
     {"encode", encode, METH_VARARGS, "encode(lanes, first, values): the counts and the words of some lanes"},
     {"decode", decode, METH_VARARGS, "decode(lanes, first, counts, words, out): decode some lanes; False if malformed"},

@@ -67,7 +67,7 @@ class Bits(Protocol):
         """Code a bit with the probability of counter ``i``. When writing, ``b`` is the bit."""
 
     def direct(self, value: int, bits: int) -> int:
-        """Code a number of ``bits`` bits. When writing, ``value`` is the number."""
+        """Code the lowest ``bits`` bits of a number. When writing, ``value`` is the number."""
 
 
 class Blocks:

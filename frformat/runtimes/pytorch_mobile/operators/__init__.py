@@ -43,7 +43,7 @@ class Runtime:
             ExportError: the version number is not among :data:`RUNTIMES`.
         """
         if name not in RUNTIMES:
-            raise ExportError(f"there is no table of runtime {name!r}, only of {', '.join(RUNTIMES)}")
+            raise ExportError(f"there is no table for runtime {name!r}, only for {', '.join(RUNTIMES)}")
         lines = (resources.files(__name__) / RUNTIMES[name]).read_text("utf-8").splitlines()
         (_, low, high), (_, *instructions) = (line.split() for line in lines[1:3])
         operators = {}

@@ -106,6 +106,7 @@ class Wide(Value):
         rank: number of axes.
         origin: path of the layer that produced it.
         homogeneous: whether the last coefficient of ``z`` is still 1 everywhere.
+        made: the node with all channels, once it has been added.
     """
 
     z: fx.Node

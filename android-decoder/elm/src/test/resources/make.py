@@ -1,4 +1,4 @@
-"""Regenerate the files next to this one: models of digits and of a curve, samples, and the outputs in Python."""
+"""Regenerate the files next to this one: models of digits and of a curve, samples, and the results in Python."""
 
 from pathlib import Path
 

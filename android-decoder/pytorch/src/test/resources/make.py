@@ -53,7 +53,7 @@ class Tiny(nn.Module):
 
 
 class Other(nn.Module):
-    """A network that has a weight with the same name as in the first network, but another shape."""
+    """A network with a weight that has the same name as one of the first network, but another shape."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Other(nn.Module):
 
 
 class Wide(nn.Module):
-    """A network with a weight of a few MiB in two tiers, the second of which changes the result."""
+    """A network with weights of a few MiB, stored in two tiers, the second of which changes the result."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 package io.frz
 
 /**
- * The kind of a basis: the matrix by which a tensor's core is multiplied along one axis.
+ * The kind of a basis. A basis is the matrix by which a tensor's core is multiplied along one axis.
  *
  * @property id the number of the kind in files
  * @property label the name of the kind in the specification

@@ -6,7 +6,7 @@ import java.nio.ByteOrder
 /**
  * A rebuilt tensor: its elements in row-major order.
  *
- * @property name the name under which it was requested
+ * @property name the name of the tensor, or the alias under which it was loaded; empty for a factor
  * @property dtype the type of the elements
  * @param buffer the elements, which fill the buffer from index 0 to its capacity
  */

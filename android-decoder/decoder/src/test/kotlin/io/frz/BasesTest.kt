@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Compares tensors with bases of every kind with the formula of the specification, evaluated axis by axis. */
+/** Checks tensors with bases of every kind against the formula of the specification, evaluated axis by axis. */
 class BasesTest {
     private val random = Random(19)
 

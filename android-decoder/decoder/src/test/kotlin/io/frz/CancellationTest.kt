@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Checks that a request ends soon after its thread is interrupted or its file is closed, whatever it is doing. */
+/** Checks that any request ends soon after its thread is interrupted or its file is closed. */
 class CancellationTest {
     private fun plain(
         coder: Coder,

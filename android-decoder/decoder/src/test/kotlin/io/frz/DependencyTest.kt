@@ -27,7 +27,7 @@ class DependencyTest {
     private fun Any.load(name: String): Any = javaClass.getMethod("load", String::class.java).invoke(this, name)
 
     @Test
-    fun `a file with zstd opens without the library, and says what to add`() {
+    fun `a file that uses zstd opens without the library, and the error says what to add`() {
         val packed = Zstd.compress(byteArrayOf(1, 2, 3))
         val file = open(
             FrzBuilder()

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Checks requests that exhaust the memory. */
+/** Tests requests that exhaust the heap. */
 class ExhaustionTest {
     private fun run(main: Class<*>, vararg arguments: String): String {
         val java = File(System.getProperty("java.home"), "bin/java").path

@@ -39,6 +39,6 @@ public interface BenchmarkNetwork : Closeable {
  * A float32 tensor in row-major order.
  *
  * @property shape the shape
- * @property elements the elements, as many as [shape] says
+ * @property elements the elements; their number is the product of [shape]
  */
 public class Values(public val shape: LongArray, public val elements: FloatArray)

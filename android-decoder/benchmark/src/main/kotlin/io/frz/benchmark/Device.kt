@@ -3,9 +3,12 @@ package io.frz.benchmark
 import java.io.File
 import java.io.IOException
 
-/** The information that the suite needs about the device. Values that are not known are null. */
+/** The information that the suite needs about the device. Unknown values are null. */
 public interface Device {
-    /** Facts for the report, under the names of parity reports: `manufacturer`, `model`, `os`, `cores` and so on. */
+    /**
+     * Facts about the device for the report, with the same keys as in parity reports: `manufacturer`, `model`, `os`,
+     * `cores` and so on.
+     */
     public val facts: Map<String, Any>
 
     /** Returns the temperature of the device in °C. */

@@ -32,7 +32,7 @@ public class InProcess(
         }
     }
 
-    /** Returns the first input, or one of another height whose content does not matter. */
+    /** Returns the first input or, if [height] is not null, an arbitrary input of that height. */
     private fun input(network: NetworkAssets, height: Int?): Values {
         val shape = network.inputs.shape.clone().also { it[0] = 1 }
         if (height == null) return Tensors(manifest.folder).samples(network.inputs).first()

@@ -1,7 +1,7 @@
 package io.frz.benchmark
 
 /**
- * One network to load and run for its memory.
+ * A variant of a network that is loaded and run to measure its memory.
  *
  * @property network the name of the network
  * @property variant the name of the variant
@@ -18,7 +18,7 @@ public class Trial(
 }
 
 /**
- * The memory of a trial.
+ * The memory that a trial took.
  *
  * @property native the growth of the process's peak resident memory while loading and running, in bytes, or null
  * @property heap the growth of the used Java heap, in bytes
@@ -26,8 +26,8 @@ public class Trial(
 public class Footprint(public val native: Long?, public val heap: Long)
 
 /**
- * Measures the memory of a trial, in a separate process if the platform allows that. In the process of
- * the suite, memory that earlier tests left behind makes a trial look smaller.
+ * Measures the memory that a trial takes, in a separate process if the platform allows that. In the suite's own
+ * process, a trial can reuse memory that earlier tests left behind, so that it seems to need less.
  */
 public fun interface Isolation {
     /**

@@ -4,7 +4,7 @@ import io.frz.benchmark.internal.ManifestParser
 import java.io.File
 
 /**
- * The contents of an assets folder: networks, each with models, labelled inputs, and the outputs of the desktop.
+ * The contents of an assets folder: networks, each with models, labeled inputs, and reference outputs from the desktop.
  *
  * @property folder the folder
  * @property networks the networks, in the order in which they are measured
@@ -42,10 +42,10 @@ public class Manifest internal constructor(
 }
 
 /**
- * A network and its labelled inputs.
+ * A network and its labeled inputs.
  *
  * @property name the name, unique in the manifest
- * @property title the name for people
+ * @property title the display name
  * @property task the task: `classification`, `segmentation`, `generation` or `super-resolution`
  * @property metric how outputs are scored
  * @property scored the compressed variant that counts in the score
@@ -72,7 +72,7 @@ public class NetworkAssets internal constructor(
  * `rebuilt` or `factored`.
  *
  * @property name the name of the variant
- * @property tolerance the largest relative L1 error against the desktop to accept
+ * @property tolerance the maximum acceptable relative L1 error, compared with the desktop
  */
 public class Variant internal constructor(
     public val name: String,
@@ -100,7 +100,7 @@ public class LearningAssets internal constructor(
  * @property variants the names of the variants to compare: the dense one, then the compressed one
  * @property limit the memory limit, in bytes
  * @property sides the heights of the inputs, ascending; each input is [aspect] times as wide
- * @property aspect the ratio of width and height
+ * @property aspect the ratio of width to height
  */
 public class MemoryAssets internal constructor(
     public val network: String,

@@ -3,12 +3,12 @@ package io.frz.benchmark
 import kotlin.math.log10
 
 /**
- * How the outputs of a task are scored. Higher is better for all metrics.
+ * A metric that scores the outputs of a task; higher is always better.
  *
  * @property label the name in manifests and reports
  */
 public enum class Metric(public val label: String) {
-    /** The share of the inputs whose greatest logit is that of the true class. */
+    /** The share of the inputs for which the largest logit is that of the true class. */
     ACCURACY("accuracy") {
         override fun score(output: Values, target: FloatArray): Double =
             if (winner(output.elements, 0, 1, output.elements.size) == target[0].toInt()) 1.0 else 0.0
@@ -30,7 +30,7 @@ public enum class Metric(public val label: String) {
         }
     },
 
-    /** The peak signal-to-noise ratio in dB of an image in 0 … 1, at most 100. */
+    /** The peak signal-to-noise ratio, in dB, of an image with values from 0 to 1; limited to 100 dB. */
     PSNR("psnr") {
         override fun score(output: Values, target: FloatArray): Double {
             var sum = 0.0

@@ -3,7 +3,7 @@ package io.frz.benchmark
 import java.util.Collections
 
 /**
- * A network on a runtime: all variants, measured in turns.
+ * The results of a network on a runtime. All variants were measured in turn.
  *
  * @property network the network
  * @property runtime the runtime
@@ -23,8 +23,9 @@ public class NetworkResult internal constructor(
     public fun variant(name: String): VariantResult = variants.first { it.name == name }
 
     /**
-     * Returns the reason why a variant does not count in the score, or null if it counts: it and the dense network run,
-     * its error is within the tolerance, and its task score is at least 98 % of the dense network's.
+     * Returns the reason why a variant does not count in the score, or null if it counts. To count, the variant and the
+     * dense network must run with errors within their tolerances, and the variant's task score must be at least 98 % of
+     * the dense network's.
      */
     public fun exclusion(variant: VariantResult): String? = when {
         variant.failure != null -> "it failed: ${variant.failure}"
@@ -44,13 +45,13 @@ public class NetworkResult internal constructor(
  * The results of a variant. If [failure] is not null, the other properties are meaningless.
  *
  * @property name the name of the variant
- * @property fileBytes the bytes of its files
+ * @property fileBytes the total size of its files in bytes
  * @property loadMillis the median time to load it
  * @property firstMillis the median time of the first run after loading
  * @property millis the times of the later runs, one for each round
- * @property error the relative L1 error against the desktop, over all labelled inputs
- * @property tolerance the largest error to accept
- * @property score the task score, the mean over all labelled inputs
+ * @property error the relative L1 error, compared with the desktop, over all labeled inputs
+ * @property tolerance the maximum acceptable error
+ * @property score the task score, the mean over all labeled inputs
  * @property footprint the memory of loading and one run, or null if it could not be measured
  * @property temperature the temperature of the device after the runs in °C, or null
  * @property failure why the variant has no results, in one line, or null
@@ -76,16 +77,16 @@ public class VariantResult internal constructor(
 }
 
 /**
- * The test of on-device learning: a classifier that learns from examples without gradients.
+ * The results of on-device learning: a classifier that learned from examples, without gradients.
  *
  * @property examples the number of examples learned
- * @property fileBytes the bytes of the hidden layer's file
+ * @property fileBytes the size of the hidden layer's file in bytes
  * @property loadMillis the time to load the hidden layer
  * @property learnMillis the median time per example
  * @property solveMillis the time to compute the output layer
  * @property millis the times of the classifications
- * @property error the relative L1 error of the outputs against the desktop, which learned the same examples
- * @property tolerance the largest error to accept
+ * @property error the relative L1 error of the outputs, compared with the desktop, which learned the same examples
+ * @property tolerance the maximum acceptable error
  * @property accuracy the share of the test inputs that are classified correctly
  */
 public class LearningResult internal constructor(
@@ -101,7 +102,8 @@ public class LearningResult internal constructor(
 )
 
 /**
- * Several applications at once, each with its own network: under the scheduler, and with dense networks only.
+ * The results of several applications that ran at the same time, each with its own network: first all with dense
+ * networks, then as the scheduler planned.
  *
  * @property runtime the runtime
  * @property memory the memory budget of the scheduler in bytes
@@ -114,7 +116,7 @@ public class SharingResult internal constructor(
 )
 
 /**
- * An application among several.
+ * The result of one of several applications.
  *
  * @property name the name of its network
  * @property variant the variant that the scheduler chose
@@ -133,7 +135,7 @@ public class AppResult internal constructor(
 )
 
 /**
- * The test of growing resolutions on a runtime.
+ * The results of growing resolutions on a runtime.
  *
  * @property runtime the runtime
  * @property limit the memory limit in bytes
@@ -144,7 +146,10 @@ public class MemoryResult internal constructor(
     public val limit: Long,
     public val series: List<MemorySeries>
 ) {
-    /** How many times the dense network's pixels the compressed one reaches within the limit, or null. */
+    /**
+     * The number of pixels that the compressed network can process within the limit, as a multiple of the number that
+     * the dense one can process; null if either is unknown.
+     */
     public val pixelRatio: Double?
         get() {
             val (dense, compressed) = series.map { it.pixelsWithin(limit) }
@@ -153,11 +158,11 @@ public class MemoryResult internal constructor(
 }
 
 /**
- * The peak memory of a variant by resolution.
+ * The peak memory of a variant at each resolution.
  *
  * @property variant the name of the variant
- * @property steps the steps, ascending; the last one exceeds the limit unless the resolutions ended first
- * @property failure why no further resolution was measured, or null if the limit or the list ended the test
+ * @property steps the steps, in ascending order; the last one exceeds the limit, unless no step does or the test failed
+ * @property failure why the test ended early, or null if it ended at the limit or with the last resolution
  */
 public class MemorySeries internal constructor(
     public val variant: String,
@@ -165,8 +170,8 @@ public class MemorySeries internal constructor(
     public val failure: String?
 ) {
     /**
-     * Returns the number of pixels at which the peak reaches [limit], interpolated between the steps around it. If all
-     * steps are below the limit, this is the last step's number; if even the first is above, null.
+     * Returns the number of pixels at which the peak reaches [limit], interpolated between the steps around it. If no
+     * step exceeds the limit, returns the last step's number; if all do, returns null.
      */
     public fun pixelsWithin(limit: Long): Double? {
         val below = steps.lastOrNull { it.peak <= limit } ?: return null

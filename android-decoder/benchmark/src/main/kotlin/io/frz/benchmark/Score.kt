@@ -4,8 +4,8 @@ import io.frz.benchmark.internal.geometricMean
 import io.frz.benchmark.internal.median
 
 /**
- * The ratios of a variant and the dense network, on one runtime in one run. Each is the dense network's value divided
- * by the variant's, so that above 1 is better.
+ * A comparison of a variant with the dense network, on one runtime in one run. Each ratio is the dense network's value
+ * divided by the variant's, so a ratio above 1 is better.
  *
  * @property speedup the median over the rounds of the ratio of the two latencies
  * @property bytesRatio the ratio of the file sizes
@@ -19,7 +19,7 @@ public class Comparison internal constructor(
     public val scoreShare: Double
 ) {
     internal companion object {
-        /** Compares two variants that ran. */
+        /** Compares [other] with [dense]; neither may have failed. */
         fun of(dense: VariantResult, other: VariantResult): Comparison {
             val memory = dense.footprint?.native?.toDouble()
             val others = other.footprint?.native

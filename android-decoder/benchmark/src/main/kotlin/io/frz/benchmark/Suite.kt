@@ -21,10 +21,10 @@ import java.util.TimeZone
  * File("report.json").writeText(report.toJson())
  * ```
  *
- * @param manifest the assets folder
+ * @param manifest the contents of the assets folder
  * @param runtimes the runtimes to measure
  * @param device the device
- * @param producer the program
+ * @param producer the program that runs the suite
  * @param isolation measures memory; the default does so in this process
  */
 public class Suite @JvmOverloads constructor(

@@ -1,9 +1,9 @@
 package io.frz.benchmark
 
 /**
- * How long the suite measures.
+ * Options that determine how long the suite takes.
  *
- * @property loads the largest number of loads of each network
+ * @property loads the maximum number of loads of each network
  * @property rounds the minimum number of rounds; each round runs every variant of a network once
  * @property seconds the time after which no further load and no further round begins
  * @property sharedSeconds the duration of each part of the test with several applications
@@ -37,7 +37,7 @@ public fun interface SuiteProgress {
      *
      * @param done the number of completed steps
      * @param total the number of steps
-     * @param step the step that begins, for people
+     * @param step a description of the step that begins, for display
      */
     public fun onStep(done: Int, total: Int, step: String)
 }

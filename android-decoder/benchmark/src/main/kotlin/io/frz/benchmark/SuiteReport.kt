@@ -8,8 +8,8 @@ import io.frz.benchmark.internal.ReportWriter
  * @property seconds how long the suite took
  * @property networks the results of the networks, by runtime in the order of the manifest
  * @property learning the result of on-device learning, or null
- * @property sharing several applications at once, for each runtime with at least two usable networks
- * @property memory the test of growing resolutions, for each runtime that was tested
+ * @property sharing the results of several applications at once, for each runtime with at least two usable networks
+ * @property memory the results of growing resolutions, for each runtime that was tested
  * @property scores the score of each runtime
  */
 public class SuiteReport internal constructor(
@@ -25,7 +25,7 @@ public class SuiteReport internal constructor(
     public fun toJson(): String = ReportWriter(this).write()
 }
 
-/** What a report says about the run as a whole. */
+/** The part of a report that concerns the run as a whole. */
 internal class ReportContext(
     val created: String,
     val producer: Producer,

@@ -7,7 +7,7 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.zip.CRC32
 
-/** A runtime whose "models" are text files: a time in ms, and a factor by which the input is multiplied. */
+/** A runtime whose "models" are text files with a time in ms and a factor by which the input is multiplied. */
 class FakeRuntime(override val name: String, private val extra: Float = 1f) : BenchmarkRuntime {
     override val version = "1"
     override val extension = "txt"
@@ -54,7 +54,7 @@ class FakeDevice : Device {
     override fun forgetPeak() = false
 }
 
-/** Writes an assets folder with fake models: classification of two inputs with two classes. */
+/** Writes an assets folder with fake models, which assign two inputs to two classes. */
 class AssetsFolder(private val folder: File) {
     private val networks = ArrayList<Map<String, Any>>()
 

@@ -22,7 +22,7 @@ class LearnedTest {
     }
 
     @Test
-    fun `learning gives Python's outputs`() {
+    fun `learning yields the same outputs as in Python`() {
         File(resources, "digits.frz").copyTo(File(folder, "layer.frz"))
         val layer = FrzFile.open(File(folder, "layer.frz")).use(HiddenLayer::of)
         val manifest = FrzFile.open(File(resources, "digits.expected.frz")).use { file ->

@@ -27,7 +27,7 @@ class ManifestTest {
     }
 
     @Test
-    fun `a valid manifest`() {
+    fun `a valid manifest is read`() {
         val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").write()
         assertEquals("Net a", manifest.network("a").title)
         assertEquals("classification", manifest.network("a").task)
@@ -47,7 +47,7 @@ class ManifestTest {
             Triple("\"weights\":\"a.frz\",", "", "needs a dense variant"),
             Triple("\"a.frz\"", "\"../a.frz\"", "is not the name of a file"),
             Triple("\"a.in\"", "\"\"", "is not the name of a file"),
-            Triple("[2]", "[3]", "another number of targets"),
+            Triple("[2]", "[3]", "as many targets"),
             Triple("[2]", "[2,-1]", "unusable shape"),
             Triple("[2]", "[2,999999999,999999999,999999999]", "unusable shape"),
             Triple("\"networks\":[", "\"networks\":{},\"x\":[", "networks has the wrong type"),
@@ -89,7 +89,7 @@ class ManifestTest {
     }
 
     @Test
-    fun `a missing folder says how to make it`() {
+    fun `the error for a missing folder says how to make it`() {
         assertTrue("assets.py" in refused())
     }
 

@@ -11,7 +11,7 @@ class MetricTest {
     private fun values(shape: LongArray, vararg elements: Float) = Values(shape, elements)
 
     @Test
-    fun `accuracy is that of the greatest logit`() {
+    fun `accuracy counts the inputs whose largest logit is correct`() {
         val output = values(longArrayOf(1, 3), 0f, 2f, 1f)
         assertEquals(1.0, Metric.ACCURACY.score(output, floatArrayOf(1f)))
         assertEquals(0.0, Metric.ACCURACY.score(output, floatArrayOf(2f)))

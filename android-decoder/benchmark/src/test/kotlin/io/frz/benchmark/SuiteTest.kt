@@ -30,7 +30,7 @@ class SuiteTest {
         schema.validate(report.toJson(), InputFormat.JSON).map { it.message }
     )
 
-    /** Reports a memory of 10 bytes for dense networks, and 5 for others, plus 1 per row of the input. */
+    /** Reports 10 bytes for dense networks and 5 for others, plus 1 for each row of the input. */
     private val footprints = Isolation { trial ->
         Footprint((if (trial.variant == "dense") 10L else 5L) + (trial.height ?: 0), 0)
     }
@@ -103,7 +103,7 @@ class SuiteTest {
     }
 
     @Test
-    fun `a variant that fails leaves the others and the other runtimes`() {
+    fun `a variant that fails does not affect other variants and runtimes`() {
         val manifest = AssetsFolder(folder).network("a", "1 1", "broken x").write()
         val report = run(manifest, FakeRuntime("one"), FakeRuntime("two"))
         assertEquals(2, report.networks.size)
@@ -115,7 +115,7 @@ class SuiteTest {
     }
 
     @Test
-    fun `a trial that fails is the variant's failure`() {
+    fun `a failed trial is a failure of its variant`() {
         val isolation = Isolation { throw BenchmarkException("the process ended with code 137") }
         val report =
             run(AssetsFolder(folder).network("a", "1 1", "1 1").write(), FakeRuntime("one"), isolation = isolation)
@@ -124,7 +124,7 @@ class SuiteTest {
     }
 
     @Test
-    fun `unknown memory is left out`() {
+    fun `unknown memory is omitted`() {
         val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").write()
         val runtime = FakeRuntime("one")
         val report = Suite(manifest, listOf(runtime), device, producer).run(SuiteOptions.SHORT)
@@ -148,7 +148,7 @@ class SuiteTest {
     }
 
     @Test
-    fun `resolutions grow until the memory ends`() {
+    fun `resolutions grow until the memory limit is exceeded`() {
         val memory = mapOf(
             "network" to "a",
             "variants" to listOf("dense", "factored"),
@@ -208,7 +208,7 @@ class SuiteTest {
         }
         val (dense, other) = io.frz.benchmark.internal.MemoryTest(manifest.memory!!, one, isolation).run().series
         assertEquals("a, dense, on one at height 16: killed", dense.failure)
-        assertEquals("this device does not tell the peak memory of a process", other.failure)
+        assertEquals("this device does not report the peak memory of a process", other.failure)
         val trials = InProcess(manifest, listOf(one), device)
         for (trial in listOf(Trial("a", "none", "one"), Trial("a", "dense", "two"), Trial("b", "dense", "one"))) {
             assertThrows(BenchmarkException::class.java) { trials.measure(trial) }

@@ -17,7 +17,7 @@ import picocli.CommandLine.Option
     name = "bench",
     description = [
         "Compare the time to rebuild all weights with the time to allocate and fill buffers of the same sizes.",
-        "Both run alternately after a warm-up; the results are medians."
+        "The two are measured in turn after a warm-up; the results are medians."
     ]
 )
 internal class Bench : Runnable {
@@ -27,7 +27,7 @@ internal class Bench : Runnable {
     @Option(names = ["--runs"], paramLabel = "N", description = ["Number of measured runs (default: 15)."])
     private var runs = 15
 
-    @Option(names = ["--warm-up"], paramLabel = "N", description = ["Number of runs before these (default: 50)."])
+    @Option(names = ["--warm-up"], paramLabel = "N", description = ["Number of warm-up runs (default: 50)."])
     private var warmUp = 50
 
     @Mixin
@@ -62,7 +62,7 @@ internal class Bench : Runnable {
         buffer
     }
 
-    /** Measures how long [work] takes. Its result is released before the next measurement to free memory. */
+    /** Returns the time that [work] takes. Its result is released before the next measurement to free memory. */
     @Suppress("ExplicitGarbageCollectionCall")
     private fun milliseconds(work: () -> Any): Double {
         result = null

@@ -80,7 +80,7 @@ class CommandTest {
     }
 
     @Test
-    fun `decode writes a file with a name of one letter`(@TempDir folder: File) {
+    fun `decode writes a file whose name is a single letter`(@TempDir folder: File) {
         assertEquals(0, frz("decode", example, "-o", File(folder, "x")).code)
         assertEquals(listOf("x"), folder.list()!!.toList())
     }

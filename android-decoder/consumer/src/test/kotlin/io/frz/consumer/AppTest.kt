@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.pytorch.Module
 
-/** Stands for an app written in an old version of Kotlin. The main test is that it compiles. */
+/** Represents an app written in an old version of Kotlin. The main test is that this class compiles. */
 class AppTest {
     /** The code of an app, which is only compiled, because this JVM has no Android context. */
     @Suppress("unused")
@@ -46,7 +46,7 @@ class AppTest {
     }
 
     @Test
-    fun `fuzzed files are read`() {
+    fun `a file is read`() {
         val options = FrzOptions.builder().threads(2).memoryBudget(1L shl 28).build()
         FrzFile.open(File("../pytorch/src/test/resources/wide.frz"), options).use { file ->
             val loaded = file.loadAll()

@@ -87,7 +87,7 @@ class WorkersTest {
     }
 
     @Test
-    fun `helpers that are busy, refuse work or have ended only reduce the speed`() {
+    fun `helpers that are busy, refuse work or have ended only slow the work down`() {
         checkAll(Workers(4))
         checkAll(Workers(4, Executor { throw RejectedExecutionException("no") }))
         checkAll(Workers(4, Executor { throw OutOfMemoryError("unable to create native thread") }))

@@ -18,9 +18,9 @@ import io.frz.demo.network.Pictures
 import io.frz.demo.work.visible
 import java.io.IOException
 
-/** The app's window: a screen for each tab, of which one is visible. */
+/** The app's window, which contains a screen for each tab and shows one of them. */
 public class MainActivity : Activity() {
-    /** What survives a rotation. */
+    /** The objects that survive a rotation. */
     internal class Kept(val compare: ComparePresenter, val learn: LearnPresenter)
 
     internal lateinit var kept: Kept

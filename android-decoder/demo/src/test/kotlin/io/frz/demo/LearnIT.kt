@@ -48,7 +48,7 @@ class LearnIT {
     }
 
     @Test
-    fun `taking examples back leaves what was known before`() {
+    fun `undoing examples restores what was known before`() {
         hand.circle(0.3f)
         assertEquals("Add this as an example of its class.", app.text(R.id.guess))
         hand.teach(0)
@@ -71,7 +71,7 @@ class LearnIT {
     }
 
     @Test
-    fun `a class gets its name in a dialog, and no name twice`() {
+    fun `a class is named in a dialog, and no two classes have the same name`() {
         for (name in listOf("star", " star ", "")) {
             app.click(R.id.new_class)
             val dialog = ShadowAlertDialog.getLatestAlertDialog()
@@ -83,7 +83,7 @@ class LearnIT {
     }
 
     @Test
-    fun `drawings do not depend on their place and size, and a rotation keeps what was learned`() {
+    fun `the position and size of a drawing do not matter, and a rotation keeps what was learned`() {
         hand.circle(0.2f)
         val small = app.pixels()
         app.click(R.id.clear)

@@ -29,7 +29,7 @@ import org.robolectric.shadows.ShadowLooper
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
 class ScreenshotIT {
     @Test
-    fun `the UNet while it is loaded, at work and against the dense network`() {
+    fun `the UNet while it loads, while it runs, and compared with the dense network`() {
         val app = App()
         take(app, "cars", "The car covers", "One picture")
         val done = app.state

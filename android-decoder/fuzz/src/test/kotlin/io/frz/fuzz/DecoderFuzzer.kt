@@ -12,9 +12,8 @@ object DecoderFuzzer {
     private val threads = ManagementFactory.getThreadMXBean()
 
     /**
-     * Reads [input] after mending it. The time limit applies to processor time, because other processes can use the
-     * machine at the same time, and only to a second run, because the first can include loading and instrumenting
-     * classes.
+     * Decodes the [mended] input. The time limit applies to processor time, because other processes can use the machine
+     * at the same time, and only to a second run, because the first can include loading and instrumenting classes.
      */
     @JvmStatic
     fun fuzzerTestOneInput(input: ByteArray) {

@@ -15,7 +15,7 @@ import picocli.CommandLine.Parameters
     description = [
         "Compare the time and memory for loading and running a skeleton and its weights with those of OTHER:",
         "a module that contains its weights, or another skeleton of the same network, such as an unfactored one.",
-        "Both are loaded alternately. Times are medians; memory is the peak increase of the resident memory."
+        "The two are loaded in turn. Times are medians; memory is the peak increase of the resident memory."
     ]
 )
 internal class Bench : Runnable {
@@ -25,7 +25,7 @@ internal class Bench : Runnable {
     @Parameters(index = "2", paramLabel = "OTHER", description = ["The module that contains its weights."])
     private lateinit var other: File
 
-    @Option(names = ["--skeletons"], description = ["OTHER is also a skeleton, for the same weights."])
+    @Option(names = ["--skeletons"], description = ["OTHER is also a skeleton, and runs with the same weights."])
     private var skeletons = false
 
     @Mixin

@@ -8,7 +8,7 @@ import picocli.CommandLine.HelpCommand
 /** The command `frz-host` and its subcommands. */
 @Command(
     name = "frz-host",
-    description = ["Run models as a phone does: decoder, org.pytorch, and the lite interpreter of PyTorch Mobile."],
+    description = ["Run models as a phone does: with the decoder, org.pytorch, and PyTorch Mobile's lite interpreter."],
     subcommands = [
         Report::class,
         Bench::class,

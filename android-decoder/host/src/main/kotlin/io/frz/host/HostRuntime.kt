@@ -8,7 +8,7 @@ import io.frz.loading.FrzLoadOptions
 import java.io.File
 import java.io.IOException
 
-/** An engine of this program as the suite uses it. */
+/** Adapts an engine of this program to the benchmark suite. */
 internal class HostRuntime private constructor(private val engine: Engine, override val extension: String) :
     BenchmarkRuntime {
     override val name: String get() = engine.name
@@ -33,7 +33,7 @@ internal class HostRuntime private constructor(private val engine: Engine, overr
         /** The engines that the suite measures, with the extensions of their models. */
         private val MEASURED = listOf(Engines.ORT to "onnx", Engines.LITE to "ptl")
 
-        /** Returns the runtimes that can run here, and the reasons why others cannot, by their names. */
+        /** Returns the runtimes that can run here, and, by name, the reasons why others cannot. */
         fun present(threads: Int): Pair<List<BenchmarkRuntime>, Map<String, String>> {
             val missing = LinkedHashMap<String, String>()
             val present = MEASURED.mapNotNull { (engines, extension) ->

@@ -28,7 +28,7 @@ internal object Memory {
     private const val PAUSE_MILLIS = 50L
 }
 
-/** Returns what reports say about this machine. */
+/** Returns the facts about this machine that reports include. */
 internal fun hostFacts(): Map<String, Any> = linkedMapOf(
     "manufacturer" to "JVM ${System.getProperty("java.version")}",
     "os" to System.getProperty("os.name"),

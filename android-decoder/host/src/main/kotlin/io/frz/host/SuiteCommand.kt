@@ -23,8 +23,8 @@ import picocli.CommandLine.Spec
 @Command(
     name = "suite",
     description = [
-        "Run the benchmark suite: compressed networks against dense ones, on every runtime of this build.",
-        "Progress goes to stderr. Exit code 1 means that a network failed, or that its error is above its tolerance."
+        "Run the benchmark suite, which compares compressed networks with dense ones on every available runtime.",
+        "Progress is printed to stderr. The exit code is 1 if a network failed or its error is above its tolerance."
     ]
 )
 internal class SuiteCommand : Callable<Int> {
@@ -38,7 +38,7 @@ internal class SuiteCommand : Callable<Int> {
     @Option(names = ["-o", "--output"], required = true, paramLabel = "REPORT", description = ["The report to write."])
     private lateinit var output: File
 
-    @Option(names = ["--short"], description = ["Only the small networks, without the memory test."])
+    @Option(names = ["--short"], description = ["Run only the small networks, and skip the memory test."])
     private var short = false
 
     @Option(names = ["--threads"], paramLabel = "N", description = ["Run networks on N threads (default: 1)."])
@@ -46,7 +46,7 @@ internal class SuiteCommand : Callable<Int> {
 
     @Option(
         names = ["--in-process"],
-        description = ["Measure memory in this process, as an app does, instead of in one process for each network."]
+        description = ["Measure memory in this process, as an app does, instead of in a new process for each network."]
     )
     private var inProcess = false
 

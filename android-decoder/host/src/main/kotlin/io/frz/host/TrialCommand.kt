@@ -20,7 +20,7 @@ import picocli.CommandLine.Spec
 @Command(
     name = "trial",
     hidden = true,
-    description = ["Load and run one network of the suite, and print its memory as JSON."]
+    description = ["Load and run one network of the suite, and print the memory that it takes as JSON."]
 )
 internal class TrialCommand : Runnable {
     @Parameters(index = "0", paramLabel = "ASSETS")
@@ -55,7 +55,7 @@ internal class TrialCommand : Runnable {
     }
 }
 
-/** Measures each trial in a Java process of its own, which starts with no memory from earlier tests. */
+/** Measures each trial in a separate Java process, in which no memory is left over from earlier tests. */
 internal class ChildProcess(private val folder: File, private val threads: Int) : Isolation {
     override fun measure(trial: Trial): Footprint {
         val output = File.createTempFile("frz-trial", ".json")

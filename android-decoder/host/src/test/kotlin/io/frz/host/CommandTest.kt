@@ -86,10 +86,10 @@ class CommandTest {
     }
 
     @Test
-    fun `the reference network computes the same as on the desktop`() = reference("unet.ptl")
+    fun `the reference network returns the same outputs as on the desktop`() = reference("unet.ptl")
 
     @Test
-    fun `the reference network computes the same on its coefficients`() = reference("unet.factored.ptl")
+    fun `the reference network returns the same outputs when run on its coefficients`() = reference("unet.factored.ptl")
 
     private fun reference(skeleton: String) {
         input("ramp", 0f, 1f, 1, 3, 32, 32)

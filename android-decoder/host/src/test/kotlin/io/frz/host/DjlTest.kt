@@ -42,14 +42,14 @@ class DjlTest {
     }
 
     @Test
-    fun `LibTorch computes the same from weights of every type`() {
+    fun `LibTorch returns the same outputs with weights of every type`() {
         val image = NdArray(longArrayOf(1, 1, 6, 6), FloatArray(36) { -1 + 2 * it / 35f })
         val expected = File(models, "tiny.expected.txt").readLines().map { it.toFloat() }.toFloatArray()
         assertArrayEquals(expected, outputOf("tiny.pt", "tiny.frz", image), 2e-4f)
     }
 
     @Test
-    fun `LibTorch computes the same from coefficients`() {
+    fun `LibTorch returns the same outputs with coefficients`() {
         val expected = NdArray.read(File(models, "wide.expected.npy")).values
         val ones = NdArray(longArrayOf(1, 1024), FloatArray(1024) { 1f })
         assertArrayEquals(expected, outputOf("wide.factored.pt", "wide.frz", ones), 1e-5f * expected.max())

@@ -12,7 +12,7 @@ class OrtTest {
     private val models = File("../onnxruntime/src/test/resources")
 
     @Test
-    fun `ONNX Runtime computes the same, rebuilt and from coefficients`(@TempDir folder: File) {
+    fun `ONNX Runtime returns the same outputs with rebuilt weights and with coefficients`(@TempDir folder: File) {
         val inputs = File(folder, "in").apply { mkdir() }
         File(models, "lenet5.input.npy").copyTo(File(inputs, "x.npy"))
         val expected = NdArray.read(File(models, "lenet5.expected.npy")).values

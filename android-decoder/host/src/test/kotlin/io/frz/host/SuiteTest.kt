@@ -36,7 +36,7 @@ class SuiteTest {
         return mapOf("file" to name, "shape" to array.shape.toList(), "crc32" to array.crc32())
     }
 
-    /** Writes assets whose dense network is missing, because only skeletons are among the test data. */
+    /** Writes assets without the dense network, because the test data contains only skeletons. */
     private fun makeAssets() {
         for (name in listOf("lenet5.onnx", "lenet5.factored.onnx")) File(models, name).copyTo(File(assets, name))
         File("../../examples/lenet5.frz").copyTo(File(assets, "lenet5.frz"))
@@ -67,7 +67,7 @@ class SuiteTest {
     }
 
     @Test
-    fun `a report is written although a network fails`() {
+    fun `a report is written even if a network fails`() {
         makeAssets()
         val (code, out, err) = host("suite", assets, "-o", report, "--short", "--in-process")
         assertEquals(1, code, err) // the dense network is missing

@@ -24,8 +24,8 @@ public class FrzContract(
 
     /**
      * Returns a description of how [file] differs from what the skeleton requires, or null if it fits. This function
-     * compares names. For each required weight, [fault] compares the weight with its [sources] and returns a
-     * description of the difference, or null if they fit.
+     * compares names. For each required weight that [file] contains, [fault] compares the weight with its [sources] and
+     * returns a description of the difference, or null if they fit.
      */
     public fun misfit(file: FrzFile, fault: (name: String, sources: List<String>) -> String?): String? {
         val sources = required.associateWith { sources(it, file) }

@@ -23,7 +23,7 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
 
     /**
      * Throws an [io.frz.FrzException] if the weights and the memory to rebuild them exceed the budget. Verifies
-     * [weights] if [FrzLoadOptions.verify] is set.
+     * [weights] if [FrzLoadOptions.verify] is set, and calls [checkCancelled].
      *
      * @param needed the peak memory of all buffers and the network's copies of the weights together, in bytes
      * @param largest the name of the tensor that needs the most memory, for the error message

@@ -218,7 +218,7 @@ class FrzLoadingTest {
     }
 
     @Test
-    fun `whenever it is cancelled, a network is delivered or freed`() {
+    fun `whenever loading is cancelled, the network is delivered or freed`() {
         val pool = Executors.newFixedThreadPool(2)
         val options = FrzLoadOptions.builder().background(pool).callbacks(pool).build()
         val freed = AtomicInteger()

@@ -35,7 +35,7 @@ class FrzSessionTest : OnRuntime() {
     }
 
     @Test
-    fun `LeNet-5 computes the same as PyTorch, rebuilt and on its coefficients`() {
+    fun `LeNet-5 returns the same outputs as in PyTorch, with rebuilt weights and with coefficients`() {
         for (name in listOf("lenet5.onnx", "lenet5.factored.onnx")) {
             check(FrzSession.loaderOf(part(name), FrzPart.of(lenet5)).load(), "lenet5")
         }
@@ -98,7 +98,7 @@ class FrzSessionTest : OnRuntime() {
     }
 
     @Test
-    fun `every cut and every flipped byte of weights is an error of the decoder`() {
+    fun `the decoder reports every cut and every flipped byte of weights`() {
         for (size in weights.indices) {
             assertThrows(FrzException::class.java, { load(skeleton, weights.copyOf(size)).close() }, "$size")
         }
@@ -139,7 +139,7 @@ class FrzSessionTest : OnRuntime() {
     }
 
     @Test
-    fun `a missing tier is an error of the decoder`() {
+    fun `the decoder reports a missing tier`() {
         val missing = assertThrows(FrzException::class.java) {
             load(skeleton, weights, FrzLoadOptions.builder().tier(1).build())
         }

@@ -61,7 +61,7 @@ class LoaderTest : OnRuntime() {
     private val told = Told()
 
     @Test
-    fun `assets are loaded now, in the background, and from a coroutine`() {
+    fun `assets are loaded on this thread, in the background, and from a coroutine`() {
         check(FrzSession.load(context, "tiny.onnx", "tiny.frz"), "tiny")
         val loader = FrzSession.loader(context, "tiny.onnx", "tiny.frz")
         loader.loadAsync(told)
@@ -91,12 +91,12 @@ class LoaderTest : OnRuntime() {
     }
 
     @Test
-    fun `a cancelled coroutine is not an input error`() {
+    fun `a cancelled coroutine does not throw an IOException`() {
         val loader = FrzSession.loaderOf(skeleton, weights) { Thread.currentThread().interrupt() }
         assertThrows(CancellationException::class.java) { runBlocking { loader.await() } }
     }
 
-    /** A wrapper of ONNX Runtime that counts open sessions. */
+    /** A wrapper around ONNX Runtime that counts open sessions. */
     private class Counting : FrzRuntime<OrtSession> {
         private val runtime = FrzSession.loaderOf(FrzPart.of(ByteArray(0)), FrzPart.of(ByteArray(0))).runtime
         val open = AtomicInteger()
@@ -111,7 +111,7 @@ class LoaderTest : OnRuntime() {
     }
 
     @Test
-    fun `whenever it is cancelled, a session is delivered or closed`() {
+    fun `whenever loading is cancelled, the session is delivered or closed`() {
         val pool = Executors.newFixedThreadPool(2)
         val options = FrzLoadOptions.builder().background(pool).callbacks(pool).build()
         val runtime = Counting()

@@ -53,7 +53,7 @@ class FaultTest : OnRuntime() {
     }
 
     @Test
-    fun `every cut and many flipped bits of weights are errors of the decoder`() {
+    fun `the decoder reports every cut and many flipped bits of weights`() {
         for (size in weights.indices) {
             assertThrows(FrzException::class.java, { load(skeleton, weights.copyOf(size)) }, "$size")
         }

@@ -58,13 +58,13 @@ class SchedulingTest {
     }
 
     @Test
-    fun `many applications of one tier are solved exactly`() {
+    fun `many applications with one tier each are planned exactly`() {
         val apps = List(2000) { App("app $it", listOf(tier), 0.9, 1.0) }
         assertTrue(chooseTiers(apps, Budget(20_000), Objective.MIN_MAX_COST).isExact)
     }
 
     @Test
-    fun `nine applications of four tiers are planned greedily, within the budget and in any order`() {
+    fun `nine applications with four tiers each are planned greedily, within the budget and in any order`() {
         for (seed in 0L until 20L) {
             val random = Random(seed)
             fun draw() = 0.01 + random.nextDouble()

@@ -15,7 +15,7 @@ import io.frz.benchmark.Variant
 import java.io.File
 import java.io.IOException
 
-/** Parses the manifest of [folder]. A mistake is reported with its place in the document. */
+/** Parses the manifest of [folder]. Errors name the place of the mistake in the document. */
 internal class ManifestParser(private val folder: File) {
     private val file = File(folder, Manifest.FILE)
 
@@ -60,7 +60,7 @@ internal class ManifestParser(private val folder: File) {
         if (samples < 1) fail("$name has no inputs")
         val targets = entry.tensor("targets")
         if ((variants.map { it.outputs } + targets).any { it.shape.firstOrNull() != samples }) {
-            fail("$name has another number of targets or outputs than of inputs")
+            fail("$name does not have as many targets and outputs as inputs")
         }
         if (variants.firstOrNull()?.weights != null || variants.size < 2 ||
             variants.drop(1).any { it.weights == null }
@@ -122,7 +122,7 @@ internal class ManifestParser(private val folder: File) {
         return TensorFile(local(entry.text("file")), shape, entry.text("crc32"))
     }
 
-    /** Returns the name of a file if it is in the folder itself. */
+    /** Returns [name], which must be the name of a file in the folder itself. */
     private fun local(name: String): String =
         if (name.isEmpty() || name == "." || name == ".." || name.any { it in "/\\" }) {
             fail("\"$name\" is not the name of a file next to it")

@@ -26,7 +26,7 @@ internal class MemoryTest(
                 isolation.measure(Trial(assets.network, variant, runtime.name, height)).native
             } catch (e: IOException) {
                 return MemorySeries(variant, steps, oneLine(e))
-            } ?: return MemorySeries(variant, steps, "this device does not tell the peak memory of a process")
+            } ?: return MemorySeries(variant, steps, "this device does not report the peak memory of a process")
             steps.add(MemoryStep(height, InProcess.width(height, assets.aspect), peak))
             if (peak > assets.limit) break
         }

@@ -16,7 +16,7 @@ import io.frz.benchmark.Variant
 import io.frz.benchmark.VariantResult
 import java.io.IOException
 
-/** Measures all variants of a network on a runtime. The variants run in turns, so that conditions are equal. */
+/** Measures all variants of a network on a runtime. The variants run in turn, so that conditions are equal. */
 internal class NetworkTest(
     private val manifest: Manifest,
     private val network: NetworkAssets,
@@ -29,7 +29,7 @@ internal class NetworkTest(
     private val inputs = tensors.samples(network.inputs)
     private val targets = tensors.rows(network.targets)
 
-    /** Returns the results. A variant that fails does not keep the others from being measured. */
+    /** Returns the results. If a variant fails, the others are measured nevertheless. */
     fun run(): NetworkResult {
         val tries = network.variants.map { Try(it) }
         try {
@@ -52,7 +52,7 @@ internal class NetworkTest(
         }
     }
 
-    /** A variant while it is measured, until it fails. */
+    /** A variant that is being measured or has failed. */
     private inner class Try(private val variant: Variant) {
         private val loads = ArrayList<Double>()
         private val firsts = ArrayList<Double>()
@@ -64,7 +64,7 @@ internal class NetworkTest(
         private var temperature: Double? = null
         private var failure: String? = null
 
-        /** Takes a step unless an earlier one failed, and records a failure. */
+        /** Runs [step] unless an earlier one has failed; records its failure. */
         fun attempt(step: Try.() -> Unit) {
             if (failure != null) return
             checkInterrupted()
@@ -79,7 +79,7 @@ internal class NetworkTest(
             }
         }
 
-        /** Loads the variant several times, and scores the last one. */
+        /** Loads the variant several times, and scores the model that was loaded last. */
         fun prepare() {
             val begun = System.nanoTime()
             while (loads.size < options.loads && (loads.isEmpty() || since(begun) < 1e3 * options.seconds)) {

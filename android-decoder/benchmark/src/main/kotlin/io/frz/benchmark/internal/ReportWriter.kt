@@ -15,7 +15,7 @@ import io.frz.benchmark.Score
 import io.frz.benchmark.SuiteReport
 import io.frz.benchmark.VariantResult
 
-/** Writes a report as JSON. Values that are not known are left out. */
+/** Writes a report as JSON. Unknown values are omitted. */
 internal class ReportWriter(private val report: SuiteReport) {
     fun write(): String {
         val context = report.context

@@ -19,8 +19,8 @@ import java.util.concurrent.Executors
  * Runs several applications at once, each with one of the measured networks: first all with dense networks, then with
  * the variants that the scheduler chooses.
  *
- * Each application requests so many frames that dense networks would need [OVERLOAD] such devices, and the budget
- * is a part of the memory of all dense networks.
+ * The applications request so many frames that, with dense networks, they would need [OVERLOAD] such devices. The
+ * memory budget is half of what the dense networks need, but at least enough for the smallest variants.
  */
 internal class SharingTest(
     private val manifest: Manifest,

@@ -5,11 +5,11 @@ import kotlin.math.ceil
 import kotlin.math.exp
 import kotlin.math.ln
 
-/** Returns the value below or at which [share] of the values lie. */
+/** Returns the smallest of the values that at least [share] of all values do not exceed. */
 internal fun percentile(values: List<Double>, share: Double): Double =
     values.sorted()[maxOf(0, ceil(share * values.size).toInt() - 1)]
 
-/** Returns the median; of an even number of values, the mean of the middle two. */
+/** Returns the median; for an even number of values, the mean of the middle two. */
 internal fun median(values: List<Double>): Double {
     val sorted = values.sorted()
     return (sorted[(sorted.size - 1) / 2] + sorted[sorted.size / 2]) / 2
@@ -22,7 +22,7 @@ internal fun geometricMean(values: List<Double>): Double? =
 /** Returns the milliseconds since [start], a value of [System.nanoTime]. */
 internal fun since(start: Long): Double = (System.nanoTime() - start) / 1e6
 
-/** Returns the first line of the message of an error. */
+/** Returns the first line of an error's message, or the name of its class if it has no message. */
 internal fun oneLine(e: Throwable): String =
     e.message.orEmpty().lineSequence().first().take(LONGEST).ifBlank { e.javaClass.simpleName }
 

@@ -49,7 +49,7 @@ internal class Tensors(private val folder: File) {
     }
 }
 
-/** Loads a variant. */
+/** Loads [variant] into [runtime]. */
 internal fun load(manifest: Manifest, variant: Variant, runtime: BenchmarkRuntime): BenchmarkNetwork {
     val name = variant.models[runtime.extension]
         ?: throw BenchmarkException("${variant.name} has no .${runtime.extension} model; make the assets again")
@@ -61,7 +61,7 @@ internal fun load(manifest: Manifest, variant: Variant, runtime: BenchmarkRuntim
     }
 }
 
-/** Returns the bytes of the files of a variant. */
+/** Returns the total size of a variant's files in bytes. */
 internal fun bytes(manifest: Manifest, variant: Variant, runtime: BenchmarkRuntime): Long =
     listOfNotNull(variant.models[runtime.extension], variant.weights).sumOf { File(manifest.folder, it).length() }
 

@@ -12,7 +12,7 @@ internal interface SegmentCoder {
     /** Whether the stored size of a segment can differ from the size of its values. */
     val isCompressed: Boolean get() = true
 
-    /** Returns whether the coder supports exact values of [type] or, if [areIntegers], quantized values. */
+    /** Returns whether the coder supports exact values of [type] or, if [areIntegers], integers. */
     fun takes(type: DType, areIntegers: Boolean): Boolean
 
     /** Returns the maximum number of values that a segment of [stored] bytes can contain. */

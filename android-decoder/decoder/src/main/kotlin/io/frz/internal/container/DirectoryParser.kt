@@ -89,7 +89,7 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
             val target = reader.string("a target")
             val number = names.find(target)
             if (number !in 0 until tensors) {
-                throw reader.at(position).fault(ErrorCode.NAME, "an alias of ${quote(target)}, which is not a tensor")
+                throw reader.at(position).fault(ErrorCode.NAME, "an alias refers to ${quote(target)}, not to a tensor")
             }
             allowance.take(2L * Char.SIZE_BYTES * name.size)
             names.add(0, name, reader.at(position))

@@ -59,8 +59,8 @@ internal class ExtentsParser(private val fields: Fields, private val known: Know
 
     /** Reads the number of entries of a tier: at least [before], the number in the previous tier, and at most [all]. */
     private fun length(reader: MessageReader, limit: Long, all: Long, before: Int): Int {
-        val length = reader.uint("a tier's part of a core", limit)
-        if (length < before) throw reader.fault(ErrorCode.SHAPE, "a tier has less of a core than the previous one")
+        val length = reader.uint("the number of core entries in a tier", limit)
+        if (length < before) throw reader.fault(ErrorCode.SHAPE, "a tier has fewer core entries than the previous one")
         if (length > all) throw reader.fault(ErrorCode.SHAPE, "a core has $length entries, more than the $all possible")
         return length.toInt()
     }

@@ -44,7 +44,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
             throw misplaced(GroupField.STEPS, "a group has both steps and a number format")
         }
         if (numbers.offsets != 0 && (!numbers.isStepped || extents.kept != null)) {
-            throw misplaced(GroupField.OFFSETS, "offsets require steps, and exclude kept")
+            throw misplaced(GroupField.OFFSETS, "offsets require steps, and cannot be combined with kept")
         }
     }
 
@@ -87,15 +87,15 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         for (i in 0 until shapes.size) {
             for (tier in tiersOf(extents)) {
                 if (extents.corner(i, tier, 1) != shapes.number(i, 1)) {
-                    throw fields.fault(GroupField.CORNERS, ErrorCode.SHAPE, "a factor's corner lacks columns")
+                    throw fields.fault(GroupField.CORNERS, ErrorCode.SHAPE, "a factor's corner lacks some columns")
                 }
             }
         }
     }
 
     /**
-     * Checks each axis of the views against its limit. Does nothing if the file specifies corners; otherwise, each core
-     * is the whole view.
+     * Checks the length of each axis against the limit for its basis if each core is the whole view. Corners have been
+     * checked while they were read.
      */
     private fun checkCorners() {
         if (extents.hasCorners || kinds.all { it.most >= Limits.AXIS }) return

@@ -103,7 +103,7 @@ internal class MessageReader(
         val type = expecting("a value") { it.nextFormat.valueType }
         val isContainer = type == ValueType.ARRAY || type == ValueType.MAP
         if (isContainer && depth == Limits.NESTING) {
-            throw fault(ErrorCode.DIRECTORY, "arrays and maps nest deeper than ${Limits.NESTING}")
+            throw fault(ErrorCode.DIRECTORY, "arrays and maps are nested more than ${Limits.NESTING} levels deep")
         }
         when (type) {
             ValueType.ARRAY -> repeat(array("an array")) { check(depth + 1) }

@@ -7,8 +7,8 @@ import io.frz.internal.directory.NameRange
 import io.frz.internal.quote
 
 /**
- * All names of a file, checked and unique. They are numbered in file order: first those of tensors, then aliases. Only
- * their bytes are stored; strings are created on demand.
+ * All names of a file, checked and unique. They are numbered in file order: first those of tensors, then those of
+ * aliases. Only their bytes are stored; strings are created on demand.
  */
 internal class Names(private val allowance: Allowance) {
     private val bytes = NameBytes(allowance)

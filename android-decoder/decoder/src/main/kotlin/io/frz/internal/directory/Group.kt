@@ -39,7 +39,7 @@ internal class Group(
     /** Returns whether the values of tensor [i] are its elements, bit for bit. */
     fun isExact(i: Int): Boolean = !isFactors && numbers.areElements && axes.isIdentity(i)
 
-    /** The type of a value; integers are [DType.I32]. */
+    /** The type of a value; quantized values are [DType.I32]. */
     val valueType: DType get() = if (numbers.isStepped) DType.I32 else numbers.format ?: dtype
 
     /** Returns the tiers whose segments are needed at [tier]. */

@@ -30,7 +30,9 @@ internal class DirectProduct(product: AxisProduct, source: DoubleArray, target: 
         }
     }
 
-    /** Computes lines [from] to [to] − 1 of the result: sums of basis functions, weighted by a source line. */
+    /**
+     * Computes all lines of the outer indices [from] to [to] − 1: sums of basis functions, weighted by a source line.
+     */
     fun combineFunctions(from: Int, to: Int) {
         val step = minOf(Panel.cached(terms, length), Panel.LENGTH / inner)
         val panel = target.panel(terms, step, step * inner)
@@ -54,7 +56,7 @@ internal class DirectProduct(product: AxisProduct, source: DoubleArray, target: 
     companion object {
         private const val BATCH_WEIGHTS = 1 shl 16
 
-        /** The number of lines between checks of the request. */
+        /** The number of outer indices between checks of the request. */
         private const val CHECKED = 64
 
         /** Returns the memory in bytes that [product] needs for a panel and weights. */

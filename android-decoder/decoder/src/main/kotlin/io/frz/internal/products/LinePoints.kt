@@ -65,7 +65,7 @@ internal class LinePoints(
     }
 
     companion object {
-        /** The memory of an instance. */
+        /** The memory of an instance in bytes. */
         const val WORKING_BYTES = (Kernel.TAPS + 3L) * Double.SIZE_BYTES * Between.POINTS
 
         /** The smallest number of values between two grid points for which a common polynomial is faster. */

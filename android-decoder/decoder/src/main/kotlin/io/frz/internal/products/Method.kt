@@ -26,8 +26,8 @@ internal enum class Method {
         private const val LEAST_LENGTH = 512
 
         /**
-         * Returns the method for [lines] lines of [terms] terms and [length] points, of which [inner] are side by side
-         * in memory.
+         * Returns the method for [lines] lines of [terms] terms and [length] points each. Groups of [inner] lines are
+         * side by side in memory.
          */
         fun of(lines: Long, terms: Int, length: Int, inner: Long, hasTransform: Boolean): Method = when {
             !hasTransform -> if (inner >= AxisProduct.LEAST_ROW) ROWS else FUNCTIONS

@@ -128,8 +128,10 @@ internal class SideBySide(
         /** The number of lines gathered at a time. */
         private const val LANES = 8
 
-        /** The usual number of values transformed at a time, and the maximum if rows would otherwise be too short. */
+        /** The usual number of values transformed at a time. */
         private const val VALUES = 1L shl 18
+
+        /** The maximum number of values transformed at a time, if rows would otherwise be shorter than [LONG_ROW]. */
         private const val MOST_VALUES = 1L shl 21
         private const val MOST_WIDTH = 64L
         private const val LONG_ROW = 32L

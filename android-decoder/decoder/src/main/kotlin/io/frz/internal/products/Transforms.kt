@@ -58,7 +58,7 @@ internal class Transforms(
     companion object {
         private fun ceilDiv(x: Int, y: Int) = (x + y - 1) / y
 
-        /** Returns the memory in bytes of transforms that need [each] bytes on each of [threads] threads. */
+        /** Returns the memory in bytes for [product] on [threads] threads, each of which needs [each] bytes. */
         fun workingBytes(product: AxisProduct, each: Long, threads: Int): Long =
             saturatedProduct(threads.toLong(), each) + Double.SIZE_BYTES * product.terms.toLong()
     }

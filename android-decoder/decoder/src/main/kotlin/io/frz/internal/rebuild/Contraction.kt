@@ -133,7 +133,7 @@ internal class Contraction(
     }
 
     private companion object {
-        /** The number of elements in a batch of small pieces. */
+        /** The maximum number of elements in a batch of small pieces. */
         const val VALUES = 1 shl 16
         const val MOST_VALUES = 1 shl 20
         const val LEAST_BATCH = 8

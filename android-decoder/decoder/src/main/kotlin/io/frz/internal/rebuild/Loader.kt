@@ -59,8 +59,8 @@ internal class Loader(
     }
 
     /**
-     * Rebuilds all tensors in memory that [allocate] provides, and passes each to [deliver]. The memory of all calls
-     * takes [reserved] bytes of the budget.
+     * Rebuilds each tensor in the memory that [allocate] provides for it, and passes it to [deliver]. In total, that
+     * memory takes [reserved] bytes of the budget.
      */
     fun forEach(
         reserved: Long,

@@ -23,7 +23,7 @@ internal class Products(private val axes: List<Axis>, private val core: FloatArr
     private val columns = axes.dropLast(1).map { axis -> axis.basis?.let { column(it) } }
     private val last = axes.last()
 
-    /** For each axis, the distance between neighboring core entries, or 0 if there is only one entry. */
+    /** For each axis, the distance between neighboring core entries, or 0 if the axis has a basis. */
     private val strides = IntArray(axes.size)
 
     init {

@@ -8,7 +8,7 @@ internal class Elf(private val name: String, bytes: ByteArray) {
     private val buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN)
     private val wide: Boolean
 
-    /** The largest page size, in bytes, on which the library can be loaded: the least alignment of its segments. */
+    /** The largest page size, in bytes, on which the library can be loaded: the smallest alignment of its segments. */
     val page: Long
 
     init {

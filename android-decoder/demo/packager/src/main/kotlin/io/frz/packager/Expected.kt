@@ -5,11 +5,11 @@ package io.frz.packager
  *
  * @property name the name of its package
  * @property activity the class that the launcher starts
- * @property version the version for people
- * @property code the version for Android, which installs only a higher one over a lower one
+ * @property version the version to display
+ * @property code the version code; Android does not replace an app with one that has a lower code
  * @property minSdk the lowest API level on which it can be installed
  * @property targetSdk the API level that it was written for
- * @property abis the processors for which it has libraries
+ * @property abis the processor architectures for which it contains libraries
  */
 internal class Expected(
     val name: String,

@@ -5,7 +5,7 @@ import java.security.KeyStore
 import java.security.PrivateKey
 import java.security.cert.X509Certificate
 
-/** A key that proves that two versions of an app have the same origin. Here, that is the same working copy. */
+/** A key that proves that two versions of an app have the same origin: here, the same working copy. */
 internal class SigningKey private constructor(val key: PrivateKey, val certificate: X509Certificate) {
     companion object {
         private const val ALIAS = "androiddebugkey"

@@ -60,7 +60,7 @@ class CheckTest {
     }
 
     @Test
-    fun `the page size of a library is the least alignment of what is loaded`() {
+    fun `the page size of a library is the smallest alignment of what is loaded`() {
         assertEquals(0x4000L, Elf("lib.so", library(true, 0x10000, 0x4000)).page)
         assertEquals(0x1000L, Elf("lib.so", library(true, 0x4000, 0x1000)).page)
         assertEquals(0x1000L, Elf("lib.so", library(false, 0x1000)).page)

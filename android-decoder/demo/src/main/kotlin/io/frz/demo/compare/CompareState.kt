@@ -33,6 +33,6 @@ internal data class CompareState(
     /** The uptime in milliseconds at which the dense network started to run, while it runs. */
     val denseSince: Long? = null,
     val failure: Message? = null,
-    /** Something that is ready to be shared with another app. */
+    /** An intent that is ready to share something with another app, or null. */
     val shared: Intent? = null
 )

@@ -13,7 +13,7 @@ import io.frz.demo.work.show
 import io.frz.demo.work.visible
 import kotlin.math.roundToInt
 
-/** Size, time and memory of the compressed network, against those of the dense one. */
+/** The size, time and memory of the compressed network, compared with those of the dense one. */
 internal class FiguresCard(private val root: View, private val words: Words, dense: (Boolean) -> Unit) {
     private val switch = root.find<Switch>(R.id.dense)
     private val size = Figure(root.find(R.id.size), R.string.figure_size, R.string.smaller, R.string.larger)
@@ -66,7 +66,7 @@ internal class FiguresCard(private val root: View, private val words: Words, den
             row.find<TextView>(R.id.name).setText(name)
         }
 
-        /** Shows both values; while the dense one is being measured, [elapsed] has passed. */
+        /** Shows both values; while the dense one is being measured, [elapsed] is the time so far. */
         fun show(compressed: Double?, dense: Double?, elapsed: Double?, text: (Double) -> String) {
             val context = row.context
             row.visible(compressed != null, last?.step != null)

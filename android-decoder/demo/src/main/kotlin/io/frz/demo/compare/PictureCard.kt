@@ -68,7 +68,7 @@ internal class PictureCard(private val root: View, private val answers: Answers,
         }
     }
 
-    /** Shows the progress, after a moment if the work has just [begun]: most work is done by then. */
+    /** Shows the progress. If the work has just [begun], waits a moment, because most work is done by then. */
     private fun step(state: CompareState, begun: Boolean) {
         val busy = root.find<View>(R.id.busy)
         busy.visible(state.step != null)

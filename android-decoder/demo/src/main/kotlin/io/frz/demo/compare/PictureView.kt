@@ -27,10 +27,10 @@ internal class PictureView(context: Context, attributes: AttributeSet) : ImageVi
     }
 
     private companion object {
-        /** The width in pixels below which single pixels are meant to be seen. */
+        /** The width in pixels below which individual pixels are meant to be visible. */
         const val TINY = 64
 
-        /** The largest part of the screen's height. */
+        /** The maximum height as a share of the screen's height. */
         const val SHARE = 0.4
     }
 }

@@ -18,7 +18,7 @@ internal fun Bundle.put(choice: Choice) {
     putBoolean(DENSE, choice.dense)
 }
 
-/** Returns the choice that [put] has saved, or the default one. */
+/** Returns the choice that [put] saved, or the default one. */
 internal fun Bundle?.choice(): Choice = if (this == null) {
     Choice()
 } else {

@@ -9,7 +9,7 @@ import io.frz.demo.work.find
 import io.frz.demo.work.show
 import io.frz.demo.work.visible
 
-/** The slider that chooses the tier of a network with more than one. */
+/** The slider that chooses the tier of a network with several tiers. */
 internal class TierCard(private val root: View, private val answers: Answers, choose: (Int) -> Unit) {
     private val slider = root.find<SeekBar>(R.id.tier)
     private var info: NetworkInfo? = null

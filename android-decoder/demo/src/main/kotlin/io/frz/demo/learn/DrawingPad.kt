@@ -13,7 +13,7 @@ import android.util.AttributeSet
 import android.view.MotionEvent
 import android.view.View
 
-/** A pad to draw on, in light strokes on a dark ground. It can also show a picture. */
+/** A pad to draw on, with light strokes on a dark background. It can also show a picture. */
 internal class DrawingPad(context: Context, attributes: AttributeSet) : View(context, attributes) {
     /** Called when a stroke ends, and when a picture is shown or removed. */
     var changed: () -> Unit = {}
@@ -47,7 +47,7 @@ internal class DrawingPad(context: Context, attributes: AttributeSet) : View(con
 
     /**
      * Returns what the pad shows as [side]² gray bytes, or null if it is empty. Strokes are scaled to the same size and
-     * centered, so that it does not matter where and how large they were drawn.
+     * centered, so that their original position and size do not matter.
      */
     fun pixels(side: Int): ByteArray? {
         val small = Bitmap.createBitmap(side, side, Bitmap.Config.ARGB_8888)
@@ -111,7 +111,7 @@ internal class DrawingPad(context: Context, attributes: AttributeSet) : View(con
     override fun onTouchEvent(event: MotionEvent): Boolean {
         when (event.actionMasked) {
             MotionEvent.ACTION_DOWN -> {
-                parent.requestDisallowInterceptTouchEvent(true) // else the screen would scroll
+                parent.requestDisallowInterceptTouchEvent(true) // otherwise, the screen would scroll
                 if (picture != null) clear()
                 strokes.moveTo(event.x, event.y)
                 strokes.lineTo(event.x + 1, event.y)
@@ -142,7 +142,7 @@ internal class DrawingPad(context: Context, attributes: AttributeSet) : View(con
         /** Strokes smaller than this share of the pad are not enlarged to the full size: a dot stays a dot. */
         const val SMALLEST = 0.15f
 
-        /** The largest part of the screen's height. */
+        /** The maximum height as a share of the screen's height. */
         const val SHARE = 0.34f
     }
 }

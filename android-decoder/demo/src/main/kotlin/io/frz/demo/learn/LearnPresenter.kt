@@ -24,7 +24,7 @@ internal class LearnPresenter(context: Context) {
     private var learner: ElmLearner? = null
     private var model: ElmModel? = null
 
-    /** The examples, the newest last, so that they can be taken back. */
+    /** The examples, the newest last, so that they can be removed again. */
     private val examples = ArrayList<Pair<ByteArray, String>>()
 
     /** The classes that have examples. */
@@ -71,7 +71,7 @@ internal class LearnPresenter(context: Context) {
         work { learn { it.add(picture, name) } }
     }
 
-    /** Takes back the newest example. */
+    /** Removes the newest example. */
     fun undo() {
         val (picture, name) = (if (examples.isEmpty()) null else examples.removeAt(examples.lastIndex)) ?: return
         count()

@@ -88,7 +88,7 @@ constructor(
 
     /** Runs the network on [input] and measures the time. */
     fun run(input: Tensor): Run {
-        PyTorchAndroid.setNumThreads(1) // The many small steps of a factored network gain little from more.
+        PyTorchAndroid.setNumThreads(1) // The many small steps of a factored network gain little from more threads.
         val start = System.nanoTime()
         val output = module.forward(IValue.from(input)).toTensor()
         val time = (System.nanoTime() - start) / NANOSECONDS
@@ -96,7 +96,7 @@ constructor(
         return Run(Output(output, info), time, Memory())
     }
 
-    /** Returns the milliseconds that it takes to decode what the skeleton receives, without handing it over. */
+    /** Returns the time in milliseconds to decode what the skeleton receives, without passing it on. */
     @Throws(IOException::class)
     fun decodeTime(): Double = open(FrzOptions.builder().threads(THREADS).tier(tier).build()).use { file ->
         val start = System.nanoTime()

@@ -44,7 +44,7 @@ internal class NetworkInfo private constructor(
     val factored: Boolean get() = dense != null
 
     /**
-     * A capacity of a network.
+     * A tier of a network.
      *
      * @property bytes the bytes of the file up to the end of the tier
      * @property accuracy the share of test pictures that are classified correctly, from 0 to 1

@@ -10,7 +10,7 @@ internal class Failure(val text: Message, cause: Throwable) : Exception(cause) {
     }
 }
 
-/** Does [work]; if it fails, throws a [Failure] with the text [failed], whose argument is the reason. */
+/** Runs [work]; if it fails, throws a [Failure] with the text [failed], whose argument is the reason. */
 @Suppress("TooGenericExceptionCaught") // The interpreter's native code throws nothing more specific.
 internal inline fun <T> stage(failed: Int, work: () -> T): T = try {
     work()
@@ -23,7 +23,7 @@ internal inline fun <T> stage(failed: Int, work: () -> T): T = try {
 internal fun failure(failed: Int, cause: Exception): Failure =
     Failure(Message(failed, (cause.message ?: "$cause").substringBefore('\n')), cause)
 
-/** Does [work] and returns null, or returns what went wrong. */
+/** Runs [work] and returns null, or returns what went wrong. */
 internal inline fun attempt(work: () -> Unit): Message? = try {
     work()
     null

@@ -4,7 +4,7 @@ import android.content.Context
 import android.view.View
 import android.widget.TextView
 
-/** Returns the view with this number; the method of Android is generic only since API 26. */
+/** Returns the view with this ID; Android's own method is generic only from API level 26. */
 @Suppress("UNCHECKED_CAST")
 internal fun <T : View> View.find(id: Int): T = findViewById(id) as T
 
@@ -18,7 +18,7 @@ internal fun View.visible(yes: Boolean, busy: Boolean) {
     if (!yes && busy && visibility != View.GONE) visibility = View.INVISIBLE else visible(yes)
 }
 
-/** Shows [words], or nothing if they are null. An unchanged text is left alone, or a screen reader would repeat it. */
+/** Shows [words], or nothing if they are null. Skips an unchanged text, which a screen reader would repeat. */
 internal fun TextView.show(words: CharSequence?) {
     if (text.toString() != words?.toString().orEmpty()) text = words
     visible(!words.isNullOrEmpty())

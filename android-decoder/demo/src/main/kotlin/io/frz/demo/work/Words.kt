@@ -25,7 +25,7 @@ internal class Words(private val context: Context) {
 
     fun bytes(count: Long): String = Formatter.formatShortFileSize(context, count)
 
-    /** Returns a share with one decimal; only the whole is 100 %. */
+    /** Returns a share as a percentage with at most one decimal place; only the whole is shown as 100 %. */
     fun percent(share: Double): String {
         val shown = if (share < 1) minOf(share, ALMOST_ALL) else share
         return NumberFormat.getPercentInstance().apply { maximumFractionDigits = 1 }.format(shown)

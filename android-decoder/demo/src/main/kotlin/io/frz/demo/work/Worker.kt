@@ -6,7 +6,7 @@ import java.util.concurrent.Executors
 import java.util.concurrent.Future
 
 /**
- * Does jobs one after another on a background thread. What they report arrives on the main thread.
+ * Runs jobs one after another on a background thread. Their reports arrive on the main thread.
  *
  * Call all functions on the main thread.
  */
@@ -18,22 +18,22 @@ internal class Worker(name: String) {
     /** The number of the newest job that replaced others; older ones report nothing. */
     private var newest = 0
 
-    /** Whether all jobs are done; their last reports may still be on the way. */
+    /** Whether all jobs are done; their last reports may not have arrived yet. */
     val isIdle: Boolean get() = job?.isDone != false
 
-    /** Abandons the jobs so far and starts another. */
+    /** Abandons all earlier jobs and adds another. */
     fun replace(work: Job.() -> Unit) {
         abandon()
         add(work)
     }
 
-    /** Starts a job after the jobs so far. */
+    /** Adds a job, which runs after all earlier ones. */
     fun add(work: Job.() -> Unit) {
         val number = newest
         job = executor.submit { Job(number).work() }
     }
 
-    /** Interrupts the job in progress. A running network finishes, but nothing is reported any more. */
+    /** Interrupts the job in progress. A running network finishes, but nothing more is reported. */
     fun abandon() {
         newest++
         job?.cancel(true)

@@ -91,7 +91,7 @@ class FrzCoroutinesTest {
     }
 
     @Test
-    fun `a cancelled load ends without an input error`() {
+    fun `a cancelled load does not throw an IOException`() {
         val begun = CountDownLatch(1)
         val ended = CountDownLatch(1)
         val options = direct.newBuilder()

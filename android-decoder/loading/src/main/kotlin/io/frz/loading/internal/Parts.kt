@@ -22,7 +22,7 @@ internal class FilePart(override val file: File) : FrzPart() {
     override fun open(options: FrzOptions, base: FrzFile?): FrzFile = FrzFile.open(file, options, base)
 }
 
-/** Bytes in memory, which are neither copied nor modified. */
+/** Bytes in memory, which are not modified; weights are read without being copied. */
 internal class BufferPart(bytes: ByteBuffer) : FrzPart() {
     private val bytes = bytes.slice()
 

@@ -8,7 +8,7 @@ import kotlin.math.abs
  * the better they are, the fewer combinations are tried.
  *
  * The ideal demands of the undecided applications yield a bound on the score of a branch. A branch is pruned only if
- * its bound is worse than the best score found by more than rounding errors can explain.
+ * its bound is worse than the best score so far, and by more than rounding errors can explain.
  */
 internal fun exact(table: Table, start: IntArray): IntArray {
     val search = Search(table, start)

@@ -9,7 +9,7 @@ import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
 
-/** Runs the app on a phone: its native libraries, its memory, its screen. */
+/** Tests the app on a phone, with its native libraries, memory and screen. */
 @RunWith(AndroidJUnit4::class)
 class DeviceTest {
     @Test
