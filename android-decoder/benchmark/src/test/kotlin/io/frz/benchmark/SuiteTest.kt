@@ -225,7 +225,7 @@ class SuiteTest {
     }
 
     @Test
-    fun `this device tells its memory`() {
+    fun `this device reports its memory`() {
         val linux = LinuxDevice(emptyMap())
         if (File("/proc/self/status").exists()) assertTrue(linux.resident()!! <= linux.peak()!!)
         assertTrue(linux.temperature().let { it == null || it in 1.0..150.0 })
