@@ -63,7 +63,7 @@ def run() -> Iterator[Row]:
         known = measured(name)
         standard = at_error(known["nncodec"], known["error"])
         if standard is None:
-            yield Row(name, f"{known['bytes']:,} B at {known['error']:.2g}: no two nncodec files enclose it", "", False)
+            yield Row(name, f"{known['bytes']:,} B at {known['error']:.2g}: no two nncodec files bracket it", "", False)
             continue
         ratio = known["bytes"] / standard
         figure = f"{known['bytes']:,} B, nncodec {standard:,.0f} B at {known['error']:.2g}: {ratio:.2f} ×"

@@ -73,7 +73,7 @@ def _comparison(path: Path) -> Iterator[Row]:
     yield Row("UNet, 959×640, 2 threads, median of ten images", figure, "≥ 5 ×", median >= 5)
     difference, other = max(each.difference for each in made), max(each.other for each in made)
     yield Row("… largest difference of a logit", f"{difference:.1e}", "≤ 1e-3", difference <= 1e-3)
-    yield Row("… most pixels of another class in an image", f"{other:.4%}", "≤ 0.01 %", other <= 1e-4)
+    yield Row("… largest share of pixels with a different class in an image", f"{other:.4%}", "≤ 0.01 %", other <= 1e-4)
     same = all(round(each.dice[0], 4) == round(each.dice[1], 4) for each in made)
     mean = [sum(each.dice[i] for each in made) / len(made) for i in (0, 1)]
     yield Row(
@@ -116,9 +116,9 @@ def _memory(path: Path) -> Iterator[Row]:
     figure = (
         f"{share:.0%} of the rebuilt network's ({factored['running'] / 1e6:.0f} MB / {rebuilt['running'] / 1e6:.0f} MB)"
     )
-    yield Row("… activations: peak of one forward", figure, "≤ 50 %", share <= 0.5)
+    yield Row("… activations: peak of one forward pass", figure, "≤ 50 %", share <= 0.5)
     share = (factored["loaded"] + factored["running"]) / (rebuilt["loaded"] + rebuilt["running"])
-    yield Row("… loading and one forward together", f"{share:.0%} of the rebuilt network's", "", True)
+    yield Row("… loading and one forward pass together", f"{share:.0%} of the rebuilt network's", "", True)
 
 
 def main(kind: str, path: str) -> None:

@@ -1,4 +1,4 @@
-"""Train networks for file sizes: accuracy against bytes, and the time of a step.
+"""Train networks to given file sizes, and measure their accuracy and the time of a training step.
 
     python -m bench.rate [WORD …]
 

@@ -136,7 +136,7 @@ def _comparison(runs: dict[str, Callable[[Array], Array]], x: Array) -> Iterator
         difference = float(np.abs(out[name] - out["torch"]).max())
         other = float((out[name].argmax(1) != out["torch"].argmax(1)).mean())
         yield Row(f"UNet {name}, largest difference of a logit", f"{difference:.1e}", "≤ 2e-3", difference <= 2e-3)
-        yield Row("… pixels of another class", f"{other:.4%}", "≤ 0.01 %", other <= 1e-4)
+        yield Row("… pixels with a different class", f"{other:.4%}", "≤ 0.01 %", other <= 1e-4)
     faster = seconds["rebuilt"] / seconds["factored"]
     figure = f"{faster:.1f} × faster ({seconds['rebuilt']:.2f} s → {seconds['factored']:.2f} s)"
     yield Row(
@@ -152,7 +152,7 @@ def _larger(runs: dict[str, Callable[[Array], Array]], x: Tensor) -> Iterator[Ro
     found, expected = runs["factored"](twice), runs["torch factored"](twice)
     other = float((found.argmax(1) != expected.argmax(1)).mean())
     difference = float(np.abs(found - expected).max())
-    figure = f"{other:.4%} of pixels of another class, logits by {difference:.1e}"
+    figure = f"{other:.4%} of pixels with a different class, logits by {difference:.1e}"
     yield Row("UNet factored, at twice the example's size", figure, "≤ 0.01 %", other <= 1e-4)
 
 

@@ -82,7 +82,7 @@ def test_a_size_out_of_reach_is_a_result(task: Task) -> None:
 
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch, task: Task) -> list[Job]:
-    """The jobs that were run of a technique whose metric is best with rate 3 and strength 2."""
+    """The jobs that were run for a technique whose metric is best with rate 3 and strength 2."""
     jobs = []
 
     def make(given: Job) -> Made:

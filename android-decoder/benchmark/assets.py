@@ -47,14 +47,22 @@ Json = dict[str, Any]
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=ROOT / "build" / "suite")
 @click.option("--short", is_flag=True, help="Only the networks of the short form.")
 @click.option("--only", metavar="NAME", multiple=True, help="Only this network; can be repeated.")
-def main(output: Path, short: bool, only: tuple[str, ...]) -> None:
+@click.option(
+    "--runtime",
+    "extensions",
+    type=click.Choice(EXTENSIONS),
+    multiple=True,
+    default=EXTENSIONS,
+    help="Only models with this extension; can be repeated.",
+)
+def main(output: Path, short: bool, only: tuple[str, ...], extensions: tuple[str, ...]) -> None:
     """Write the assets."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
     chosen = [net for net in NETWORKS if (net.short or not short) and (net.name in only or not only)]
-    entries = [entry for network in chosen if (entry := make(network, output)) is not None]
+    entries = [entry for network in chosen if (entry := make(network, output, extensions)) is not None]
     manifest = {
         "format": "frz-suite-assets",
         "version": 1,
@@ -69,7 +77,7 @@ def main(output: Path, short: bool, only: tuple[str, ...]) -> None:
     click.echo(f"{output}: {len(entries)} networks, {size / 1e6:.0f} MB")
 
 
-def make(network: Network, output: Path) -> Json | None:
+def make(network: Network, output: Path, extensions: tuple[str, ...] = EXTENSIONS) -> Json | None:
     """Write the files of one network; return its entry, or None if something that it needs is missing."""
     weights = network.weights()
     if weights is None:
@@ -82,7 +90,7 @@ def make(network: Network, output: Path) -> Json | None:
     load_model(rebuilt, file)
     network.fill(dense, file)
     found, expected = run(rebuilt, inputs), run(dense, inputs)
-    files = models(network, output, dense, file, inputs[:1])
+    files = models(network, output, dense, file, inputs[:1], extensions)
     entry = {
         "name": name,
         "title": network.title,
@@ -111,6 +119,8 @@ def make(network: Network, output: Path) -> Json | None:
             ),
         ],
     }
+    if network.judge is not None:
+        entry["judge"] = judge(name, output, network.judge().eval(), expected[:1], extensions)
     click.echo(f"{name}: {len(inputs)} inputs, {file.stat().st_size:,} bytes of weights")
     return entry
 
@@ -130,12 +140,22 @@ def encode(network: Network, weights: Path, file: Path) -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def models(network: Network, output: Path, dense: Any, weights: Path, example: Tensor) -> dict[str, dict[str, str]]:
+def judge(name: str, output: Path, model: Any, example: Tensor, extensions: tuple[str, ...]) -> dict[str, str]:
+    """Export the classifier that scores the outputs of a network; return the names of the files by extension."""
+    files = {extension: f"{name}.judge.{extension}" for extension in extensions}
+    for file in files.values():
+        export(model, output / file, example=example, with_weights=True)
+    return files
+
+
+def models(
+    network: Network, output: Path, dense: Any, weights: Path, example: Tensor, extensions: tuple[str, ...]
+) -> dict[str, dict[str, str]]:
     """Export all variants for all runtimes; return the names of the files by variant and extension."""
     files: dict[str, dict[str, str]] = {}
     for variant in ("dense", *network.variants):
         files[variant] = {}
-        for extension in EXTENSIONS:
+        for extension in extensions:
             path = output / f"{network.name}.{variant}.{extension}"
             if variant == "dense":
                 export(dense, path, example=example, with_weights=True)

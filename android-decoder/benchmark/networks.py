@@ -27,7 +27,8 @@ from frformat.train.data import (
     load_mnist,
     load_photo,
 )
-from frformat.train.models import SRCNN, VAE, LeNet5, ResNet20, UNet
+from frformat.train.models import SRCNN, VAE, Generator, LeNet5, ResNet20, UNet
+from frformat.train.recipes.gan import latents
 from frformat.train.recipes.srcnn import enlarged
 
 ROOT: Final = Path(__file__).parents[2]
@@ -37,6 +38,12 @@ DATA: Final = Path(os.environ.get("FRFORMAT_DATA", ROOT.parent / "shared" / "dat
 DIGITS: Final = 200
 CIFAR: Final = 100
 CARS: Final = 2
+DRAWN: Final = 50
+"""Number of digits that the GAN draws."""
+
+CONFIDENT: Final = 0.9
+"""The probability from which a digit counts as recognized."""
+
 SIDES: Final = (320, 480)
 """Height and width of the UNet's inputs."""
 
@@ -57,6 +64,7 @@ class Network:
         dense: the dense weights; if the file is missing or None, the dense network has the rebuilt weights.
         encoder: the frformat command that encodes a checkpoint.
         short: whether the short form includes it.
+        judge: creates the classifier that scores the outputs, if one does.
     """
 
     name: str
@@ -70,6 +78,7 @@ class Network:
     dense: Path | None = None
     encoder: str = "encode"
     short: bool = False
+    judge: Callable[[], nn.Module] | None = None
 
     def weights(self) -> Path | None:
         """Return the file with the compressed weights, or None if it is missing."""
@@ -111,6 +120,25 @@ def strokes() -> tuple[Tensor, Tensor]:
     """Return digits for the autoencoder, which should reproduce them."""
     images = UNIT_PIXELS(_digits()[0][:50])
     return images, images
+
+
+def numbers() -> tuple[Tensor, Tensor]:
+    """Return latent vectors for the GAN, and the probability with which the judge should recognize each digit."""
+    return latents(DRAWN), torch.full((DRAWN,), CONFIDENT)
+
+
+class Judge(nn.Module):
+    """LeNet-5 for images in 0 … 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = LeNet5()
+        load_model(self.network, EXAMPLES / "lenet5.frz")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits of digits."""
+        logits: Tensor = self.network((x - MNIST_PIXELS.mean[0]) / MNIST_PIXELS.std[0])
+        return logits
 
 
 def things() -> tuple[Tensor, Tensor]:
@@ -163,6 +191,10 @@ NETWORKS: Final = (
     Network(
         "vae", "VAE: written digits", "generation", "psnr", VAE, ("rebuilt",), strokes,
         (EXAMPLES / "vae.frz",), short=True,
+    ),
+    Network(
+        "gan", "GAN: invented digits", "generation", "confidence", Generator, ("rebuilt",), numbers,
+        (EXAMPLES / "gan.frz",), short=True, judge=Judge,
     ),
     Network(
         "unet", "UNet: cars", "segmentation", "dice", UNet, ("rebuilt", "factored"), cars,

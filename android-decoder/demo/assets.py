@@ -4,7 +4,8 @@
 
 ``assets``
     the app's assets: ``networks.json``; for each network ``NAME.ptl``, ``NAME.frz`` and pictures; ``NAME-dense.ptl`` as
-    well if ``NAME.ptl`` runs on coefficients; ``learner.frz``, the hidden layer for the user's own classes.
+    well if ``NAME.ptl`` runs on coefficients; ``learner.frz``, the hidden layer for the user's own classes; ``suite``,
+    the small networks of the benchmark suite.
 ``inputs/NAME``
     the pictures as tensors (.npy), as the app converts them.
 ``desktop``
@@ -125,6 +126,9 @@ def main(output: Path) -> None:
         raise click.ClickException("there are no weights for any network of the app")
     _write(output / "assets" / "networks.json", {"networks": entries})
     _learner(output / "assets" / "learner.frz")
+    script = ROOT / "android-decoder" / "benchmark" / "assets.py"
+    options = ["--short", "--runtime", "ptl", "-o", output / "assets" / "suite"]
+    subprocess.run([sys.executable, script, *options], check=True)
 
 
 def make(network: Network, output: Path) -> dict[str, object] | None:

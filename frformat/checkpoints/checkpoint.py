@@ -71,7 +71,7 @@ class Checkpoint(Mapping[str, Array | Spectrum | CodedTensor]):
 
     Attributes:
         entries: every tensor by name.
-        aliases: further names for tensors, ``{name: target}`` (tied weights).
+        aliases: additional names for tensors, ``{name: target}`` (tied weights).
         metadata: the file's metadata, a flat map of strings.
         notes: remarks for the user on how the file was interpreted, one line each.
         size: size of the file in bytes.

@@ -13,7 +13,7 @@ import click
 from frformat.cli import terminal
 
 NAME: Final = "elm"
-SUMMARY: Final = "an Extreme Learning Machine on MNIST: a random hidden layer and a solved output layer"
+SUMMARY: Final = "an Extreme Learning Machine on MNIST: a random hidden layer, and an output layer that is solved for"
 METRIC: Final = "accuracy"
 
 OPTIONS: Final = ("name", "output", "data", "seed", "format", "force", "as_json", "checkpoint_every")

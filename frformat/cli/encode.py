@@ -50,7 +50,7 @@ Examples:
 """
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (new output remains only if --verify rejects it).")
+@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (no output is written, or --verify rejects it).")
 @click.argument("source", metavar="IN", type=click.Path(allow_dash=True))
 @click.option(
     "-o", "--output", metavar="OUT.frz", type=click.Path(allow_dash=True), required=True, help="The file to write."

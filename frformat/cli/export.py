@@ -27,7 +27,7 @@ file is executed. The extension of the output selects the runtime:
          are checked against those of the oldest release.
   .pt    LibTorch, DJL and torch.jit.load.
   .tflite.frt, .pte.frt
-         LiteRT and ExecuTorch: a template that an app fills with the weights. Inputs have the size of --example.
+         LiteRT and ExecuTorch: a template that an app fills with the weights. Inputs must have the size of --example.
 
 The app passes the tensors of model.frz to the skeleton; the libraries in android-decoder do this.
 

@@ -34,7 +34,7 @@ class Encoded:
         notes: notes for the user, one line each.
         file: the description of the new file.
         told: the encoder's report on each tensor, by name, in input order.
-        aliases: further names in the new file, with the names of their tensors.
+        aliases: additional names in the new file, with the names of their tensors.
     """
 
     input: InputFile

@@ -16,7 +16,7 @@ from frformat.cli.options import ByteCount, Nonnegative, json_option, tier_cuts
 from frformat.errors import EncodeError
 from frformat.wording import parse_amount
 
-HELP: Final = """Train a network by a recipe, on the first DCT coefficients of its weights.
+HELP: Final = """Train a network with a recipe. The parameters are the first DCT coefficients of its weights.
 
 RECIPE is one of those that --list shows, or FILE.py with your own subclass of frformat.train.Recipe (FILE.py:NAME if
 there are several). Options that are omitted keep the recipe's values.

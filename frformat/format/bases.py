@@ -57,7 +57,7 @@ PLAIN: Final = "identity"
 
 
 def spread(bases: Sequence[str], rank: int) -> tuple[str, ...]:
-    """Return the kind of each axis. The last entry in the file also applies to all further axes."""
+    """Return the kind of each axis. The last entry in the file also applies to all remaining axes."""
     return tuple(bases[min(axis, len(bases) - 1)] for axis in range(rank)) if bases else (PLAIN,) * rank
 
 

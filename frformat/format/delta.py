@@ -118,7 +118,7 @@ def subtract(values: Array, base: Array, value_type: str) -> Integers | None:
 
 
 def _turned(codes: Array, value_type: str) -> Array:
-    """Convert the bits of floats to integers in the same order, or back; return values of other types unchanged."""
+    """Map the bits of floats to integers that sort as the floats do, or back; leave values of other types unchanged."""
     if value_type not in FORMATS:
         return codes
     width = 8 * codes.itemsize - 1

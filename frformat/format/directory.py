@@ -80,7 +80,7 @@ class Group:
         sizes: stored bytes of the segment in each tier, or only in tier 0: integer array.
         names: names of the tensors; empty for factors.
         views: the shapes that cores and bases refer to; None means the tensor's own.
-        bases: kinds of basis, as in the file; the last one applies to all further axes.
+        bases: kinds of basis, as in the file; the last one applies to all remaining axes.
         factors: for each ``stored`` axis of a tensor, the number of a factor.
         seeds: for each ``seeded`` axis of a tensor, a seed.
         kept: length of each core's zigzag prefix in each tier: integer array (tiers, tensors).
@@ -211,7 +211,7 @@ class Directory:
     Attributes:
         groups: the groups.
         metadata: a flat map of strings.
-        aliases: further names, each with the name of a tensor.
+        aliases: additional names, each with the name of a tensor.
         tiers: number of capacity tiers.
         base: SHA-256 digest of the base, if the file is a delta file.
     """

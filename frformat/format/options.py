@@ -40,7 +40,7 @@ class Options:
 
     Attributes:
         metadata: a flat map of strings.
-        aliases: further names for tensors.
+        aliases: additional names for tensors.
         formats: number format of spectra, for all or by name.
         tiers: the parts of cores that the smaller tiers keep.
         smaller: number of tiers before the last.

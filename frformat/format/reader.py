@@ -115,7 +115,7 @@ class FrzFile:
 
     @property
     def aliases(self) -> dict[str, str]:
-        """Further names of tensors, each with the name under which its tensor is stored."""
+        """Additional names of tensors, each with the name under which its tensor is stored."""
         return dict(self.container.directory.aliases)
 
     def info(self, name: str) -> TensorInfo:

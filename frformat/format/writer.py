@@ -55,7 +55,7 @@ def save_file(
             memory use low. In a ``dict``, an object that several names share is stored once.
         path: destination.
         metadata: a flat map of strings, for people and tools.
-        aliases: further names for tensors, ``{name: target}`` (tied weights).
+        aliases: additional names for tensors, ``{name: target}`` (tied weights).
         format: number format of the coefficients of spectra, for all or by tensor name: ``auto`` (the narrowest of f16,
             bf16, f32 and integers with a step that loses nothing), ``f32``, ``f16``, ``bf16``, ``qN`` (integers of N
             bits, 2 to 32, a step for each tensor), or ``step=S`` (integers, the largest representable step that is at

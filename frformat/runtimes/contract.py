@@ -35,7 +35,7 @@ class Contract:
 
     Attributes:
         wanted: weights by name. Tied weights are listed once.
-        ties: further names of weights, each with the corresponding name in ``wanted``.
+        ties: additional names of weights, each with the corresponding name in ``wanted``.
         unused: names of the model that the skeleton does not need. A file may contain them.
     """
 

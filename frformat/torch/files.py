@@ -62,7 +62,7 @@ def save_file(
         spectral: which sparse tensors are DCT spectra, in the form that the authors of Frequency Regularization
             publish: True for all of them, or their names. By default, no tensor is treated as a spectrum.
         metadata: see :func:`frformat.save_file` for this and the following arguments.
-        aliases: further names, besides those that share a tensor.
+        aliases: additional names, besides those that share a tensor.
         format: number format of coefficients.
         tiers: what the smaller tiers keep of each spectrum.
         compression: the coders to choose from.

@@ -35,7 +35,7 @@ def write(tensor: Tensor, value: Tensor) -> None:
 
 
 def conflicts(writes: Iterable[Write]) -> list[str]:
-    """Return why tensors cannot all receive their values, one line each: some share memory, but their values differ.
+    """Return one line for each conflict: tensors that share memory, but whose new values differ there.
 
     Nothing is changed. Values are read only for tensors that share memory.
     """

@@ -18,7 +18,7 @@ SAMPLE = 2
 """Number of samples to run through the model once, to find views."""
 
 PER_BYTE: Final = 3.0
-"""Number of coefficients per byte of the file with which a run for a file size starts."""
+"""Initial number of coefficients per byte of the file, in a run for a given file size."""
 
 PRUNINGS: Final = 100
 """Approximate number of prunings in a run whose schedule lasts until its end."""
@@ -105,7 +105,7 @@ def pruning_period(updates: int) -> int:
 
 
 def _initial(goals: Mapping[str, fr.SpectralTensor], size: int) -> dict[str, int]:
-    """Return how many coefficients of each tensor a run for a file size starts with, in proportion to the goals."""
+    """Return the initial number of coefficients of each tensor, in proportion to the goals, for a given file size."""
     factor = PER_BYTE * size / sum(tensor.kept for tensor in goals.values())
     return {name: min(tensor.elements, math.ceil(factor * tensor.kept)) for name, tensor in goals.items()}
 

@@ -147,4 +147,4 @@ def test_energy_includes_the_loss_of_the_number_format():
     assert k > (choose(Energy(0.95), source) or 0)
     spectrum = source.spectrum(k)
     assert energy_left(source, spectrum, stored(5)(spectrum)) >= 0.95
-    assert Energy(0.99).choose(source, stored(3), source.count) is None, "no number of coefficients does it"
+    assert Energy(0.99).choose(source, stored(3), source.count) is None, "no number of coefficients suffices"

@@ -67,7 +67,7 @@ def split(fmt: str, blocks: Sequence[Block], reference: int | None = None, digit
         fmt: number format of the floats.
         blocks: the bits of floats.
         reference: the exponent field that integers count from; None for the largest.
-        digits: bits stored of each mantissa; None for as many as are needed.
+        digits: number of bits to store of each mantissa; None for as many as are needed.
     """
     width, m = EXPONENT_BITS[fmt], MANTISSA_BITS[fmt]
     patterns = [u for block in blocks for u in block.values if u]

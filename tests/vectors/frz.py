@@ -118,7 +118,7 @@ class Group:
         per_tier: whether every tier stores the tensors again.
         coder: name of the coder.
         streams: finished segments to use instead of coding the values.
-        extra: further pairs of the group map.
+        extra: additional pairs of the group map.
         delta: whether differences are stored.
     """
 
@@ -323,7 +323,7 @@ class File:
         aliases: pairs of a name and its target; None omits the field.
         tiers: number of tiers; the field is omitted if it is 1.
         features: its features; None omits the field.
-        extra: further pairs of the directory map.
+        extra: additional pairs of the directory map.
         pack: encodes the directory.
         deflate: compresses the directory; None stores it uncompressed.
         base: the bytes of the base, which makes it a delta file.

@@ -18,7 +18,7 @@ class Plan:
     """A block's data before its lanes, except the frequencies.
 
     Attributes:
-        lane: log2 of the values of a lane.
+        lane: log2 of the number of values per lane.
         neighbour: which neighbouring value selects the table.
         reach: the magnitude to which that value is clamped.
         classes: number of classes.

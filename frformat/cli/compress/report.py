@@ -43,7 +43,7 @@ def show(result: Compressed, source: str, output: str, seconds: float, *, as_jso
     if len(shown) < len(result.layers):
         rest = [layer for layer in result.layers if layer not in shown]
         share = 100 * sum(layer.share for layer in rest)
-        out.print(f"{count(len(rest), 'further tensor')}: {share:.1f} % of the bytes", soft_wrap=True)
+        out.print(f"{count(len(rest), 'other tensor')}: {share:.1f} % of the bytes", soft_wrap=True)
     out.print(_summary(about), style="bold", soft_wrap=True)
 
 

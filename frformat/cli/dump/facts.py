@@ -98,7 +98,7 @@ class GroupFacts:
     Attributes:
         group: its number, from 0.
         factors: whether it contains factors instead of tensors.
-        bases: kinds of the axes of its tensors, the last one for all further axes; None if all are plain.
+        bases: kinds of the axes of its tensors, the last one for all remaining axes; None if all are plain.
         dtype: type of its tensors.
         format: number format of exact values, if not the dtype.
         stepped: whether values are integers times steps.

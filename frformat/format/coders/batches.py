@@ -1,6 +1,6 @@
 """The input of encoders and entropy coders, with small runs combined into batches.
 
-A file of a million one-element tensors therefore takes hardly more time than a file of a few large ones.
+A file of a million one-element tensors therefore takes little more time than a file of a few large ones.
 """
 
 from __future__ import annotations

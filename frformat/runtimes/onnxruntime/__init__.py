@@ -16,7 +16,7 @@ misleading, so a loader compares the skeleton and the file first. This is the co
   ``500,50,4,4`` for a spectrum of that shape, or ``64,64,3,3,-12,-8,0,0`` for a core of shape (12, 8, 3, 3) with
   factors for the channels. A file does not fit if it stores the tensor in another form or has a different number of
   coefficients.
-* The metadata ``frz.ties`` lists further names of tensors, as pairs of lines: the name, and the initializer's name.
+* The metadata ``frz.ties`` lists additional names of tensors, as pairs of lines: the name, and the initializer's name.
   Any of these names suffices. If a file contains several of them, their values must be equal.
 * The metadata ``frz.unused`` lists names of the state dict that the skeleton does not need, one per line. A file may
   contain these. A file with any other names does not fit.

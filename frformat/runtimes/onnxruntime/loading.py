@@ -47,7 +47,7 @@ def session(
         memory_budget: number of bytes that decoding a tensor may use.
         base: the base of a delta file; see :func:`frformat.open`.
         options: options of the session. They contain the weights afterwards, so do not reuse them for another session.
-        rest: further arguments of ``onnxruntime.InferenceSession``, such as ``providers``.
+        rest: additional arguments of ``onnxruntime.InferenceSession``, such as ``providers``.
 
     Raises:
         LoadError: the skeleton is damaged, ONNX Runtime cannot run it, or the weights do not fit it.

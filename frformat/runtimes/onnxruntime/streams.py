@@ -60,7 +60,7 @@ def stream(how: Pass, axes: int) -> str:
     results = ", ".join(f"float[{1 if pooled else 'f'},q,s] o{i}" for i, pooled in enumerate(how.pooled))
     inner = ["y = MatMul (basis, zb)", activation]
     if any(how.pooled):
-        pixels = ", ".join(f"a{i}" for i in range(_product(window)))  # ReduceMax is several times as slow
+        pixels = ", ".join(f"a{i}" for i in range(_product(window)))  # ReduceMax is several times slower
         inner += [
             f"{pixels} = Split <axis = 0, num_outputs = {_product(window)}> (a)",
             f"most = Max ({pixels})",

@@ -49,7 +49,7 @@ def literal(file: bytes, layout: Layout) -> bytes:
 
 
 def parse(data: bytes) -> tuple[Layout, Literal]:
-    """Parse a template. Memory use is limited by the size of ``data``, and to 4 MiB for the map.
+    """Parse a template. Memory use grows only with ``data`` and the map, whose size is limited to 4 MiB.
 
     Returns:
         The map, and the literal bytes, which are inflated while they are read.

@@ -137,7 +137,7 @@ class Layout:
         values: what the places contain.
         places: the places, in the order of their offsets.
         digests: the digests, in the order of their offsets. They overlap neither each other nor places.
-        ties: further names of tensors, each with the corresponding name in ``tensors``.
+        ties: additional names of tensors, each with the corresponding name in ``tensors``.
         unused: names in the model that the template does not need.
     """
 

@@ -61,7 +61,7 @@ def factorize_tiers(
             given.
         example: see :func:`factorize`.
         weights: a file; all tiers that are present are used.
-        options: further options of :func:`factorize`, except ``tier``.
+        options: additional options of :func:`factorize`, except ``tier``.
 
     Raises:
         ValueError, MismatchError, FrzError, OSError: see :func:`factorize`.

@@ -1,4 +1,4 @@
-"""Estimate the cost of running a layer with its rebuilt weight or on some of its factors: counts, and the time."""
+"""Estimate the cost and the time of running a layer with its rebuilt weight or on some of its factors."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ def override(layer: nn.Module, attempt: Attempt) -> None:
 
     Args:
         layer: a layer with a parametrization.
-        attempt: the function to call unless the layer receives further arguments. It is the key of a cache, so do not
-            pass a new function for each layer.
+        attempt: the function to call unless the layer receives additional arguments. It is the key of a cache, so do
+            not pass a new function for each layer.
     """
     type(layer).forward = _forward(type_before_parametrizations(layer), attempt)
 

@@ -33,8 +33,8 @@ class Spectral(Tiered, nn.Module):
 
     Assigning to the parametrized tensor (``layer.weight = w``) keeps the first ``k`` coefficients of the new value.
 
-    With tiers, the tensor is computed from only as many of the first coefficients as the tier :attr:`tier` has. Where
-    the descriptions below mention the tensor's coefficients, they refer to these.
+    With tiers, the tensor is computed from only the first coefficients, as many as the current tier keeps. Where the
+    descriptions below mention the tensor's coefficients, they refer to these.
 
     Attributes:
         shape: shape of the tensor.

@@ -90,7 +90,7 @@ def load(path: StrPath) -> ELMClassifier | ELMRegressor:
         # Shapes come first: metadata can claim a layer that is far larger than the file.
         fitting = hidden.shape == layer.weight_shape and output.shape[1:] == layer.output_shape
         if not fitting or not np.array_equal(hidden, layer.weights):
-            raise ValueError("its hidden layer is not that of its seed")
+            raise ValueError("its hidden layer does not match its seed")
         model = ELMRegressor(settings, seed=layer.seed) if "flat" in facts else ELMClassifier(settings, seed=layer.seed)
         if isinstance(model, ELMClassifier):
             labels: list[Any] = facts["classes"].split("\n")

@@ -73,7 +73,7 @@ def _missing(target: str) -> str | None:
     if target == "differential" and not os.path.exists(JAR):
         return "the Kotlin decoder is not built; `make fuzz` builds it"
     if target != KOTLIN and importlib.util.find_spec("atheris") is None:
-        return "needs atheris, see the dependency group `fuzz`"
+        return "needs atheris; see the dependency group `fuzz`"
     return None
 
 

@@ -39,7 +39,7 @@ def test_compiled_models_have_the_same_outputs_and_gradients():
     except BackendCompilerFailed as error:  # without vector instructions, PyTorch generates invalid C++
         if "CppCompileError" not in str(error):
             raise
-        pytest.skip("g++ refuses what torch.compile writes for this processor")
+        pytest.skip("g++ rejects the code that torch.compile generates for this processor")
     torch.testing.assert_close(gradients(compiled, x), gradients(model, x), rtol=1e-4, atol=1e-5)
 
 

@@ -75,12 +75,12 @@ def test_unrelated_files(tmp_path: Path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"elm.seed": "8"}, "its hidden layer is not that of its seed"),
+        ({"elm.seed": "8"}, "its hidden layer does not match its seed"),
         ({"elm.seed": "x"}, "invalid literal"),
         ({"elm.input": "2 9"}, "too small for filters"),
-        ({"elm.input": "2 9 12"}, "its hidden layer is not that of its seed"),
-        ({"elm.input": "999999999 9 8", "elm.size": "1"}, "its hidden layer is not that of its seed|exact sums"),
-        ({"elm.hidden": "dense", "elm.input": "999999999 9 8"}, "hidden layer is not that of its seed|activation"),
+        ({"elm.input": "2 9 12"}, "its hidden layer does not match its seed"),
+        ({"elm.input": "999999999 9 8", "elm.size": "1"}, "sums are too large to be exact"),
+        ({"elm.hidden": "dense", "elm.input": "999999999 9 8"}, "hidden layer does not match its seed|activation"),
         ({"elm.classes": "a\nb"}, "it has 2 labels for 3 outputs"),
         ({"elm.pool": None}, "pool"),
         ({"elm.labels": "int"}, "invalid literal"),

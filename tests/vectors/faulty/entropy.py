@@ -103,7 +103,7 @@ def _static_heads() -> Iterator[Vector]:
         yield _static(name, f"a block of {about}, otherwise correct", block.bytes(), shape)
     for symbols in (128, 255):
         block = _block(symbols=symbols)
-        yield _static(f"symbols-{symbols}", f"tables of {symbols} symbols, and otherwise right", block.bytes())
+        yield _static(f"symbols-{symbols}", f"tables of {symbols} symbols, otherwise correct", block.bytes())
     # All values are 0, so that neighbours make no difference.
     for name, about, plan in (
         ("neighbour-4", "neighbour 4", Plan(8, 4, 1)),

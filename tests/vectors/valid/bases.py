@@ -87,7 +87,7 @@ def _kernel() -> Iterator[Vector]:
     yield valid("dct-corner", "a corner of a DCT, not a zigzag prefix", File([_one(["dct"], (9, 8), (3, 4))]))
     yield valid(
         "dct-whole",
-        "a whole DCT without kept and corners",
+        "a whole DCT without kept or corners",
         File([Group([Tensor("w", (5, 6), weights("f32", 30))], "f32", ["dct"])]),
     )
     tensors = [

@@ -59,6 +59,7 @@ tasks.named("preBuild") { dependsOn(sources) }
 
 dependencies {
     implementation("io.frz:frz-pytorch:$frzVersion")
+    implementation("io.frz:frz-benchmark:$frzVersion")
     implementation("io.frz:frz-elm:$frzVersion")
     implementation("org.pytorch:pytorch_android_lite:$pytorchVersion")
     androidTestImplementation("androidx.test:runner:1.6.2")

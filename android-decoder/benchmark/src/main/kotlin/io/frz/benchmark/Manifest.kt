@@ -50,6 +50,7 @@ public class Manifest internal constructor(
  * @property metric how outputs are scored
  * @property scored the compressed variant that counts in the score
  * @property isShort whether the short form of the suite includes the network
+ * @property judge the models, by extension, of the classifier that scores the outputs; empty if none does
  * @property variants the variants; the first is dense
  */
 public class NetworkAssets internal constructor(
@@ -61,6 +62,7 @@ public class NetworkAssets internal constructor(
     public val isShort: Boolean,
     internal val inputs: TensorFile,
     internal val targets: TensorFile,
+    internal val judge: Map<String, String>,
     public val variants: List<Variant>
 ) {
     /** The dense network, with which the others are compared. */

@@ -1,5 +1,6 @@
 package io.frz.benchmark
 
+import kotlin.math.exp
 import kotlin.math.log10
 
 /**
@@ -40,9 +41,20 @@ public enum class Metric(public val label: String) {
             }
             return minOf(MOST_DECIBELS, -10 * log10(sum / target.size))
         }
+    },
+
+    /** The share of the outputs that the judge assigns to one class with at least the probability in the target. */
+    CONFIDENCE("confidence") {
+        override fun score(output: Values, target: FloatArray): Double {
+            val greatest = output.elements.max()
+            return if (1 / output.elements.sumOf { exp(it.toDouble() - greatest) } >= target[0]) 1.0 else 0.0
+        }
     };
 
-    /** Returns the score of one output; [target] contains the class, the class map, or the image. */
+    /**
+     * Returns the score of one output, or of the judge's output if the network has one; [target] contains the class,
+     * the class map, the image, or the least probability.
+     */
     internal abstract fun score(output: Values, target: FloatArray): Double
 
     internal companion object {

@@ -1,5 +1,6 @@
 package io.frz.benchmark
 
+import io.frz.benchmark.internal.median
 import java.util.Collections
 
 /**
@@ -21,6 +22,10 @@ public class NetworkResult internal constructor(
 
     /** Returns the variant named [name]. */
     public fun variant(name: String): VariantResult = variants.first { it.name == name }
+
+    /** Compares a variant with the dense network, or returns null if either failed. */
+    public fun comparison(variant: VariantResult): Comparison? =
+        if (variant.failure != null || dense.failure != null) null else Comparison.of(dense, variant)
 
     /**
      * Returns the reason why a variant does not count in the score, or null if it counts. To count, the variant and the
@@ -69,6 +74,9 @@ public class VariantResult internal constructor(
     public val temperature: Double?,
     public val failure: String? = null
 ) {
+    /** The median of [millis]. */
+    public val medianMillis: Double get() = median(millis)
+
     internal companion object {
         fun failed(variant: Variant, fileBytes: Long, reason: String) = VariantResult(
             variant.name, fileBytes, 0.0, 0.0, emptyList(), 0.0, variant.tolerance, 0.0, null, null, reason

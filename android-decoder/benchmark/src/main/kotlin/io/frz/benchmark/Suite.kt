@@ -1,5 +1,6 @@
 package io.frz.benchmark
 
+import io.frz.benchmark.internal.INTERRUPTED
 import io.frz.benchmark.internal.LearningTest
 import io.frz.benchmark.internal.MemoryTest
 import io.frz.benchmark.internal.NetworkTest
@@ -7,6 +8,7 @@ import io.frz.benchmark.internal.SharingTest
 import io.frz.benchmark.internal.checkInterrupted
 import io.frz.benchmark.internal.since
 import java.io.IOException
+import java.io.InterruptedIOException
 import java.text.SimpleDateFormat
 import java.util.Date
 import java.util.Locale
@@ -86,7 +88,11 @@ public class Suite @JvmOverloads constructor(
         for ((done, step) in steps.withIndex()) {
             checkInterrupted()
             progress.onStep(done, steps.size, step.first)
-            step.second()
+            try {
+                step.second()
+            } catch (_: InterruptedException) {
+                throw InterruptedIOException(INTERRUPTED)
+            }
         }
         val context = ReportContext(
             created,

@@ -5,6 +5,7 @@ import java.io.File
 import java.io.IOException
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import java.util.concurrent.atomic.AtomicBoolean
 import java.util.zip.CRC32
 
 /** A runtime whose "models" are text files with a time in ms and a factor by which the input is multiplied. */
@@ -13,18 +14,28 @@ class FakeRuntime(override val name: String, private val extra: Float = 1f) : Be
     override val extension = "txt"
     var open = 0
 
+    var closedWhileRunning = 0
+
+    /** Called when a network is loaded, which can fail. */
+    var loaded: () -> Unit = {}
+
     override fun loadComplete(model: File): BenchmarkNetwork = network(model)
 
     override fun load(skeleton: File, weights: File): BenchmarkNetwork = network(skeleton)
 
     private fun network(model: File): BenchmarkNetwork {
         val (millis, factor) = model.readText().trim().split(" ")
+        loaded()
         if (millis == "broken") throw IOException("this model is broken\nand more")
         open++
         return object : BenchmarkNetwork {
+            private val running = AtomicBoolean()
+
             override fun run(input: Values): Values {
+                running.set(true)
                 val end = System.nanoTime() + (millis.toDouble() * 1e6).toLong()
                 while (System.nanoTime() < end) Thread.yield()
+                running.set(false)
                 return Values(
                     input.shape,
                     FloatArray(input.elements.size) {
@@ -36,6 +47,7 @@ class FakeRuntime(override val name: String, private val extra: Float = 1f) : Be
 
             override fun close() {
                 open--
+                if (running.get()) closedWhileRunning++
             }
         }
     }
@@ -57,6 +69,9 @@ class FakeDevice : Device {
 /** Writes an assets folder with fake models, which assign two inputs to two classes. */
 class AssetsFolder(private val folder: File) {
     private val networks = ArrayList<Map<String, Any>>()
+
+    /** What the next networks have in addition to, or instead of, their other members. */
+    var more: Map<String, Any> = emptyMap()
 
     fun tensor(name: String, shape: List<Int>, values: FloatArray): Map<String, Any> {
         val bytes = ByteBuffer.allocate(4 * values.size).order(ByteOrder.LITTLE_ENDIAN)
@@ -101,7 +116,7 @@ class AssetsFolder(private val folder: File) {
                         "models" to mapOf("txt" to "$name.small.txt")
                     )
                 )
-            )
+            ) + more
         )
         return this
     }

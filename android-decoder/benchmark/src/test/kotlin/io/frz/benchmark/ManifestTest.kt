@@ -46,6 +46,8 @@ class ManifestTest {
             Triple("\"scored\":\"factored\"", "\"scored\":\"dense\"", "no compressed variant"),
             Triple("\"weights\":\"a.frz\",", "", "needs a dense variant"),
             Triple("\"a.frz\"", "\"../a.frz\"", "is not the name of a file"),
+            Triple("\"scored\":", "\"judge\":{\"txt\":\"/etc/a\"},\"scored\":", "is not the name of a file"),
+            Triple("\"scored\":", "\"judge\":7,\"scored\":", "judge has the wrong type"),
             Triple("\"a.in\"", "\"\"", "is not the name of a file"),
             Triple("[2]", "[3]", "as many targets"),
             Triple("[2]", "[2,-1]", "unusable shape"),

@@ -3,6 +3,7 @@ package io.frz.benchmark
 import io.frz.benchmark.internal.geometricMean
 import io.frz.benchmark.internal.median
 import io.frz.benchmark.internal.percentile
+import kotlin.math.ln
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Test
@@ -32,6 +33,14 @@ class MetricTest {
         assertEquals(20.0, Metric.PSNR.score(output, floatArrayOf(0.5f, 0.5f)), 1e-5)
         assertEquals(100.0, Metric.PSNR.score(output, output.elements))
         assertEquals(100.0, Metric.PSNR.score(values(longArrayOf(1), 7f), floatArrayOf(1f))) // clipped to 1
+    }
+
+    @Test
+    fun `confidence is the greatest probability`() {
+        val output = values(longArrayOf(1, 2), 1000f, 1000f - ln(4f)) // probabilities 0.8 and 0.2
+        assertEquals(1.0, Metric.CONFIDENCE.score(output, floatArrayOf(0.79f)))
+        assertEquals(0.0, Metric.CONFIDENCE.score(output, floatArrayOf(0.81f)))
+        assertEquals(0.0, Metric.CONFIDENCE.score(values(longArrayOf(1, 2), Float.NaN, 0f), floatArrayOf(0.1f)))
     }
 
     @Test

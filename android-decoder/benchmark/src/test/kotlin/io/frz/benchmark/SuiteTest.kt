@@ -4,6 +4,7 @@ import com.networknt.schema.InputFormat
 import com.networknt.schema.JsonSchemaFactory
 import com.networknt.schema.SpecVersion
 import java.io.File
+import java.io.IOException
 import java.io.InterruptedIOException
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNotNull
@@ -75,6 +76,15 @@ class SuiteTest {
             VariantResult(variant, bytes, 1.0, 1.0, millis, 0.0, 1e-4, share, Footprint(memory, 0), null)
         }
         return NetworkResult(manifest.networks.single(), one, variants)
+    }
+
+    /** Returns the result of a network that this test does not measure: the dense one takes 4 ms, the other 1 ms. */
+    private fun result(network: NetworkAssets, runtime: BenchmarkRuntime): NetworkResult {
+        val variants = network.variants.map { variant ->
+            val millis = listOf(if (variant.name == "dense") 4.0 else 1.0)
+            VariantResult(variant.name, 9, 1.0, 1.0, millis, 0.0, 1e-4, 1.0, Footprint(9, 0), null)
+        }
+        return NetworkResult(network, runtime, variants)
     }
 
     private val one = FakeRuntime("one")
@@ -222,6 +232,70 @@ class SuiteTest {
         Thread.currentThread().interrupt()
         assertThrows(InterruptedIOException::class.java) { suite.run(SuiteOptions.FULL) }
         assertEquals(0, runtime.open)
+    }
+
+    @Test
+    fun `an interrupt while a network is loaded ends the suite and is no failure of the network`() {
+        val runtime = FakeRuntime("one")
+        runtime.loaded = {
+            Thread.currentThread().interrupt()
+            throw IOException("loading was cancelled")
+        }
+        val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").write("memory" to memory("a", limit = 100))
+        val suite = Suite(manifest, listOf(runtime), device, producer, footprints)
+        assertThrows(InterruptedIOException::class.java) { suite.run(SuiteOptions.FULL) }
+        val isolation = Isolation {
+            runtime.loaded()
+            Footprint(1, 0)
+        }
+        val growing = io.frz.benchmark.internal.MemoryTest(manifest.memory!!, runtime, isolation)
+        assertThrows(InterruptedIOException::class.java) { growing.run() }
+    }
+
+    @Test
+    fun `an interrupt while a trial waits ends the suite`() {
+        val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").write()
+        val runtime = FakeRuntime("one")
+        val waiting = Isolation { throw InterruptedException() }
+        assertThrows(InterruptedIOException::class.java) { run(manifest, runtime, isolation = waiting) }
+        assertEquals(0, runtime.open)
+    }
+
+    @Test
+    fun `an interrupt while several applications run waits for them before it frees their networks`() {
+        val manifest = AssetsFolder(folder).network("a", "4 1", "1 1").let {
+            it.more = mapOf("short" to true)
+            it.network("b", "400 1", "1 1").write()
+        }
+        val runtime = FakeRuntime("one")
+        val networks = manifest.networks.map { result(it, runtime) }
+        val test = io.frz.benchmark.internal.SharingTest(manifest, runtime, networks, SuiteOptions.FULL)
+        val main = Thread.currentThread()
+        val timer = Thread {
+            Thread.sleep(150)
+            main.interrupt()
+        }
+        timer.start()
+        assertThrows(InterruptedException::class.java) { test.run() }
+        timer.join()
+        assertEquals(0, runtime.open)
+        assertEquals(0, runtime.closedWhileRunning)
+    }
+
+    @Test
+    fun `a judge scores the outputs`() {
+        File(folder, "judge.txt").writeText("1 9")
+        val judged = mapOf("metric" to "confidence", "judge" to mapOf("txt" to "judge.txt"))
+        val least = floatArrayOf(0.99f, 0.99999f) // the judge's logits are 9, 18 and 36, 27
+        val manifest = AssetsFolder(folder).also { it.more = judged }.network("a", "1 1", "1 1", least).write()
+        val runtime = FakeRuntime("one")
+        val variant = run(manifest, runtime).networks.single().variant("factored")
+        assertNull(variant.failure)
+        assertEquals(0.5, variant.score) // both probabilities are 0.9999
+        assertEquals(0, runtime.open)
+        val other = AssetsFolder(folder).also { it.more = judged + ("judge" to mapOf("onnx" to "judge.onnx")) }
+        val failure = run(other.network("a", "1 1", "1 1", least).write(), runtime).networks.single().dense.failure
+        assertEquals("the judge has no .txt model; make the assets again", failure)
     }
 
     @Test

@@ -15,13 +15,15 @@ import io.frz.demo.compare.put
 import io.frz.demo.learn.LearnPresenter
 import io.frz.demo.learn.LearnScreen
 import io.frz.demo.network.Pictures
+import io.frz.demo.suite.SuitePresenter
+import io.frz.demo.suite.SuiteScreen
 import io.frz.demo.work.visible
 import java.io.IOException
 
 /** The app's window, which contains a screen for each tab and shows one of them. */
 public class MainActivity : Activity() {
     /** The objects that survive a rotation. */
-    internal class Kept(val compare: ComparePresenter, val learn: LearnPresenter)
+    internal class Kept(val compare: ComparePresenter, val learn: LearnPresenter, val suite: SuitePresenter)
 
     internal lateinit var kept: Kept
         private set
@@ -34,9 +36,10 @@ public class MainActivity : Activity() {
         setContentView(R.layout.main)
         @Suppress("DEPRECATION") // Without androidx, there is no other way to keep work across a rotation.
         val before = lastNonConfigurationInstance as? Kept
-        kept = before ?: Kept(ComparePresenter(this), LearnPresenter(this))
+        kept = before ?: Kept(ComparePresenter(this), LearnPresenter(this), SuitePresenter(this))
         screen = CompareScreen(findViewById(R.id.compare), kept.compare) { choosePicture(COMPARE) }
         learn = LearnScreen(findViewById(R.id.learn), kept.learn) { choosePicture(LEARN) }
+        SuiteScreen(findViewById(R.id.suite), kept.suite)
         val tabs = findViewById(R.id.tabs) as RadioGroup
         tabs.setOnCheckedChangeListener { _, tab -> show(tab) }
         show(tabs.checkedRadioButtonId)
@@ -60,9 +63,11 @@ public class MainActivity : Activity() {
         if (isChangingConfigurations) {
             kept.compare.listener = null
             kept.learn.listener = null
+            kept.suite.listener = null
         } else {
             kept.compare.close()
             kept.learn.close()
+            kept.suite.close()
         }
         super.onDestroy()
     }
@@ -79,6 +84,7 @@ public class MainActivity : Activity() {
     private fun show(tab: Int) {
         findViewById(R.id.compare).visible(tab == R.id.tab_compare)
         findViewById(R.id.learn).visible(tab == R.id.tab_learn)
+        findViewById(R.id.suite).visible(tab == R.id.tab_suite)
     }
 
     private fun showExample(picture: Uri) {

@@ -1,7 +1,7 @@
 package io.frz.demo
 
-import android.graphics.Bitmap
-import android.graphics.Canvas
+import android.content.Intent
+import android.net.Uri
 import android.os.Looper
 import android.view.View
 import android.view.ViewGroup
@@ -11,6 +11,7 @@ import io.frz.demo.compare.ComparePresenter
 import io.frz.demo.compare.CompareScreen
 import io.frz.demo.compare.CompareState
 import io.frz.demo.learn.LearnPresenter
+import io.frz.demo.suite.SuitePresenter
 import io.frz.host.LiteRuntime
 import java.io.File
 import java.lang.management.ManagementFactory
@@ -19,6 +20,8 @@ import java.nio.ByteOrder
 import java.util.Base64
 import kotlin.math.abs
 import org.json.JSONObject
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertTrue
 import org.junit.Assume.assumeTrue
 import org.robolectric.Robolectric
 import org.robolectric.Shadows.shadowOf
@@ -31,6 +34,7 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
     val activity: MainActivity get() = controller.get()
     val compare: ComparePresenter get() = activity.kept.compare
     val learn: LearnPresenter get() = activity.kept.learn
+    val suite: SuitePresenter get() = activity.kept.suite
     val screen: CompareScreen get() = activity.screen
     val state: CompareState get() = compare.state
 
@@ -61,7 +65,7 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
             Thread.sleep(5)
             idle()
             check(System.nanoTime() < end) { "the app is still busy: ${state.step?.message?.text(activity)}" }
-        } while (state.step != null || !learn.isIdle)
+        } while (state.step != null || !learn.isIdle || suite.state.step != null)
         idle()
     }
 
@@ -104,15 +108,21 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
 
     fun isVisible(id: Int): Boolean = activity.findViewById(id).isShown
 
-    /** Saves the screen as a file for visual inspection. */
-    fun screenshot(name: String): Bitmap {
-        val view = activity.window.decorView
-        val bitmap = Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888)
-        view.draw(Canvas(bitmap))
-        val folder = File(System.getProperty("frz.screenshots"))
-        folder.mkdirs()
-        File(folder, "$name.png").outputStream().use { bitmap.compress(Bitmap.CompressFormat.PNG, 100, it) }
-        return bitmap
+    /** Returns the request to send something that the app has handed to the system's share sheet. */
+    fun sent(): Intent {
+        val chooser = shadowOf(activity).nextStartedActivity
+        assertEquals(Intent.ACTION_CHOOSER, chooser.action)
+        val send = chooser.getParcelableExtra<Intent>(Intent.EXTRA_INTENT)!!
+        assertEquals(Intent.ACTION_SEND, send.action)
+        assertTrue(send.flags and Intent.FLAG_GRANT_READ_URI_PERMISSION != 0)
+        return send
+    }
+
+    /** Reads the report that the app has handed to the share sheet. */
+    fun sentReport(): JSONObject {
+        val uri = sent().getParcelableExtra<Uri>(Intent.EXTRA_STREAM)!!
+        val stream = activity.contentResolver.openInputStream(uri)!!
+        return JSONObject(stream.use { it.readBytes().toString(Charsets.UTF_8) })
     }
 
     private fun cpuTime() =

@@ -16,7 +16,6 @@ import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
-import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
 
@@ -73,7 +72,7 @@ class ParityIT {
         val app = App()
         app.screen.shareResult()
         app.settle()
-        val send = send(app)
+        val send = app.sent()
         val text = send.getStringExtra(Intent.EXTRA_TEXT)!!
         assertTrue(text, text.startsWith(app.text(R.id.answer)))
         val uri = send.getParcelableExtra<Uri>(Intent.EXTRA_STREAM)!!
@@ -130,19 +129,9 @@ class ParityIT {
         app.compare.shareReport()
         app.settle()
         assertNull(app.state.failure?.text(app.activity))
-        val stream = app.activity.contentResolver.openInputStream(shared(app))!!
-        return JSONObject(stream.use { it.readBytes().toString(Charsets.UTF_8) })
+        return app.sentReport()
     }
 
     /** Returns the URI that the app shares with other apps. */
-    private fun shared(app: App): Uri = send(app).getParcelableExtra(Intent.EXTRA_STREAM)!!
-
-    private fun send(app: App): Intent {
-        val chooser = shadowOf(app.activity).nextStartedActivity
-        assertEquals(Intent.ACTION_CHOOSER, chooser.action)
-        val send = chooser.getParcelableExtra<Intent>(Intent.EXTRA_INTENT)!!
-        assertEquals(Intent.ACTION_SEND, send.action)
-        assertTrue(send.flags and Intent.FLAG_GRANT_READ_URI_PERMISSION != 0)
-        return send
-    }
+    private fun shared(app: App): Uri = app.sent().getParcelableExtra(Intent.EXTRA_STREAM)!!
 }

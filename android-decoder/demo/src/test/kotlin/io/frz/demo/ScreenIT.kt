@@ -35,15 +35,19 @@ class ScreenIT {
     @Test
     fun `the APK contains the generated assets`() {
         val assets = App().activity.assets
-        for (file in File(System.getProperty("frz.assets")).listFiles()!!) {
-            assertArrayEquals(file.name, file.readBytes(), assets.open(file.name).use { it.readBytes() })
+        val folder = File(System.getProperty("frz.assets"))
+        for (file in folder.walk().filter { it.isFile }) {
+            val name = file.relativeTo(folder).path
+            assertArrayEquals(name, file.readBytes(), assets.open(name).use { it.readBytes() })
         }
     }
 
     @Test
     fun `the app starts with the factored UNet and a picture, and shows the result`() {
         val app = App()
+        val side = app.state.compressed
         println("start to first answer: ${app.startTime} ms, ${app.startCpuTime} ms of processor time")
+        println("of which loading took ${side.loaded!!.loadTime} ms, and the run ${side.run!!.time} ms")
         assertEquals(app.network("unet"), app.state.choice.network)
         val answer = app.text(R.id.answer)
         assertTrue(answer, Regex("The car covers \\d+(\\.\\d)?% of this picture").matches(answer))
@@ -91,7 +95,7 @@ class ScreenIT {
         for (scale in listOf(1f, 2f)) {
             RuntimeEnvironment.setFontScale(scale)
             val app = digits()
-            for (tab in listOf(R.id.tab_compare, R.id.tab_learn)) {
+            for (tab in listOf(R.id.tab_compare, R.id.tab_learn, R.id.tab_suite)) {
                 app.click(tab)
                 for (view in app.views().filter { it.isClickable }) {
                     val name = (view as? TextView)?.text?.takeIf { it.isNotEmpty() } ?: view.contentDescription

@@ -1,121 +1,191 @@
 package io.frz.demo
 
-import android.graphics.Bitmap
+import android.content.ContextWrapper
+import android.content.res.AssetManager
+import android.content.res.Resources
 import android.graphics.BitmapFactory
+import android.net.Uri
 import android.os.SystemClock
+import android.view.View
 import io.frz.demo.compare.Choice
+import io.frz.demo.compare.ComparePresenter
+import io.frz.demo.compare.CompareScreen
 import io.frz.demo.compare.CompareState
 import io.frz.demo.compare.Side
+import io.frz.demo.learn.DrawingPad
 import io.frz.demo.work.Message
 import io.frz.demo.work.Step
+import java.io.ByteArrayInputStream
 import java.io.File
-import java.time.Duration
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
-import org.robolectric.shadows.ShadowLooper
+import org.robolectric.shadows.ShadowDialog
+import org.robolectric.shadows.ShadowToast
 
-/**
- * Takes a picture of each state of each screen, for docs/images. Fonts differ between machines, so the tests compare
- * texts, sizes and the variety of colors, not pixels.
- */
+/** Takes a picture of each state of the screens Compare and Learn. */
 @RunWith(RobolectricTestRunner::class)
 @Config(sdk = [35], qualifiers = "w411dp-h891dp-xhdpi")
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
 class ScreenshotIT {
+    private val app by lazy { App() }
+    private val camera by lazy { Camera(app) }
+
     @Test
     fun `the UNet while it loads, while it runs, and compared with the dense network`() {
-        val app = App()
-        take(app, "cars", "The car covers", "One picture")
+        camera.take("cars", "The car covers", "One picture")
         val done = app.state
-        val step = Step(Message(R.string.busy_loading), 0.6)
-        show(app, CompareState(picture = done.picture, step = step))
-        take(app, "loading", "Loading the network…", "Cancel")
-        val running = Step(Message(R.string.busy_dense))
+        camera.show(CompareState(picture = done.picture, step = Step(Message(R.string.busy_loading), 0.6)))
+        camera.take("loading", "Loading the network…", "Cancel")
+        val running = Step(Message(R.string.busy_running))
+        camera.show(CompareState(picture = done.picture, compressed = Side(done.compressed.loaded), step = running))
+        camera.take("running", "Looking at the picture…", "Cancel")
         val choice = Choice(dense = true)
+        camera.show(done.copy(choice = choice, step = Step(Message(R.string.busy_loading_dense), 0.3)))
+        camera.take("dense-loading", "Rebuilding the dense network…")
         val since = SystemClock.uptimeMillis() - 1200
-        show(app, done.copy(choice = choice, step = running, denseSince = since))
-        scroll(app)
-        take(app, "dense-running", "so far…")
-        show(app, done)
+        camera.show(done.copy(choice = choice, step = Step(Message(R.string.busy_dense)), denseSince = since))
+        camera.scroll(R.id.compare)
+        camera.take("dense-running", "so far…")
+        camera.show(done)
         app.show(choice)
-        scroll(app)
-        take(app, "dense", "faster", "smaller", "Both give the same answer")
+        camera.scroll(R.id.compare)
+        camera.take("dense", "faster", "smaller", "Both give the same answer")
     }
 
     @Test
-    fun `the digits and their tiers`() {
-        val app = App()
+    fun `the picture without its mask`() {
+        app.click(R.id.input)
+        camera.take("cars-picture", "The car covers")
+    }
+
+    @Test
+    fun `the digits, their tiers and the user's own picture`() {
         val choice = Choice(network = app.network("lenet5"), picture = 6)
         app.show(choice)
-        take(app, "digits", "This is “6”", "Capacity")
+        camera.take("digits", "This is “6”", "Capacity")
         app.show(choice.copy(tier = 0))
-        take(app, "digits-small", "Tier 1 of")
+        camera.take("digits-small", "Tier 1 of")
+        val mine = Uri.parse("content://mine/digit.png")
+        val bytes = picture("digit-3.png").readBytes()
+        shadowOf(app.activity.contentResolver).registerInputStreamSupplier(mine) { ByteArrayInputStream(bytes) }
+        app.show(choice.copy(own = mine))
+        camera.take("own", "This is “3”", "Your own picture")
     }
 
     @Test
-    fun `a failure`() {
-        val app = App()
-        val failure = Message(R.string.failed_picture, "this phone cannot read it as a picture")
-        show(app, app.state.copy(compressed = Side(app.state.compressed.loaded), failure = failure))
-        take(app, "failure", "The picture could not be read", "Try again")
+    fun `sharing`() {
+        app.activity.findViewById(R.id.share).performClick()
+        camera.take("share", "Share this result", "Share a parity report")
+    }
+
+    @Test
+    fun `writing a report`() {
+        camera.show(app.state.copy(step = Step(Message(R.string.busy_reporting, 2, 3), 1.0 / 3)))
+        camera.take("report", "Picture 2 of 3 for the report…", "Cancel")
+    }
+
+    @Test
+    fun `every kind of failure`() {
+        val done = app.state
+        val none = Side(done.compressed.loaded)
+        val unread = "this phone cannot read it as a picture"
+        val failures = listOf(
+            Triple("failure", Message(R.string.failed_picture, unread), none),
+            Triple("failure-network", Message(R.string.failed_network, "unet.frz: the file is truncated"), Side()),
+            Triple("failure-run", Message(R.string.failed_run, "the operator is unknown"), none),
+            Triple("failure-memory", Message(R.string.failed_memory), none),
+            Triple("failure-report", Message(R.string.failed_report, "no space left on device"), done.compressed),
+            Triple("failure-share", Message(R.string.failed_share, "no space left on device"), done.compressed),
+            Triple("cancelled", Message(R.string.cancelled), none)
+        )
+        for ((name, message, side) in failures) {
+            camera.show(done.copy(compressed = side, failure = message))
+            camera.take(name, message.text(app.activity), "Try again")
+        }
+    }
+
+    @Test
+    fun `an app without networks`() {
+        val activity = app.activity
+        val bare = object : ContextWrapper(activity) {
+            override fun getAssets(): AssetManager = Resources.getSystem().assets
+
+            override fun getApplicationContext() = this
+        }
+        activity.setContentView(R.layout.main)
+        CompareScreen(activity.findViewById(R.id.compare), ComparePresenter(bare)) {}
+        app.idle()
+        camera.take("no-networks", "The app has no networks: networks.json")
     }
 
     @Test
     fun `learning`() {
-        val app = App()
         app.click(R.id.tab_learn)
-        take(app, "learn-empty", "Teach your phone", "0 examples")
+        camera.take("learn-empty", "Teach your phone", "0 examples")
+        Hand(app).circle(0.3f)
+        camera.take("learn-untaught", "Add this as an example of its class.")
+        app.click(R.id.clear)
         learn(app)
-        take(app, "learn", "Looks like “circle”", "2 examples", "never leave this phone")
+        camera.take("learn", "Looks like “circle”", "2 examples", "never leave this phone")
+        val pad = app.activity.findViewById(R.id.pad) as DrawingPad
+        pad.picture = BitmapFactory.decodeFile(picture("digit-0.png").path)
+        app.settle()
+        camera.take("learn-picture", "The picture that you have chosen", "Looks like")
+        val failure = Message(R.string.failed_learning, "learner.frz: the file is truncated")
+        app.learn.listener!!(app.learn.state.copy(guess = null, failure = failure))
+        camera.take("learn-failure", failure.text(app.activity))
+    }
+
+    @Test
+    fun `a new class`() {
+        app.click(R.id.tab_learn)
+        for (times in 1..2) {
+            app.click(R.id.new_class)
+            val dialog = ShadowDialog.getLatestDialog() as android.app.AlertDialog
+            val field = app.views(dialog.window!!.decorView).filterIsInstance<android.widget.EditText>().single()
+            field.setText("star")
+            if (times == 1) camera.take("learn-new-class", "New class", "star", "Add", "Cancel")
+            dialog.getButton(android.app.AlertDialog.BUTTON_POSITIVE).performClick()
+            app.idle()
+        }
+        assertEquals("There is a class with this name already.", ShadowToast.getTextOfLatestToast())
+        camera.take("learn-class", "star")
     }
 
     @Test
     fun `night`() {
         RuntimeEnvironment.setQualifiers("+night")
-        val app = App()
-        val picture = take(app, "night", "The car covers")
+        val picture = camera.take("night", "The car covers")
         assertTrue("the screen is dark at night", picture.getPixel(5, 5) and 255 < 80)
         app.click(R.id.tab_learn)
         learn(app)
-        take(app, "night-learn", "Looks like “circle”")
+        camera.take("night-learn", "Looks like “circle”")
     }
 
     @Test
     fun `large text`() {
         RuntimeEnvironment.setFontScale(2f)
-        val app = App()
         app.show(Choice(network = app.network("lenet5")))
-        take(app, "large", "This is “0”")
-        scroll(app)
-        take(app, "large-figures", "Size in the app")
+        camera.take("large", "This is “0”")
+        camera.scroll(R.id.compare)
+        camera.take("large-figures", "Size in the app")
         app.click(R.id.tab_learn)
-        take(app, "large-learn", "Teach your phone")
+        camera.take("large-learn", "Teach your phone")
     }
 
     @Test
     @Config(qualifiers = "w891dp-h411dp-land-xhdpi")
     fun `landscape`() {
-        take(App(), "landscape", "The car covers")
-    }
-
-    /** Shows [state] as if the app had reached it. */
-    private fun show(app: App, state: CompareState) {
-        app.compare.listener!!(state)
-        ShadowLooper.idleMainLooper()
-        ShadowLooper.shadowMainLooper().idleFor(Duration.ofSeconds(1))
-    }
-
-    private fun scroll(app: App) {
-        app.idle()
-        val screen = app.activity.findViewById(R.id.compare) as android.widget.ScrollView
-        screen.scrollTo(0, screen.getChildAt(0).height)
-        app.idle()
+        camera.take("landscape", "The car covers")
+        app.click(R.id.tab_learn)
+        camera.take("landscape-learn", "Teach your phone")
     }
 
     private fun learn(app: App) {
@@ -129,31 +199,5 @@ class ScreenshotIT {
         hand.circle(0.35f)
     }
 
-    /** Saves the screen and checks that it shows [words] and is not blank, and that the docs have a picture of it. */
-    private fun take(app: App, name: String, vararg words: String): Bitmap {
-        app.idle()
-        val texts = app.texts()
-        for (word in words) assertTrue("$name shows no “$word”: $texts", texts.any { word in it })
-        val picture = app.screenshot(name)
-        val colors = HashSet<Int>()
-        for (y in 0 until picture.height step 7) {
-            for (x in 0 until picture.width step 7) colors.add(picture.getPixel(x, y))
-        }
-        assertTrue("$name has only ${colors.size} colors", colors.size > 40)
-        val kept = File(System.getProperty("frz.images"), "$name.png")
-        assertTrue("$kept is missing: run android-decoder/demo/screenshots.py", kept.isFile || UPDATE)
-        if (kept.isFile) {
-            assertTrue("$kept has ${kept.length()} bytes", kept.length() <= 40_000)
-            val size = BitmapFactory.Options().apply { inJustDecodeBounds = true }
-            BitmapFactory.decodeFile(kept.path, size)
-            assertEquals(name, picture.width / 2, size.outWidth)
-            assertEquals(name, picture.height / 2, size.outHeight)
-        }
-        return picture
-    }
-
-    private companion object {
-        /** Whether to take pictures of states that the docs do not show yet. */
-        val UPDATE = System.getProperty("frz.update").toBoolean()
-    }
+    private fun picture(name: String) = File(System.getProperty("frz.assets"), name)
 }

@@ -78,6 +78,7 @@ internal class ManifestParser(private val folder: File) {
             entry.optional("short") != null && entry.read("short") { asBoolean },
             inputs,
             targets,
+            if (entry.optional("judge") == null) emptyMap() else entry.files("judge"),
             variants
         )
     }
@@ -87,7 +88,7 @@ internal class ManifestParser(private val folder: File) {
         entry.number("tolerance"),
         entry.tensor("outputs"),
         entry.optional("weights")?.let { local(entry.text("weights")) },
-        entry.read("models") { asJsonObject.entrySet().associate { it.key to local(it.value.asString) } }
+        entry.files("models")
     )
 
     private fun learning(entry: JsonObject) = LearningAssets(
@@ -113,6 +114,9 @@ internal class ManifestParser(private val folder: File) {
         }
         return MemoryAssets(network.name, variants, entry.whole("limit"), sides, entry.number("aspect"))
     }
+
+    private fun JsonObject.files(name: String): Map<String, String> =
+        read(name) { asJsonObject.entrySet().associate { it.key to it.value.asString } }.mapValues { local(it.value) }
 
     private fun JsonObject.tensor(name: String): TensorFile {
         val entry = member(name).fields(name)

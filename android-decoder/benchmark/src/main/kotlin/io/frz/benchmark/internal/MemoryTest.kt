@@ -9,6 +9,7 @@ import io.frz.benchmark.MemorySeries
 import io.frz.benchmark.MemoryStep
 import io.frz.benchmark.Trial
 import java.io.IOException
+import java.io.InterruptedIOException
 
 /** Runs a network at growing resolutions until its memory exceeds the limit. */
 internal class MemoryTest(
@@ -24,7 +25,10 @@ internal class MemoryTest(
             checkInterrupted()
             val peak = try {
                 isolation.measure(Trial(assets.network, variant, runtime.name, height)).native
+            } catch (e: InterruptedIOException) {
+                throw e
             } catch (e: IOException) {
+                checkInterrupted() // Loading that was cancelled is no failure of the network.
                 return MemorySeries(variant, steps, oneLine(e))
             } ?: return MemorySeries(variant, steps, "this device does not report the peak memory of a process")
             steps.add(MemoryStep(height, InProcess.width(height, assets.aspect), peak))

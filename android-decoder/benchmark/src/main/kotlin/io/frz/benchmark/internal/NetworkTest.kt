@@ -14,7 +14,9 @@ import io.frz.benchmark.Trial
 import io.frz.benchmark.Values
 import io.frz.benchmark.Variant
 import io.frz.benchmark.VariantResult
+import java.io.File
 import java.io.IOException
+import java.io.InterruptedIOException
 
 /** Measures all variants of a network on a runtime. The variants run in turn, so that conditions are equal. */
 internal class NetworkTest(
@@ -70,7 +72,10 @@ internal class NetworkTest(
             checkInterrupted()
             try {
                 step()
+            } catch (e: InterruptedIOException) {
+                throw e
             } catch (e: IOException) {
+                checkInterrupted() // Loading that was cancelled is no failure of the network.
                 fail(e)
             } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
                 fail(e) // Native code throws various subclasses of RuntimeException.
@@ -91,11 +96,13 @@ internal class NetworkTest(
                 network.run(inputs[0])
                 firsts.add(since(begin))
             }
-            val expected = tensors.rows(variant.outputs)
-            for ((at, input) in inputs.withIndex()) {
-                val output = loaded().run(input)
-                error.add(output.elements, expected[at])
-                score += network.metric.score(output, targets[at]) / inputs.size
+            judge().use { judge ->
+                val expected = tensors.rows(variant.outputs)
+                for ((at, input) in inputs.withIndex()) {
+                    val output = loaded().run(input)
+                    error.add(output.elements, expected[at])
+                    score += network.metric.score(judge?.run(output) ?: output, targets[at]) / inputs.size
+                }
             }
         }
 
@@ -124,6 +131,14 @@ internal class NetworkTest(
                 variant.name, size, median(loads), median(firsts), times, error.relative, variant.tolerance, score,
                 footprint, temperature
             )
+        }
+
+        /** Loads the classifier that scores the outputs, if there is one. */
+        private fun judge(): BenchmarkNetwork? {
+            if (network.judge.isEmpty()) return null
+            val name = network.judge[runtime.extension]
+                ?: throw BenchmarkException("the judge has no .${runtime.extension} model; make the assets again")
+            return runtime.loadComplete(File(manifest.folder, name))
         }
 
         private fun loaded() = loaded ?: throw BenchmarkException("${variant.name} is not loaded")

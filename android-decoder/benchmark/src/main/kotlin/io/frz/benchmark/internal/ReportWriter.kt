@@ -6,7 +6,6 @@ import com.google.gson.JsonElement
 import com.google.gson.JsonObject
 import com.google.gson.JsonPrimitive
 import io.frz.benchmark.AppResult
-import io.frz.benchmark.Comparison
 import io.frz.benchmark.LearningResult
 import io.frz.benchmark.MemoryResult
 import io.frz.benchmark.MemorySeries
@@ -68,7 +67,7 @@ internal class ReportWriter(private val report: SuiteReport) {
         val measured = fields(
             "load_ms" to variant.loadMillis,
             "first_ms" to variant.firstMillis,
-            "median_ms" to median(variant.millis),
+            "median_ms" to variant.medianMillis,
             "p90_ms" to percentile(variant.millis, 0.9),
             "runs" to variant.millis.size,
             "native_bytes" to variant.footprint?.native,
@@ -79,8 +78,8 @@ internal class ReportWriter(private val report: SuiteReport) {
             "temperature" to variant.temperature
         )
         for ((name, value) in measured.entrySet()) about.add(name, value)
-        if (variant !== result.dense && result.dense.failure == null) {
-            val ratios = Comparison.of(result.dense, variant)
+        val ratios = if (variant === result.dense) null else result.comparison(variant)
+        if (ratios != null) {
             val exclusion = result.exclusion(variant)
             about.add(
                 "against_dense",

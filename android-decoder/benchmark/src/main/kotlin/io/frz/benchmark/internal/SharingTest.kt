@@ -13,7 +13,9 @@ import io.frz.scheduling.Tier
 import io.frz.scheduling.chooseTiers
 import java.util.concurrent.Callable
 import java.util.concurrent.ExecutionException
+import java.util.concurrent.ExecutorService
 import java.util.concurrent.Executors
+import java.util.concurrent.TimeUnit
 
 /**
  * Runs several applications at once, each with one of the measured networks: first all with dense networks, then with
@@ -77,9 +79,23 @@ internal class SharingTest(
         } catch (e: ExecutionException) {
             throw e.cause ?: e
         } finally {
-            pool.shutdownNow()
+            pool.end()
             for (network in loaded) network.close()
         }
+    }
+
+    /** Ends all threads. A network must not be closed while it runs, so this waits even if it is interrupted. */
+    private fun ExecutorService.end() {
+        shutdownNow()
+        var interrupted = false
+        while (!isTerminated) {
+            try {
+                awaitTermination(1, TimeUnit.MINUTES)
+            } catch (_: InterruptedException) {
+                interrupted = true
+            }
+        }
+        if (interrupted) Thread.currentThread().interrupt()
     }
 
     /** Repeats [run] at most once per [period] until [end], both in ns, and returns the rate per second. */

@@ -29,7 +29,9 @@ internal fun oneLine(e: Throwable): String =
 /** Throws if the thread was interrupted. */
 @Throws(InterruptedIOException::class)
 internal fun checkInterrupted() {
-    if (Thread.interrupted()) throw InterruptedIOException("the suite was interrupted")
+    if (Thread.interrupted()) throw InterruptedIOException(INTERRUPTED)
 }
+
+internal const val INTERRUPTED = "the suite was interrupted"
 
 private const val LONGEST = 500

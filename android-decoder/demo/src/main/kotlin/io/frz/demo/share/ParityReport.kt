@@ -1,18 +1,12 @@
 package io.frz.demo.share
 
-import android.app.ActivityManager
 import android.content.Context
-import android.os.Build
 import io.frz.demo.R
 import io.frz.demo.network.LoadedNetwork
 import io.frz.demo.network.Memory
 import io.frz.demo.network.Pictures
 import java.io.File
 import java.io.IOException
-import java.text.SimpleDateFormat
-import java.util.Date
-import java.util.Locale
-import java.util.TimeZone
 import org.json.JSONArray
 import org.json.JSONObject
 
@@ -33,15 +27,15 @@ internal class ParityReport(private val context: Context, private val network: L
         val json = JSONObject()
             .put("format", "frz-parity-report")
             .put("version", 1)
-            .put("created", time("yyyy-MM-dd'T'HH:mm:ss'Z'"))
-            .put("producer", JSONObject().put("name", "frz-demo").put("version", version()))
-            .put("device", device())
+            .put("created", SharedFiles.time("yyyy-MM-dd'T'HH:mm:ss'Z'"))
+            .put("producer", JSONObject().put("name", "frz-demo").put("version", Phone.version(context)))
+            .put("device", JSONObject(Phone.facts(context)))
             .put("runtime", JSONObject().put("name", context.getString(R.string.runtime)).put("version", runtime()))
             .put("model", model())
             .put("load", load())
             .put("memory", memory())
             .put("inputs", inputs)
-        return save(json.toString())
+        return SharedFiles.save(context, "parity-${network.info.name}", json.toString())
     }
 
     private fun input(picture: String): JSONObject {
@@ -60,21 +54,6 @@ internal class ParityReport(private val context: Context, private val network: L
             return json.put("error", "${e.message ?: e}".lineSequence().first())
         }
         return json.put("ms", times).put("output", Summary.output(output.logits, output.shape, output.classes))
-    }
-
-    private fun device(): JSONObject {
-        val memory = ActivityManager.MemoryInfo()
-        (context.getSystemService(Context.ACTIVITY_SERVICE) as ActivityManager).getMemoryInfo(memory)
-        val json = JSONObject()
-            .put("manufacturer", Build.MANUFACTURER)
-            .put("model", Build.MODEL)
-            .put("os", "Android")
-            .put("os_version", Build.VERSION.RELEASE)
-            .put("abi", Build.SUPPORTED_ABIS.firstOrNull())
-            .put("api_level", Build.VERSION.SDK_INT)
-            .put("cores", Runtime.getRuntime().availableProcessors())
-        if (memory.totalMem > 0) json.put("memory", memory.totalMem)
-        return json
     }
 
     private fun model(): JSONObject {
@@ -98,20 +77,6 @@ internal class ParityReport(private val context: Context, private val network: L
         .put("before", network.before.resident)
         .put("loaded", network.after.resident)
         .put("peak", Memory().peak)
-
-    private fun save(text: String): File {
-        val device = Build.MODEL.replace(Regex("[^A-Za-z0-9]+"), "-")
-        val name = "parity-${network.info.name}-$device-${time("yyyyMMdd-HHmmss")}.json"
-        return SharedFiles.save(context, name) { it.write(text.toByteArray()) }
-    }
-
-    private fun time(pattern: String): String {
-        val format = SimpleDateFormat(pattern, Locale.ROOT)
-        format.timeZone = TimeZone.getTimeZone("UTC")
-        return format.format(Date())
-    }
-
-    private fun version() = context.packageManager.getPackageInfo(context.packageName, 0).versionName
 
     private fun runtime() = context.getString(R.string.runtime_version)
 }

@@ -9,12 +9,17 @@ import android.database.Cursor
 import android.database.MatrixCursor
 import android.graphics.Bitmap
 import android.net.Uri
+import android.os.Build
 import android.os.ParcelFileDescriptor
 import android.provider.OpenableColumns
 import java.io.File
 import java.io.FileNotFoundException
 import java.io.IOException
 import java.io.OutputStream
+import java.text.SimpleDateFormat
+import java.util.Date
+import java.util.Locale
+import java.util.TimeZone
 
 /** Gives the recipients of a shared file read access to that file and to nothing else. */
 public class SharedFiles : ContentProvider() {
@@ -78,6 +83,17 @@ public class SharedFiles : ContentProvider() {
             if (!part.renameTo(file)) throw IOException("$part cannot be renamed to $file")
             return file
         }
+
+        /** Saves a report of this [kind], whose name tells the phone and the time. */
+        @Throws(IOException::class)
+        fun save(context: Context, kind: String, report: String): File {
+            val device = Build.MODEL.replace(Regex("[^A-Za-z0-9]+"), "-")
+            return save(context, "$kind-$device-${time("yyyyMMdd-HHmmss")}.json") { it.write(report.toByteArray()) }
+        }
+
+        /** Returns the current time in UTC. */
+        fun time(pattern: String): String = SimpleDateFormat(pattern, Locale.ROOT)
+            .apply { timeZone = TimeZone.getTimeZone("UTC") }.format(Date())
 
         /** Returns an intent that lets the user choose an app to share [report] with. */
         fun report(report: File, title: CharSequence): Intent = send(report, REPORT, title) {}

@@ -25,13 +25,21 @@ internal class Words(private val context: Context) {
 
     fun bytes(count: Long): String = Formatter.formatShortFileSize(context, count)
 
+    /** Returns a signal-to-noise ratio with one decimal. */
+    fun decibels(value: Double): String {
+        val format = NumberFormat.getInstance().apply { maximumFractionDigits = 1 }
+        return context.getString(R.string.decibels, format.format(value))
+    }
+
+    /** Returns a number with two significant digits. */
+    fun number(value: Double): String = rounded(value)
+
     /** Returns a share as a percentage with at most one decimal place; only the whole is shown as 100 %. */
     fun percent(share: Double): String {
         val shown = if (share < 1) minOf(share, ALMOST_ALL) else share
         return NumberFormat.getPercentInstance().apply { maximumFractionDigits = 1 }.format(shown)
     }
 
-    /** Returns a number with two significant digits. */
     private fun rounded(value: Double) =
         NumberFormat.getInstance().apply { maximumFractionDigits = 3 }.format(BigDecimal(value).round(MathContext(2)))
 
