@@ -235,7 +235,7 @@ class SuiteTest {
     }
 
     @Test
-    fun `an interrupt while a network is loaded ends the suite and is no failure of the network`() {
+    fun `an interrupt while a network is loaded ends the suite and is not a failure of the network`() {
         val runtime = FakeRuntime("one")
         runtime.loaded = {
             Thread.currentThread().interrupt()
