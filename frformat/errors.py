@@ -103,3 +103,21 @@ class DependencyError(ImportError):
 
 class ReportError(ValueError):
     """Raised if a parity report is invalid or does not match what it is compared with."""
+
+
+LOAD_KINDS: Final = ("SKELETON_DAMAGED", "SKELETON_UNSUPPORTED", "MISMATCH", "RUNTIME_FAILED")
+"""The kinds of faults of a skeleton. The loaders for Android use the same names."""
+
+
+class LoadError(ValueError):
+    """Raised if a skeleton cannot be loaded. The message says what to do.
+
+    Attributes:
+        kind: one of :data:`LOAD_KINDS`.
+        problem: the message without the kind.
+    """
+
+    def __init__(self, kind: str, problem: str) -> None:
+        assert kind in LOAD_KINDS, kind
+        super().__init__(f"{kind}: {problem}")
+        self.kind, self.problem = kind, problem

@@ -16,7 +16,7 @@ import click
 from frformat import __version__
 from frformat.cli import errors, streams
 
-COMMANDS: Final = ("encode", "compress", "decode", "dump", "verify", "diff", "train", "export", "compare")
+COMMANDS: Final = ("encode", "compress", "decode", "dump", "verify", "diff", "train", "export", "fill", "compare")
 """The subcommands. Subcommand ``x`` is the function ``x`` of the module ``frformat.cli.x``."""
 
 

@@ -11,7 +11,7 @@ import click
 
 from frformat.cli import streams
 from frformat.cli.terminal import clean, echo, print_json
-from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError, ReadError, ReportError
+from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError, LoadError, ReadError, ReportError
 
 DIFFERENT: Final = 1
 """Exit code of ``diff`` and ``compare`` if there are differences."""
@@ -22,7 +22,7 @@ TROUBLE: Final = 2
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as in shells."""
 
-CAUGHT: Final = (FrzError, EncodeError, ReportError, DependencyError, OSError, MemoryError)
+CAUGHT: Final = (FrzError, EncodeError, LoadError, ReportError, DependencyError, OSError, MemoryError)
 """The errors that a command can raise, besides click's own; any other exception is a defect of frformat."""
 
 
@@ -31,7 +31,8 @@ class ErrorFacts:
     """The ``--json`` output for an error.
 
     Attributes:
-        code: a code of the format, or ``READ``, ``ENCODE``, ``REPORT``, ``DEPENDENCY``, ``IO``, ``MEMORY``, ``USAGE``.
+        code: a code of the format, a kind of :class:`frformat.errors.LoadError`, or ``READ``, ``ENCODE``, ``REPORT``,
+            ``DEPENDENCY``, ``IO``, ``MEMORY``, ``USAGE``.
         reason: what is wrong, and what to do.
         file: the file concerned, or None.
         tensor: the tensor concerned, or None.
@@ -58,6 +59,8 @@ def facts(error: Exception) -> ErrorFacts:
         code, reason, file, tensor = "READ", error.reason, error.path, error.tensor
     elif isinstance(error, EncodeError):
         code, reason = "ENCODE", str(error)
+    elif isinstance(error, LoadError):
+        code, reason = error.kind, error.problem
     elif isinstance(error, ReportError):
         code, reason = "REPORT", str(error)
     elif isinstance(error, DependencyError):

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from frformat.errors import DependencyError, FrzError
+from frformat.errors import DependencyError, FrzError, LoadError
 from frformat.parity import runner
 from frformat.parity.runner import OUTPUT, Floats, timed
-from frformat.runtimes.errors import LoadError
 
 
 def main(arguments: list[str]) -> None:

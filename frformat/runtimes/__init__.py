@@ -11,7 +11,8 @@ coefficients, so that the full tensors never exist. :mod:`frformat.runtimes.cont
 must agree on. Each package defines how its runtime receives weights.
 """
 
-from frformat.runtimes.errors import ExportError, LoadError
+from frformat.errors import LoadError
+from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporting import export
 from frformat.runtimes.written import Export
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frformat.dtypes import DTYPES
+from frformat.errors import LoadError
 from frformat.format.reader import FrzFile
 from frformat.runtimes.contract import Contract
-from frformat.runtimes.errors import LoadError
 
 StrPath = str | os.PathLike[str]
 Array = NDArray[Any]

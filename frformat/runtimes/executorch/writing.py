@@ -6,7 +6,8 @@ from importlib.metadata import version
 from typing import Any, Final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 from frformat.errors import DependencyError
 from frformat.runtimes.errors import ExportError
@@ -51,6 +52,8 @@ def write(
         raise DependencyError("exporting for ExecuTorch", error) from error
 
     def convert(module: nn.Module, inputs: tuple[Any, ...]) -> bytes:
+        # The program would otherwise require inputs with the strides of the example, and crash without them.
+        inputs = tree_map_only(Tensor, Tensor.contiguous, inputs)
         program = to_edge_transform_and_lower(
             torch.export.export(module, inputs, strict=False),
             partitioner=[XnnpackPartitioner()] if delegate else None,

@@ -20,6 +20,8 @@ misleading, so a loader compares the skeleton and the file first. This is the co
   Any of these names suffices. If a file contains several of them, their values must be equal.
 * The metadata ``frz.unused`` lists names of the state dict that the skeleton does not need, one per line. A file may
   contain these. A file with any other names does not fit.
+* Skeletons with coefficients run faster without ONNX Runtime's optimization ``NchwcTransformer``, so loaders disable
+  it (``optimization.disable_specified_optimizers``).
 * The file ends with the checksum of :mod:`frformat.runtimes.seal`, stored in field 8191 of the model, which ONNX
   ignores.
 """

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from frformat.runtimes.onnxruntime.blocks import CUT, braced, cuts
+from frformat.torch.lowrank.algebra import CENTER
+
 if TYPE_CHECKING:
     import onnx
 
@@ -47,52 +50,24 @@ cosines <n, r> () => (out) {
 """
 """The DCT basis. Angles are reduced in integer arithmetic."""
 
-MOMENTS: Final = """
-moments{last} (z, basis) => (mean, variance) {{
-  {flat}
-  axis = Constant <value_ints = [1]> ()
-  middle0 = ReduceMean (flat, axis)
-  centered0 = Sub (flat, middle0)
-  centered = Cast <to = 11> (centered0)
-  pixels0 = Shape <start = 1> (flat)
-  pixels = Cast <to = 11> (pixels0)
-  squares = Gemm <transB = 1> (centered, centered)
-  products = Div (squares, pixels)
-  off = ReduceMean (centered, axis)
-  offs = Gemm <transB = 1> (off, off)
-  covariance = Sub (products, offs)
-  wide = Cast <to = 11> (basis)
-  middle1 = Cast <to = 11> (middle0)
-  middle = Add (middle1, off)
-  mean0 = MatMul (wide, middle)
-  mean = Squeeze (mean0, axis)
-  half = MatMul (wide, covariance)
-  both = Mul (half, wide)
-  variance0 = ReduceSum <keepdims = 0> (both, axis)
-  zero = Constant <value = double {{0.0}}> ()
-  variance = Max (variance0, zero)
-}}
-"""
-"""Mean and variance of every channel of basis @ z. Uses Gemm, because ONNX Runtime 1.20 fuses MatMul and Transpose into
-a node that fails for doubles."""
-
-FLAT: Final = """
-  shape = Constant <value_ints = [0, 0, -1]> ()
-  z3 = Reshape (z, shape)
-  turned = Transpose <perm = [1, 0, 2]> (z3)
-  matrix = Constant <value_ints = [0, -1]> ()
-  flat = Reshape (turned, matrix)
-"""
-"""Reshape (N, r, …) to (r, pixels)."""
-
-FLAT_LAST: Final = """
-  every = Constant <value_ints = [-1]> ()
-  rank = Shape <start = -1> (z)
-  shape = Concat <axis = 0> (every, rank)
-  rows = Reshape (z, shape)
-  flat = Transpose <perm = [1, 0]> (rows)
-"""
-"""Reshape (…, r) to (r, pixels)."""
+MOMENTS: Final = (
+    "products = Div (sums, pixels)",
+    "off = Slice (products, last, past, first)",
+    "offs = Gemm <transB = 1> (off, off)",
+    "covariance = Sub (products, offs)",
+    "wide = Cast <to = 11> (basis)",
+    "center1 = Cast <to = 11> (center)",
+    "middle = Add (center1, off)",
+    "mean0 = MatMul (wide, middle)",
+    "mean = Squeeze (mean0, first)",
+    "half = MatMul (wide, covariance)",
+    "both = Mul (half, wide)",
+    "variance0 = ReduceSum <keepdims = 0> (both, first)",
+    "none = Constant <value = double {0.0}> ()",
+    "variance = Max (variance0, none)",
+)
+"""Mean and variance of every channel of basis @ z, from the sums of products of coefficients. Uses Gemm, because ONNX
+Runtime 1.20 fuses MatMul and Transpose into a node that fails for doubles."""
 
 NORMALIZE: Final = """
 normalize{affine} <eps> (basis, mean, variance{inputs}) => (out) {{
@@ -144,8 +119,72 @@ norm{affine} <eps> (x{inputs}) => (out) {{
 
 
 def moments(last: bool) -> str:
-    """Return the text of :data:`MOMENTS`."""
-    return MOMENTS.format(last="_last" if last else "", flat=FLAT_LAST if last else FLAT)
+    """Return a function that computes the mean and variance of every channel of ``basis @ z``, block by block.
+
+    A mean of a few pixels is subtracted first; see :func:`frformat.torch.lowrank.algebra.batch_moments`.
+
+    Args:
+        last: whether channels are the last axis of ``z``. Otherwise, they are axis 1.
+    """
+    axis = 0 if last else 2
+    inner = "block (int64 i, bool cond, double[] sum) => (bool keep, double[] next)"
+    body = [
+        *CUT,
+        *_flat("zb", "flat", last),
+        "centered0 = Sub (flat, center)",
+        "centered = Cast <to = 11> (centered0)",
+        "next = Gemm <transB = 1> (centered, centered, sum)",
+    ]
+    name = "moments_last" if last else "moments"
+    rows = [
+        "all = Constant <value_ints = [-1]> ()",
+        "rank0 = Shape <start = -1> (x)",
+        "shape = Concat <axis = 0> (all, rank0)",
+        "z = Reshape (x, shape)",
+    ]
+    return braced(
+        f"{name} ({'x' if last else 'z'}, basis) => (mean, variance)",
+        [
+            *(rows if last else []),
+            "one = Constant <value_int = 1> ()",
+            "elements = Size (z)",
+            f"length1 = Shape <start = {axis}, end = {axis + 1}> (z)",
+            "length = Squeeze (length1)",
+            "length2 = Max (length, one)",
+            "row = Div (elements, length2)",
+            *cuts(axis, 1, "row"),
+            "begin = Constant <value_ints = [0]> ()",
+            "last = Constant <value_ints = [-1]> ()",
+            "three = Constant <value_ints = [0, 0, -1]> ()",
+            "two = Constant <value_ints = [0, -1]> ()",
+            f"few = Constant <value_ints = [{CENTER if last else 1}]> ()",
+            "sample = Slice (z, begin, few, axis)",
+            *_flat("sample", "sample1", last),
+            "sample2 = ReduceMean (sample1, first)",
+            "sample3 = Slice (sample2, begin, last, begin)",
+            "still = Constant <value = float[1, 1] {0.0}> ()",
+            "center = Concat <axis = 0> (sample3, still)",
+            "rank = Shape <end = 1> (center)",
+            "square = Concat <axis = 0> (rank, rank)",
+            "nothing = ConstantOfShape <value = double[1] {0.0}> (square)",
+            f"sums = Loop <body = {braced(inner, body)}> (blocks, always, nothing)",
+            "corner = Constant <value_ints = [-1, -1]> ()",
+            "pasts = Concat <axis = 0> (past, past)",
+            "pixels = Slice (sums, corner, pasts)",
+            *MOMENTS,
+        ],
+    )
+
+
+def _flat(thin: str, out: str, last: bool) -> list[str]:
+    """Return lines that reshape (pixels, r) or (N, r, …) to (r, pixels)."""
+    if last:
+        return [f"{out} = Transpose <perm = [1, 0]> ({thin})"]
+    return [
+        f"{out}_3 = Reshape ({thin}, three)",
+        f"{out}_t = Transpose <perm = [1, 0, 2]> ({out}_3)",
+        f"{out} = Reshape ({out}_t, two)",
+    ]
 
 
 def normalize(affine: bool) -> str:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.errors import DependencyError
+from frformat.errors import DependencyError, LoadError
 from frformat.format import limits
 from frformat.format.reader import FrzFile, Source, open
 from frformat.runtimes.contract import Wanted
-from frformat.runtimes.errors import LoadError
 from frformat.runtimes.onnxruntime.skeleton import DTYPES as ONNX_DTYPES
 from frformat.runtimes.onnxruntime.skeleton import wanted
 from frformat.runtimes.weights import check, given
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, OrtValue, SessionOptions
+
+UNPADDED: Final = ("optimization.disable_specified_optimizers", "NchwcTransformer")
+"""The setting that disables an optimization which pads the few channels of factored layers to 8 or 16."""
 
 StrPath = str | os.PathLike[str]
 Array = NDArray[Any]
@@ -68,6 +70,8 @@ def session(
         check(contract, file, weights)
         values = {name: _value(given(contract, name, file, weights), want) for name, want in contract.wanted.items()}
     options = onnxruntime.SessionOptions() if options is None else options
+    if any(want.form for want in contract.wanted.values()):
+        options.add_session_config_entry(*UNPADDED)
     try:
         options.add_external_initializers(list(values), list(values.values()))
         return onnxruntime.InferenceSession(data, options, **rest)

@@ -119,8 +119,7 @@ class Operations(nn.Module):
             size = [n // k for n, k in zip(z.shape[2:], how.window, strict=True)] if pooled else z.shape[2:]
             rank = projection.shape[0]
             shapes.append((*z.shape[:-1], rank) if how.last else (z.shape[0], rank, *size))
-        attributes = {} if how.last else {"step": [streams.step(how, basis.shape[0])]}
-        return _calls(name, [z, basis, *how.projections], attributes, [z.dtype] * len(shapes), shapes)
+        return _calls(name, [z, basis, *how.projections], {}, [z.dtype] * len(shapes), shapes)
 
 
 def _call(name: str, inputs: list[Tensor], attributes: dict[str, Any], dtype: torch.dtype, shape: Any) -> Tensor:

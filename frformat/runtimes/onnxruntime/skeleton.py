@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from frformat.errors import LoadError
 from frformat.runtimes.contract import Contract, Wanted
-from frformat.runtimes.errors import LoadError
 from frformat.runtimes.seal import LENGTH, MARK, is_whole, sealed
 
 if TYPE_CHECKING:

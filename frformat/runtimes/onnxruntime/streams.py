@@ -1,11 +1,25 @@
-"""Define functions of an ONNX file that scan blocks of pixels, so that only one block has all channels in memory."""
+"""Define functions of an ONNX file that loop over blocks of pixels; only one block has all channels in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
-from frformat.torch.lowrank.stream import BLOCK, Pass
+from frformat.runtimes.onnxruntime.blocks import CUT, braced, cuts
+from frformat.torch.lowrank.stream import Pass
+
+SEQUENCE: Final = "seq(float[]) "
+
+PER_ROW: Final = (
+    "elements = Size (z)",
+    "inner = Shape <start = 1, end = 3> (z)",
+    "column = ReduceProd <keepdims = 0> (inner)",
+    "column1 = Max (column, one)",
+    "width = Div (elements, column1)",
+    "channels1 = Shape <end = 1> (basis)",
+    "channels = Squeeze (channels1)",
+    "expanded = Mul (width, channels)",
+)
+"""Set ``expanded`` to the number of elements of all channels in one row along axis 2 of ``z`` (N, r, …)."""
 
 ACTIVATIONS: Final = {
     "relu": "a = Relu (y)",
@@ -40,141 +54,41 @@ def stream_name(how: Pass, axes: int) -> str:
 def stream(how: Pass, axes: int) -> str:
     """Return a function that computes ``projection @ activation(basis @ z)`` for several projections, block by block.
 
+    A block consists of whole rows along the first axis of pixels, so that results only need to be joined.
+
     Args:
         how: see :class:`Pass`.
         axes: number of axes of pixels.
     """
     count = len(how.projections)
-    inputs = ", ".join(f"p{i}" for i in range(count))
-    outputs = ", ".join(f"out{i}" for i in range(count))
-    attributes = "" if how.last else " <step>"
-    head = f"{stream_name(how, axes)}{attributes} (z, basis, {inputs}) => ({outputs})"
+    every = range(count)
+    head = f"{stream_name(how, axes)} (z, basis, {_list('p', every)}) => ({_list('out', every)})"
     activation = ACTIVATIONS[how.activation].format(*map(float, how.limits))
     if how.last:
         lines = ["turned = Transpose <perm = [1, 0]> (basis)", "y = MatMul (z, turned)", activation]
-        for i in range(count):
+        for i in every:
             lines += [f"t{i} = Transpose <perm = [1, 0]> (p{i})", f"out{i} = MatMul (a, t{i})"]
-        return _braced(head, lines)
-    window = list(how.window) if any(how.pooled) else [1] * axes
-    scan = ", ".join(f"b{i}" for i in range(count))
-    results = ", ".join(f"float[{1 if pooled else 'f'},q,s] o{i}" for i, pooled in enumerate(how.pooled))
-    inner = ["y = MatMul (basis, zb)", activation]
+        return braced(head, lines)
+    window = list(how.window) if any(how.pooled) else [1]
+    body = [*CUT, "y = Conv (zb, wide)", activation]
     if any(how.pooled):
-        pixels = ", ".join(f"a{i}" for i in range(_product(window)))  # ReduceMax is several times slower
-        inner += [
-            f"{pixels} = Split <axis = 0, num_outputs = {_product(window)}> (a)",
-            f"most = Max ({pixels})",
-        ]
-    inner += [f"o{i} = MatMul (p{i}, {'most' if pooled else 'a'})" for i, pooled in enumerate(how.pooled)]
-    body = _braced(f"block (float[f,r,s] zb) => ({results})", inner)
-    lines = [*_to_blocks(window), f"{scan} = Scan <num_scan_inputs = 1, body = {body}> (zb4)"]
+        body.append(f"top = MaxPool <kernel_shape = {window}, strides = {window}> (a)")
     for i, pooled in enumerate(how.pooled):
-        lines += _from_blocks(i, pooled, axes)
-    return _braced(head, lines)
-
-
-def _braced(head: str, lines: Sequence[str]) -> str:
-    return "\n  ".join([f"{head} {{", *lines]) + "\n}"
-
-
-def _to_blocks(window: Sequence[int]) -> list[str]:
-    """Return lines that convert (N, r, …) to ``zb4`` (blocks, pixels of a window, r, windows of a block), padded."""
-    axes = len(window)
-    places = range(axes)
-    order = [2 + 2 * i + 1 for i in places] + [1, 0] + [2 + 2 * i for i in places]
-    lines = [f"i{i} = Constant <value_ints = [{i}]> ()" for i in range(axes + 3)]
-    lines += [
-        "every = Constant <value_ints = [-1]> ()",
-        "size = Shape (z)",
-        "N = Slice (size, i0, i1)",
-        "R = Slice (size, i1, i2)",
+        body += [f"o{i} = Conv ({'top' if pooled else 'a'}, w{i})", f"n{i} = SequenceInsert (s{i}, o{i})"]
+    inner = f"block (int64 i, bool cond, {_list(SEQUENCE + 's', every)}) => (bool keep, {_list(SEQUENCE + 'n', every)})"
+    lines = [
+        "one = Constant <value_int = 1> ()",
+        *PER_ROW,
+        *cuts(2, window[0], "expanded"),
+        f"pixel = Constant <value_ints = {[2 + i for i in range(axes)]}> ()",
+        "wide = Unsqueeze (basis, pixel)",
     ]
-    lines += [f"phases = Constant <value_ints = [{_product(window)}]> ()"]
-    for i, k in enumerate(window):
-        lines += [
-            f"k{i} = Constant <value_ints = [{k}]> ()",
-            f"less{i} = Constant <value_ints = [{k - 1}]> ()",
-            f"S{i} = Slice (size, i{i + 2}, i{i + 3})",
-            f"up{i} = Add (S{i}, less{i})",
-            f"T{i} = Div (up{i}, k{i})",
-            f"full{i} = Mul (T{i}, k{i})",
-            f"more{i} = Sub (full{i}, S{i})",
-            f"floor{i} = Div (S{i}, k{i})",
-        ]
-    lines += [
-        f"pads = Concat <axis = 0> ({', '.join(['i0'] * (axes + 4) + [f'more{i}' for i in places])})",
-        "zp = Pad (z, pads)",
-        f"split = Concat <axis = 0> (N, R, {', '.join(f'T{i}, k{i}' for i in places)})",
-        "zs = Reshape (zp, split)",
-        f"zt = Transpose <perm = {order}> (zs)",
-        "flat = Concat <axis = 0> (phases, R, every)",
-        "z3 = Reshape (zt, flat)",
-        "whole = Shape <start = 2> (z3)",
-        "step = Constant <value_ints: ints = @step> ()",
-        "block = Min (step, whole)",
-        "ends = Add (whole, block)",
-        "ends1 = Sub (ends, i1)",
-        "blocks = Div (ends1, block)",
-        "all = Mul (blocks, block)",
-        "rest = Sub (all, whole)",
-        "pads3 = Concat <axis = 0> (i0, i0, i0, i0, i0, rest)",
-        "z3p = Pad (z3, pads3)",
-        "shape4 = Concat <axis = 0> (phases, R, blocks, block)",
-        "z4 = Reshape (z3p, shape4)",
-        "zb4 = Transpose <perm = [2, 0, 1, 3]> (z4)",
-    ]
-    return lines
+    for i in every:
+        lines += [f"w{i} = Unsqueeze (p{i}, pixel)", f"e{i} = SequenceEmpty ()"]
+    lines.append(f"{_list('f', every)} = Loop <body = {braced(inner, body)}> (blocks, always, {_list('e', every)})")
+    lines += [f"out{i} = ConcatFromSequence <axis = 2> (f{i})" for i in every]
+    return braced(head, lines)
 
 
-def _from_blocks(i: int, pooled: bool, axes: int) -> list[str]:
-    """Return lines that join the results of a projection for all blocks to (N, r', …)."""
-    places = range(axes)
-    tiles = ", ".join(f"T{j}" for j in places)
-    starts = ", ".join(["i0"] * axes)
-    spatial = ", ".join(f"i{j + 2}" for j in places)
-    if pooled:  # (blocks, 1, r', windows of a block)
-        return [
-            f"t{i} = Transpose <perm = [2, 0, 1, 3]> (b{i})",
-            f"q{i} = Shape <end = 1> (t{i})",
-            f"s{i} = Concat <axis = 0> (q{i}, every)",
-            f"f{i} = Reshape (t{i}, s{i})",
-            f"g{i} = Slice (f{i}, i0, whole, i1)",
-            f"h{i} = Concat <axis = 0> (q{i}, N, {tiles})",
-            f"m{i} = Reshape (g{i}, h{i})",
-            f"n{i} = Transpose <perm = {[1, 0, *(j + 2 for j in places)]}> (m{i})",
-            f"st{i} = Concat <axis = 0> ({starts})",
-            f"en{i} = Concat <axis = 0> ({', '.join(f'floor{j}' for j in places)})",
-            f"ax{i} = Concat <axis = 0> ({spatial})",
-            f"out{i} = Slice (n{i}, st{i}, en{i}, ax{i})",
-        ]
-    order = [axes + 1, axes]
-    for j in places:
-        order += [axes + 2 + j, j]
-    return [  # (blocks, pixels of a window, r', windows of a block)
-        f"t{i} = Transpose <perm = [1, 2, 0, 3]> (b{i})",
-        f"q{i} = Shape <start = 1, end = 2> (t{i})",
-        f"s{i} = Concat <axis = 0> (phases, q{i}, every)",
-        f"f{i} = Reshape (t{i}, s{i})",
-        f"g{i} = Slice (f{i}, i0, whole, i2)",
-        f"h{i} = Concat <axis = 0> ({', '.join(f'k{j}' for j in places)}, q{i}, N, {tiles})",
-        f"m{i} = Reshape (g{i}, h{i})",
-        f"n{i} = Transpose <perm = {order}> (m{i})",
-        f"w{i} = Concat <axis = 0> (N, q{i}, {', '.join(f'full{j}' for j in places)})",
-        f"v{i} = Reshape (n{i}, w{i})",
-        f"st{i} = Concat <axis = 0> ({starts})",
-        f"en{i} = Concat <axis = 0> ({', '.join(f'S{j}' for j in places)})",
-        f"ax{i} = Concat <axis = 0> ({spatial})",
-        f"out{i} = Slice (v{i}, st{i}, en{i}, ax{i})",
-    ]
-
-
-def step(how: Pass, channels: int) -> int:
-    """Return the number of windows in a block."""
-    return max(1, BLOCK // (channels * (_product(how.window) if any(how.pooled) else 1)))
-
-
-def _product(numbers: Sequence[int]) -> int:
-    out = 1
-    for number in numbers:
-        out *= number
-    return out
+def _list(prefix: str, numbers: range) -> str:
+    return ", ".join(f"{prefix}{i}" for i in numbers)

@@ -6,7 +6,7 @@ import struct
 import zlib
 from typing import Final
 
-from frformat.runtimes.errors import LoadError
+from frformat.errors import LoadError
 from frformat.runtimes.seal import LENGTH, MARK, is_whole, sealed
 from frformat.runtimes.template.layout import (
     RANK,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from frformat.errors import FrzError
 from frformat.format import limits
 from frformat.format.atomic import replacing
-from frformat.format.reader import FrzFile, open
+from frformat.format.reader import FrzFile, Source, open
 from frformat.runtimes.template.files import Literal, parse
 from frformat.runtimes.template.layout import Layout, Place, Plain
 from frformat.runtimes.template.values import computed
@@ -31,6 +31,7 @@ def fill(
     *,
     tier: int | None = None,
     memory_budget: int = limits.MEMORY_BUDGET,
+    base: Source | FrzFile | None = None,
 ) -> bytearray:
     """Return the runtime's model file with the weights of an ``.frz`` file.
 
@@ -39,14 +40,16 @@ def fill(
         weights: the ``.frz`` file. Floating-point tensors of any precision are converted to 32 bits.
         tier: the capacity tier; None for the largest one present.
         memory_budget: number of bytes that the result and the largest tensor may take together.
+        base: the base of a delta file; see :func:`frformat.open`.
 
     Raises:
         LoadError: the template is damaged, or the weights do not fit it.
-        FrzError: the weights are damaged, or the result exceeds ``memory_budget``.
+        FrzError: the weights are damaged, their base is missing or a different file, or the result exceeds
+            ``memory_budget``.
         OSError: a file cannot be read.
     """
     layout, literal = parse(template if isinstance(template, bytes) else Path(template).read_bytes())
-    with open(weights, tier=tier, memory_budget=memory_budget) as file:
+    with open(weights, tier=tier, memory_budget=memory_budget, base=base) as file:
         check(layout.contract, file, weights)
         needed = layout.size + _working_bytes(layout)
         if needed > memory_budget:
@@ -68,6 +71,7 @@ def fill_file(
     *,
     tier: int | None = None,
     memory_budget: int = limits.MEMORY_BUDGET,
+    base: Source | FrzFile | None = None,
 ) -> int:
     """Write the result of :func:`fill` to a file, which is replaced only after the new one is complete.
 
@@ -76,10 +80,11 @@ def fill_file(
 
     Raises:
         LoadError: the template is damaged, or the weights do not fit it.
-        FrzError: the weights are damaged, or the result exceeds ``memory_budget``.
+        FrzError: the weights are damaged, their base is missing or a different file, or the result exceeds
+            ``memory_budget``.
         OSError: a file cannot be read or written.
     """
-    filled = fill(template, weights, tier=tier, memory_budget=memory_budget)
+    filled = fill(template, weights, tier=tier, memory_budget=memory_budget, base=base)
     with replacing(path) as file:
         return file.write(filled)
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frformat.errors import FrzError
-from frformat.runtimes.errors import ExportError, LoadError
+from frformat.errors import FrzError, LoadError
+from frformat.runtimes.errors import ExportError
 from frformat.runtimes.seal import LENGTH, MARK, sealed
 from frformat.runtimes.template import fill, fill_file
 from frformat.runtimes.template.files import HEADER, MAP_BYTES, pack, parse

@@ -18,6 +18,9 @@ internal class Contract private constructor(
 ) {
     private val names = FrzContract(wanted.keys, ties, unused)
 
+    /** Whether some weights are required as coefficients, so that the skeleton is factored. */
+    val hasCoefficients: Boolean get() = wanted.values.any { it.form != null }
+
     /** Returns the names of the required weight [name] in [file]: several if tied copies are stored separately. */
     fun sources(name: String, file: FrzFile): List<String> = names.sources(name, file)
 

@@ -22,6 +22,7 @@ internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<OrtS
         return guarded {
             val environment = OrtEnvironment.getEnvironment()
             SessionOptions().use { options ->
+                if (contract.hasCoefficients) options.addConfigEntry(DISABLED, SLOW_IF_THIN)
                 setup.configure(options)
                 create(environment, skeleton.bytes, options, Weights(contract, weights, load), load)
             }
@@ -72,6 +73,11 @@ internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<OrtS
     }
 
     companion object {
+        private const val DISABLED = "optimization.disable_specified_optimizers"
+
+        /** An optimization that pads the few channels of factored layers to 8 or 16. */
+        private const val SLOW_IF_THIN = "NchwcTransformer"
+
         private val UNSUPPORTED = setOf(
             OrtErrorCode.ORT_INVALID_GRAPH,
             OrtErrorCode.ORT_INVALID_PROTOBUF,

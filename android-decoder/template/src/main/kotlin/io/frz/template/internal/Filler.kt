@@ -54,6 +54,7 @@ internal class Filler(
             }
         }
         for (digest in layout.digests) digest(digest, bytes)
+        load.checkCancelled()
     }
 
     private fun literal(target: ByteBuffer) {

@@ -1,0 +1,60 @@
+"""``frformat fill``: fill a template with weights."""
+
+from __future__ import annotations
+
+import click
+
+from frformat.cli import terminal
+from frformat.cli.options import base_option, json_option, memory_option, tier_option
+from frformat.cli.output import force_option, messages_redirected, writing
+from frformat.cli.terminal import clean, echo
+from frformat.wording import count
+
+HELP = """Write the model file of LiteRT or ExecuTorch from TEMPLATE and the weights in WEIGHTS.
+
+TEMPLATE is a .tflite.frt or .pte.frt file written by `frformat export`. The result is the file that the runtime's own
+exporter would have written, byte for byte. It is the file that an app creates with FrzTemplate.
+
+\b
+Examples:
+  frformat fill model.tflite.frt model.frz -o model.tflite
+  frformat fill model.pte.frt model.frz -o model.pte
+"""
+
+
+@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (the output is unchanged).")
+@click.argument("template", type=click.Path())
+@click.argument("weights", type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    type=click.Path(allow_dash=True),
+    required=True,
+    help="The model file to write; or - for standard output.",
+)
+@base_option
+@tier_option
+@memory_option
+@force_option
+@json_option
+def fill(
+    template: str,
+    weights: str,
+    output: str,
+    base: str | None,
+    tier: int | None,
+    memory_budget: int,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """See :data:`HELP`."""
+    from frformat.runtimes.template import fill_file
+
+    with writing(output, force) as target:
+        size = fill_file(template, weights, target, tier=tier, memory_budget=memory_budget, base=base)
+    with messages_redirected(output):
+        if as_json:
+            terminal.print_json({"file": output, "bytes": size})
+        else:
+            echo(clean(f"{output}: {count(size, 'byte')}"))
