@@ -77,7 +77,7 @@ docs: $(READY) ## build the documentation site in build/site
 
 # In a run this short, disabling the optimizing compiler saves almost half of the processor time.
 docs-kotlin: $(READY) ## build the documentation site including the API reference of the Kotlin libraries
-	MAVEN_OPTS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC" $(MVN) -pl reference -am process-classes dokka:dokka
+	MAVEN_OPTS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=128m" $(MVN) -pl reference -am process-classes dokka:dokka
 	$(MAKE) docs
 
 suite: $(READY) ## the benchmark suite on the JVM: dense and compressed networks on every runtime

@@ -42,7 +42,7 @@ DRAWN: Final = 50
 """Number of digits that the GAN draws."""
 
 CONFIDENT: Final = 0.9
-"""The probability from which a digit counts as recognized."""
+"""The minimum probability at which a digit counts as recognized."""
 
 SIDES: Final = (320, 480)
 """Height and width of the UNet's inputs."""

@@ -12,7 +12,7 @@ FINE = 4
 
 
 def digit(image: np.ndarray) -> Image.Image:
-    """Draw a digit of scikit-learn's set, (8, 8) in 0 … 16, in MNIST's style: 20 pixels high, centered by its mass."""
+    """Draw a scikit-learn digit, (8, 8) in 0 … 16, in MNIST's style: 20 pixels high, centered on its center of mass."""
     small = Image.fromarray((image.astype(np.float64) * 255 / 16).astype(np.uint8))
     large = small.resize((20, 20), Image.Resampling.BICUBIC)
     pixels = np.asarray(large, np.float64)

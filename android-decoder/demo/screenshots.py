@@ -13,7 +13,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 LARGEST = 40_000
-"""Bytes of a file, at most."""
+"""The maximum size of a file, in bytes."""
 
 
 @click.command(help=__doc__)

@@ -7,12 +7,14 @@ imported or called. The tensors of a module are found where :class:`torch.nn.Mod
 
 from __future__ import annotations
 
+import math
 import pickle
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+import numpy as np
 import torch
 
 from frformat.errors import EncodeError
@@ -28,6 +30,9 @@ TENSORS: Final = (torch.Tensor, torch.storage.TypedStorage, torch.UntypedStorage
 
 UNKNOWN: Final = re.compile(r"GLOBAL (\S+) was not an allowed global")
 """PyTorch's message about a name that is not allowed."""
+
+ARRAYS: Final = ("numpy._core.multiarray._reconstruct", "numpy.core.multiarray._reconstruct")
+"""What creates NumPy arrays in a file: the names in NumPy 2 and before."""
 
 NO_OBJECT: Final = re.compile(r"Can only (SETITEM|SETITEMS|append|extend) .* but got <class '[^']*\.Inert<(.+)>'>")
 """PyTorch's message about an object with entries that is neither a real dict nor a real list."""
@@ -91,6 +96,22 @@ def state_of(value: object) -> Mapping[Any, Any] | None:
     if not isinstance(state, Mapping):
         return None
     return dict(_tensors(state)) if is_module(value) else state
+
+
+def kind_of(value: object) -> str:
+    """Return the name of an object's class, also if the object is inert."""
+    return type(value).__name__.removeprefix("Inert<").removesuffix(">")
+
+
+def array_elements(value: object) -> int:
+    """Return the number of elements of a NumPy array, which can be inert; 0 for anything else."""
+    if isinstance(value, np.ndarray):
+        return value.size
+    if not isinstance(value, Inert) or kind_of(value) not in ARRAYS:
+        return 0
+    shape = value.state[1] if isinstance(value.state, tuple) and len(value.state) > 1 else ()
+    lawful = isinstance(shape, tuple) and all(isinstance(length, int) and length >= 0 for length in shape)
+    return math.prod(shape) if lawful else 0
 
 
 def is_module(value: object) -> bool:

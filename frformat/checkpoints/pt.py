@@ -15,10 +15,10 @@ from frformat.wording import listed
 try:
     import torch
 
-    from frformat.checkpoints import state_dicts
+    from frformat.checkpoints import inert, state_dicts
     from frformat.checkpoints import torch_tensors as tensors
     from frformat.checkpoints.quantized import Quantized, unpacked
-    from frformat.checkpoints.regularized import Coefficients, gather
+    from frformat.checkpoints.regularized import Coefficients, factored, gather
     from frformat.checkpoints.unpickling import unpickled
 except ImportError as error:
     raise DependencyError("a PyTorch file", error) from error
@@ -46,8 +46,9 @@ def load(path: str, *, entry: str | None = None, trust_pickle: bool = False) -> 
     """
     content, notes = unpickled(path, trusted=trust_pickle)
     state, chosen = state_dicts.choose(content, entry)
+    layers = factored(state)
     state, quantized = unpacked(state)
-    found, gathered = gather({name: value for name, value in state.items() if isinstance(value, Tensor)})
+    found, gathered = gather({name: value for name, value in state.items() if isinstance(value, Tensor)}, layers)
     notes += [*chosen, *_left_out(state), *quantized, *gathered]
     aliases = tensors.aliases({name: _memory(value) for name, value in found.items()})
     entries = {}
@@ -92,5 +93,5 @@ def _entry(value: Tensor) -> Entry:
 
 def _left_out(state: Mapping[str, Any]) -> list[str]:
     """Return a note about the entries that are not tensors, if there are any."""
-    left = [f"{name} ({type(value).__name__})" for name, value in state.items() if not isinstance(value, Tensor)]
+    left = [f"{name} ({inert.kind_of(value)})" for name, value in state.items() if not isinstance(value, Tensor)]
     return [f"left out because they are not tensors: {listed(left, SHOWN)}"] if left else []

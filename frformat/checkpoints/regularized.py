@@ -2,6 +2,9 @@
 
 PyTorch stores the tensor ``fc.weight`` as ``fc.parametrizations.weight.original``, a vector of coefficients, and the
 result of :meth:`Facts.pack`, a short JSON text as uint8 elements, as ``fc.parametrizations.weight.0._extra_state``.
+
+A factored layer stores a vector of coefficients as ``fc.weight``. Nothing in the tensors reveals that, so the layer
+describes its weight in the metadata that PyTorch attaches to a state dict and that ``torch.save`` writes with it.
 """
 
 from __future__ import annotations
@@ -30,6 +33,9 @@ FACTS: Final = re.compile(r"((?:.*\.)?parametrizations\.([^.]+)\.)0\._extra_stat
 BEGIN: Final = b'{"kind": '
 """The beginning of all facts."""
 
+FACTORED: Final = "factored"
+"""Key, in a module's metadata, of a dict that maps the names of parameters that are coefficients to facts, as text."""
+
 LEVEL: Final = "level"
 """Name of a parametrization's learned quantization step, which its facts contain as the number format."""
 
@@ -55,14 +61,17 @@ class Facts:
     tiers: int = 1
     alone: bool = True
 
+    def text(self) -> str:
+        """Encode as JSON."""
+        return json.dumps({key: value for key, value in asdict(self).items() if value is not None})
+
     def pack(self) -> Tensor:
         """Encode as a tensor, which every checkpoint format can store."""
-        text = json.dumps({key: value for key, value in asdict(self).items() if value is not None})
-        return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
+        return torch.frombuffer(bytearray(self.text().encode()), dtype=torch.uint8)
 
     @classmethod
     def parse(cls, packed: object) -> Facts | None:
-        """Parse the facts from a tensor; None if it does not contain any."""
+        """Parse the facts from a tensor or a text; None if it does not contain any."""
         text = _text(packed)
         try:
             found: dict[str, Any] = json.loads(text)
@@ -76,7 +85,9 @@ class Facts:
 
 
 def _text(packed: object) -> bytes:
-    """Return the text of an extra state; empty if it has none."""
+    """Return the text of an extra state or of metadata; empty if it has none."""
+    if isinstance(packed, str):
+        return packed.encode(errors="replace")
     if not (isinstance(packed, Tensor) and packed.dtype == torch.uint8 and packed.dim() == 1):
         return b""
     return packed.cpu().numpy().tobytes()
@@ -119,11 +130,30 @@ class Coefficients:
         return Spectrum(values.copy(), self.facts.shape, self.facts.view, self.dtype)
 
 
-def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def factored(state: Mapping[str, Any]) -> dict[str, Facts]:
+    """Return the facts about parameters of factored layers, by name, from the metadata of a state dict.
+
+    Raises:
+        EncodeError: a description is damaged.
+    """
+    found = {}
+    metadata = getattr(state, "_metadata", None)
+    for path, own in metadata.items() if isinstance(metadata, Mapping) else ():
+        described = own.get(FACTORED) if isinstance(own, Mapping) else None
+        for parameter, text in described.items() if isinstance(described, Mapping) else ():
+            name, facts = f"{path}.{parameter}" if path else f"{parameter}", Facts.parse(text)
+            if facts is None:
+                raise EncodeError(f"{name}: its description is damaged, or was written by a newer version of frformat")
+            found[name] = facts
+    return found
+
+
+def gather(named: Mapping[str, Any], layers: Mapping[str, Facts]) -> tuple[dict[str, Any], list[str]]:
     """Return the state dict under the plain model's names, with :class:`Coefficients` for each regularized tensor.
 
     Args:
         named: tensors by name; returned unchanged if there are no regularized ones.
+        layers: the result of :func:`factored` for the state dict that they come from.
 
     Returns:
         The tensors, and notes for the user, one line each.
@@ -135,11 +165,16 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     found: dict[str, Any] = {}
     hidden: dict[str, str] = {}
     tiers = 1
+    for name, own in layers.items():
+        if isinstance(named.get(name), Tensor):
+            _check_form(name, own)
+            hidden[name] = name
+            found[name] = Coefficients(named[name], own)
     for name in named:
         match = FACTS.fullmatch(name)
-        facts = Facts.parse(named[name]) if match else None
         if match is None:
             continue
+        facts = Facts.parse(named[name])
         original = f"{match[1]}original"
         path = match[1].removesuffix(f"parametrizations.{match[2]}.") + match[2]
         if facts is None:
@@ -148,8 +183,7 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
                     f"{path}: the description in {name} is damaged, or was written by a newer version of frformat"
                 )
             continue
-        if facts.kind == "tucker":
-            raise EncodeError(f"{path}: it is in Tucker form; write the model with frformat.torch.save_model")
+        _check_form(path, facts)
         if original not in named:
             continue
         if not facts.alone:
@@ -173,6 +207,11 @@ def gather(named: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     if tiers > 1:
         notes.append(f"the largest of {tiers} tiers was read; frformat.torch.save_model writes all of them")
     return plain, notes
+
+
+def _check_form(path: str, facts: Facts) -> None:
+    if facts.kind == "tucker":
+        raise EncodeError(f"{path}: it is in Tucker form; write the model with frformat.torch.save_model")
 
 
 def _largest(held: Tensor, facts: Facts) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -74,9 +76,9 @@ def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[
         EncodeError: there is no state dict, none with that key, or several candidates, which the message lists; or
             some of its tensors have no names.
     """
-    found, unnamed = _state_dicts(content)
+    found, unnamed, arrays = _state_dicts(content)
     if not found:
-        raise EncodeError(f"contains no named tensors{_instead(content)}; save model.state_dict() with torch.save")
+        raise EncodeError(f"contains no named tensors{_instead(content, arrays)}")
     if entry is not None:
         meant = [each for each in found if each.key == entry]
         if not meant:
@@ -102,6 +104,12 @@ def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[
             f"the tensors in {largest.key!r} have no names, but more elements than the named ones; if the named ones "
             f"are the network, use --entry {meant[0].key}; otherwise, save model.state_dict() with torch.save"
         )
+    numpy = max(arrays, key=lambda each: each.elements, default=meant[0])
+    if numpy.elements > meant[0].elements:
+        raise EncodeError(
+            f"the NumPy arrays in {numpy.key!r} have more elements than the tensors in {meant[0].key!r}; if these "
+            f"tensors are the network, use --entry {meant[0].key}; otherwise, save the arrays with numpy.savez"
+        )
     return meant[0].tensors, notes
 
 
@@ -113,12 +121,12 @@ def _check_named(chosen: Found, unnamed: list[Found]) -> None:
             raise EncodeError(f"tensors must have strings as keys, not {keys}; save model.state_dict() with torch.save")
 
 
-def _state_dicts(content: object) -> tuple[list[Found], list[Found]]:
-    """Return every dict of named tensors once, outer ones first, and the tensors without names, such as those of lists.
+def _state_dicts(content: object) -> tuple[list[Found], list[Found], list[Found]]:
+    """Return every dict of named tensors once, outer ones first, and the tensors without names, and the NumPy arrays.
 
-    Objects of a file can contain themselves.
+    Lists contain tensors without names, for example. Objects of a file can contain themselves.
     """
-    found, unnamed = [], []
+    found, unnamed, arrays = [], [], []
     seen: dict[int, object] = {}  # the objects live as long as their ids are used
     queue: list[tuple[str, object]] = [("", content)]
     for key, value in queue:
@@ -132,18 +140,23 @@ def _state_dicts(content: object) -> tuple[list[Found], list[Found]]:
             inner = list(enumerate(value))
         else:
             continue
-        named = {name: each for name, each in inner if isinstance(name, str)}
+        named = OrderedDict((name, each) for name, each in inner if isinstance(name, str))
+        if hasattr(value, "_metadata"):
+            named.__dict__["_metadata"] = value._metadata  # PyTorch's description of the modules
         if any(isinstance(each, torch.Tensor) for each in named.values()):
             found.append(Found.of(key, named))
         others = {f"{name}": each for name, each in inner if not isinstance(name, str)}
         if any(isinstance(each, torch.Tensor) for each in others.values()) and not key.endswith(PACKED):
             unnamed.append(Found.of(key, others))
+        sizes = {f"{name}": inert.array_elements(each) for name, each in inner}
+        if any(sizes.values()) and not re.search("rng|random", key.lower()):
+            arrays.append(Found(key or WHOLE, sizes, len(sizes), sum(sizes.values())))
         queue += [
             (f"{key}.{name}" if key else f"{name}", each)
             for name, each in inner
             if isinstance(each, HOLDERS) and str(name).rpartition(".")[2] != OWN_STATE
         ]
-    return found, unnamed
+    return found, unnamed, arrays
 
 
 def _opened(value: object) -> object:
@@ -164,8 +177,14 @@ def _listed(found: list[Found]) -> str:
     return listed([f"{each.key!r} ({count(len(each.names()), 'tensor')})" for each in found], SHOWN)
 
 
-def _instead(content: object) -> str:
-    """Describe the content of a file without a state dict."""
+def _instead(content: object, arrays: list[Found]) -> str:
+    """Describe the content of a file without a state dict, and say what to do."""
+    if arrays:
+        return ", but NumPy arrays; save them with numpy.savez"
+    return f"{_tensors(content)}; save model.state_dict() with torch.save"
+
+
+def _tensors(content: object) -> str:
     if isinstance(content, torch.Tensor):
         return ", but one tensor"
     if isinstance(content, list | tuple) and any(isinstance(each, torch.Tensor) for each in content):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from frformat.checkpoints.reading import said
 from frformat.cli import terminal
 from frformat.cli.dump import energy, plot
 from frformat.cli.dump.survey import Survey
@@ -87,7 +88,10 @@ def find(name: str) -> type[Recipe]:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # a module can raise anything
+        raise click.BadParameter(f"{path} cannot be imported: {said(error)}", param_hint="RECIPE") from error
     found = {
         key: value
         for key, value in vars(module).items()

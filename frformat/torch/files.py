@@ -16,7 +16,7 @@ from torch import Tensor
 import frformat
 from frformat import CodedTensor, FrzFile, PerTier
 from frformat.checkpoints.precision import overflow
-from frformat.checkpoints.regularized import FACTS, Coefficients, gather
+from frformat.checkpoints.regularized import FACTS, Coefficients, Facts, factored, gather
 from frformat.checkpoints.torch_tensors import aliases as tied
 from frformat.checkpoints.torch_tensors import to_numpy, to_torch
 from frformat.checkpoints.wrappers import plain_names
@@ -81,10 +81,11 @@ def save_file(
     names, notes = plain_names(tensors)
     for note in notes:
         warnings.warn(f"{os.fspath(path)}: {note}", stacklevel=2)
+    layers = {names.get(name, name): each for name, each in factored(tensors).items()}
     if notes:
         tensors = _Renamed(tensors, names)
-    if any(FACTS.fullmatch(name) for name in tensors):
-        tensors, trained = _with_spectra(tensors)
+    if layers or any(FACTS.fullmatch(name) for name in tensors):
+        tensors, trained = _with_spectra(tensors, layers)
         format = trained if format == "auto" else format
     save_as_named(
         tensors,
@@ -153,9 +154,9 @@ def load_file(
     return {name: moved[id(array)] for name, array in arrays.items()}
 
 
-def _with_spectra(tensors: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def _with_spectra(tensors: Mapping[str, Any], layers: Mapping[str, Facts]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return a regularized model's state dict in the plain model's form, and the formats for which it was trained."""
-    gathered, _ = gather(tensors)
+    gathered, _ = gather(tensors, layers)
     held = {name: value for name, value in gathered.items() if isinstance(value, Coefficients)}
     ties = tied({name: value.tensor for name, value in held.items()})
     spectra: dict[str, Spectrum] = {}

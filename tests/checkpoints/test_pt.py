@@ -239,11 +239,43 @@ class Level(enum.Enum):
 def test_objects_that_need_code_are_replaced(path: Path):
     args = argparse.Namespace(lr=0.1, folder=Path("runs"), best=np.float64(0.9), when=datetime.date(2026, 1, 2))
     others = {"settings": Settings(a=1), "words": Words("ab"), "level": Level.HIGH, "seen": np.arange(3), "args": args}
-    torch.save({"state_dict": {"w": torch.ones(2)}, **others}, path)
+    torch.save({"state_dict": {"w": torch.ones(4)}, **others}, path)
     found = checkpoints.load(path)
-    assert (list(found), found["w"].tolist()) == (["w"], [1, 1])
+    assert (list(found), found["w"].tolist()) == (["w"], [1, 1, 1, 1])
     assert found.notes[0].startswith("read without running the code that it refers to: ")
     assert found.notes[0].endswith(" and 5 more")
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ({"net": {"a": np.ones((9, 9)), "b": np.ones(3)}, "acc": torch.ones(5)}, "arrays in 'net' have more elements"),
+        ({"a": np.ones((9, 9)), "acc": torch.ones(5)}, "arrays in '.' have more elements than the tensors in '.'"),
+        ([np.ones((9, 9)), {"acc": torch.ones(5)}], "arrays in '.' have more elements than the tensors in '1'"),
+        ({"net": {"a": np.ones((9, 9))}}, "no named tensors, but NumPy arrays; save them with numpy.savez"),
+    ],
+)
+def test_numpy_arrays_are_not_left_out_for_a_smaller_tensor(
+    path: Path, content: object, problem: str, zipped: bool, trusted: bool
+):
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(ReadError, match=re.escape(problem)):
+        checkpoints.load(path, trust_pickle=trusted)
+
+
+def test_small_numpy_arrays_and_the_states_of_generators_are_left_out(path: Path):
+    state = np.random.RandomState(0).get_state()
+    torch.save({"mean": np.ones(3), "w": torch.ones(9), "rng": {"numpy": state}}, path)
+    found = checkpoints.load(path)
+    assert list(found) == ["w"]
+    assert "left out because they are not tensors: mean (numpy." in found.notes[1]
+
+
+def test_an_entry_is_read_even_if_numpy_arrays_are_larger(path: Path):
+    torch.save({"net": {"a": np.ones((9, 9))}, "other": {"w": torch.ones(5)}}, path)
+    assert checkpoints.load(path, entry="other")["w"].tolist() == [1] * 5
 
 
 class Net(nn.Module):

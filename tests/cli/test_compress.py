@@ -114,7 +114,9 @@ def test_the_same_checkpoint_in_torch():
         ("--model resnet20", "ENCODE: net.npz does not fit resnet20"),
         ("--model net.py:Net --data nothing.npz", "nothing.npz: IO: No such file"),
         ("--model net.py:Net --data net.npz", "ENCODE: net.npz: it contains no inputs (an array x)"),
-        ("--model net.py:Net --data net.py", "ENCODE: net.py: neither a folder nor a complete .npz file"),
+        ("--model net.py:Net --data net.py", "net.py: READ: truncated or damaged: "),
+        ("--model net.py:Net --data damaged.npz", "damaged.npz: READ: truncated or damaged: BadZipFile: "),
+        ("--model net.py:Net --data one.npy", "one.npy: READ: neither a folder nor an .npz file"),
         ("--model net.py:Net --data empty", "ENCODE: empty: it contains no pictures"),
         ("--model net.py:Net --data mixed", "it has 5×4 pixels, but others have 8×8; all must have the same size"),
         ("--model net.py:Net --data broken", "not a complete JPEG or PNG image"),
@@ -135,6 +137,8 @@ def test_impossible_requests_are_reported_in_one_line(options: str, reason: str)
     Image.new("RGB", (8, 8)).save("mixed/a.png")
     Image.new("RGB", (5, 4)).save("mixed/b.png")
     Path("broken/a.png").write_bytes(b"nothing")
+    np.save("one.npy", np.zeros(3))
+    Path("damaged.npz").write_bytes(b"PK\x03\x04" + bytes(100))
     np.savez("flat.npz", x=np.zeros((3, 5), np.float32))
     np.savez("labels.npz", x=np.zeros((3, 5), np.float32), y=np.zeros(3))
     before = files()

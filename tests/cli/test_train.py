@@ -120,6 +120,12 @@ def test_mistakes_are_reported_in_one_line_and_leave_nothing(arguments: list[str
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("text", ["class", "\0", "import nothing_of_this_name", "1 / 0"])
+def test_a_recipe_that_cannot_be_imported_is_reported_in_one_line(text: str, tmp_path: Path):
+    (tmp_path / "broken.py").write_text(text)
+    assert "broken.py cannot be imported: " in refused("train", tmp_path / "broken.py", "-o", tmp_path / "run")
+
+
 def test_a_teacher_of_a_different_shape_is_refused(tmp_path: Path):
     frz.save_file({"0.weight": frz.Spectrum([1.0], (2, 2))}, tmp_path / "teacher.frz")
     said = refused("train", TINY, "--distill", "1", "--teacher", tmp_path / "teacher.frz", "-o", tmp_path / "run")

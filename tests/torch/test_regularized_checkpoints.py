@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import warnings
 from pathlib import Path
 
@@ -16,7 +17,8 @@ import frformat
 from frformat import EncodeError, checkpoints
 from frformat.checkpoints.regularized import Facts
 from frformat.encoding import encode, verify
-from frformat.torch import load_model, regularize, save_file, unregularize
+from frformat.torch import decompose, factorize, load_model, regularize, save_file, unregularize
+from frformat.torch.factorization import portable
 from frformat.torch.regularization import make_tiers
 from frformat.train import train
 from tests.cli.command import refused
@@ -69,6 +71,64 @@ def test_tied_tensors_stay_tied(path: Path, write):
     with frformat.open(path) as file:
         assert file.aliases == {"head.weight": "embedding.weight"}
         assert file.info("head.weight").spectral
+
+
+class Wide(nn.Module):
+    """A network for which coefficients are worth keeping."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(32, 64, 3, padding=1)
+        self.fc = nn.Linear(64, 20)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.conv(x).mean((2, 3)))
+
+
+def saved_and_loaded(model: nn.Module) -> dict[str, torch.Tensor]:
+    stream = io.BytesIO()
+    torch.save(model.state_dict(), stream)
+    stream.seek(0)
+    return torch.load(stream, weights_only=True)
+
+
+@pytest.mark.parametrize("write", [encoded, directly])
+@pytest.mark.parametrize(
+    "state",
+    [
+        lambda model: model.state_dict(),
+        lambda model: nn.DataParallel(model).state_dict(),
+        lambda model: AveragedModel(model).state_dict(),
+        lambda model: portable(model).state_dict(),
+        lambda model: nn.Sequential(portable(model)).state_dict(),
+        saved_and_loaded,
+    ],
+)
+def test_coefficients_of_factored_layers_become_spectra(path: Path, write, state):
+    model = regularize(Wide(), 0.01, rules=["fc.weight: raw"])
+    expected = unregularize(copy.deepcopy(model)).state_dict()
+    factored = factorize(model, torch.ones(1, 32, 16, 16))
+    assert factored.state_dict()["conv.weight"].dim() == 1
+    write(state(factored), path)
+    found = {name.removeprefix("0."): array for name, array in frformat.load_file(path).items()}
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(torch.from_numpy(found[name]), tensor, atol=1e-5, rtol=0)
+    with frformat.open(path) as file:
+        assert [name for name in file if file.info(name).spectral] == [next(n for n in file if "conv.weight" in n)]
+
+
+@pytest.mark.parametrize("write", [encoded, directly])
+def test_factored_layers_in_other_forms_are_refused(path: Path, write):
+    model = factorize(decompose(Wide(), ranks=0.1), torch.ones(1, 32, 16, 16))
+    with pytest.raises(EncodeError, match=r"weight: it is in Tucker form; write the model with .*save_model$"):
+        write(model.state_dict(), path)
+    damaged = nn.Linear(2, 2).state_dict()
+    damaged._metadata[""]["factored"] = {"weight": '{"kind": "new"}'}
+    with pytest.raises(
+        EncodeError, match=r"weight: its description is damaged, or was written by a newer version of frformat$"
+    ):
+        write(damaged, path)
 
 
 @pytest.mark.parametrize("write", [encoded, directly])

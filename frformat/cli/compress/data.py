@@ -9,9 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from frformat.checkpoints.reading import reported
 from frformat.errors import EncodeError
 from frformat.train.data import pixels as kinds
 from frformat.train.data.errors import DataError
@@ -95,11 +97,12 @@ class Inputs:
 
 
 def _arrays(path: str) -> Inputs:
-    try:
-        with np.load(path, allow_pickle=False) as file:
+    with reported(path), open(path, "rb") as stream:
+        loaded = np.load(stream, allow_pickle=False)
+        if not isinstance(loaded, NpzFile):
+            raise EncodeError("neither a folder nor an .npz file")
+        with loaded as file:
             found: dict[str, NDArray[Any]] = {name: file[name] for name in ("x", "y") if name in file}
-    except (ValueError, EOFError, KeyError, TypeError, AttributeError) as error:
-        raise EncodeError(f"{path}: neither a folder nor a complete .npz file: {error}") from error
     if "x" not in found or found["x"].ndim < 1 or not len(found["x"]):
         raise EncodeError(f"{path}: it contains no inputs (an array x)")
     x, y = found["x"], found.get("y")

@@ -13,7 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from frformat.checkpoints.regularized import FACTORED
 from frformat.torch.lowrank import algebra
+from frformat.torch.lowrank.layers import CODED
 from frformat.torch.lowrank.stream import Pass, stream
 
 
@@ -112,3 +114,9 @@ class Portable(fx.GraphModule):
 
     def __init__(self, root: Any, graph: fx.Graph, class_name: str = "Portable") -> None:
         super().__init__(root, graph, class_name)  # TorchScript reads this source, and warns about the inherited one
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        metadata, described = getattr(destination, "_metadata", None), self.meta.get(CODED)
+        if metadata is not None and described:
+            metadata[prefix[:-1]][FACTORED] = {name: each.facts().text() for name, each in described.items()}

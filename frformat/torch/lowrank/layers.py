@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
 
+from frformat.checkpoints.regularized import FACTORED, Facts
 from frformat.torch.lowrank import algebra
 from frformat.torch.lowrank.factors import Convolution, Factors, Mode, Modes
 from frformat.torch.lowrank.products import Movement, convolve, multiply
@@ -32,6 +33,12 @@ class Coded(NamedTuple):
         """Whether the coefficients are those of a spectrum. The form is then its shape."""
         return self.form[-1] > 0
 
+    def facts(self) -> Facts:
+        """Return a description for state dicts."""
+        if not self.spectral:
+            return Facts("tucker", self.shape)
+        return Facts("spectral", self.shape, None if self.form == self.shape else self.form)
+
 
 class CodedLayer(nn.Module):
     """A layer whose parameter ``weight``, named like the plain weight, is a vector of coefficients.
@@ -52,6 +59,13 @@ class CodedLayer(nn.Module):
     def coded(self) -> Coded:
         """Return what the coefficients describe."""
         raise NotImplementedError
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        """Save like any module, and describe the coefficients in the metadata of the state dict."""
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        metadata = getattr(destination, "_metadata", None)
+        if metadata is not None:
+            metadata[prefix[:-1]][FACTORED] = {"weight": self.coded().facts().text()}
 
 
 class Factored(CodedLayer):

@@ -85,6 +85,8 @@ def main() -> None:
     export(tiny, HERE / "tiny.ptl")
     export(tiny, HERE / "tiny.pt")
     save_model(tiny, HERE / "tiny.frz", compression="core")
+    same = frformat.load_file(HERE / "tiny.frz")
+    frformat.save_file(same, HERE / "tiny.delta.frz", compression="core", base=HERE / "tiny.frz")
     image = torch.linspace(-1, 1, 36).reshape(1, 1, 6, 6)
     with torch.no_grad():
         output = tiny(image)[0].tolist()

@@ -179,7 +179,7 @@ class RebuildTest {
     }
 
     @Test
-    fun `a tensor without core entries is all zero, even in used memory`() {
+    fun `a tensor without core entries is all zero, whatever its memory contained`() {
         val file = FrzFile.open(FrzBuilder().spectrum("w", listOf(50, 50), floatArrayOf()).build())
         val target = ByteBuffer.allocate(10_000)
         while (target.hasRemaining()) target.put(1)

@@ -120,7 +120,7 @@ class SourceTest {
     }
 
     @Test
-    fun `refused frames leave no memory behind`() {
+    fun `refused frames do not leak memory`() {
         val status = File("/proc/self/status")
         assumeTrue(status.exists()) { "not run: memory is measured on Linux" }
         fun residentBytes() = status.readLines().first { it.startsWith("VmRSS") }.filter(Char::isDigit).toLong() shl 10

@@ -53,7 +53,7 @@ public enum class Metric(public val label: String) {
 
     /**
      * Returns the score of one output, or of the judge's output if the network has one; [target] contains the class,
-     * the class map, the image, or the least probability.
+     * the class map, the image, or the minimum probability.
      */
     internal abstract fun score(output: Values, target: FloatArray): Double
 

@@ -143,7 +143,7 @@ public class AppResult internal constructor(
 )
 
 /**
- * The results of growing resolutions on a runtime.
+ * The results of the test of growing resolutions on a runtime.
  *
  * @property runtime the runtime
  * @property limit the memory limit in bytes

@@ -235,7 +235,7 @@ class SuiteTest {
     }
 
     @Test
-    fun `an interrupt while a network is loaded ends the suite and is no failure of the network`() {
+    fun `an interrupt while a network is loaded ends the suite and is not a failure of the network`() {
         val runtime = FakeRuntime("one")
         runtime.loaded = {
             Thread.currentThread().interrupt()
@@ -299,7 +299,7 @@ class SuiteTest {
     }
 
     @Test
-    fun `this device tells its memory`() {
+    fun `this device reports its memory`() {
         val linux = LinuxDevice(emptyMap())
         if (File("/proc/self/status").exists()) assertTrue(linux.resident()!! <= linux.peak()!!)
         assertTrue(linux.temperature().let { it == null || it in 1.0..150.0 })

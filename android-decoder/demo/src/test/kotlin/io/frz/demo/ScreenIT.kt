@@ -164,7 +164,7 @@ class ScreenIT {
         val withdrawn = Uri.parse("content://mine/withdrawn.png")
         shadowOf(app.activity.contentResolver).registerInputStreamSupplier(withdrawn) { throw SecurityException() }
         app.show(app.state.choice.copy(own = withdrawn))
-        val words = "The picture could not be read: the permission to read it has expired: choose it again"
+        val words = "The picture could not be read: the permission to read it has expired; choose it again"
         assertEquals(words, app.text(R.id.failure))
         assertTrue(app.isVisible(R.id.failure))
         assertNull(app.state.compressed.run)

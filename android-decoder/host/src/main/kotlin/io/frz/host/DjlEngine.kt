@@ -46,11 +46,11 @@ internal class DjlEngine : Engine {
 
     override fun setThreads(count: Int) = JniUtils.setNumThreads(count)
 
-    override fun load(skeleton: File, weights: File, options: FrzLoadOptions): Model {
+    override fun load(skeleton: File, weights: File, base: File?, options: FrzLoadOptions): Model {
         val model = DjlModel(engine, skeleton)
         val opening = FrzOptions.builder().threads(options.threads)
         options.tier?.let { opening.tier(it) }
-        FrzFile.open(weights, opening.build()).use { frz ->
+        open(weights, opening.build(), base) { frz ->
             val aliases = frz.aliases.entries.groupBy({ it.value }, { it.key })
             val names = { tensor: String -> listOf(tensor) + aliases[tensor].orEmpty() }
             val wanted = model.coefficientsWanted()
@@ -67,6 +67,13 @@ internal class DjlEngine : Engine {
             frz.forEach(memory) { tensor -> model.hand(tensor, names(tensor.name) - wanted.keys) }
         }
         return model
+    }
+
+    /** Opens [weights], with [base] if they are a delta file, and passes the file to [work]. */
+    private fun open(weights: File, options: FrzOptions, base: File?, work: (FrzFile) -> Unit) {
+        val needed = base?.takeIf { FrzFile.open(weights).use { it.isDelta } }
+        if (needed == null) return FrzFile.open(weights, options).use(work)
+        FrzFile.open(needed).use { older -> FrzFile.open(weights, options, older).use(work) }
     }
 
     override fun loadComplete(file: File): Model = DjlModel(engine, file)

@@ -1,6 +1,7 @@
 package io.frz.host
 
 import io.frz.loading.FrzLoadOptions
+import io.frz.loading.FrzPart
 import java.io.Closeable
 import java.io.File
 
@@ -15,12 +16,15 @@ internal interface Engine {
     /** Sets the number of threads that run models. */
     fun setThreads(count: Int)
 
-    /** Loads a model from a skeleton and an `.frz` file. */
-    fun load(skeleton: File, weights: File, options: FrzLoadOptions): Model
+    /** Loads a model from a skeleton and an `.frz` file, with its [base] if it is a delta file. */
+    fun load(skeleton: File, weights: File, base: File?, options: FrzLoadOptions): Model
 
     /** Loads a model from a file that includes its weights. */
     fun loadComplete(file: File): Model
 }
+
+/** Returns these options with the file [base] as the base of delta files. */
+internal fun FrzLoadOptions.with(base: File?): FrzLoadOptions = newBuilder().base(base?.let { FrzPart.of(it) }).build()
 
 /** A loaded model. */
 internal interface Model : Closeable {

@@ -18,7 +18,7 @@ internal class HostRuntime private constructor(private val engine: Engine, overr
     override fun loadComplete(model: File): BenchmarkNetwork = reporting { Network(engine.loadComplete(model)) }
 
     override fun load(skeleton: File, weights: File): BenchmarkNetwork =
-        reporting { Network(engine.load(skeleton, weights, FrzLoadOptions.DEFAULT)) }
+        reporting { Network(engine.load(skeleton, weights, null, FrzLoadOptions.DEFAULT)) }
 
     private class Network(private val model: Model) : BenchmarkNetwork {
         override fun run(input: Values): Values = reporting {

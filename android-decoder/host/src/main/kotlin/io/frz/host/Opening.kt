@@ -30,6 +30,13 @@ internal class Opening {
     )
     private var engines: Engines? = null
 
+    @Option(
+        names = ["--base"],
+        paramLabel = "OLD.frz",
+        description = ["The file that WEIGHTS was made from, if that is a delta file."]
+    )
+    private var base: File? = null
+
     @Option(names = ["--tier"], paramLabel = "N", description = ["Use tiers 0 to N only (default: all present tiers)."])
     var tier: Int? = null
 
@@ -51,7 +58,7 @@ internal class Opening {
         chosen.create().also { engine -> runtimeThreads?.let { engine.setThreads(it) } }
     }
 
-    fun load(skeleton: File = this.skeleton): Model = engine.load(skeleton, weights, options)
+    fun load(skeleton: File = this.skeleton): Model = engine.load(skeleton, weights, base, options)
 
     private val options: FrzLoadOptions by lazy {
         try {

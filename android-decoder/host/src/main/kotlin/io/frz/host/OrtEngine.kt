@@ -25,8 +25,8 @@ internal class OrtEngine : Engine {
         threads = count
     }
 
-    override fun load(skeleton: File, weights: File, options: FrzLoadOptions): Model =
-        OrtModel(FrzSession.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights), ::configure).load(options))
+    override fun load(skeleton: File, weights: File, base: File?, options: FrzLoadOptions): Model =
+        OrtModel(FrzSession.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights), ::configure).load(options.with(base)))
 
     override fun loadComplete(file: File): Model = try {
         OrtModel(SessionOptions().use { environment.createSession(file.path, it.also(::configure)) })

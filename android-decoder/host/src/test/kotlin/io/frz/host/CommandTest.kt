@@ -135,6 +135,24 @@ class CommandTest {
     }
 
     @Test
+    fun `a delta file is loaded with its base`() {
+        val image = input("b", -1f, 1f, 1, 1, 6, 6)
+        val models = arrayOf<Any>(model("tiny.ptl"), model("tiny.delta.frz"))
+        val rests = mapOf(
+            "report" to arrayOf<Any>(inputs, "-o", File(folder, "report.json")),
+            "bench" to arrayOf<Any>(model("tiny.ptl"), "--skeletons", "--input", image, "--runs", 1),
+            "stress" to arrayOf<Any>("--input", image, "--cycles", 1, "--at-once", 1)
+        )
+        for ((command, rest) in rests) {
+            val refused = host(command, *models, *rest)
+            assertEquals(2, refused.code)
+            assertTrue("BASE" in refused.err, refused.err)
+            assertEquals("", host(command, *models, *rest, "--base", model("tiny.frz")).err)
+        }
+        assertArrayEquals(tinyExpected, NdArray.read(File(folder, "b.out.npy")).values, 2e-4f)
+    }
+
+    @Test
     fun `failures are reported in one line`() {
         val image = input("image", -1f, 1f, 1, 1, 6, 6)
         val output = File(folder, "report.json")

@@ -75,7 +75,7 @@ internal class NetworkTest(
             } catch (e: InterruptedIOException) {
                 throw e
             } catch (e: IOException) {
-                checkInterrupted() // Loading that was cancelled is no failure of the network.
+                checkInterrupted() // Cancelled loading is not a failure of the network.
                 fail(e)
             } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
                 fail(e) // Native code throws various subclasses of RuntimeException.

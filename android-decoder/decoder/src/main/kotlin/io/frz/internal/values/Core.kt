@@ -5,8 +5,8 @@ import io.frz.FrzException
 import java.nio.ByteBuffer
 
 /**
- * The canonical values of a core or factor, in zigzag order if it is a prefix, otherwise in row-major order. They are
- * stored in [floats] or, if they are the elements of the tensor bit for bit, in [elements].
+ * The canonical values of a core or factor, in zigzag order if it is a prefix of that order, otherwise in row-major
+ * order. They are stored in [floats] or, if they are the elements of the tensor bit for bit, in [elements].
  */
 internal class Core private constructor(private val floats: FloatArray?, private val elements: ByteBuffer?) {
     constructor(floats: FloatArray) : this(floats, null)

@@ -19,7 +19,7 @@ internal class SigningKey private constructor(val key: PrivateKey, val certifica
             if (!file.exists()) make(file)
             val store = KeyStore.getInstance(file, PASSWORD.toCharArray())
             val key = store.getKey(ALIAS, PASSWORD.toCharArray()) as? PrivateKey
-                ?: throw PackagingException("$file has no key named $ALIAS: delete the file to create a new one")
+                ?: throw PackagingException("$file has no key named $ALIAS; delete the file to create a new one")
             return SigningKey(key, store.getCertificate(ALIAS) as X509Certificate)
         }
 

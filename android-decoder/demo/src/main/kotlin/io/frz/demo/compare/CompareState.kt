@@ -30,7 +30,7 @@ internal data class CompareState(
     val compressed: Side = Side(),
     val dense: Side = Side(),
     val step: Step? = null,
-    /** The uptime in milliseconds at which the dense network started to run, while it runs. */
+    /** The uptime, in milliseconds, at which the dense network started to run; null if it is not running. */
     val denseSince: Long? = null,
     val failure: Message? = null,
     /** An intent that is ready to share something with another app, or null. */

@@ -6,7 +6,7 @@ import android.graphics.drawable.BitmapDrawable
 import android.util.AttributeSet
 import android.widget.ImageView
 
-/** Shows a picture as wide as the screen but not much higher than a third of it, with rounded corners. */
+/** Shows a picture with rounded corners. The view is as wide as the screen and fills at most [SHARE] of its height. */
 internal class PictureView(context: Context, attributes: AttributeSet) : ImageView(context, attributes) {
     init {
         clipToOutline = true

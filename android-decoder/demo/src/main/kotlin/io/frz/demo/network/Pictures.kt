@@ -44,7 +44,7 @@ internal object Pictures {
     private fun open(resolver: ContentResolver, uri: Uri) = try {
         resolver.openInputStream(uri) ?: throw FileNotFoundException("it no longer exists")
     } catch (e: SecurityException) {
-        throw IOException("the permission to read it has expired: choose it again", e)
+        throw IOException("the permission to read it has expired; choose it again", e)
     }
 
     /** Returns the angle by which to rotate the picture, in degrees, or 0 if the provider does not report it. */
@@ -66,7 +66,7 @@ internal object Pictures {
         inSampleSize = sample
     }
 
-    /** Pictures are halved in size as long as their longer side still has at least this many pixels. */
+    /** Pictures are halved in size while their longer side keeps at least this many pixels. */
     private const val LARGEST = 1024
 
     /** The factor by which thumbnails are smaller; tiny pictures keep enough pixels to be recognized. */

@@ -84,7 +84,7 @@ public class SharedFiles : ContentProvider() {
             return file
         }
 
-        /** Saves a report of this [kind], whose name tells the phone and the time. */
+        /** Saves a report of this [kind], whose name contains the phone's model and the time. */
         @Throws(IOException::class)
         fun save(context: Context, kind: String, report: String): File {
             val device = Build.MODEL.replace(Regex("[^A-Za-z0-9]+"), "-")

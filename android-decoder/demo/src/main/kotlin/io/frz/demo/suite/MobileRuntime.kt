@@ -37,7 +37,7 @@ internal class MobileRuntime(context: Context) : BenchmarkRuntime {
     }
 
     internal companion object {
-        /** The number of threads; one is easier to repeat than several. */
+        /** The number of threads; with one, results are easier to reproduce. */
         const val THREADS = 1
     }
 }

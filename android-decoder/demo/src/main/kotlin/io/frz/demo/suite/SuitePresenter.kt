@@ -24,7 +24,7 @@ internal class SuitePresenter(context: Context) {
     private val app = context.applicationContext
     private val worker = Worker("suite")
 
-    /** How long the suite measures. */
+    /** The options that determine how long the suite takes. */
     var options: SuiteOptions = SuiteOptions.FULL
 
     /** Receives each new [state]. */

@@ -25,7 +25,7 @@ internal class Words(private val context: Context) {
 
     fun bytes(count: Long): String = Formatter.formatShortFileSize(context, count)
 
-    /** Returns a signal-to-noise ratio with one decimal. */
+    /** Returns a signal-to-noise ratio with one decimal place. */
     fun decibels(value: Double): String {
         val format = NumberFormat.getInstance().apply { maximumFractionDigits = 1 }
         return context.getString(R.string.decibels, format.format(value))

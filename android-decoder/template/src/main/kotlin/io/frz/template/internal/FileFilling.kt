@@ -15,8 +15,8 @@ import java.security.MessageDigest
 import java.util.zip.CRC32
 
 /**
- * Fills templates into files in [folder]. The name of a file contains a digest of the template and the weights, and the
- * checksum of the file's content, which is verified on each use.
+ * Fills templates and stores the results as files in [folder]. The name of a file contains a digest of the template and
+ * the weights, and the checksum of the file's content, which is verified on each use.
  */
 internal class FileFilling(private val folder: File) : FrzRuntime<File> {
     override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): File =
