@@ -28,7 +28,7 @@ SIZE = 4_000
 
 @pytest.fixture(scope="module")
 def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
-    """A task with an untrained network and one epoch of few steps."""
+    """A task with an untrained network and one epoch of only a few steps."""
     path = tmp_path_factory.mktemp("dense") / "dense.frz"
     digits = TASKS["digits"]
     save_model(digits.recipe().model(), path)

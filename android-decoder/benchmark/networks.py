@@ -99,7 +99,7 @@ class Network:
 def _digits() -> tuple[Tensor, Tensor]:
     """Return images like those of MNIST, uint8 (n, 1, 28, 28), and their labels.
 
-    The images are evenly spaced test images of MNIST or, if it is missing, enlarged test digits of scikit-learn.
+    The images are evenly spaced test images of MNIST or, if it is missing, enlarged test digits from scikit-learn.
     """
     try:
         images, labels = load_mnist("test", DATA).tensors

@@ -76,7 +76,7 @@ def load(
         name: name of the source in errors; None means its own name.
 
     Raises:
-        ReadError: the file has none of these formats, is damaged, or contains something that cannot be encoded.
+        ReadError: the file is in none of these formats, is damaged, or contains something that cannot be encoded.
             Reading a tensor later can also raise it.
         FrzError: an ``.frz`` file is not valid.
         DependencyError: a required package is not installed.

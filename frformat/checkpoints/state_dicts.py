@@ -66,7 +66,7 @@ def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[
     """Return the intended state dict, and notes for the user on the choice.
 
     The intended state dict is the only one with tensors that could be weights. Scalars and the states of optimizers and
-    random generators do not count. Tensors without names, such as those of a list, must not be larger than it.
+    random generators do not count. Tensors without names, such as those of a list, must not have more elements.
 
     Args:
         content: the content of the file: nested dicts, lists and other objects.

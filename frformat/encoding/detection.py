@@ -65,11 +65,11 @@ def spectra(entries: Mapping[str, Entry], said: bool | None) -> tuple[set[str], 
 
 
 def detected_spectra(entries: Mapping[str, Entry]) -> dict[str, int]:
-    """Return the tensors that are spectra, each with the length of the zigzag prefix that has its nonzero elements.
+    """Return the tensors that are spectra, each with the length of the zigzag prefix of its nonzero elements.
 
     Either all matrices are spectra, or none are. Tensors that are all zero are no evidence either way, nor are those
     whose nonzero elements fill whole rows, as in an embedding. The first matrix that is not a spectrum ends the search;
-    in dense weights, a single nonzero element proves that.
+    for dense weights, a nonzero last element is proof enough.
     """
     found = {}
     elements = told = 0

@@ -84,7 +84,7 @@ class Tensor:
         offsets: by axis, the step offsets of its indices; with ``per_tier``, those of all tiers.
         factors: numbers of factors.
         seeds: seeds.
-        base: in a delta group, the base's tensor of that name.
+        base: in a delta group, the base's tensor of the same name.
     """
 
     name: str

@@ -90,7 +90,7 @@ def _measured(variant: Variant, metric: str) -> Row:
 
 
 def app_rows(report: SuiteReport) -> Iterator[Row]:
-    """Yield one row for each of several applications at once."""
+    """Yield one row for each of several concurrent applications."""
     for app in report.sharing:
         rates = (number(rate) for rate in (app.goal_fps, app.dense_fps, app.scheduled_fps))
         yield app.network, app.runtime, *rates, app.variant

@@ -1,6 +1,6 @@
-"""Refine rounded weights: change single integers while that reduces the loss plus the price of their bits.
+"""Refine rounded weights: change individual integers while that reduces the loss plus the price of their bits.
 
-Rounding with feedback decides about each weight before it knows the errors of later ones, and ignores the entropy
+Rounding with feedback decides on each weight before it knows the errors of later ones, and ignores the entropy
 coder. Here, an integer changes by one if that lowers the layer's loss ½ tr(G E H Eᵀ) plus a price for each bit. E
 contains the errors of the weights; H and G are the second moments of the layer's inputs and of its output gradients.
 """

@@ -165,7 +165,7 @@ def _turned(core: Tensor, factors: Mapping[int, Tensor]) -> tuple[Tensor, list[T
 
 
 def form_of(layer: Any) -> Any:
-    """Return the ``ParametrizationList`` of a layer whose weight is in Tucker form and nothing else; otherwise None."""
+    """Return the ``ParametrizationList`` of a weight whose only parametrization is the Tucker form, or None."""
     held = layer.parametrizations["weight"] if is_parametrized(layer, "weight") else None
     return held if held is not None and len(held) == 1 and isinstance(held[0], Tucker) else None
 

@@ -47,7 +47,8 @@ def fit_file_size(model: nn.Module, size: int) -> int:
         The size of the file.
 
     Raises:
-        ValueError: the file is larger even without coefficients, or the model cannot be truncated. It is unchanged.
+        ValueError: the file is larger even without coefficients, or the model cannot be truncated. The model is
+            unchanged.
     """
     check_truncatable(model)
     enough = 0

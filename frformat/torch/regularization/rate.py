@@ -84,13 +84,13 @@ class RateTerm:
         """Initialize the term, and give each regularized tensor a learned quantization step.
 
         Args:
-            model: a regularized model without tiers; tensors that are not regularized count with their full size.
+            model: a regularized model without tiers; tensors that are not regularized count at their full size.
             size: the budget for the complete file: a number of bytes, or a text such as ``"1.5kB"``.
             steps: number of optimizer steps until the end of training.
 
         Raises:
-            ValueError: the model has no regularized tensor, or has tiers, is sharded or wrapped in
-                DistributedDataParallel (wrap it afterwards), or the budget is impossible. It is unchanged.
+            ValueError: the model has no regularized tensor, has tiers, is sharded, or is wrapped in
+                DistributedDataParallel (wrap it afterwards); or the budget cannot be met. The model is unchanged.
         """
         tensors = check_truncatable(model)
         self.model, self.size, self.steps = model, parse_size(size), steps

@@ -130,7 +130,7 @@ class Machine(BaseEstimator):  # type: ignore[misc]
         self._judged = np.ascontiguousarray(kept), np.ascontiguousarray(wanted)
 
     def _add_outputs(self, count: int, target: float, order: Array) -> None:
-        """Add outputs whose target is ``target`` for all samples so far, then put all outputs into this order."""
+        """Add outputs whose target is ``target`` for all samples so far, then put all outputs in the given order."""
         equations = self._fitted()
         equations.add_outputs(count, target)
         equations.products = equations.products[:, order]

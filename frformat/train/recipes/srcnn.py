@@ -1,4 +1,4 @@
-"""Super-resolution on a photograph of scikit-learn, trained in minutes without any download."""
+"""Super-resolution on a photograph from scikit-learn, trained in minutes without any download."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ static void fuzz_static(frz_shape s, const int32_t *values, int32_t *back, size_
     check(!memcmp(values, back, count * sizeof *values), "values come back from lanes");
     for (int i = 0; i < 4; i++) damage_lanes(lanes, counts, number, words + start, most - start, back, count);
     frz_lanes_free(lanes);
-    /* With an arbitrary number in the tables, they must be rejected unless they are valid, and must do no harm. */
+    /* Tables that contain an arbitrary number must be rejected unless they are valid, and must do no harm. */
     f[below(tables * FRZ_SYMBOLS)] = (uint16_t)next();
     if (frz_lanes_new(&t, &lanes) == FRZ_OK) {
         damage_lanes(lanes, counts, number, words + start, most - start, back, count);

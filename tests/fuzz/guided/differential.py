@@ -1,4 +1,4 @@
-"""Compare both decoders on one input after the other: the same verdict, the same code, the same bits."""
+"""Compare both decoders on one input after another: the same verdict, the same code, the same bits."""
 
 from __future__ import annotations
 

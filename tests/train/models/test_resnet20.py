@@ -12,7 +12,7 @@ def test_the_parameter_count_is_as_published():
 
 
 def test_shortcuts_have_no_parameters_and_keep_every_other_pixel():
-    """If a block's last normalization has weight 0, only the shortcut is left: the input between zero channels."""
+    """If a block's last normalization has weight 0, only the shortcut is left: the input, padded with zero channels."""
     block = ResNet20().layer2[0].eval()
     torch.nn.init.zeros_(block.bn2.weight)
     x = torch.rand(2, 16, 6, 6)

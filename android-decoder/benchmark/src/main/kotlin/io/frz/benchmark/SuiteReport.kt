@@ -8,7 +8,7 @@ import io.frz.benchmark.internal.ReportWriter
  * @property seconds how long the suite took
  * @property networks the results of the networks, by runtime in the order of the manifest
  * @property learning the result of on-device learning, or null
- * @property sharing the results of several applications at once, for each runtime with at least two usable networks
+ * @property sharing the results of several concurrent applications, for each runtime with at least two usable networks
  * @property memory the results of the test of growing resolutions, for each runtime that was tested
  * @property scores the score of each runtime
  */

@@ -31,7 +31,7 @@ internal class NetworkTest(
     private val inputs = tensors.samples(network.inputs)
     private val targets = tensors.rows(network.targets)
 
-    /** Returns the results. If a variant fails, the others are measured nevertheless. */
+    /** Returns the results. If a variant fails, the others are still measured. */
     fun run(): NetworkResult {
         val tries = network.variants.map { Try(it) }
         try {

@@ -15,7 +15,7 @@ import io.frz.internal.values.Zeros
 import java.nio.ByteBuffer
 
 /**
- * Rebuilds tensors whose elements are sums: multiplies the core by one basis after the other. If the first axis has no
+ * Rebuilds tensors whose elements are sums: multiplies the core by one basis after another. If the first axis has no
  * basis, each of its entries produces an independent piece of the tensor. The pieces are multiplied in small batches,
  * which need little memory and stay in the cache.
  *
