@@ -48,7 +48,7 @@ def save_file(
     compression: str = "auto",
     progress: Progress | None = None,
 ) -> None:
-    """Write a state dict to a file. An existing file of that name is replaced only once the new one is complete.
+    """Write a state dict to a file. An existing file at ``path`` is replaced only once the new one is complete.
 
     Tensors of any dtype, device, layout and strides are stored losslessly, and copied to the CPU one at a time. Sparse
     tensors are stored as the dense tensors that they represent. Names that share a tensor are stored once and tied

@@ -55,7 +55,7 @@ class Settings:
         quantize_from: share of the run after which they are rounded.
         average_from: share of the run after which weights are averaged over the steps, or None. The average is the
             result.
-        distill: share of the loss that compares outputs with a teacher's instead of the labels; needs a teacher. The
+        distill: share of the loss that compares outputs with a teacher's, not with the labels; needs a teacher. The
             largest tier is the teacher of the smaller ones.
         temperature: the divisor of the teacher's and the model's logits for that comparison.
         tiers: what the smaller tiers keep of each tensor, in ascending order: numbers of coefficients (int) or shares

@@ -3,7 +3,7 @@ package io.frz.internal.coder
 import io.frz.Coder
 import io.frz.internal.directory.Group
 
-/** Coder `static`: stores probability tables and independent lanes, so that large tensors can be decoded fast. */
+/** Coder `static`: stores probability tables and independent lanes, so that large tensors can be decoded quickly. */
 internal object StaticCoder : NumberCoder() {
     override val coder = Coder.STATIC
 
