@@ -44,7 +44,7 @@ def job(task: Task, name: str) -> Job:
 def made(task: Task) -> dict[str, Made]:
     """The results of techniques, except slow ones and those that need torchao or nncodec."""
     pytest.importorskip("torch_pruning")
-    names = set(TECHNIQUES) - {"dense, trained on", "frformat compress", "int8, PTQ", "int8, QAT", "NNC"}
+    names = set(TECHNIQUES) - {"dense, trained further", "frformat compress", "int8, PTQ", "int8, QAT", "NNC"}
     return {name: TECHNIQUES[name].make(job(task, name)) for name in sorted(names)}
 
 
@@ -127,7 +127,7 @@ def test_a_network_that_others_start_from_is_trained_again_if_its_file_is_missin
             rows = report.recorded(tmp_path / "first.json")
             results.write_text(json.dumps({key: row for key, row in rows.items() if "rounded" not in key}))
         list(comparing.compare(task, ["rounded"], 0, results, build))
-        assert list(build.glob("*trained-on*"))
+        assert list(build.glob("*trained-further*"))
     assert tried[-1].rate == 3.0
     assert len(tried) == 7  # five trials and two results
 

@@ -33,7 +33,7 @@ class Technique:
     tuned: bool = False
 
 
-TUNED: Final = "dense, trained on"
+TUNED: Final = "dense, trained further"
 """The dense network after the same training as all techniques."""
 
 TECHNIQUES: Final = {

@@ -43,7 +43,7 @@ class Nonnegative(click.FloatRange):
         return found
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, also for errors.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, including for errors.")
 
 tier_option = click.option(
     "--tier", type=click.IntRange(min=0), metavar="N", help="Use tiers 0 to N only. [default: all present tiers]"

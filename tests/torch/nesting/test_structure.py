@@ -149,7 +149,7 @@ def test_networks_that_cannot_have_tiers():
 
 def test_state_dicts_are_read_as_the_largest_tier():
     model = grown()
-    found, notes = gather(model.state_dict())
+    found, notes = gather(model.state_dict(), {})
     plain = descendant(model, 2).state_dict()
     assert found.keys() == plain.keys()
     assert all(torch.equal(found[name], tensor) for name, tensor in plain.items())

@@ -155,7 +155,7 @@ class ScreenshotIT {
             dialog.getButton(android.app.AlertDialog.BUTTON_POSITIVE).performClick()
             app.idle()
         }
-        assertEquals("There is a class with this name already.", ShadowToast.getTextOfLatestToast())
+        assertEquals("There is already a class with this name.", ShadowToast.getTextOfLatestToast())
         camera.take("learn-class", "star")
     }
 
