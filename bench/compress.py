@@ -34,7 +34,7 @@ SIZES: Final = {66_000: 80.7, 52_000: 80.2, 44_000: 79.5}
 """Target accuracy by maximum size of a file in bytes; the mean of all seeds counts."""
 
 BLIND: Final = {90_000: 80.5, 82_000: 80.1}
-"""Target accuracy by maximum size without data; the sizes are three quarters of the standard coder's size."""
+"""Target accuracy without calibration data, by maximum size in bytes: three quarters of the standard coder's size."""
 
 STANDARD: Final = ((87_000, 78.37), (112_000, 79.7), (128_800, 80.95), (159_900, 80.89))
 """Sizes and accuracies of nncodec 2.1.3 with dependent quantization on the same network and images."""

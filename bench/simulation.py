@@ -98,7 +98,7 @@ def simulate(profile: Json, schedule: Scheduler, rows: Sequence[Json], patience:
         profile: the model that all applications run.
         schedule: makes the plans.
         rows: the tiers to choose from: those of ``profile``, or others in the same form.
-        patience: the cost of each dropped frame per processed frame, in units of accuracy.
+        patience: the cost of dropping one frame for each processed frame, in units of accuracy.
     """
     out, before = Outcome(), dict[str, int]()
     tiers = tuple(Tier(row["accuracy"], row["multiply_adds"], row["peak_bytes"]) for row in rows)
@@ -121,7 +121,7 @@ def simulate(profile: Json, schedule: Scheduler, rows: Sequence[Json], patience:
 
 
 def _spans(all_visits: Sequence[Visit]) -> Iterator[tuple[float, float, list[Visit]]]:
-    """Yield each period between two events in which applications run, with the list of these applications."""
+    """Yield the start and end of each period in which the same applications run, and the list of these."""
     times = sorted({time for visit in all_visits for time in (visit.start, visit.end)})
     for start, end in itertools.pairwise(times):
         running = [visit for visit in all_visits if visit.start <= start < visit.end]

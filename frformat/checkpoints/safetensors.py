@@ -88,7 +88,7 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
     names = {dtype: name for name, dtype in NAMES.items()}
     header: dict[str, Any] = {METADATA: checkpoint.metadata} if checkpoint.metadata else {}
     entries = checkpoint.entries | {name: checkpoint.entries[target] for name, target in checkpoint.aliases.items()}
-    # The widest elements come first, as in that package: every tensor is aligned to its element size.
+    # As in the safetensors package, the widest elements come first, so every tensor is aligned to its element size.
     order = sorted(entries, key=lambda name: -DTYPES[entries[name].dtype].itemsize)
     offset = 0
     for name in order:

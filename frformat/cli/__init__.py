@@ -28,7 +28,7 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return the command of that name."""
+        """Import and return the command with this name."""
         if cmd_name not in COMMANDS:
             return None
         command = getattr(import_module(f"frformat.cli.{cmd_name}"), cmd_name)

@@ -31,7 +31,7 @@ def slabs(before: Sequence[int], now: Sequence[int]) -> list[Part]:
 
 
 def new_runs(before: Shape | None, now: Shape, offset_axes: Sequence[int], *, ordered: bool) -> list[Run]:
-    """Return the runs of values that one tensor has in a segment, without empty ones.
+    """Return the runs of values that one tensor has in a segment, omitting empty ones.
 
     Args:
         before: extent of its core in the previous tier (see :meth:`Group.extent`), or None if everything is new.

@@ -23,7 +23,7 @@ than as exact floats. Half-precision numbers have 11 significant bits, so a few 
 chance."""
 
 INTEGER_FORMATS: Final = tuple(f"q{bits}" for bits in range(2, 33))
-"""Number formats of integers with a number of bits."""
+"""Number formats that store integers, in ascending order of their number of bits."""
 
 ZEROS: Final = {"f16": 13, "bf16": 16}
 """Number of trailing zero bits in a float32 that represents a number of the format."""

@@ -83,7 +83,7 @@ def export(
 
     Raises:
         ExportError: the runtime cannot run the model, or the weights do not fit it. The message says where and why.
-        FrzError: ``weights`` is damaged, or its base is missing or a different file.
+        FrzError: ``weights`` is damaged, or its base is missing or is a different file.
         OSError: a file cannot be read or written.
     """
     from frformat.runtimes import copies, models

@@ -135,7 +135,7 @@ def load_file(
         dtype: type of floating-point tensors; None keeps that of the file.
 
     Raises:
-        FrzError: the file is not valid, the tier is not present, the base is missing or a different file, or more
+        FrzError: the file is not valid, the tier is not present, the base is missing or is a different file, or more
             memory is needed than allowed.
         ValueError: values are too large for ``dtype``.
         OSError: the file cannot be read.

@@ -138,7 +138,7 @@ def load_model(
         MismatchError: the file and the model do not match, or values are too large for the model's type; the model is
             unchanged.
         ValueError: ``device`` or ``dtype`` was given without ``assign``.
-        FrzError: the file is not valid, the tier is not present, the base is missing or a different file, or more
+        FrzError: the file is not valid, the tier is not present, the base is missing or is a different file, or more
             memory is needed than allowed.
         OSError: the file cannot be read.
 

@@ -43,7 +43,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 def averages(model: nn.Module) -> list[nn.Module]:
-    """Return the wrappers inside a model that average models and count how many they have averaged."""
+    """Return those modules of a model that average other models and count how many they have averaged."""
     return [module for module in model.modules() if _inner(module) and "n_averaged" in module._buffers]
 
 

@@ -109,7 +109,7 @@ def open_side(
         base: the base of an ``.frz`` file that is a delta file.
 
     Raises:
-        FrzError: an ``.frz`` file is not valid, or its base is missing or a different file.
+        FrzError: an ``.frz`` file is not valid, or its base is missing or is a different file.
         EncodeError: a file in any other format is damaged, or its format is unknown.
         OSError: it cannot be read.
     """

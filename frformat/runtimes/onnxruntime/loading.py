@@ -53,7 +53,7 @@ def session(
 
     Raises:
         LoadError: the skeleton is damaged, ONNX Runtime cannot run it, or the weights do not fit it.
-        FrzError: the weights are damaged, or their base is missing or a different file.
+        FrzError: the weights are damaged, or their base is missing or is a different file.
         DependencyError: the packages of the extra ``onnx`` are not installed.
         OSError: a file cannot be read.
     """

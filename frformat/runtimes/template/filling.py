@@ -44,7 +44,7 @@ def fill(
 
     Raises:
         LoadError: the template is damaged, or the weights do not fit it.
-        FrzError: the weights are damaged, their base is missing or a different file, or the result exceeds
+        FrzError: the weights are damaged, their base is missing or is a different file, or the result exceeds
             ``memory_budget``.
         OSError: a file cannot be read.
     """
@@ -80,7 +80,7 @@ def fill_file(
 
     Raises:
         LoadError: the template is damaged, or the weights do not fit it.
-        FrzError: the weights are damaged, their base is missing or a different file, or the result exceeds
+        FrzError: the weights are damaged, their base is missing or is a different file, or the result exceeds
             ``memory_budget``.
         OSError: a file cannot be read or written.
     """

@@ -1,7 +1,7 @@
 """Round a layer with many inputs block by block, so that each block compensates for the errors of earlier ones.
 
-The second moments of all inputs together would be too large. The inputs themselves are not: one block at a time, they
-show how the errors so far, in all outputs, correlate with the inputs of the next block.
+One matrix with the second moments of all inputs would be too large. Instead, the recorded inputs are read one block at
+a time. They show how the errors that have accumulated in the outputs correlate with the inputs of the next block.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def factorize(
     Raises:
         ValueError: the model has no coefficients and no file is given, or it does not run on the example.
         MismatchError: the file and the model do not match.
-        FrzError: the file is not valid, the tier is not present, or the base is missing or a different file.
+        FrzError: the file is not valid, the tier is not present, or the base is missing or is a different file.
         OSError: the file cannot be read.
     """
     if prefer not in ("speed", "memory"):

@@ -143,7 +143,7 @@ class Spectral(Tiered, nn.Module):
         self.cuts, self.tier = tuple(cuts), len(cuts)
 
     def resize(self, kept: int) -> None:
-        """Prepare for a different number of coefficients; tiers keep the same shares, or at most the same numbers."""
+        """Prepare for a different number of coefficients, of which each tier keeps its share, or at most its number."""
         for synthesis, count in zip(self._syntheses, kept_per_tier(kept, self.cuts), strict=True):
             assert isinstance(synthesis, Synthesis)
             if count != synthesis.kept:

@@ -18,9 +18,9 @@ class SpectralPruning(Schedule):
 
     The prefix then ends with the last coefficient that is not zero. The zeros before it cost little: if most
     coefficients are zero and the others are quantized, the entropy coder of ``.frz`` spends a fraction of a bit on
-    each. Where weights are not smooth along any order, as between the channels of deep layers, the largest coefficients
-    are worth more than as many leading ones. Pruning needs the whole spectrum to choose from, preferably that
-    of a trained network.
+    each. Where weights do not vary smoothly in any ordering, as along the channels of deep layers, the largest
+    coefficients are worth more than the same number of leading ones. Pruning needs the whole spectrum to choose from,
+    preferably that of a trained network.
 
     The number of coefficients follows M. Zhu and S. Gupta, "To prune, or not to prune", 2017: the excess over the final
     number shrinks with the cube of the remaining share of steps.

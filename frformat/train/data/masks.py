@@ -88,7 +88,7 @@ def load_isbi(folder: str | os.PathLike[str] | None = None) -> MaskFolder:
 
 
 def _numbered(folder: Path) -> dict[int, Path]:
-    """Return the files of a folder by number, without hidden ones."""
+    """Return the files of a folder by number, ignoring hidden ones."""
     files: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):

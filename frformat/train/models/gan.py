@@ -17,7 +17,7 @@ class Generator(nn.Module):
 
     Args:
         latents: number of latent values per image.
-        width: channels at 14×14 pixels, half of those at 7×7; a multiple of 4.
+        width: number of channels at 14×14 pixels; at 7×7 pixels, there are twice as many. A multiple of 4.
     """
 
     def __init__(self, latents: int = 64, *, width: int = 32) -> None:
@@ -41,7 +41,7 @@ class Discriminator(nn.Module):
     """Classifies images of 28×28 pixels as real or generated.
 
     Args:
-        width: channels at 14×14 pixels.
+        width: number of channels at 14×14 pixels; at 7×7 pixels, there are twice as many.
     """
 
     def __init__(self, *, width: int = 32) -> None:

@@ -107,7 +107,7 @@ internal class DrawingPad(context: Context, attributes: AttributeSet) : View(con
         }
     }
 
-    @SuppressLint("ClickableViewAccessibility") // A screen reader's user chooses a picture instead.
+    @SuppressLint("ClickableViewAccessibility") // Users of screen readers choose a picture instead.
     override fun onTouchEvent(event: MotionEvent): Boolean {
         when (event.actionMasked) {
             MotionEvent.ACTION_DOWN -> {
