@@ -79,7 +79,8 @@ private class Options(arguments: List<String>) {
 
     fun string(name: String) = values.remove(name) ?: throw PackagingException("--$name=… is missing")
 
-    fun int(name: String) = string(name).run { toIntOrNull() ?: throw PackagingException("--$name=$this: not a number") }
+    fun int(name: String) =
+        string(name).run { toIntOrNull() ?: throw PackagingException("--$name=$this is not a number") }
 
     fun file(name: String) = File(string(name))
 
