@@ -66,8 +66,8 @@ class Entry:
 class Checkpoint(Mapping[str, Array | Spectrum | CodedTensor]):
     """The tensors of a file, as a mapping that can be passed directly to :func:`frformat.save_file`.
 
-    Looking up a sparse tensor returns a dense array, because a checkpoint does not say whether it is a spectrum. Use a
-    checkpoint as a context manager: some formats keep their file open.
+    Looking up a sparse tensor returns a dense array, because a checkpoint does not say whether the tensor is a
+    spectrum. Use a checkpoint as a context manager: some formats keep their file open.
 
     Attributes:
         entries: every tensor by name.

@@ -17,7 +17,7 @@ StrPath = str | os.PathLike[str]
 def load(
     path: StrPath, *, tier: int | None = None, memory_budget: int = limits.MEMORY_BUDGET, spectral: bool = True
 ) -> Checkpoint:
-    """List the tensors of a file. Open delta files with their base, and pass them to :func:`of` instead.
+    """List the tensors of a file. A delta file must be opened with its base and passed to :func:`of` instead.
 
     Args:
         path: the file.

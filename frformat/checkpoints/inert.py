@@ -1,4 +1,4 @@
-"""Read PyTorch files without running the code that they refer to. Inert placeholders replace objects that need it.
+"""Read PyTorch files without running the code that they refer to. Inert placeholders replace objects that need code.
 
 Ordinary files often contain an ``argparse.Namespace``, a path, a NumPy number or a whole module alongside the tensors.
 PyTorch's weights-only reader rejects all of these. Here they are replaced, and nothing that the file refers to is
@@ -32,7 +32,7 @@ UNKNOWN: Final = re.compile(r"GLOBAL (\S+) was not an allowed global")
 """PyTorch's message about a name that is not allowed."""
 
 ARRAYS: Final = ("numpy._core.multiarray._reconstruct", "numpy.core.multiarray._reconstruct")
-"""What creates NumPy arrays in a file: the names in NumPy 2 and before."""
+"""Names of the function that creates the NumPy arrays in a file: in NumPy 2, and in earlier versions."""
 
 NO_OBJECT: Final = re.compile(r"Can only (SETITEM|SETITEMS|append|extend) .* but got <class '[^']*\.Inert<(.+)>'>")
 """PyTorch's message about an object with entries that is neither a real dict nor a real list."""

@@ -27,14 +27,16 @@ from frformat.spectral.spectrum import Spectrum
 from frformat.wording import count
 
 FACTS: Final = re.compile(r"((?:.*\.)?parametrizations\.([^.]+)\.)0\._extra_state")
-"""Matches names of extra states. Groups: the prefix of all names that belong to the tensor, and its attribute."""
+"""Matches names of extra states. Groups: the prefix of all names that belong to the tensor, and the name of the
+tensor's attribute."""
 
 
 BEGIN: Final = b'{"kind": '
 """The beginning of all facts."""
 
 FACTORED: Final = "factored"
-"""Key, in a module's metadata, of a dict that maps the names of parameters that are coefficients to facts, as text."""
+"""Key in a module's metadata. Its value is a dict: for each parameter that consists of coefficients, the facts as
+text."""
 
 LEVEL: Final = "level"
 """Name of a parametrization's learned quantization step, which its facts contain as the number format."""
@@ -153,7 +155,7 @@ def gather(named: Mapping[str, Any], layers: Mapping[str, Facts]) -> tuple[dict[
 
     Args:
         named: tensors by name; returned unchanged if there are no regularized ones.
-        layers: the result of :func:`factored` for the state dict that they come from.
+        layers: the result of :func:`factored` for the state dict that ``named`` comes from.
 
     Returns:
         The tensors, and notes for the user, one line each.

@@ -42,7 +42,7 @@ class Found:
         key: the keys that lead to it in the file, joined with dots; :data:`WHOLE` for the outermost one.
         tensors: its content, of any type.
         weights: how many of its entries are tensors that could be weights.
-        elements: the number of their elements.
+        elements: total number of elements of those tensors.
     """
 
     key: str
@@ -66,7 +66,8 @@ def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[
     """Return the intended state dict, and notes for the user on the choice.
 
     The intended state dict is the only one with tensors that could be weights. Scalars and the states of optimizers and
-    random generators do not count. Tensors without names, such as those of a list, must not have more elements.
+    random generators do not count. Tensors without names, such as those of a list, must not have more elements than the
+    intended state dict.
 
     Args:
         content: the content of the file: nested dicts, lists and other objects.

@@ -41,7 +41,7 @@ TORCH_DTYPES: Final[dict[str, torch.dtype]] = {
 """PyTorch's element types by the format's names, in the order of :data:`frformat.dtypes.DTYPES`."""
 
 _CARRIERS: Final = {"bf16": torch.int16, "f8_e4m3": torch.uint8, "f8_e5m2": torch.uint8, "f8_e8m0": torch.uint8}
-"""PyTorch does not share memory with NumPy's element types from ``ml_dtypes``: their bits are passed as integers."""
+"""PyTorch cannot share memory with arrays of the ``ml_dtypes`` package's types: their bits are passed as integers."""
 
 
 def dtype_name(dtype: torch.dtype) -> str:
@@ -137,7 +137,7 @@ def aliases(tensors: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _identity(tensor: object) -> tuple[object, ReferenceType[Any] | None]:
-    """Return a key that only tensors with the same view of the same memory share, and a weak reference."""
+    """Return a key shared only by tensors with the same view of the same memory, and a weak reference to ``tensor``."""
     if not isinstance(tensor, Tensor) or is_lazy(tensor) or tensor.is_nested or tensor.layout != torch.strided:
         return id(tensor), _weak(tensor)
     if tensor.device.type == "meta" or tensor.numel() == 0:

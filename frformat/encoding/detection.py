@@ -20,7 +20,8 @@ from frformat.spectral.spectrum import Spectrum
 from frformat.wording import count
 
 SHARE: Final = 16
-"""Spectra as a whole keep at most one in this many elements; each spectrum keeps at most half of its elements."""
+"""Together, the spectra of a file keep at most one in this many elements; each spectrum keeps at most half of its
+elements."""
 
 FILLED: Final = 7 / 8
 """Smallest share of nonzero elements in the prefix of a spectrum."""
@@ -45,7 +46,7 @@ def spectra(entries: Mapping[str, Entry], said: bool | None) -> tuple[set[str], 
     Args:
         entries: all tensors of a checkpoint.
         said: whether matrices and sparse tensors are spectra; None looks for evidence. Spectra of ``.frz`` files are
-            treated as spectra unless this is False.
+            treated as spectra unless ``said`` is False.
     """
     if said is False:
         return set(), []

@@ -38,7 +38,7 @@ BYTES: Final = {"auto": 4.0, "f32": 4.0, "f16": 2.0, "bf16": 2.0}
 """Approximate bytes per coefficient in each number format; N/8 for ``qN``, and 1 for ``step=S``."""
 
 WORTH: Final = 0.98
-"""Weights are stored as a spectrum if that takes at most this share of their exact size."""
+"""Weights are stored as a spectrum if that takes at most this share of their size when stored unchanged."""
 
 SOUND: Final = 0.98
 """Networks rarely work with weights that retain less than this share of their energy."""

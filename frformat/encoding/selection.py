@@ -22,7 +22,7 @@ FLOAT32 = 2.0**-23
 
 
 class Selection(Protocol):
-    """A way to choose the length of the prefix."""
+    """A way to choose how many leading coefficients to keep."""
 
     def choose(self, source: Source, as_stored: AsStored, most: int) -> int | None:
         """Return the number of coefficients to keep.
@@ -95,7 +95,7 @@ class MaxError:
         def good(k: int) -> bool:
             return source.error(as_stored(source.spectrum(k))) <= self.share
 
-        # The largest error is at least the root mean square, which follows from Parseval's theorem without rebuilding.
+        # The largest error is at least the root mean square error, which Parseval's theorem gives without rebuilding.
         gap = self.share * source.largest
         allowed = source.elements * gap * gap  # can become infinite; ``gap**2`` would raise OverflowError
         low = fewest_with_energy(source, source.energy - allowed)

@@ -68,7 +68,7 @@ class Weights:
             self.largest = max(self.largest, float(np.abs(block).max()))
 
     def spectrum(self, k: int) -> Spectrum:
-        """Return the first ``k`` coefficients, which are computed unless an earlier call has computed as many."""
+        """Return the first ``k`` coefficients, which are computed unless an earlier call has done so."""
         if k > self._known.kept:
             self._known = Spectrum.of(self._array, k, self._view)
         return self._known.truncated(k)

@@ -1,6 +1,6 @@
 """The kinds of basis that an axis can have, in the order of their ids, and the rules for each in a file.
 
-:mod:`frformat.spectral.bases` computes them, one file per kind. No other module distinguishes kinds by name.
+:mod:`frformat.spectral.bases` computes the bases, one kind per module. No other module distinguishes kinds by name.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ QUICK: Final = 1 << 14
 win."""
 
 GAIN: Final = 0.95
-"""At best, the highest level's output is expected to be this share of the lowest level's; weights rarely reach it."""
+"""Expected smallest ratio of the highest level's output size to that of the lowest level; weights rarely reach it."""
 
 WORTH: Final = 0.98
 """Large exact values are compressed if a sample shrinks to less than this share of its size."""

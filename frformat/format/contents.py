@@ -104,7 +104,7 @@ class Contents:
         if group.elements and group.tensors > 1 and size <= REMEMBERED:
             self.afford(held + size + self._needed(group, self._tier))
             found = self._decode(group_index, self._tier).elements()
-            # If an element is invalid, rebuilding the tensors one by one finds out which one to name in the error.
+            # If an element is invalid, rebuilding the tensors one by one shows which tensor the error must name.
             if group.dtype != "bool" or found.view(np.uint8).max(initial=0) <= 1:
                 start = 0
                 for shape in group.shapes:

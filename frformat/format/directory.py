@@ -17,7 +17,7 @@ Shape = tuple[int, ...]
 Integers = NDArray[Any]
 
 COUNTED: Final = 1 << 20
-"""Number of tensors times tiers whose values are counted at a time."""
+"""Number of pairs of a tensor and a tier whose values are counted at a time."""
 
 # Keys of the maps.
 FEATURES, TIERS, GROUPS, ALIASES, METADATA, BASE = range(6)

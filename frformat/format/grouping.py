@@ -143,7 +143,7 @@ def pending(
 
 
 def _extents(tensor: CodedTensor | PerTier, first: CodedTensor, cuts: Sequence[Cut]) -> tuple[str, list[Shape]]:
-    """Return the extent of its core in each tier."""
+    """Return the field that describes how much of a core each tier has, and the extent of the core in each tier."""
     if isinstance(tensor, PerTier):
         if len(tensor.tensors) != len(cuts) + 1:
             raise EncodeError(f"it has values for {len(tensor.tensors)} tiers, but the file has {len(cuts) + 1}")

@@ -22,7 +22,7 @@ class Ledger:
     """Bytes that a group takes besides its tensors."""
 
     SHAPE: Final = 128
-    """Bytes that each additional short list of a tensor takes; also the overhead of a string over its characters."""
+    """Bytes that each additional short list of a tensor takes; also what a string takes besides its characters."""
 
     def __init__(self, budget: int, spent: int = 0) -> None:
         self._budget = budget

@@ -18,9 +18,9 @@ LARGEST: Final = (1 << 31) - 1
 """Largest magnitude of a stored integer."""
 
 EXACT_BITS: Final = {"f16": 9, "bf16": 9, "f32": 16}
-"""If numbers are multiples of a step and the integers have at most this many bits, they are stored as integers rather
-than as exact floats. Half-precision numbers have 11 significant bits, so a few of them can be multiples of some step by
-chance."""
+"""If numbers are integer multiples of a step, and the integers have at most this many bits, the integers are stored
+rather than exact floats. Half-precision numbers have 11 significant bits, so a few of them can be multiples of some
+step by chance."""
 
 INTEGER_FORMATS: Final = tuple(f"q{bits}" for bits in range(2, 33))
 """Number formats that store integers, in ascending order of their number of bits."""
@@ -104,7 +104,7 @@ def _zeros_of_multiples(format: str) -> int:
 
 
 def exact_step(numbers: Singles, bits: int) -> int | None:
-    """Return the code of the largest step that divides finite float32 ``numbers`` with quotients of at most ``bits``.
+    """Return the code of the largest step that divides finite ``numbers`` with quotients of at most ``bits`` bits.
 
     Returns:
         The code, or None if there is no such step or if all numbers are 0.

@@ -215,8 +215,9 @@ class FrzFile:
     def coefficients(self, name: str) -> NDArray[np.float32]:
         """Return the numbers from which a network can compute without the rebuilt tensor, as one vector.
 
-        Those of a spectrum are in zigzag order. Those of a core with factors are the core, in row-major order, and then
-        the factor (rank, length) of each axis that has one. :meth:`TensorInfo.form` describes them.
+        For a spectrum, they are its coefficients in zigzag order. For a core with factors, they are the core, in
+        row-major order, and then the factor (rank, length) of each axis that has one. :meth:`TensorInfo.form` describes
+        this form.
 
         Raises:
             FrzError: ``NOT_FOUND`` (even if the tensor exists, but in neither form), or an error of rebuilding.
@@ -341,8 +342,8 @@ def open(
         source: a path, the bytes of a file, or a seekable binary file (which closing the result closes).
         tier: decode at this capacity tier without reading later ones; None means the largest that is present.
         memory_budget: bytes that opening, or one request, may need for the directory, tensors and working memory.
-        base: the base of a delta file; a :class:`FrzFile` has to stay open. It is read completely once, to compare
-            checksums. It is ignored if the file is not a delta file.
+        base: the base of a delta file; a :class:`FrzFile` has to stay open. The base is read completely once, to
+            compare checksums. It is ignored if the file is not a delta file.
 
     Raises:
         FrzError: the file is not valid, does not contain the tier, or (``BASE``) has a different base.

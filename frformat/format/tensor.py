@@ -148,7 +148,7 @@ class CodedTensor:
             format: ``exact`` keeps the elements unchanged, and ``auto`` stores them in the narrowest lossless form.
                 ``f32``, ``f16`` and ``bf16`` round floats to a number format, ``qN`` to integers of N bits (2 to 32),
                 and ``step=S`` to multiples of the largest representable step that is at most S.
-            axis: with ``qN``, each index of this axis gets its own step; None means one step.
+            axis: with ``qN``, each index of this axis gets its own step; None means one step for the whole tensor.
 
         Raises:
             EncodeError: the dtype or the numbers do not fit the format.

@@ -75,7 +75,7 @@ class Values:
 
 
 def bounds(group: Group, tier: int) -> NDArray[np.int64]:
-    """Return where each tensor's values begin in the segment of a tier, and where the last one's end."""
+    """Return where each tensor's values begin in the segment of a tier, and where those of the last tensor end."""
     return np.concatenate(([0], np.cumsum(group.counts(tier))))
 
 

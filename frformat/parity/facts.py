@@ -1,6 +1,6 @@
 """The results of a comparison, which are shown as JSON (``compare --json``), tables or a page.
 
-A side is ``rebuilt`` (the weights of the ``.frz`` file on the desktop), ``phone`` (the same on the phone), or
+A side is ``rebuilt`` (the weights of the ``.frz`` file on the desktop), ``phone`` (the same weights on the phone), or
 ``original`` (the weights before encoding, on the desktop). The other sides are compared with ``rebuilt``.
 """
 
@@ -17,7 +17,7 @@ OTHERS: Final = ("phone", "original")
 
 @dataclass(frozen=True)
 class Apart:
-    """The difference between two outputs, or between those of several inputs; None where it is unknown.
+    """The difference between the outputs of two sides, for one or for several inputs; None where it is unknown.
 
     Attributes:
         largest: the largest difference.

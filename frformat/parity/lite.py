@@ -2,7 +2,8 @@
 
     python -m frformat.parity.lite report SKELETON.ptl MODEL.frz INPUTS -o REPORT.json
 
-Like an app, this runner decodes one tensor at a time, or its coefficients, passes it to the module, and frees it.
+Like an app, this runner handles one tensor at a time: it decodes the tensor or only its coefficients, passes the result
+to the module, and frees the memory.
 """
 
 from __future__ import annotations

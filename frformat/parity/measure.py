@@ -16,7 +16,8 @@ class Distance:
     """The difference between the elements of two arrays of the same shape.
 
     Attributes:
-        largest: the largest difference; infinite if only one of two corresponding elements is finite or is NaN.
+        largest: the largest difference; infinite if, of two corresponding elements, only one is finite or only one is
+            NaN.
         mean: the mean difference.
         scale: the largest magnitude in the first array.
     """

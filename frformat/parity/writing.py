@@ -44,6 +44,6 @@ def runs(classes: NDArray[np.integer[Any]]) -> list[int]:
 
 
 def write_report(path: StrPath, **members: Any) -> None:
-    """Write a report with these members, ``format`` and ``version``, in the form that the specification defines."""
+    """Write a report with ``format``, ``version`` and these members, in the form that the specification defines."""
     with replacing(path) as file:
         file.write(json.dumps({"format": FORMAT, "version": VERSION, **members}, indent=1, allow_nan=False).encode())

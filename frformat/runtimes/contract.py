@@ -44,7 +44,7 @@ class Contract:
     unused: Collection[str] = ()
 
     def source(self, name: str, file: FrzFile) -> str | None:
-        """Return the name of a needed weight in a file, or None if the file does not contain it."""
+        """Return the name under which a file contains a needed weight, or None if the file does not contain it."""
         return next((each for each in self.names(name) if each in file), None)
 
     def names(self, name: str) -> list[str]:

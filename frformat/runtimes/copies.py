@@ -60,7 +60,7 @@ def state(model: nn.Module) -> dict[str, Tensor]:
 
 
 def contract(model: nn.Module) -> Contract:
-    """Return what a skeleton of the model needs if it uses all of its weights.
+    """Return what a skeleton needs if it uses all of the model's weights.
 
     Raises:
         ExportError: see :func:`state`.

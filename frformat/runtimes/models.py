@@ -24,7 +24,7 @@ BUILT_IN: Final = {"unet": models.UNet, "lenet5": models.LeNet5, "resnet20": mod
 """The reference networks by their names on the command line."""
 
 EXAMPLES: Final = {"unet": [1, 3, 64, 96], "lenet5": [1, 1, 28, 28], "resnet20": [1, 3, 32, 32]}
-"""Shapes of the inputs with which to trace them."""
+"""Shapes of the inputs with which to trace the reference networks."""
 
 
 def build(spec: str) -> nn.Module:

@@ -65,7 +65,7 @@ def demands(app: App, budget: Budget) -> list[Demand]:
 
 
 def ideal(app: App, tiers: Demands) -> Demand:
-    """Return a demand that is as good as the best tier in every respect; usually, no tier has it."""
+    """Return a demand with the best value of any tier in every respect; usually, no single tier has all of them."""
     return Demand(
         app,
         min(demand.shortfall for demand in tiers),

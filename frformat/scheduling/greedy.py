@@ -12,7 +12,7 @@ Rating = Callable[[Score, Score, int], Score]
 
 
 def greedy(table: Table, start: list[int]) -> list[int]:
-    """Return the better result of two descents: by the gain of a change, and by its gain per byte.
+    """Return the better result of two descents: one rates changes by their gain, the other by their gain per byte.
 
     Args:
         table: the demands to choose from.

@@ -19,7 +19,7 @@ class Table:
 
     Attributes:
         rows: for each application, its demand at each tier.
-        ideals: for each application, a demand as good as its best tier in every respect.
+        ideals: for each application, a demand with the best value of any of its tiers in every respect.
         memory: bytes for all applications together.
     """
 

@@ -40,8 +40,8 @@ MULTIPLY: Final = 0.1
 COSINE: Final = 20.0
 BUTTERFLY: Final = 1.0
 LARGE_PRIME: Final = 8.0
-"""Relative costs: of a multiply-add, of a sine and cosine, of one FFT element times log2 n, and the factor by which a
-large prime factor of n raises the cost of an FFT."""
+"""Relative costs: of a multiply-add, of a sine and cosine, and of an FFT of length n, divided by n · log2 n; and the
+factor by which a large prime factor of n raises the cost of an FFT."""
 
 
 def basis(n: int, r: int) -> Floats:

@@ -87,8 +87,8 @@ def _product(left: Array, right: Array, out: Array) -> None:
 def _single_suffices(basis: Basis, source: Floats, cancels: bool) -> bool:
     """Return whether float32 sums are certain to be within ``ALLOWED``.
 
-    The error of a sum of r products of rounded factors is at most (r + 2) · 2⁻²⁴ · Σ|U·t|. It is compared with that
-    sum or with the largest element of the output. A few rows of the output, including the first and the last, where
+    The error of a sum of r products of rounded factors is at most (r + 2) · 2⁻²⁴ · Σ|U·t|. This bound is compared with
+    Σ|U·t| or with the largest element of the output. A few rows of the output, including the first and the last, where
     cosines peak, provide a lower bound on the largest element.
     """
     unit = (basis.count + 2) * 2.0**-24

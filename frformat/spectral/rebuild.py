@@ -30,7 +30,7 @@ SMALL: Final = 64
 
 
 class Core(Protocol):
-    """The canonical values of a core, read in parts. A NumPy array is one."""
+    """The canonical values of a core, read in parts. A NumPy array can serve as a core."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,9 +49,9 @@ def rebuild(core: Core, bases: Sequence[Basis], out: Array) -> None:
         out: C-contiguous array whose shape is the ``length`` of each basis; every element is overwritten. Its dtype is
             float16, bfloat16, float32 or float64, unless all bases select.
 
-    If all bases select, the result is exact. If at most one term contributes to an element and no cosine does, it is
-    the product rounded once. Otherwise it is within 1e-6 of the largest element of the float64 reference (or of the
-    largest sum of magnitudes, if a basis is not orthonormal), plus the rounding to the dtype.
+    If all bases select, the result is exact. If at most one term contributes to an element and no cosine does, the
+    element is the product rounded once. Otherwise, its error is at most 1e-6 times the largest element of the float64
+    reference (or times the largest sum of magnitudes, if a basis is not orthonormal), plus the rounding to the dtype.
     """
     if out.size == 0:
         return

@@ -45,8 +45,8 @@ def prefix(shape: Sequence[int], k: int) -> NDArray[np.int64]:
 def places(shape: Sequence[int], k: int) -> NDArray[np.int64]:
     """Return the first ``k`` indices in zigzag order as positions in row-major order: int64 array of shape (k,).
 
-    Do not write to it. Pass the box of a prefix as ``shape`` to get positions within that box: within the box, its
-    zigzag order is the same as that of any larger shape.
+    Do not write to it. Pass the box of a prefix as ``shape`` to get positions within that box: its first ``k`` indices
+    are those of the whole shape, in the same order.
     """
     _check(shape, k)
     return _cached_places(tuple(shape), k) if k <= CACHED else _places(tuple(shape), k)
@@ -98,7 +98,8 @@ def _number_blocks(shape: Sequence[int]) -> Iterator[tuple[slice, NDArray[np.int
         yield slice(0, element_count(shape)), np.zeros(element_count(shape), np.int64)
         return
     # Of the indices with the same sum, those that are smaller on this axis come first, whatever their later axes are.
-    # `before[s]` is the number of choices on the later axes whose sum is at most s; `sums` and `found` refer to those.
+    # `before[s]` is the number of choices on the later axes whose sum is at most s; `sums` and `found` refer to those
+    # choices.
     sums, found, counts = (np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1, np.int64))
     for n in reversed(shape[1:]):
         before = np.concatenate((np.cumsum(counts), np.full(n - 1, counts.sum())))

@@ -62,7 +62,7 @@ class FileFacts:
         factor_count: number of factors.
         weights: number of elements of all tensors.
         dense_f32_bytes: their size as f32.
-        ratio: that size divided by ``bytes_used``.
+        ratio: ``dense_f32_bytes`` divided by ``bytes_used``.
         bits_per_parameter: ``bytes_used`` in bits per weight; None if there are no weights.
         numbers: number of values stored up to the open tier.
         segment_bytes: size of all groups up to the open tier.
@@ -98,14 +98,15 @@ class GroupFacts:
     Attributes:
         group: its number, from 0.
         factors: whether it contains factors instead of tensors.
-        bases: kinds of the axes of its tensors, the last one for all remaining axes; None if all are plain.
+        bases: kinds of the axes of its tensors; the last kind also applies to all remaining axes. None if all are
+            plain.
         dtype: type of its tensors.
         format: number format of exact values, if not the dtype.
         stepped: whether values are integers times steps.
         coder: coder of its segments.
         tensors: number of tensors.
         bytes: size of its segments up to the open tier, including checksums.
-        bytes_per_tier: the same for each tier.
+        bytes_per_tier: size of its segment in each tier up to the open tier, including the checksum.
     """
 
     group: int

@@ -32,8 +32,8 @@ ORDER: Final = "viridis"
 
 HEAT: Final = "magma"
 WIDEST: Final = 100
-"""The color scale ends at this many times a tensor's mean energy per coefficient and begins at the reciprocal, so the
-map looks the same whether a tensor has a hundred coefficients or a million."""
+"""The color scale ends at this many times a tensor's mean energy per coefficient, and begins at that mean divided by
+this number, so the map looks the same whether a tensor has a hundred coefficients or a million."""
 
 LARGEST: Final = 30
 """In a file without spectra, this many of the largest tensors are shown."""

@@ -24,7 +24,7 @@ CHECKED_BYTES: Final = 1 << 26
 """Files of at most this many bytes are read in full, to check the checksums of their segments."""
 
 BOX_EFFORT: Final = 1 << 17
-"""Total effort to spend on computing boxes, each of which takes 2 to the power of its rank."""
+"""Total effort to spend on computing boxes; the effort for a box is 2 to the power of its rank."""
 
 DENSE_BYTES: Final = 4
 """Size of a weight stored plainly as f32, in bytes."""

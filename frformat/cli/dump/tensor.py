@@ -71,8 +71,8 @@ class Numbers:
         axes: axes of the core; None for elements.
         nonzero: number of nonzero values.
         min: the smallest finite value, or magnitude if complex; None, like ``max`` and ``mean``, if no value is finite.
-        max: the largest one.
-        mean: their mean.
+        max: the largest finite value or magnitude.
+        mean: the mean of the finite values or magnitudes.
         not_finite: number of values that are not finite.
         first: the first values; complex ones as their two parts.
         more: whether there are more.

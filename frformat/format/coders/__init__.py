@@ -1,6 +1,6 @@
 """Coders, which convert a segment's values to stored bytes and back (specification, sections 9 and 10), one per module.
 
-No other module refers to coders by name: they differ in the fields of :class:`Coder`.
+No other module refers to coders by name: all their differences are described by the fields of :class:`Coder`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ SAMPLES: Final = (4, 32)
 """Minimum and maximum number of lanes in the sample on which choices are compared."""
 
 SHARE: Final = 32
-"""Between these limits, the sample contains one lane in this many."""
+"""Between the limits :data:`SAMPLES`, the sample contains one lane in this many."""
 
 LEAST_WORDS: Final = 800
 """Minimum number of bytes that the words of a lane should take, so that its count and final state hardly matter."""

@@ -47,7 +47,7 @@ FRACTION: Final = 16
 """Number of fractional bits of logarithms."""
 
 LOGS: Final = np.rint(np.log2(np.arange(1 << 12, 1 << 13) / (1 << 12)) * (1 << FRACTION)).astype(np.int64)
-"""Base-2 logarithms of 1 to 2."""
+"""Base-2 logarithms of evenly spaced numbers from 1 to 2, in units of 2^-16."""
 
 _SMALL: Final = 256
 _POWERS: Final = np.frexp(np.maximum(np.arange(_SMALL), 1))[1] - 1

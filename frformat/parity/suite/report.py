@@ -15,7 +15,7 @@ ENTRIES: Final = 4_096
 
 @dataclass(frozen=True)
 class Score:
-    """The score of a runtime; ratios are dense divided by compressed, so above 1 is better.
+    """The score of a runtime; each ratio is dense divided by compressed, so a value above 1 is an improvement.
 
     Attributes:
         runtime: name of the runtime.
@@ -120,7 +120,7 @@ class SuiteReport:
         networks: one for each network and runtime.
         learning: numbers of the test of on-device learning, under their names in the report; empty without it.
         sharing: the applications of all runtimes.
-        memory: one for each runtime that was tested.
+        memory: the memory test of each runtime on which it was run.
     """
 
     path: str

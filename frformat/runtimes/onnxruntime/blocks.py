@@ -22,7 +22,7 @@ def cuts(axis: int, window: int, per_row: str) -> list[str]:
 
     Args:
         axis: the axis along which ``z`` is split. A row is everything that ``z`` contains at one index.
-        window: number of rows that blocks are multiples of.
+        window: number of rows in a window. Every block but the last consists of whole windows.
         per_row: name of a scalar, the number of elements that are computed for each row. A block of several windows
             has at most :data:`frformat.torch.lowrank.stream.BLOCK`.
     """

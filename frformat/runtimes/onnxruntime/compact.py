@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 MOST: Final = 64
-"""Maximum size of precomputed constants in bytes. The nodes that compute larger ones take less space than these."""
+"""Maximum size of precomputed constants in bytes. Larger constants take more space than the nodes that compute them."""
 
 NEUTRAL: Final = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
 """Attributes whose default is the given number for every axis."""

@@ -1,4 +1,4 @@
-"""Define functions of an ONNX file that loop over blocks of pixels; only one block has all channels in memory."""
+"""Define functions of an ONNX file that loop over blocks of pixels: one at a time has all channels in memory."""
 
 from __future__ import annotations
 

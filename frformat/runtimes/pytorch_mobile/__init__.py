@@ -17,10 +17,10 @@ loaders:
     converted to the model's dtype. Integers and bools are converted to the model's integer dtype if no value changes.
     float16 and bfloat16 can thus be passed as float32, bool as uint8, and int16 as int32. Tensors are copied, so the
     caller can reuse their memory after the call. For a tensor with several names (tied weights), one name is enough;
-    if more are passed, their values must be equal. Passing a name again replaces the weights.
+    if more are passed, their values must be equal. Passing a name again replaces the tensor's values.
 
     Raises one error that starts with ``frz:`` and names every weight that is unknown, is out of range, or has the wrong
-    shape, kind or number of coefficients. No tensor of that call is loaded.
+    shape, kind or number of coefficients. In that case, no tensor of the call is loaded.
 
 ``weights_missing() -> List[str]``
     Returns the names that have not been passed yet; the result is empty if the module can run. A tensor with several

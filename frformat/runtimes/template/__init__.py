@@ -4,8 +4,8 @@
 
 Some runtimes, such as LiteRT and ExecuTorch, accept weights only as part of their model file. For these, a skeleton is
 a template (``.frt``). The file's format is specified in ``spec/template.md`` and is independent of the runtime: a
-template consists of all bytes that are not weights, compressed, and a map that states, for every other place, which
-elements of which tensor it contains.
+template consists of all bytes that are not weights, compressed, and a map that states which elements of which tensor
+belong in each of the gaps.
 
 :mod:`~frformat.runtimes.template.places` finds the places. It does not need to know the runtime's format: the model is
 exported with numbered elements instead of weights, and the file is searched for these numbers. If the numbers of a

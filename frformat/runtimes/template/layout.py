@@ -108,7 +108,7 @@ class Place:
 class Digest:
     """The position of the SHA-256 of a place's bytes, as 64 lower-case hexadecimal digits, in the filled file.
 
-    ExecuTorch uses such keys to share equal weights among models, so they must be computed from the new weights.
+    ExecuTorch uses digests as keys to share equal weights among models, so they must match the new weights.
 
     Attributes:
         offset: offset of the first digit in the filled file, in bytes.

@@ -60,7 +60,7 @@ def merged(model: nn.Module, example: tuple[Any, ...], contract: Contract) -> Me
     Args:
         model: a result of :func:`frformat.runtimes.copies.plain`, which is not modified.
         example: all inputs.
-        contract: its weights.
+        contract: the model's weights.
 
     Raises:
         ExportError: the model cannot be traced.
@@ -104,7 +104,7 @@ class _Merging:
         return name if name in self.contract.wanted else None
 
     def _merge(self, node: fx.Node) -> None:
-        """Merge a normalization into the layer before it or, if that is impossible, into one factor and one summand."""
+        """Merge a normalization into the layer before it or, if that is impossible, into one product and one sum."""
         source, weight, bias, mean, variance, training, _, eps, *_ = node.args
         names = [self._weight(each) for each in (variance, mean, weight, bias)]
         absent = [each is None for each in (variance, mean, weight, bias)]

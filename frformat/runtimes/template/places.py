@@ -149,7 +149,7 @@ def _places(run: Array, offset: int, value: int, length: int) -> list[Place]:
 
 
 def loops(indices: Array) -> Axes | None:
-    """Return the loops that visit elements in this order, outermost first; None if that takes more than 8."""
+    """Return the loops that visit elements in this order, outermost first; None if that takes more than 8 loops."""
     axes: list[tuple[int, int]] = []
     while len(indices) > 1:
         steps = np.diff(indices)

@@ -1,4 +1,4 @@
-"""Write models as templates or complete files, for runtimes that accept weights only as part of their file."""
+"""Write models as templates or complete files, for runtimes that accept weights only as part of a model file."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ typedef struct {
  * which must be the first value of a lane. */
 void frz_count(const frz_contexts *contexts, uint64_t first, const int32_t *values, size_t count, uint64_t *counts);
 
-/* Scale these counts to frequencies, with `symbols` frequencies per table. */
+/* Scale the counts from frz_count to frequencies, with `symbols` frequencies per table. */
 void frz_scale(const uint64_t *counts, size_t tables, unsigned symbols, uint16_t *frequency);
 
 #endif

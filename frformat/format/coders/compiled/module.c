@@ -1,5 +1,5 @@
 /* The Python module of the coders. From Python 3.11 on, it uses the limited API, so that one binary works with
- * all versions.
+ * all of these versions.
  *
  * Objects are capsules. Any thread may use an object, but only one thread at a time. A capsule's context marks it as in
  * use, because the interpreter lock is released while values are coded.

@@ -10,8 +10,8 @@
 /* Set a ValueError and return NULL. */
 PyObject *frz_value_error(const char *what);
 
-/* Return the number of elements of `size` bytes in a buffer. If they are not whole and aligned, set an exception and
- * return -1. */
+/* Return the number of elements of `size` bytes in a buffer. If the buffer does not consist of whole,
+ * aligned elements, set an exception and return -1. */
 Py_ssize_t frz_numbers(const Py_buffer *buffer, size_t size);
 
 /* Return 0 and set an exception if a shape has too many values. */
