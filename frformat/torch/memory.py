@@ -84,7 +84,7 @@ def _overlap(tensors: Sequence[Tensor]) -> bool:
 
 
 def _span(tensor: Tensor) -> tuple[int, int]:
-    """Return the first byte in the storage, and the one after the last."""
+    """Return the offset of a tensor's first byte in its storage, and that of the byte after its last."""
     start = int(tensor.storage_offset())
     last = start + sum(int((n - 1) * stride) for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
     return start * tensor.element_size(), (last + 1) * tensor.element_size()

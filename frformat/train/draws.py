@@ -51,5 +51,5 @@ def order(seed: int, epoch: int, samples: int) -> Tensor:
 
 
 def _entropy(*parts: int, words: int) -> list[int]:
-    """Return random integers below 2^62 that are independent of those for all other ``parts``."""
+    """Return random integers below 2^62 that are independent of those for all other values of ``parts``."""
     return [int(word) >> 2 for word in np.random.SeedSequence(parts).generate_state(words, np.uint64)]

@@ -54,7 +54,7 @@ def train(
         weights: an ``.frz`` file with initial weights.
         teacher: an ``.frz`` file with the plain weights of a teacher, for ``distill``.
         workers: the process group (see :func:`frformat.train.workers.joined`); None means this process alone.
-        resume: continue an interrupted run in that folder, if there is one; otherwise start from scratch.
+        resume: continue the interrupted run in ``output``, if there is one; otherwise start from scratch.
         checkpoint_every: seconds between checkpoints; each epoch also ends with one.
         watcher: callback to notify.
 

@@ -110,8 +110,8 @@ def train_nested(
 ) -> NestedOutcome:
     """Train the whole network, nest smaller tiers in it, and write ``model.frz``.
 
-    The seed is chosen by the metric on validation samples, which are split off the training samples (setting
-    ``holdout``). If ``distill`` is set, the whole network is the teacher of all tiers.
+    The seed (the smallest tier) is chosen by the metric on validation samples, which are split off the training
+    samples (setting ``holdout``). If ``distill`` is set, the whole network is the teacher of all tiers.
 
     Args:
         recipe: what to train, and the settings; those of regularization are not used.

@@ -145,7 +145,7 @@ def batches(dataset: TensorDataset, size: int, workers: Workers) -> Iterator[Bat
 def mean(
     dataset: TensorDataset, size: int, workers: Workers, score: Callable[[Batch], Mapping[str, Tensor]]
 ) -> dict[str, float]:
-    """Return the means over a set of the per-sample vectors from ``score``, by name; the same in all processes.
+    """Return the mean over a set of each vector of per-sample values from ``score``; the same in all processes.
 
     The set must have at least as many samples as there are processes.
     """

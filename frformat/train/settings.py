@@ -52,7 +52,7 @@ class Settings:
             computed on it instead of the test samples. ``guarded`` needs one, so that no choice depends on test
             samples.
         format: number format to which coefficients are rounded during training, so that storing them loses nothing.
-        quantize_from: share of the run after which they are rounded.
+        quantize_from: share of the run after which coefficients are rounded.
         average_from: share of the run after which weights are averaged over the steps, or None. The average is the
             result.
         distill: share of the loss that compares outputs with a teacher's, not with the labels; needs a teacher. The

@@ -16,7 +16,7 @@ ALL: Final = 4
 """With at most this many tiers, all learn in every step; otherwise the largest, the smallest and a random one do."""
 
 SMALLER: Final = 0.7
-"""Weight of a tier's loss relative to the next smaller one, which has fewer coefficients of its own."""
+"""Weight of a tier's loss relative to that of the next smaller tier, which has fewer coefficients of its own."""
 
 
 def tiers_of_step(count: int, draws: Draws) -> list[int]:
@@ -34,7 +34,7 @@ def lessons(recipe: Recipe, model: nn.Module, tiers: Sequence[int]) -> Iterator[
     """Switch a model through the tiers; the outputs of the first tier are the teacher of all others.
 
     A step thus has soft targets for its samples without a separate forward pass of a teacher (in-place distillation).
-    The setting ``distill`` is their weight. Afterwards, the model is at its largest tier again.
+    The setting ``distill`` is the weight of these targets. Afterwards, the model is at its largest tier again.
 
     Args:
         recipe: its teacher is replaced.

@@ -118,13 +118,14 @@ def compress(
             not include test data.
         metric: function that returns a metric of a model in evaluation mode, such as its accuracy in percent. Higher
             values must be better. Without it, ``max_drop`` applies to the percentage of unchanged decisions or, for
-            ``values``, of explained variance. The last quarter of the batches measures it, and does not calibrate.
+            ``values``, to that of explained variance. This percentage is measured on the last quarter of the batches,
+            which are then not used for calibration.
         max_drop: largest acceptable drop in the metric.
         size: maximum file size in bytes. The size of the file will be close to it.
         bits: maximum file size in bits per parameter.
         quality: from 1 (smallest file) to 10. Each increase by 3 reduces the loss to a tenth. The default is 6, for a
             loss of about 0.01.
-        outputs: ``logits`` for class logits along the last axis of outputs of rank 2 or 3, and otherwise along axis 1;
+        outputs: ``logits`` for class logits, along the last axis of outputs of rank 2 or 3 and along axis 1 of others;
             ``values`` for other numbers; or ``auto`` to assume logits if the output is one matrix with at least two
             columns.
         metadata: text to store in the file, in addition to the results of the search.

@@ -100,8 +100,8 @@ def columns(x: Tensor, form: Form, geometry: Geometry, thin: Sequence[int] = (),
         x: the input of the layer.
         form: the layout of its weights.
         geometry: geometry of a convolution.
-        thin: for each axis, n to use only every n-th position of the kernel, or every n-th input if there is no
-            kernel; all are used by default.
+        thin: for each axis, a number n: the kernel is applied only at every n-th position, or, if there is no kernel,
+            only every n-th input is used. By default, all are used.
         phase: index of the first position to use along each axis.
 
     Returns:

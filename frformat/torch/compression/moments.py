@@ -35,15 +35,15 @@ MOST: Final = 1 << 17
 """Maximum number of columns to use."""
 
 PARTS: Final = 4
-"""Number of parts to split a batch into, unless they would be too large. Their differences show how reliable the
-moments are."""
+"""Number of parts to split a batch into; more if the parts would be too large. The differences between the parts show
+how reliable the moments are."""
 
 
 class Inputs:
     """Moments of the inputs of a layer in two models: the original and the partly rounded one.
 
-    Let x and y be corresponding columns of inputs in the original and in the other model. Then these are the second
-    moments E[y yᵀ], the cross moments E[x yᵀ], and both means.
+    Let x and y be corresponding columns of inputs in the original and in the other model. An instance then
+    contains the second moments E[y yᵀ], the cross moments E[x yᵀ], and both means.
 
     Args:
         form: the layout of the layer's weights.

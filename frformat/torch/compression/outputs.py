@@ -25,7 +25,7 @@ class Outputs:
     """The interpretation of a model's outputs.
 
     Args:
-        meaning: ``logits`` for class logits along the last axis of outputs of rank 2 and 3, and otherwise along axis 1;
+        meaning: ``logits`` for class logits, along the last axis of outputs of rank 2 or 3 and along axis 1 of others;
             ``values`` for any numbers; or ``auto`` for logits if the output is one matrix with at least two columns.
 
     Raises:

@@ -26,14 +26,14 @@ REFERENCE: Final = 0.1
 """The bases are compared at the scale that is expected to cause this loss."""
 
 BYTE: Final = 16 * math.log(2) / 24
-"""Loss, at scale 1, that is worth one byte of a parameter."""
+"""Loss, at scale 1, that counts as much as one byte of a parameter's size."""
 
 
 def covering(sites: Sequence[Site], statistics: Mapping[Site, Statistics], model: nn.Module) -> list[Site]:
     """Return the sites that together cover all rows of their parameters exactly once, in the given order.
 
-    If the sites of a parameter overlap, use only one site with all rows: the one where errors cost most. A parameter
-    whose rows are only partly used gets no site.
+    If the sites of a parameter overlap, only one of those with all rows is used: the one where errors cost most. A
+    parameter whose rows are only partly used gets no site.
     """
     by_name: dict[str, list[Site]] = {}
     for site in sites:

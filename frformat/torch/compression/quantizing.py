@@ -57,7 +57,7 @@ class Weighed:
         batches: functions that each run a model on one batch.
         sites: the sites whose statistics determine the rounding, in order of use. Together, they cover all rows of
             their parameters exactly once.
-        guessed: those of ``sites`` that no batch has used, so their statistics were guessed.
+        guessed: those of ``sites`` that no batch has used, and whose statistics were therefore guessed.
     """
 
     original: nn.Module
@@ -174,7 +174,7 @@ def rounded_alone(weighed: Weighed, name: str, scale: float) -> Iterator[Integer
 
 @torch.no_grad()
 def roughly(weighed: Weighed, scale: float) -> dict[str, Integers]:
-    """Approximate the result of :func:`quantize` without running the model. The file has about the same size."""
+    """Approximate :func:`quantize` without running the model. The resulting file has about the same size."""
     found = {}
     for name, plan in weighed.plans.items():
         weight = weighed.original.get_parameter(name).double().cpu().numpy()

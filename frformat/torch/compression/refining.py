@@ -89,7 +89,7 @@ class _Block:
         self._own = np.diagonal(gradients, axis1=1, axis2=2)
 
     def sweep(self, units: Doubles, sign: float) -> bool:
-        """Visit each integer once, column by column; return whether one has changed."""
+        """Visit each integer once, column by column; return whether any has changed."""
         changed = False
         n = self._q.shape[2]
         for left in range(0, n, TILE):

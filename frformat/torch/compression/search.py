@@ -13,13 +13,14 @@ from typing import Final, Protocol, TypeVar
 from frformat.torch.compression.inputs import CompressionError
 
 TRIALS: Final = 10
-"""Maximum number of files to create; for a size, in addition to ``effort``."""
+"""Maximum number of files to create; if the goal is a size, ``effort`` is added to it."""
 
 CLOSE: Final = 0.995
 """A file of at least this fraction of the limit is close enough."""
 
 PATIENCE: Final = 4
-"""Number of trials, besides ``effort``, after which :data:`LOOSE` applies: files of small models have few sizes."""
+"""Number of trials, besides ``effort``, after which :data:`LOOSE` applies: small models have few possible file
+sizes."""
 
 LOOSE: Final = 0.97
 """After these trials, a file of at least this fraction of the limit is close enough."""
@@ -28,7 +29,8 @@ AIM: Final = 0.998
 """Size to aim for, as a fraction of the limit."""
 
 RESOLUTION: Final = 1 / 256
-"""Resolution of scales in octaves. Step codes are 1/16 octave apart, but change at different scales for each tensor."""
+"""Resolution of scales in octaves. Step codes are 1/16 octave apart, but each tensor's code changes at different
+scales."""
 
 FINE: Final = 2.0**0.16
 """The search for a metric stops at this ratio of scales, where file sizes differ by a few percent."""
@@ -153,7 +155,7 @@ def of_loss(trial: Callable[[float], T], loss: float, start: float, finest: floa
 def of_metric(
     trial: Callable[[float], T], fits: Callable[[T], bool], start: float, finest: float, coarsest: float
 ) -> T | None:
-    """Return the model at the largest scale that is good enough.
+    """Return the model at the largest scale at which it is good enough.
 
     Args:
         trial: function that creates a model at a scale.

@@ -22,7 +22,8 @@ MUCH: Final = 4.0
 """A loss of at most this multiple of its prediction is not corrected."""
 
 ROUNDS: Final = 3
-"""Number of times to correct a layer. The error of its prediction depends on its steps, which are then finer."""
+"""Number of times to correct a layer. The error of its prediction depends on its steps, and each correction makes these
+finer."""
 
 LIMITS: Final = (1e-9, 1e9)
 """Smallest and largest ratio of a loss to its prediction."""

@@ -25,7 +25,8 @@ class Point:
         scale: scale of all steps.
         nbytes: size of the file.
         loss: distance of the outputs from those of the original on the calibration batches: the Kullback–Leibler
-            divergence in nats, or half the relative squared error. Without batches, the loss expected from the weights.
+            divergence in nats, or half the relative squared error. Without batches, it is the loss
+            predicted from the weights.
         metric: the metric, or None if there is none.
     """
 

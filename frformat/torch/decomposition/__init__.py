@@ -2,7 +2,7 @@
 
 Y.-D. Kim et al., "Compression of deep convolutional neural networks for fast and low power mobile applications",
 ICLR 2016. ``vbmf`` estimates ranks, ``ranks`` weakens them or fits them to a budget, ``decompose`` changes a model, and
-``normalization`` re-estimates its statistics. The Tucker form itself is in :mod:`frformat.torch.lowrank.tucker`.
+``normalization`` re-estimates running statistics. The Tucker form itself is in :mod:`frformat.torch.lowrank.tucker`.
 """
 
 from frformat.torch.decomposition.decompose import decompose

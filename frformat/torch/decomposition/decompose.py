@@ -41,7 +41,7 @@ def decompose(
     stays unchanged. The result is less accurate: fine-tune all of it with your own training loop (the paper uses Adam
     or SGD at 1e-3). :func:`frformat.torch.save_model` writes the factors.
 
-    EVBMF treats much of a compact network as noise: pass ``weaken``, or a budget.
+    EVBMF, which ``"vbmf"`` stands for, treats much of a compact network as noise: pass ``weaken``, or a budget.
 
     >>> model = decompose(trained, parameters=80_000, example=images[:1], batches=images.split(64))
     >>> print(summary(model))
@@ -52,9 +52,10 @@ def decompose(
             weights contains one rank or share for both channel axes, or one for each:
             ``{"conv2.weight": (12, 8), "fc.weight": 0.25}``.
         weaken: moves the ranks from those of EVBMF (0) towards full ranks (1).
-        parameters: instead, use the largest ranks, weakened equally, with at most this many parameters in the model.
-        multiply_adds: instead, use the largest ranks with at most this many multiply-adds in decomposed layers for the
-            example.
+        parameters: instead of ``ranks`` and ``weaken``, a budget: use the largest ranks, weakened equally, with at most
+            this many parameters in the model.
+        multiply_adds: another budget: use the largest ranks, weakened equally, with at most this many multiply-adds in
+            decomposed layers for the example.
         example: an input for counting multiply-adds.
         batches: inputs without labels, on which to re-estimate the statistics of batch normalization.
 

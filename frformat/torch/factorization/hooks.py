@@ -28,7 +28,7 @@ CALLED: Final = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_ba
 
 
 def is_watched(module: nn.Module) -> bool:
-    """Return whether calling a module does more than its class defines: hooks, or its own forward method."""
+    """Return whether calling a module does more than its class defines, because of hooks or its own forward method."""
     return "forward" in vars(module) or any(getattr(module, name) for name in CALLED)
 
 

@@ -20,7 +20,7 @@ from frformat.torch.regularization import Spectral
 from frformat.torch.regularization.views import Example
 
 INSIDE = "_runs_now"
-"""Number of calls to a stand-in's forward method that are in progress."""
+"""Name of a stand-in's attribute that counts the calls to its forward method that are in progress."""
 
 
 def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -> dict[nn.Module, list[Run] | str]:
@@ -31,7 +31,7 @@ def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -
     Args:
         model: any module, in evaluation mode.
         example: its input, a sequence of positional inputs, or a mapping of keyword inputs.
-        layers: modules of it.
+        layers: modules of the model.
 
     Returns:
         The calls of each layer, or the reason why it must not be replaced.

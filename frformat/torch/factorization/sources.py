@@ -68,7 +68,7 @@ def from_model(model: nn.Module) -> dict[nn.Module, Weight]:
 
 
 def from_file(model: nn.Module, file: FrzFile) -> dict[nn.Module, Weight]:
-    """Return the weights, by module, of a plain model's layers that a file stores as coefficients.
+    """Return those weights of a plain model's layers that a file stores as coefficients, by module.
 
     Raises:
         MismatchError: a weight has a different shape in the model.

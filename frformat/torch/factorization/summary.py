@@ -21,9 +21,9 @@ class LayerSummary(LayerOutcome):
         kept: number of coefficients.
         box: the smallest corner that contains them.
         modes: the bases that stay factors, or None if the weight is rebuilt.
-        why: the reason.
-        rebuilt: cost of all its runs in the example with the rebuilt weight; None if there are none.
-        factored: cost of all its runs on the best factors; None if there are none.
+        why: the reason for this choice.
+        rebuilt: cost of all its runs in the example with the rebuilt weight; None if there are no runs.
+        factored: cost of all its runs on the best factors; None if there are no runs or no factors.
     """
 
     kept: int

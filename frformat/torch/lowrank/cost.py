@@ -63,7 +63,7 @@ class Estimate(NamedTuple):
     """The estimated cost of a layer.
 
     Attributes:
-        cost: counts.
+        cost: numbers of parameters, multiply-adds and bytes.
         effort: the time it takes, in multiply-adds of a large matrix product.
     """
 

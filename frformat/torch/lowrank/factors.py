@@ -41,7 +41,8 @@ class Axes:
     Attributes:
         lengths: shape in which the spectrum is taken.
         first: number of axes that make up the weight's first axis.
-        second: index of the axis after those that make up the second one; None if that is joined with the kernel.
+        second: index of the axis after those that make up the weight's second axis; None if the second axis is joined
+            with the kernel.
     """
 
     lengths: tuple[int, ...]

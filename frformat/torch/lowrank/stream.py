@@ -65,8 +65,8 @@ def activate(y: Tensor, name: str, limits: list[float]) -> Tensor:
     Args:
         y: any values.
         name: the activation, named like PyTorch's function.
-        limits: its two parameters, if it has any: those of ``hardtanh``, or the (first) one of ``leaky_relu`` and
-            ``elu``.
+        limits: for ``hardtanh``, its two limits; for ``leaky_relu`` and ``elu``, a list whose first number is their
+            parameter; ignored otherwise.
     """
     if name == "relu":
         return y.relu_()

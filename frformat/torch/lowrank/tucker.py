@@ -129,7 +129,7 @@ def partial_tucker(weight: Tensor, ranks: Mapping[int, int]) -> tuple[Tensor, li
         ranks: ranks by axis.
 
     Returns:
-        The core in float64, and a factor (n, r) for each axis of ``ranks``, in their order.
+        The core in float64, and a factor (n, r) for each axis of ``ranks``, in the same order.
     """
     wide = weight.double()
     factors = {axis: _leading(wide, axis, rank) for axis, rank in ranks.items()}

@@ -12,7 +12,7 @@ from torch import Tensor
 from frformat.torch.lowrank.factors import Factors, Mode, Modes
 
 VIEWS: Final = 2
-"""Time to create the views of the coefficients, in operations."""
+"""Number of operations that take as long as creating the views of the coefficients."""
 
 
 @dataclass(frozen=True)

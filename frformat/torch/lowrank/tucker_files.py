@@ -97,12 +97,12 @@ def misfit(info: TensorInfo, held: Any, tier: int) -> str | None:
 
 
 def smaller_ranks(info: TensorInfo, held: Any, tier: int) -> list[tuple[int, ...]]:
-    """Return the ranks of the tiers of a file that are smaller than ``tier``."""
+    """Return the ranks of those tiers of a file that are smaller than ``tier``."""
     return [tuple(corner[axis] for axis in held[0].ranks) for corner in info.corners[:tier]]
 
 
 def read(file: FrzFile, name: str) -> list[Tensor]:
-    """Return the core and the factors (n, r) of a tensor that fits.
+    """Return the core and the factors (n, r) of a tensor that :func:`misfit` has accepted.
 
     Raises:
         FrzError: the file is damaged.

@@ -70,7 +70,7 @@ def profile(model: nn.Module, example: Tensor, score: Callable[[nn.Module], floa
 
 
 def profile_metadata(profiles: Sequence[Profile], metric: str = "accuracy") -> dict[str, str]:
-    """Return the device-independent part of profiles, the score and the costs, as metadata of a file.
+    """Return the device-independent part of profiles (the score and the costs) as metadata of a file.
 
     Latencies are left out, because they depend on the device and differ from run to run.
 

@@ -22,7 +22,7 @@ POINTS: Final = 256
 
 @torch.no_grad()
 def relative_energy(tensor: SpectralTensor) -> Tensor:
-    """Return each coefficient's share of its tensor's energy: the relative loss without it."""
+    """Return each coefficient's share of its tensor's energy, which would be lost without the coefficient."""
     energy = tensor.coefficients.detach().double().square()
     return energy / energy.sum().clamp(min=torch.finfo(torch.float64).tiny)
 
@@ -47,7 +47,7 @@ def allocate(model: nn.Module, total: int, *, score: Score = relative_energy, le
 
     Coefficients are assigned repeatedly to the tensor whose next run of coefficients has the highest mean score. By the
     method of Lagrange multipliers, this is optimal up to the last run: the runs are the edges of the concave hull of a
-    tensor's score over its prefix length, so later runs of a tensor never score higher than earlier ones.
+    tensor's total score over its prefix length, so later runs of a tensor never score higher than earlier ones.
 
     Args:
         model: a regularized model.

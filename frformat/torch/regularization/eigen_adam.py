@@ -14,7 +14,7 @@ BLOCK: Final = 384
 """Longer vectors are split into equal blocks of at most this many coefficients, each with its own axes."""
 
 LARGEST: Final = 1 << 14
-"""Parameters with more elements, or a single one, use plain Adam."""
+"""Parameters with more elements than this, or with a single element, use plain Adam."""
 
 HORIZON: Final = 500
 """Second moments are averaged over about this many steps."""

@@ -150,7 +150,7 @@ class Spectral(Tiered, nn.Module):
                 synthesis.resize(count)
 
     def forward(self, coefficients: Tensor) -> Tensor:
-        """Compute the tensor at the current tier: all coefficients, shape (k,) → :attr:`shape`, in their dtype."""
+        """Compute the tensor at the current tier from all coefficients: (k,) → :attr:`shape`, in their dtype."""
         with full_precision(coefficients):
             tensor: Tensor = self.synthesis(self._values(coefficients))
         return tensor.reshape(self.shape).to(coefficients.dtype)

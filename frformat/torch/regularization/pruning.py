@@ -94,6 +94,6 @@ class SpectralPruning(Schedule):
 
 
 def _end(pruned: Tensor) -> int:
-    """Return the length of the shortest prefix that contains all other coefficients, at least 1."""
+    """Return the length of the shortest prefix with all coefficients that have not been pruned, at least 1."""
     places = (~pruned).nonzero()
     return int(places[-1]) + 1 if len(places) else 1

@@ -39,7 +39,7 @@ DAMPING: Final = 4.0
 this part, the size would oscillate."""
 
 CALIBRATIONS: Final = 100
-"""Number of times that the model is encoded, unless this would be more often than :data:`FREQUENT`."""
+"""Number of times that the model is encoded; fewer if encodings would be less than :data:`FREQUENT` steps apart."""
 
 FREQUENT: Final = 10
 """Smallest number of steps between encodings."""

@@ -57,8 +57,8 @@ def regularize(
             model is run once to find the views of linear layers that follow a flatten or precede an unflatten.
         trained: whether the weights have been trained. If so, the coefficients are computed from them. Otherwise they
             are scaled so that the tensor has the variance of the layer's own initialization.
-        factored: whether convolutions, linear layers and embeddings may run on the box instead of the rebuilt weights,
-            where that is faster.
+        factored: whether convolutions, linear layers and embeddings may run on the coefficients instead of the rebuilt
+            weights, where that is faster.
 
     Returns:
         The model.

@@ -86,7 +86,8 @@ def as_stored(coefficients: Tensor, format: str) -> Tensor:
 def _step_for(largest: Tensor, bits: int) -> Tensor:
     """Return the smallest step with which integers of ``bits`` reach ``largest``; float64, as is ``largest``.
 
-    Steps have five significant bits (16 per octave), so this is the quotient rounded up to five bits.
+    Steps have five significant bits (16 per octave), so this is ``largest`` divided by the largest integer, rounded up
+    to five bits.
     """
     least = (largest / (2 ** (bits - 1) - 1)).clamp(min=SMALLEST)
     mantissa, exponent = torch.frexp(least)

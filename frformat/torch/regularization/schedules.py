@@ -6,7 +6,7 @@
 ...     schedule.step()
 
 Training in the small space from the first step needs no schedule: ``regularize(model, keep=33)``. Under
-DistributedDataParallel, pass the wrapped ``.module`` to the schedule, and wrap it again when :meth:`Schedule.step`
+DistributedDataParallel, pass the wrapper's ``module`` to the schedule, and wrap it again when :meth:`Schedule.step`
 returns True.
 
 To resume, load the state dicts of the model (which restores the prefix lengths), of the optimizer and of the schedule.

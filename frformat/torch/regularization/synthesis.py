@@ -28,7 +28,8 @@ SHORT: Final = 64
 
 FFT_RANK: Final = 256
 FFT_ELEMENTS: Final = 1 << 16
-"""From this many basis functions and elements on, an FFT is faster than a product with the basis (with AVX-512)."""
+"""An FFT is faster than a product with the basis (with AVX-512) if an axis has at least :data:`FFT_RANK` coefficients
+in the box, and the tensor has at least :data:`FFT_ELEMENTS` elements."""
 
 
 class Synthesis(nn.Module):

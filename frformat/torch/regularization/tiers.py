@@ -65,12 +65,12 @@ class Statistics(Tiered, nn.Module):
 def make_tiers(model: nn.Module, keep: Cuts) -> None:
     """Add smaller capacity tiers to a regularized or decomposed model. Its current capacity becomes the largest tier.
 
-    Tiers share their parameters. A smaller tier uses the first coefficients of a regularized tensor, and a corner of
-    the core and the first columns of the factors of a decomposed one, after these have been put into HOSVD order. Each
-    tier gets its own running statistics (batch normalization), initially equal to the existing ones;
-    :func:`frformat.torch.decomposition.reestimate` computes them for the current tier. Switch between tiers with
-    :func:`frformat.torch.set_tier`. Train all tiers with the sum of their losses, or with ``Settings.tiers`` of
-    :mod:`frformat.train`.
+    Tiers share their parameters. A smaller tier uses the first coefficients of a regularized tensor. Of a
+    decomposed tensor, it uses a corner of the core and the first columns of the factors; these columns are first put in
+    HOSVD order, with the most important ones first. Each tier gets its own running statistics (batch normalization),
+    initially equal to the existing ones; :func:`frformat.torch.decomposition.reestimate` computes them for the current
+    tier. Switch between tiers with :func:`frformat.torch.set_tier`. Train all tiers with the sum of their losses, or
+    with ``Settings.tiers`` of :mod:`frformat.train`.
 
     >>> make_tiers(model, [0.25, 0.5])  # three tiers: a quarter, a half, and all of each tensor's coefficients or ranks
     >>> make_tiers(model, {"conv1.weight": [10, 20], "fc1.weight": [50, 200]})  # other tensors are complete in each

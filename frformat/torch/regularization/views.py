@@ -38,7 +38,7 @@ def find_views(model: nn.Module, example: Example) -> dict[str, Axes]:
         example: its input, a sequence of positional inputs, or a mapping of keyword inputs.
 
     Returns:
-        Views of weights by name, where they differ from the shape.
+        Views by name, for those weights whose view differs from their shape.
     """
     training = {module: module.training for module in model.modules()}
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]

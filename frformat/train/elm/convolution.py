@@ -66,9 +66,9 @@ class Convolution(Hidden):
 class ConvolutionLayer(Layer):
     """See :class:`Convolution`.
 
-    Let K be the n integers 2²³ · U of a filter, and x the bytes of a window. The filter's response is then
-    Σ (n · K − ΣK) · x + n · size · bias · 2²³ · u. A feature is the sum of the positive responses in a square, divided
-    by n · 2²³ · 255 · size · pool².
+    Let U be the n seeded numbers of a filter, K the integers 2²³ · U, u the seeded number of the filter's bias, and x
+    the bytes of a window. The filter's response is then Σ (n · K − ΣK) · x + n · size · bias · 2²³ · u. A feature is
+    the sum of the positive responses in a square, divided by n · 2²³ · 255 · size · pool².
 
     Attributes:
         settings: the layer's settings.

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 class SRCNN(nn.Module):
     """Three convolutions that sharpen a gray image, which has already been enlarged.
 
-    At first, the last one consists of zeros, so that training starts from the enlarged image.
+    Initially, the last convolution consists of zeros, so that training starts from the enlarged image.
     """
 
     def __init__(self) -> None:
