@@ -45,7 +45,7 @@ COUNTS: Final = {
 """Number of coefficients of conv1, conv2, fc1 and fc2, by the total number of parameters. Each bias has 3."""
 
 SMALL_LR: Final = 0.02
-"""Learning rate of runs with fewer parameters than the recipe's. All other runs use the recipe's rate."""
+"""Learning rate of runs with fewer parameters than the recipe trains. All other runs use the recipe's rate."""
 
 SEEDS: Final = {776: (0, 1, 2)}
 """Seeds by number of parameters. All other runs use only seed 0."""

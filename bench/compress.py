@@ -45,7 +45,7 @@ EFFORT: Final = 2
 
 
 def run() -> Iterator[Row]:
-    """Yield one row per size, which covers all three seeds."""
+    """Yield one row per size. A row with calibration covers all three seeds."""
     weights = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
     if not weights.exists():
         raise Missing(f"{weights} does not exist: set FRFORMAT_DATA to a folder that contains it")

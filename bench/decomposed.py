@@ -85,7 +85,7 @@ def _network(path: Path, weights: Path) -> Network:
 
 @torch.inference_mode()
 def _compared(pair: tuple[Network, Network], x: Tensor) -> tuple[list[float], float]:
-    """Return the fastest run of each network, and the largest output difference, relative to the largest output."""
+    """Return each network's shortest time, and the largest output difference, relative to the largest output."""
     seconds, outputs = [float("inf")] * 2, [x, x]
     for _ in range(ROUNDS):
         for i, each in enumerate(pair):

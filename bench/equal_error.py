@@ -42,19 +42,20 @@ FIRST: Final = -28
 """Quantization parameter of nncodec for its first file."""
 
 STEP: Final = 4
-"""Change of this parameter from one file to the next, which doubles or halves the quantization step."""
+"""Change of the quantization parameter from one file to the next. It doubles or halves the quantization step."""
 
 FARTHEST: Final = 6
-"""Maximum number of such changes."""
+"""Maximum number of times that the quantization parameter is changed by :data:`STEP`."""
 
 PRUNED: Final = 6600
 """Maximum size of the pruned network's file in bytes, with an accuracy of at least :data:`LEAST`."""
 
 LEAST: Final = 99.3
-"""Minimum accuracy in percent."""
+"""Minimum accuracy of the pruned network in percent."""
 
 EFFORT: Final = 2
-"""Number of files close to that size to create. The one with the lowest loss on the calibration inputs is used."""
+"""Number of files to create with sizes close to :data:`PRUNED`. The file with the lowest loss on the calibration inputs
+is used."""
 
 
 def run() -> Iterator[Row]:

@@ -48,7 +48,7 @@ class Image:
     """The results of both networks for one image.
 
     Attributes:
-        seconds: fastest runs with rebuilt weights and on coefficients.
+        seconds: times of the fastest runs with rebuilt weights and on coefficients.
         difference: largest difference between logits.
         other: share of pixels that are assigned to different classes.
         dice: Dice scores of both networks.

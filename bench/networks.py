@@ -8,8 +8,8 @@ with a quarter of the channels. ``--full`` uses the recipes' own settings, which
 resumes where it stopped when it is run again.
 
 The UNet is regularized from scratch. ResNet-20 is converted: it starts with the weights of the dense network, which
-also serves as its teacher, and is trained for as many additional epochs. The case ``dense-on`` shows how much the dense
-network gains from these epochs.
+also serves as its teacher, and is trained for the same number of additional epochs. The case ``dense-on`` shows how
+much the dense network gains from these epochs.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ MASK_EVERY: Final = 20
 FORMAT: Final = "q8"
 
 HEADER: Final = 3
-"""Bytes counted for a tensor besides its streams: for a step and a count. Names, shapes and checksums are free."""
+"""Bytes counted for a tensor besides its streams: a step and a count. Names, shapes and checksums are not counted."""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,8 @@ SEEDS: Final = (0, 1, 2)
 EPOCHS: Final = 30
 
 STEPS: Final = 150
-"""Number of steps to measure, after as many warm-up steps. The optimizer's axes are updated once during them."""
+"""Number of steps to measure, after the same number of warm-up steps. The axes of the optimizer are updated once
+during the measured steps."""
 
 Json = dict[str, Any]
 

@@ -25,7 +25,7 @@ from frformat.scheduling.table import Table
 PROFILES = ROOT / "bench" / "results" / "joint.json"
 PICTURE = ROOT / "docs" / "scheduling.png"
 PATIENCE = (0.01, 0.03, 0.1, 0.3, 1.0)
-"""Each value results in one trade-off between accuracy and frames."""
+"""Values of ``patience`` for :func:`bench.simulation.simulate`. Each trades accuracy for frames differently."""
 
 SHOWN = 2
 """Index in PATIENCE of the value for which the timeline is drawn."""
@@ -109,7 +109,7 @@ def _gap(objective: Objective) -> Row:
 
 
 def _tables(profile: Json, objective: Objective) -> Iterator[Table]:
-    """Yield sets of two to eight applications, with enough memory for all and with half of it."""
+    """Yield sets of two to eight applications, each set first with all of the device's memory, then with half of it."""
     tiers = tuple(Tier(row["accuracy"], row["multiply_adds"], row["peak_bytes"]) for row in profile["tiers"])
     device = budget(profile)
     for count in range(2, 9):

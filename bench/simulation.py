@@ -16,14 +16,14 @@ Scheduler = Callable[[Sequence[App], Budget], Plan]
 
 MINUTES = 20
 CONCURRENT = 4
-"""Mean number of running applications. One starts every 15 seconds on average and stays for a minute on average, with
-exponential distributions."""
+"""Mean number of running applications. A new one starts every 15 seconds on average and runs for a minute on average,
+both with exponential distributions."""
 
 RATES = (5, 10, 15, 30)
 """Frame rates that an application can request, in frames per second."""
 
 ROOM = 8
-"""Number of applications that fit into memory with the largest tier."""
+"""Number of applications that fit into memory if all of them run at the largest tier."""
 
 
 @dataclass(frozen=True)

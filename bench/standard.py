@@ -1,4 +1,4 @@
-"""The coder of the ISO standard: nncodec 2.1.3, with dependent quantization, from the weights alone.
+"""The coder of the ISO standard: nncodec 2.1.3, with dependent quantization and without calibration data.
 
 nncodec requires an older NumPy than this project: set ``NNCODEC_PYTHON`` to a Python interpreter that has both.
 """

@@ -1,4 +1,4 @@
-"""Measure time and memory for files with a million one-element tensors, compared with a tenth as many.
+"""Measure time and memory for files with a million one-element tensors, compared with files with 100,000.
 
 ``python -m bench.tensors STEP COUNT FILE`` runs one step and prints its processor time and its peak memory.
 """

@@ -16,7 +16,7 @@ def paired(
         first: the first task. What it returns is freed outside the measurement.
         second: the second task.
         rounds: number of times that each task is measured.
-        unmeasured: number of times that each task runs before that.
+        unmeasured: number of times that each task runs before it is measured.
     """
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(unmeasured + rounds):

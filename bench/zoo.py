@@ -74,7 +74,7 @@ def _models() -> dict[str, tuple[Make, tuple[int, ...]]]:
 
 
 def _randomized(model: nn.Module) -> nn.Module:
-    """Fill matrices that are initialized with zeros, such as some classifiers, so that outputs reveal errors."""
+    """Randomize matrices that are initialized with zeros, as in some classifiers, so that outputs reveal errors."""
     for weight in model.parameters():
         if weight.ndim > 1 and not weight.any():
             nn.init.normal_(weight, std=0.02)

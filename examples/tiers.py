@@ -17,7 +17,7 @@ def network() -> nn.Sequential:
 (images, labels), (test_images, test_labels) = load_digits("train").tensors, load_digits("test").tensors
 images, test_images = DIGITS_PIXELS(images), DIGITS_PIXELS(test_images)  # uint8 → normalized float32
 
-# The largest tier keeps 800 coefficients of each layer; the smaller ones keep a quarter and a half of them.
+# The largest tier keeps 800 coefficients of each layer; the two smaller tiers keep 25 % and 50 % of these.
 torch.manual_seed(0)
 model = regularize(network(), keep=800, example=images[:1])
 make_tiers(model, [0.25, 0.5])

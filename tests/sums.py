@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_map
 from frformat.torch import unregularize
 
 SURE: Final = 4.0
-"""Number of √n units to allow."""
+"""The difference to allow, as a multiple of √n units in the last place."""
 
 DRAWS: Final = 3
 """Number of perturbations of a network."""
@@ -50,7 +50,7 @@ def slack(terms: int, magnitude: float, dtype: torch.dtype = torch.float32) -> f
 def same_sums(found: Tensor, expected: Tensor, terms: int) -> None:
     """Check shape and type, and that no element differs by more than sums of this many terms can.
 
-    The magnitudes of n terms of either sign come to about √n times the largest sum.
+    The magnitudes of n terms of either sign add up to about √n times the largest sum.
     """
     largest = float(expected.detach().abs().max()) if expected.numel() else 0.0
     assert_same(found, expected, slack(terms, math.sqrt(terms) * largest, expected.dtype))

@@ -64,7 +64,7 @@ class Network:
         dense: the dense weights; if the file is missing or None, the dense network has the rebuilt weights.
         encoder: the frformat command that encodes a checkpoint.
         short: whether the short form includes it.
-        judge: creates the classifier that scores the outputs, if one does.
+        judge: creates the classifier that scores the outputs; None if the outputs are scored without one.
     """
 
     name: str

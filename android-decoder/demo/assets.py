@@ -155,7 +155,7 @@ def make(network: Network, output: Path) -> dict[str, object] | None:
 
 
 def _skeletons(network: Network, model: nn.Module, example: Tensor, assets: Path) -> dict[str, object]:
-    """Export the network as the app runs it, and for comparison as a dense one; return fields of its entry."""
+    """Export the network in the app's form and, for comparison, in dense form; return fields of its entry."""
     skeleton = assets / f"{network.name}.ptl"
     if not network.factored:
         export(model, skeleton)

@@ -5,7 +5,7 @@
 All techniques start from the same trained network and use the same images, augmentation, teacher and number of epochs.
 The learning rate of each technique, and one hyperparameter of its own, are chosen in short runs on part of the training
 samples, by the metric on a validation set that was split off beforehand. Files are complete: a decoder rebuilds all
-weights from them. All use the same coder.
+weights from them. All files use the same coder.
 
 * ``tasks`` defines the networks, and ``registry`` the techniques, which ``plain``, ``pruning``, ``integers`` and
   ``bases`` implement;

@@ -57,7 +57,7 @@ class Job:
         strength: the technique's own hyperparameter.
         seed: seed of all random numbers.
         trial: whether this run only helps to choose hyperparameters.
-        tuned: the file of the dense network after the same training.
+        tuned: the file of the dense network after the training that all techniques share.
     """
 
     task: Task
@@ -75,7 +75,7 @@ class Job:
         return self.task.data(self.trial)
 
     def recipe(self, **changes: Any) -> Recipe:
-        """Return the recipe with the shared settings as modified by ``changes``, and the teacher."""
+        """Return the recipe with the teacher and with the shared settings, as modified by ``changes``."""
         settings = replace(self.task.settings, seed=self.seed, **changes)
         made = self.task.recipe(settings)
         if settings.distill:
@@ -105,7 +105,7 @@ class Job:
 
         Args:
             model: the network; None creates one and prepares it as the settings require.
-            weights: the weights of a new network.
+            weights: the initial weights of a network that is created here.
             each: called before each step with the completed share of the training.
             changes: changes to the shared settings.
         """

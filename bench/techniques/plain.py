@@ -68,7 +68,7 @@ def _coded(tuned: Path, task: Task) -> dict[int, tuple[bytes, int]]:
 
 
 def _multiples(values: np.ndarray) -> torch.Tensor | CodedTensor:
-    """Return values as integers times a step if they are multiples of one; otherwise, return them exactly."""
+    """Return values as integers times a step if all are multiples of one step; otherwise, return them exactly."""
     values = values.astype(np.float32)
     found = np.unique(np.abs(values[values != 0]).astype(np.float64))
     if values.ndim > 1 and len(found):

@@ -18,10 +18,10 @@ SHRINKING: Final = 0.5
 """Share of the training in which the number of weights falls, along a cubic curve (Zhu and Gupta, 2017)."""
 
 PRUNINGS: Final = 20
-"""Number of times that weights are removed during this share of the training."""
+"""Number of times that weights are removed during the share of the training given by :data:`SHRINKING`."""
 
 HALVINGS: Final = 12
-"""Number of steps of the search for the share of filters."""
+"""Number of bisection steps in the search for the share of filters to remove."""
 
 
 def magnitude(job: Job) -> Made:
@@ -81,7 +81,7 @@ def _narrowed(job: Job, most: int) -> nn.Module:
 
 
 def _without(job: Job, share: float) -> nn.Module:
-    """Return the network without a share of its filters."""
+    """Return the network after a given share of its filters has been removed."""
     import torch_pruning
 
     model, example = job.task.model(), job.example()

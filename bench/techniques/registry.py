@@ -34,7 +34,7 @@ class Technique:
 
 
 TUNED: Final = "dense, trained further"
-"""The dense network after the same training as all techniques."""
+"""Name of the dense network after the training that all techniques share."""
 
 TECHNIQUES: Final = {
     "dense": Technique(plain.dense, sized=False, rates=(1.0,)),

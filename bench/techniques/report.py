@@ -23,7 +23,7 @@ BEGIN: Final = "<!-- from bench/results/techniques.json by python -m bench.techn
 END: Final = "<!-- end of techniques -->"
 
 DROP: Final = 1.0
-"""The loss, in percentage points, at which sizes are compared."""
+"""The loss of the metric, in percentage points, at which sizes are compared."""
 
 
 @dataclass(frozen=True)

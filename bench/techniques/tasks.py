@@ -119,7 +119,7 @@ SHARES: Final = {
     "fc1.weight": (280, 400_000, ""),
     "fc2.weight": (90, 5_000, " view=2,5,500"),
 }
-"""For each weight of LeNet-5, its number of coefficients in the recipe, its number of weights, and its view."""
+"""For each weight tensor of LeNet-5: number of coefficients in the recipe, number of elements, and view."""
 
 
 def _lenet5_spectra(total: int) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _resnet20_spectra(total: int) -> dict[str, Any]:
 
 
 def _share_spectra(weights: int, lr: float) -> Callable[[int], dict[str, Any]]:
-    """Return settings that give each tensor the same share of its coefficients."""
+    """Return a function from a number of coefficients to settings with which all tensors keep the same share."""
     return lambda total: {"keep": min(1.0, total / weights), "lr": lr, "format": "q8"}
 
 

@@ -18,7 +18,7 @@ SHARDS = {
 
 
 def write(folder: Path, kind: str = "safetensors", **changes: object) -> Path:
-    """Return the shards and their index."""
+    """Write the shards and their index; return the path of the index."""
     where = {}
     for name, arrays in SHARDS.items():
         shard = f"{name}.{kind}"

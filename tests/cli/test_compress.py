@@ -28,7 +28,7 @@ class Net(nn.Module):
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a network that distinguishes reddish, greenish and bluish squares, its weights, and sample squares."""
+    """Write a network that distinguishes reddish, greenish and bluish squares, its weights, and sample squares."""
     monkeypatch.chdir(tmp_path)
     Path("net.py").write_text(NET)
     weights = np.zeros((8, 3, 3, 3), np.float32)

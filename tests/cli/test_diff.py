@@ -18,7 +18,7 @@ from tests.cli.models import NASTY, TENSORS, damaged, segment_offset, write_mode
 
 
 def pair(tmp_path: Path, a: dict[str, object], b: dict[str, object], **options: object) -> list[str]:
-    """Return two files, as arguments."""
+    """Write two files; return their paths as arguments."""
     for name, tensors in (("a.frz", a), ("b.frz", b)):
         frz.save_file(tensors, tmp_path / name, **options)  # type: ignore[arg-type]
     return [str(tmp_path / "a.frz"), str(tmp_path / "b.frz")]

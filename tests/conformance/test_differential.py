@@ -61,7 +61,7 @@ def test_both_parsers_accept_the_same_files(mutants: tuple[Kotlin, dict[str, byt
 
 
 def _tier(name: str) -> dict[str, int]:
-    """Open every other file at tier 0."""
+    """Return arguments that open every other file at tier 0."""
     return {"tier": 0} if int(name.partition("-")[0]) % 2 else {}
 
 

@@ -17,7 +17,7 @@ from tests.conformance.kotlin import Kotlin
 from tests.vectors.appendix import FOLDER
 
 UNIT = {"f16": 2.0**-10, "bf16": 2.0**-7, "f32": 0.0, "f64": 0.0}
-"""Relative difference between two roundings of nearly the same number to a dtype."""
+"""Largest relative difference between two roundings of nearly the same number to a dtype."""
 
 
 @pytest.fixture(scope="module")

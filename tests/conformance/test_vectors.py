@@ -17,7 +17,7 @@ from tests.vectors.appendix import FOLDER
 from tests.vectors.output import contents
 
 CANNOT_COME_FROM_A_FILE = {"DEPENDENCY"}
-"""In Python, zstd is always available."""
+"""Codes that no file causes: in Python, zstd is always available."""
 
 LARGEST = 1 << 26
 """Files with more rebuilt bytes than this are not loaded completely."""

@@ -125,8 +125,8 @@ def _other_segment(parts: Parts, chance: random.Random, change: Change) -> Parts
 def _sizes(tree: Any, total: int) -> Places:
     """Return the positions of the segments' sizes in the directory, in file order.
 
-    A size of zero can belong to an empty segment or to none. Sizes of zero count if all segments then fill ``total``
-    bytes.
+    A size of zero can mean an empty segment or no segment. Sizes of zero count as segments if all segments then fill
+    ``total`` bytes.
     """
     groups = dict(_hashable(tree)).get(frz.GROUPS)
     lists = [dict(_hashable(group)).get(frz.SIZES) for group in groups] if isinstance(groups, list) else []

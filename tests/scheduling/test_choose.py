@@ -58,7 +58,7 @@ def test_the_exact_plan_is_as_good_as_the_best_on_a_grid(
     assert plan.exact
     assert value(plan, objective) <= grid + 1e-9 * (1 + abs(grid))
     # Rounding shares up to the grid adds at most a step per application. The best plan for a device that is slower by
-    # as much is therefore a bound.
+    # this amount is therefore a bound.
     slower = Budget(budget.memory, budget.speed * (1 - len(apps) / STEPS))
     bound = value(choose_tiers(apps, slower, objective), objective)
     assert grid <= bound + 1e-9 * (1 + abs(bound))

@@ -29,7 +29,7 @@ def process_group(tmp_path_factory: pytest.TempPathFactory):
 
 
 def inside(wrap: Callable[[nn.Module], nn.Module]) -> Callable[[nn.Module], nn.Module]:
-    """Wrap a layer of the model."""
+    """Return a function that wraps one layer of a model."""
 
     def wrapped(model: nn.Module) -> nn.Module:
         model.fc1 = wrap(model.fc1)

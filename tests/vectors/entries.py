@@ -71,7 +71,7 @@ def valid(
         file: the file.
         tier: the tier to open at; None for the last that is present.
         present: number of tiers present; None for all.
-        of: name of the vector whose file it uses, if it is not its own.
+        of: name of the vector whose file is used; None if this vector has its own file.
         rebuild: whether tensors are to be rebuilt; otherwise only the listing and values are compared.
         damaged: a tier whose last segment is damaged and must not be read.
         base: the bytes of the file that is given as the base.
@@ -114,7 +114,7 @@ def faulty(
         about: what is wrong, in one line.
         data: the bytes of the file.
         code: the error.
-        load: the tensor whose decoding fails; None if opening does.
+        load: the tensor whose decoding fails; None if opening the file already fails.
         tier: the tier to open at; None for the last that is present.
         budget: the memory budget; None for the default.
         sound: tensors that can still be decoded.

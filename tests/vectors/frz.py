@@ -326,7 +326,7 @@ class File:
         extra: additional pairs of the directory map.
         pack: encodes the directory.
         deflate: compresses the directory; None stores it uncompressed.
-        base: the bytes of the base, which makes it a delta file.
+        base: the bytes of the base if the file is a delta file, otherwise None.
     """
 
     groups: Sequence[Group] = ()

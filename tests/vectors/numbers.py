@@ -113,14 +113,14 @@ def noise(count: int, most: int = 1000, seed: int = 1) -> list[int]:
 
 
 def spectrum(fmt: str, count: int, seed: int = 1) -> list[int]:
-    """Return stored numbers of ``fmt`` that decrease in zigzag order, like those of a spectrum; ``q`` are integers."""
+    """Return stored numbers of ``fmt`` that decrease in zigzag order, like those of a spectrum; for ``q``, integers."""
     if fmt == "q":
         return [n // (1 + i // 2) for i, n in enumerate(noise(count, 300, seed))]
     return bits(fmt, *(n / 64 / 2 ** (i // 4) for i, n in enumerate(noise(count, 255, seed))))
 
 
 def weights(fmt: str, count: int, seed: int = 1) -> list[int]:
-    """Return stored numbers of ``fmt`` like those of a layer; ``q`` are integers, many of them 0."""
+    """Return stored numbers of ``fmt`` like those of a layer; for ``q``, integers, many of them 0."""
     raw = noise(count, 1 << 20, seed)
     if fmt == "q":
         return [int(n / (1 << 17)) ** 3 // 16 for n in raw]

@@ -152,5 +152,5 @@ def lane(values: Sequence[tuple[tuple[int, int, int], list[int]]]) -> list[int]:
 
 
 def encode(blocks: Sequence[Block], plan: Plan = PLAIN) -> bytes:
-    """Return a segment of integers, with one plan for all blocks; if it has classes, all have the same shape."""
+    """Return a segment of integers, with one plan for all blocks; if the plan has classes, blocks have one shape."""
     return b"".join(code(replace(plan), block.shape, block.values).bytes() for block in blocks)

@@ -33,7 +33,7 @@ def zigzag(shape: Sequence[int], k: int) -> list[Index]:
 
 
 def _below(shape: Sequence[int], reach: int) -> int:
-    """Return how many multi-indices have a sum below ``reach``; the corner of that size contains all of them."""
+    """Return how many multi-indices have a sum below ``reach``; all their indices are below ``reach``, too."""
     counts = [1] + [0] * (reach - 1)
     for n in shape:
         counts = [sum(counts[max(0, total - n + 1) : total + 1]) for total in range(reach)]

@@ -31,7 +31,7 @@ def frame(
         *parts: the blocks.
         content: the frame's content size, written in 8 bytes; None omits it.
         window: the window descriptor; 0 means 1 KiB.
-        single: omit the window descriptor; the window is then the content.
+        single: omit the window descriptor; the window is then as large as the content.
         dictionary: a dictionary's id, written in 4 bytes if it is not 0.
         reserved: set the header's reserved bit.
     """

@@ -34,7 +34,7 @@ class UnavailableError(Exception):
 
 
 class Differential:
-    """Compares the Python decoder with a Kotlin decoder that runs until this is closed.
+    """Compares the Python decoder with a Kotlin decoder that runs until this object is closed.
 
     Raises:
         UnavailableError: there is no Kotlin decoder.

@@ -72,7 +72,7 @@ def test_normalization_is_folded_and_changes_nothing():
 
 
 class Twice(nn.Module):
-    """Has layers that must not be folded: with outputs used elsewhere, used twice, or without running statistics."""
+    """Has layers that must not be folded: their outputs are used elsewhere, they run twice, or they lack statistics."""
 
     def __init__(self) -> None:
         super().__init__()

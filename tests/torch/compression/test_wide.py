@@ -15,7 +15,7 @@ from frformat.torch.compression.wide import Observed, in_sequence
 
 
 class Product(nn.Module):
-    """Multiplies by a parameter without a bias."""
+    """Multiplies by a parameter, and adds no bias."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ def _always_factors(monkeypatch):
 
 
 def check(model: nn.Module, x: torch.Tensor, keep: int = 30, tolerance: float = 1e-9) -> nn.Module:
-    """Return the fused network, after comparing its outputs with the rebuilt network's, relative to the largest."""
+    """Return the fused network, after comparing its outputs with the rebuilt network's, relative to the largest one."""
     model = regularize(model.double().eval(), keep, factored=False)
     plain = unregularize(copy.deepcopy(model))
     fused = factorize(model, x)

@@ -25,7 +25,7 @@ def candidate(layer: nn.Module, x: torch.Tensor) -> Candidate:
 
 
 def check(layer: nn.Module, x: torch.Tensor) -> Candidate:
-    """Compare values with the rebuilt weight, to 1e-12 of the largest, and gradients with the regularized layer."""
+    """Compare values with the plain layer's, within 1e-12 of the largest, and gradients with the regularized one's."""
     plain = unregularize(copy.deepcopy(layer))
     expected = plain(x)
     found = candidate(layer, x)

@@ -28,7 +28,7 @@ OPTIMIZERS = {
 
 @st.composite
 def layers(draw):
-    """Draw a layer in float64, an input, and the length of a prefix of its weight."""
+    """Draw a layer in float64, an input, and how many coefficients of the layer's weight to keep."""
     kind = draw(st.sampled_from(["conv1", "conv2", "conv3", "transposed1", "transposed2", "linear", "embedding"]))
     inputs, outputs, kernel = (draw(st.integers(1, 6)) for _ in range(3))
     dims = int(kind[-1]) if kind[-1].isdigit() else 0

@@ -36,7 +36,7 @@ def test_steps_yield_the_same_as_one_fit(digits: tuple[np.ndarray, np.ndarray]):
     images, labels = digits[0][:300], digits[1][:300]
     whole = ELMClassifier(SMALL, ridge=1e-3).fit(images, labels)
     steps = ELMClassifier(SMALL, ridge=1e-3, batch=7)
-    order = np.argsort(labels, kind="stable")  # class by class: most classes arrive as new ones
+    order = np.argsort(labels, kind="stable")  # class by class, so that most classes are new when they arrive
     steps.partial_fit(images[order[:70]], labels[order[:70]])
     for start in range(70, 300, 23):
         steps.partial_fit(images[order[start : start + 23]], labels[order[start : start + 23]])

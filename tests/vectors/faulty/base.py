@@ -99,7 +99,7 @@ def segments(file: File) -> bytes:
 
 
 def put(*path_and_value: Any) -> Edit:
-    """Return an edit that stores the last argument at the position given by the others, keys and indices."""
+    """Return an edit that stores the last argument at the position given by the other arguments: keys and indices."""
     *path, last, value = path_and_value
 
     def edit(tree: Any) -> None:

@@ -119,7 +119,7 @@ def _bases() -> Iterator[Vector]:
 
 
 def _kinds() -> Iterator[Vector]:
-    """Yield blocks that are as long as the base's, but not the same."""
+    """Yield blocks with as many values as the base's, but of another kind or in another order."""
     entries = Tensor("x", (3,), (1, 2, 3))
     offsets = Tensor("x", (3, 2), corners=[(3, 0)], offsets={0: (4, 5, 6)})
     for name, about, new, old in (
@@ -137,7 +137,7 @@ def _kinds() -> Iterator[Vector]:
 
 
 def _unopened() -> Iterator[Vector]:
-    """Yield bases with the right SHA-256 that cannot be opened: the reader reports ``BASE``, not their fault."""
+    """Yield bases with the right SHA-256 that cannot be opened: the reader reports ``BASE``, not the base's error."""
     first = FIRST.bytes()
     head = FIRST.head()
     directory_damaged = head[:-1] + bytes([head[-1] ^ 1]) + first[len(head) :]

@@ -11,7 +11,7 @@ from tests.vectors.numbers import BYTES, FLOATS, bits, f16, f32, noise, spectrum
 
 LARGEST = 2**31 - 1
 EXACT = tuple(name for name, size in BYTES.items() if size <= 4)
-"""The types of exact values that have differences."""
+"""The types of exact values that can be stored as differences."""
 
 
 def vectors() -> Iterator[Vector]:

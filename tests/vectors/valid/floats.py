@@ -15,7 +15,7 @@ SPECIAL = {
     "f16": [0x7C00, 0xFC00, 0x7E01, 0xFFFF, 0x8000, 0, 1, 0x83FF, 0x7BFF, 0x3C00],
     "bf16": [0x7F80, 0xFF80, 0x7FC1, 0xFFFF, 0x8000, 0, 1, 0x807F, 0x7F7F, 0x3F80],
 }
-"""Infinities, NaNs, zeros, subnormal numbers, the largest, and 1."""
+"""Infinities, NaNs, zeros, subnormal numbers, the largest number, and 1."""
 
 
 def vectors() -> Iterator[Vector]:

@@ -53,7 +53,7 @@ class Tiny(nn.Module):
 
 
 class Other(nn.Module):
-    """A network with a weight that has the same name as one of the first network, but another shape."""
+    """A network with a weight that has the same name as a weight of ``Tiny``, but another shape."""
 
     def __init__(self) -> None:
         super().__init__()
