@@ -99,7 +99,7 @@ def state_of(value: object) -> Mapping[Any, Any] | None:
 
 
 def kind_of(value: object) -> str:
-    """Return the name of an object's class, also if the object is inert."""
+    """Return the name of an object's class, even if the object is inert."""
     return type(value).__name__.removeprefix("Inert<").removesuffix(">")
 
 

@@ -24,7 +24,7 @@ PARTS: Final = 1e-3
 """Two sides diverge at a layer if they differ by more than this share of its largest element."""
 
 Watch = Callable[[str, Floats, "Classes | None", "Classes | None", "Classes | None"], None]
-"""Called for each input with its name, its values, and the class maps of the desktop, of the phone and of the truth."""
+"""Called for each input with its name, its values, and class maps of the desktop, the phone and the ground truth."""
 
 
 def compare(

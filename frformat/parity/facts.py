@@ -42,7 +42,7 @@ class Results:
         phone: difference between the phone's output and the desktop's; None if there is none.
         original: difference between the outputs of original and rebuilt weights; None if not requested.
         ms: running time by side; the median if there are several inputs.
-        score: Dice or accuracy by side, if the truth is known; the mean if there are several inputs.
+        score: Dice or accuracy by side, if the ground truth is known; the mean if there are several inputs.
     """
 
     phone: Apart | None

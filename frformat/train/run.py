@@ -201,7 +201,7 @@ class Run:
             self._wrap()
 
     def _wrap(self) -> None:
-        """Average gradients over all processes. Repeat this when parameters change their size."""
+        """Average gradients over all processes. Repeat this when the size of a parameter changes."""
         step: nn.Module = _Step(self.model, self.recipe.losses())
         if self.workers.size > 1:
             step = DistributedDataParallel(step, find_unused_parameters=len(self._optimizers) > 1)

@@ -1,4 +1,4 @@
-"""Define functions of an ONNX file that loop over blocks of pixels: one at a time has all channels in memory."""
+"""Define ONNX functions that loop over blocks of pixels, so that only one block at a time needs all its channels."""
 
 from __future__ import annotations
 

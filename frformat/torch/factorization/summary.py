@@ -52,7 +52,8 @@ class Summary(ModelSummary):
 
     Attributes:
         layers: the layers, in model order.
-        streams: number of points at which all channels exist only in blocks; 0 if nothing is fused.
+        streams: number of places in the model where all channels are computed only for one block of pixels at a time;
+            0 if nothing is fused.
         fusion: why layers are not fused with the operations between them, or an empty string.
     """
 

@@ -111,7 +111,7 @@ def _has_consumer(members: Sequence[Member | None], root: str) -> bool:
 
 @torch.no_grad()
 def _works(model: nn.Module, example: Tensor, group: FilterGroup) -> bool:
-    """Return whether reordering the filters preserves the outputs, and half of the filters suffice to run."""
+    """Return whether reordering the filters preserves the outputs, and the network can run with half of them."""
     trial = copy.deepcopy(model)
     try:
         before = trial(example)

@@ -97,7 +97,7 @@ class Form(Enum):
 
 
 class Enumerated(nn.Module):
-    """Reads an attribute of a class that lite interpreters do not support, as the models of timm do."""
+    """Reads an attribute whose type, an enum, lite interpreters do not support, as timm's models do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ class Pair:
 
 
 class Paired(nn.Module):
-    """Passes tensors on in an object, as the detectors of torchvision do."""
+    """Passes tensors along in an object, as torchvision's detectors do."""
 
     def __init__(self) -> None:
         super().__init__()

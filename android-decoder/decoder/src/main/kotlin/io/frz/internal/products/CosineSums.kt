@@ -92,7 +92,7 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
     }
 
     companion object {
-        /** The minimum number of values of a step that checks the request. */
+        /** The request is checked before each step of at least this many values. */
         private const val CHECKED = 1 shl 16
 
         /** Returns the memory of an instance and its steps in bytes, excluding the rows. */
