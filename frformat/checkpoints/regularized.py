@@ -132,6 +132,19 @@ class Coefficients:
         return Spectrum(values.copy(), self.facts.shape, self.facts.view, self.dtype)
 
 
+def describe(state: Mapping[str, Any], path: str, parameters: Mapping[str, Facts]) -> None:
+    """Describe a factored layer's parameters in the metadata of a state dict, from which :func:`factored` reads it.
+
+    Args:
+        state: a state dict that contains the layer; a plain dict has no metadata and stays as it is.
+        path: path of the layer; empty for the model itself.
+        parameters: facts about the parameters that consist of coefficients, by name within the layer.
+    """
+    metadata = getattr(state, "_metadata", None)
+    if metadata is not None and parameters:
+        metadata[path][FACTORED] = {name: facts.text() for name, facts in parameters.items()}
+
+
 def factored(state: Mapping[str, Any]) -> dict[str, Facts]:
     """Return the facts about parameters of factored layers, by name, from the metadata of a state dict.
 

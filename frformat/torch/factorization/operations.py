@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from frformat.checkpoints.regularized import FACTORED
+from frformat.checkpoints.regularized import describe
 from frformat.torch.lowrank import algebra
 from frformat.torch.lowrank.layers import CODED
 from frformat.torch.lowrank.stream import Pass, stream
@@ -117,6 +117,4 @@ class Portable(fx.GraphModule):
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
-        metadata, described = getattr(destination, "_metadata", None), self.meta.get(CODED)
-        if metadata is not None and described:
-            metadata[prefix[:-1]][FACTORED] = {name: each.facts().text() for name, each in described.items()}
+        describe(destination, prefix[:-1], {name: each.facts() for name, each in self.meta.get(CODED, {}).items()})

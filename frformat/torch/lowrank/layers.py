@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch import Tensor, fx, nn
 
-from frformat.checkpoints.regularized import FACTORED, Facts
+from frformat.checkpoints.regularized import Facts, describe
 from frformat.torch.lowrank import algebra
 from frformat.torch.lowrank.factors import Convolution, Factors, Mode, Modes
 from frformat.torch.lowrank.products import Movement, convolve, multiply
@@ -63,9 +63,7 @@ class CodedLayer(nn.Module):
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         """Save like any module, and describe the coefficients in the metadata of the state dict."""
         super()._save_to_state_dict(destination, prefix, keep_vars)
-        metadata = getattr(destination, "_metadata", None)
-        if metadata is not None:
-            metadata[prefix[:-1]][FACTORED] = {"weight": self.coded().facts().text()}
+        describe(destination, prefix[:-1], {"weight": self.coded().facts()})
 
 
 class Factored(CodedLayer):
