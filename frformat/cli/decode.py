@@ -14,7 +14,7 @@ import click
 
 from frformat.cli import terminal
 from frformat.cli.files import InputFile, open_frz
-from frformat.cli.options import base_option, json_option, memory_option, tier_option
+from frformat.cli.options import base_option, json_option, memory_option, output_option, tier_option
 from frformat.cli.output import force_option, messages_redirected, writing
 from frformat.cli.terminal import clean
 from frformat.errors import EncodeError, FrzError
@@ -63,14 +63,7 @@ class Decoded:
 
 @click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (the output is unchanged).")
 @click.argument("source", metavar="FILE", type=click.Path(allow_dash=True))
-@click.option(
-    "-o",
-    "--output",
-    metavar="OUT",
-    type=click.Path(allow_dash=True),
-    required=True,
-    help=".safetensors, .npz, .pt or .pth; or - for standard output, with --to.",
-)
+@output_option("OUT", ".safetensors, .npz, .pt or .pth; or - for standard output, with --to.", dash=True)
 @click.option("--to", type=click.Choice(["safetensors", "npz", "pt"]), help="Format to write.  [default: by extension]")
 @click.option("--spectral", is_flag=True, help="Write spectra instead of weights, as sparse tensors in a .pt file.")
 @base_option

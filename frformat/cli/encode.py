@@ -11,7 +11,7 @@ import click
 
 from frformat.cli import terminal
 from frformat.cli.files import InputFile
-from frformat.cli.options import entry_option, json_option, spectral_option, tier_cuts
+from frformat.cli.options import entry_option, json_option, output_option, spectral_option, tier_cuts
 from frformat.cli.output import force_option, messages_redirected, writing
 from frformat.errors import EncodeError
 
@@ -52,9 +52,7 @@ Examples:
 
 @click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (no output is written, or --verify rejects it).")
 @click.argument("source", metavar="IN", type=click.Path(allow_dash=True))
-@click.option(
-    "-o", "--output", metavar="OUT.frz", type=click.Path(allow_dash=True), required=True, help="The file to write."
-)
+@output_option("OUT.frz", "The file to write.", dash=True)
 @click.option("--keep", metavar="N|N%", help="Keep the first N coefficients, or N% of them.")
 @click.option("--energy", metavar="SHARE", help="Keep the fewest that retain this share of the energy, e.g. 0.999.")
 @click.option(

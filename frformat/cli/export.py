@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from frformat.cli import terminal
-from frformat.cli.options import base_option, json_option, tier_option
+from frformat.cli.options import base_option, json_option, output_option, tier_option
 from frformat.cli.output import force_option, writing
 from frformat.cli.terminal import clean, echo
 from frformat.wording import count
@@ -46,7 +46,7 @@ Examples:
 
 @click.command("export", help=HELP, epilog="Exit codes: 0 success, 2 error (the output is unchanged).")
 @click.argument("model")
-@click.option("-o", "--output", metavar="OUT", type=click.Path(), required=True, help="The skeleton to write.")
+@output_option("OUT", "The skeleton to write.")
 @click.option("--weights", metavar="IN.frz", type=click.Path(), help="Check that this file fits the model.")
 @click.option("--factored", is_flag=True, help="Make the skeleton run on coefficients. Needs --weights and --example.")
 @base_option

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from frformat.cli import terminal
-from frformat.cli.options import base_option, json_option, memory_option, tier_option
+from frformat.cli.options import base_option, json_option, memory_option, output_option, tier_option
 from frformat.cli.output import force_option, messages_redirected, writing
 from frformat.cli.terminal import clean, echo
 from frformat.wording import count
@@ -25,14 +25,7 @@ Examples:
 @click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (the output is unchanged).")
 @click.argument("template", type=click.Path())
 @click.argument("weights", type=click.Path())
-@click.option(
-    "-o",
-    "--output",
-    metavar="OUT",
-    type=click.Path(allow_dash=True),
-    required=True,
-    help="The model file to write; or - for standard output.",
-)
+@output_option("OUT", "The model file to write; or - for standard output.", dash=True)
 @base_option
 @tier_option
 @memory_option

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     Converter = click.ParamType[int]
 else:
     Converter = click.ParamType  # not generic before click 8.4
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class ByteCount(Converter):
@@ -41,6 +45,11 @@ class Nonnegative(click.FloatRange):
         if math.isnan(found):
             self.fail(f"{value!r} is not a number.", param, ctx)
         return found
+
+
+def output_option(metavar: str, help: str, *, dash: bool = False) -> Callable[[Command], Command]:
+    """Return the option for the file to write; with ``dash``, standard output is allowed."""
+    return click.option("-o", "--output", metavar=metavar, type=click.Path(allow_dash=dash), required=True, help=help)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, including for errors.")

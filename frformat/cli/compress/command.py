@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from frformat.cli import terminal
-from frformat.cli.options import ByteCount, entry_option, json_option
+from frformat.cli.options import ByteCount, entry_option, json_option, output_option
 from frformat.cli.output import force_option, writing
 from frformat.errors import EncodeError
 
@@ -49,7 +49,7 @@ BATCH: Final = 64
 
 @click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (nothing is written).")
 @click.argument("source", metavar="IN", type=click.Path())
-@click.option("-o", "--output", metavar="OUT.frz", type=click.Path(), required=True, help="The file to write.")
+@output_option("OUT.frz", "The file to write.")
 @click.option(
     "--max-drop", type=float, metavar="POINTS", help="Largest allowed drop in the metric, in percentage points."
 )
