@@ -32,6 +32,14 @@ class Missing(Exception):  # noqa: N818 — a reason to skip, not a failure
     """Raised if something that a measurement needs is missing. The message says how to get it."""
 
 
+def resnet20_path() -> Path:
+    """Return the path of the published ResNet-20 for CIFAR-10."""
+    path = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
+    if not path.exists():
+        raise Missing(f"{path} does not exist: set FRFORMAT_DATA to a folder that contains it")
+    return path
+
+
 def unet_path() -> Path:
     """Return the path of the FR authors' published UNet."""
     path = DATA / "unet_fr" / "unet_fr.pt"

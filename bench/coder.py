@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 import frformat
-from bench import DATA, Missing, Row, jar
+from bench import Row, jar, resnet20_path
 from frformat.format.coders import CODERS, Run
 from frformat.format.coders.batches import joined
 from frformat.format.coders.engine import engine
@@ -44,10 +44,7 @@ def run() -> list[Row]:
 
 
 def _resnet() -> list[Integers]:
-    path = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
-    if not path.exists():
-        raise Missing(f"{path} does not exist: set FRFORMAT_DATA to a folder that contains it")
-    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    state = torch.load(resnet20_path(), map_location="cpu", weights_only=True)["state_dict"]
     arrays = [tensor.numpy() for tensor in state.values() if tensor.ndim > 1]
     return [np.rint(array * STEPS / array.std()).astype(np.int32) for array in arrays]
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from bench import DATA, ROOT, Missing, Row
+from bench import DATA, ROOT, Row, resnet20_path
 from bench.records import Result, kept, recorded
 from frformat.format.atomic import replacing
 from frformat.torch import compress, load_model
@@ -46,9 +46,7 @@ EFFORT: Final = 2
 
 def run() -> Iterator[Row]:
     """Yield one row per size. A row with calibration covers all three seeds."""
-    weights = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
-    if not weights.exists():
-        raise Missing(f"{weights} does not exist: set FRFORMAT_DATA to a folder that contains it")
+    resnet20_path()  # skips the benchmark if the network is missing
     for size, aim in SIZES.items():
         found = [measured(size, seed) for seed in SEEDS]
         average = mean(each["accuracy"] for each in found)
@@ -84,8 +82,7 @@ def _key(size: int, seed: int | None) -> str:
 
 def network() -> nn.Module:
     """Return the published network."""
-    path = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
-    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    state = torch.load(resnet20_path(), map_location="cpu", weights_only=True)["state_dict"]
     model = ResNet20()
     model.load_state_dict({name.removeprefix("module."): value for name, value in state.items()})
     return model.eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 import frformat
-from bench import DATA, Row
+from bench import Missing, Row, resnet20_path
 from bench.coder import LEVEL, large, timed
 from frformat.format.coders.zstd import zstd
 
@@ -25,14 +26,13 @@ SPEED = 50e6
 
 def run() -> Iterator[Row]:
     """Measure a trained ResNet-20 if it is available, and a network with the shapes of ResNet-50."""
-    path = DATA / "resnet_cifar10" / "resnet20-12fca82f.th"
-    if path.exists():
-        yield from _rows("ResNet-20", _trained(path), None)
+    with contextlib.suppress(Missing):
+        yield from _rows("ResNet-20", _trained(), None)
     yield from _rows("shapes of ResNet-50", _large(), SPEED)
 
 
-def _trained(path: Path) -> Weights:
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+def _trained() -> Weights:
+    state: dict[str, Any] = torch.load(resnet20_path(), map_location="cpu", weights_only=True)["state_dict"]
     return {name: tensor.numpy() for name, tensor in state.items() if tensor.is_floating_point()}
 
 
