@@ -18,15 +18,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
 /** Checks that damaged weights, swapped parts, cancellation and killed processes do no harm. */
-class FaultTest {
-    private val template = bytes("synthetic.frt")
-    private val weights = bytes("synthetic.frz")
-
-    private fun bytes(name: String) = File("src/test/resources/$name").readBytes()
-
-    private fun fill(template: ByteArray, weights: ByteArray, options: FrzLoadOptions = FrzLoadOptions.DEFAULT) =
-        FrzTemplate.fill(FrzPart.of(template), FrzPart.of(weights), options)
-
+class FaultTest : OnSynthetic() {
     @Test
     fun `every cut and every flipped byte of weights is an error of the decoder`() {
         for (at in weights.indices) {

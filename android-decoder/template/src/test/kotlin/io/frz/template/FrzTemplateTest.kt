@@ -23,15 +23,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
 /** Checks that filled files equal those of the exporters, and that faulty input is rejected. */
-class FrzTemplateTest {
-    private val template = bytes("synthetic.frt")
-    private val weights = bytes("synthetic.frz")
-
-    private fun bytes(name: String) = File("src/test/resources/$name").readBytes()
-
-    private fun fill(template: ByteArray, weights: ByteArray, options: FrzLoadOptions = FrzLoadOptions.DEFAULT) =
-        FrzTemplate.fill(FrzPart.of(template), FrzPart.of(weights), options)
-
+class FrzTemplateTest : OnSynthetic() {
     private fun content(buffer: ByteBuffer) = ByteArray(buffer.remaining()).also { buffer.duplicate().get(it) }
 
     private fun fault(template: ByteArray, weights: ByteArray = this.weights): FrzLoadException =
