@@ -2,48 +2,61 @@
 
     python -m bench.rate [WORD …]
 
-This command trains the missing networks (only runs whose name contains one of the words), on one thread, and writes
-``bench/results/rate.json``. If interrupted, it resumes where it stopped when it is run again. No run selects an epoch:
-the network after the last epoch is tested, with weights decoded from its file.
+This command trains the missing networks (only runs whose name contains one of the words), on a GPU if there is one,
+and writes ``bench/results/rate.json``. If interrupted, it resumes where it stopped when it is run again. No run selects
+an epoch: the network after the last epoch is tested, with weights decoded from its file.
 
 * The small network on scikit-learn's digits is trained by its recipe, for several sizes and without a size.
 * LeNet-5 on MNIST learns, in equal parts, from the labels and from the published LeNet-5 that was pruned with ADMM
   (99.31 %). Images are shifted as in the recipe.
+* The published ResNet-20 is first fine-tuned on the JPEG images of CIFAR-10. The result is the start of all runs, and
+  their teacher. Dense runs continue in the same way, as the reference.
+* The UNet with 8 channels is first trained on ISBI 2012. The result is the teacher of all runs. Dense runs start from
+  it, as the reference; the others start from scratch.
 * The time of a step is processor time, relative to a step of LeNet-5's recipe without a size.
 """
 
 from __future__ import annotations
 
-import json
+import functools
+import math
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import mean
 from typing import Any, Final
 
 import torch
 
 from bench import DATA, ROOT
-from frformat.format.atomic import replacing
+from bench.compress import network
+from bench.records import kept, recorded
+from bench.unet import SmallUNet
 from frformat.torch import save_model
-from frformat.train import Recipe, Workers, train
+from frformat.train import Recipe, Settings, Workers, history, train
+from frformat.train.export import Outcome
+from frformat.train.loop import HISTORY, MODEL
 from frformat.train.models import LeNet5
 from frformat.train.recipes.digits import Digits
 from frformat.train.recipes.lenet5 import LeNet5OnMnist
+from frformat.train.recipes.resnet20 import ResNet20OnCifar10
 from frformat.train.run import Run
+from frformat.train.workers import joined
 
 BUILD: Final = ROOT / "build" / "rate"
 RESULTS: Final = ROOT / "bench" / "results" / "rate.json"
-
-AIMS: Final = {520: 0.98, 900: 0.987, 1500: 0.9905, 3000: 0.9932}
-"""Target accuracies by file size in bytes."""
-
-DIGITS: Final = (None, 400, 600)
-"""Sizes of the small network; None uses its recipe's number of coefficients."""
-
 SEEDS: Final = (0, 1, 2)
-EPOCHS: Final = 30
+
+TRIAL: Final = 0.25
+"""Length of a run to choose a learning rate, relative to the other runs."""
+
+HELD_OUT: Final = 1 / 12
+"""Share of the training samples on which learning rates are chosen."""
+
+TEACHER_EPOCHS: Final = 12
+"""Epochs of the dense networks that are trained first."""
 
 STEPS: Final = 150
 """Number of steps to measure, after the same number of warm-up steps. The axes of the optimizer are updated once
@@ -52,51 +65,81 @@ during the measured steps."""
 Json = dict[str, Any]
 
 
-def main(words: Sequence[str]) -> None:
-    """Train the missing networks, write the results, and print them."""
-    torch.set_num_threads(1)
-    for name, recipe in _runs():
-        path = BUILD / name / "point.json"
-        if not path.exists() and any(word in name for word in words or [name]):
-            print(name, flush=True)
-            teacher = _teacher() if recipe.settings.distill else None
-            outcome = train(recipe, BUILD / name, folder=DATA, teacher=teacher, resume=True)
-            point = {
-                "network": recipe.name,
-                "size": recipe.settings.size,
-                "seed": recipe.settings.seed,
-                "epochs": recipe.settings.epochs,
-                "nbytes": outcome.nbytes,
-                "numbers": outcome.numbers,
-                "accuracy": round(outcome.decoded["accuracy"], 4),
-            }
-            with replacing(path) as file:
-                file.write(json.dumps(point).encode())
-    if not words or "step" in words:
-        _write(BUILD / "steps.json", _steps())
-    points = [json.loads((BUILD / name / "point.json").read_text()) for name, _ in _runs() if _done(name)]
-    steps = BUILD / "steps.json"
-    _write(RESULTS, {"points": points, "steps": json.loads(steps.read_text()) if steps.exists() else []})
-    for point in points:
-        aim = AIMS.get(point["size"]) if point["network"] == LeNet5OnMnist.name else None
-        words = [f"{point['network']}, seed {point['seed']}", f"{point['nbytes']} bytes", f"{point['accuracy']:.2%}"]
-        print(" | ".join([*words, "" if aim is None else f"aim: {aim:.2%}"]))
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A network, and the runs to compare.
+
+    Attributes:
+        recipe: the network, its data and its metric.
+        settings: what all runs share.
+        aims: target metric for each size in bytes. Without a size, the network is dense, or trained by its recipe. A
+            negative target is relative to the dense network.
+        dense: changes to the settings of dense runs; None if there are none.
+        start: returns the file with the weights that regularized runs start from; None to start from scratch.
+        teacher: returns the file of the teacher, which is also the start of dense runs; None if there is none.
+        rates: learning rates of coefficients to choose from by the metric on a validation set, in short runs with the
+            first seed. If empty, that of the settings is used.
+    """
+
+    recipe: type[Recipe]
+    settings: Settings
+    aims: Mapping[int | None, float | None]
+    dense: Mapping[str, Any] | None = None
+    start: Callable[[], Path] | None = None
+    teacher: Callable[[], Path] | None = None
+    rates: tuple[float, ...] = ()
+
+    def names(self, size: int | None) -> list[str]:
+        """Return the names of the runs for a size, one for each seed."""
+        kind = size or ("default" if self.dense is None else "dense")
+        return [f"{self.recipe.name}-{kind}-{seed}" for seed in SEEDS]
+
+    def trained(self, size: int | None, seed: int) -> Json:
+        """Train a network, and return its measurements."""
+        changes = self.dense or {} if size is None else {"lr": self.rate(size)}
+        settings = replace(self.settings, size=size, seed=seed, **changes)
+        outcome = self._train(settings, self.names(size)[SEEDS.index(seed)])
+        return {
+            "epochs": settings.epochs,
+            "lr": settings.plain_lr if settings.dense else settings.lr,
+            "nbytes": outcome.nbytes,
+            "numbers": outcome.numbers,
+            "score": round(outcome.decoded[self.recipe.metric], 4),
+        }
+
+    def rate(self, size: int) -> float:
+        """Return the learning rate of coefficients for a size."""
+        if not self.rates:
+            return self.settings.lr
+        return max(self.rates, key=lambda rate: self.validated(size, rate))
+
+    def validated(self, size: int, rate: float) -> float:
+        """Return the metric of a short run on a validation set."""
+        settings = replace(
+            self.settings, size=size, lr=rate, epochs=math.ceil(TRIAL * self.settings.epochs), holdout=HELD_OUT
+        )
+        name = f"{self.recipe.name}-{size}-lr{rate:g}"
+
+        def measure() -> Json:
+            self._train(settings, name)
+            rows = history.read(BUILD / name / HISTORY)
+            return {"epochs": settings.epochs, "validation": round(rows[-1].figures[self.recipe.metric], 4)}
+
+        return float(kept(RESULTS, name, measure)["validation"])
+
+    def _train(self, settings: Settings, name: str) -> Outcome:
+        print(name, flush=True)
+        teacher = self.teacher() if self.teacher else None
+        start = teacher if settings.dense else self.start() if self.start else None
+        recipe = self.recipe(settings)
+        with joined() as workers:
+            return train(
+                recipe, BUILD / name, folder=DATA, weights=start, teacher=teacher, workers=workers, resume=True
+            )
 
 
-def _runs() -> list[tuple[str, Recipe]]:
-    """Return all runs by name."""
-    base = replace(LeNet5OnMnist.defaults, epochs=EPOCHS, precision="bf16", distill=0.5)
-    small = [Digits(replace(Digits.defaults, size=size, seed=seed)) for size in DIGITS for seed in SEEDS]
-    large = [LeNet5OnMnist(replace(base, size=size, seed=seed)) for seed in SEEDS for size in AIMS]
-    runs: list[Recipe] = [*small, *large]
-    return [(f"{run.name}-{run.settings.size or 'default'}-{run.settings.seed}", run) for run in runs]
-
-
-def _done(name: str) -> bool:
-    return (BUILD / name / "point.json").exists()
-
-
-def _teacher() -> Path:
+@functools.cache
+def _pruned_lenet5() -> Path:
     """Return the file of the published network."""
     model, path = LeNet5(), BUILD / "teacher.frz"
     model.load_state_dict(torch.load(DATA / "lenet_pruned" / "admm_mnist_cnn.pt", weights_only=True))
@@ -105,10 +148,113 @@ def _teacher() -> Path:
     return path
 
 
-def _steps() -> list[Json]:
+@functools.cache
+def _tuned_resnet20() -> Path:
+    """Return the published ResNet-20, fine-tuned on the JPEG images."""
+    published = BUILD / "resnet20.frz"
+    BUILD.mkdir(parents=True, exist_ok=True)
+    save_model(network(), published)
+    return _dense(ResNet20OnCifar10(replace(RESNET20, **DENSE, distill=0.0, epochs=TEACHER_EPOCHS)), published)
+
+
+@functools.cache
+def _dense_unet() -> Path:
+    return _dense(SmallUNet(replace(UNET, **DENSE, distill=0.0, epochs=TEACHER_EPOCHS)), None)
+
+
+def _dense(recipe: Recipe, weights: Path | None) -> Path:
+    """Train a dense network unless it exists."""
+    folder = BUILD / f"{recipe.name}-teacher"
+    if not (folder / MODEL).exists():
+        with joined() as workers:
+            train(recipe, folder, folder=DATA, weights=weights, workers=workers, resume=True)
+    return folder / MODEL
+
+
+DENSE: Final[dict[str, Any]] = {"dense": True, "optimizer": "adamw"}
+
+RESNET20: Final = replace(
+    ResNet20OnCifar10.defaults,
+    epochs=24,
+    batch=512,
+    lr=0.012,
+    plain_lr=3e-3,
+    warmup=0.1,
+    weight_decay=1e-4,
+    rules=("*bn?.*: keep=100%", "*bias: keep=100%"),
+    schedule="start",
+    format=None,
+    distill=0.5,
+    precision="bf16",
+)
+
+UNET: Final = replace(
+    SmallUNet.defaults,
+    epochs=12,
+    batch=8,
+    optimizer="eigen",
+    lr=0.05,
+    plain_lr=2e-3,
+    distill=0.5,
+    temperature=1.0,
+    precision="bf16",
+)
+
+LENET5: Final = Case(
+    LeNet5OnMnist,
+    replace(LeNet5OnMnist.defaults, epochs=30, precision="bf16", distill=0.5),
+    {520: 0.98, 900: 0.987, 1500: 0.9905, 3000: 0.9932},
+    teacher=_pruned_lenet5,
+)
+
+CASES: Final = (
+    Case(Digits, Digits.defaults, {None: None, 400: None, 600: None}),
+    LENET5,
+    Case(
+        ResNet20OnCifar10,
+        RESNET20,
+        {None: None, 64_000: -0.007, 32_000: -0.02, 16_000: -0.05},
+        DENSE,
+        start=_tuned_resnet20,
+        teacher=_tuned_resnet20,
+        rates=(6e-3, 0.012, 0.024),
+    ),
+    Case(SmallUNet, UNET, {None: None, 1_000: -0.01}, DENSE, teacher=_dense_unet, rates=(0.03, 0.06)),
+)
+
+
+def main(words: Sequence[str]) -> None:
+    """Train the missing networks, write the results, and print them."""
+    torch.set_num_threads(1)
+    for case in CASES:
+        for size in case.aims:
+            for seed, name in zip(SEEDS, case.names(size), strict=True):
+                if any(word in name for word in words or [name]):
+                    kept(RESULTS, name, functools.partial(case.trained, size, seed))
+    if not words or "step" in words:
+        kept(RESULTS, "steps", _steps)
+    found = recorded(RESULTS)
+    for case in CASES:
+        dense = _mean(case, None, found) if case.dense else None
+        for size, aim in case.aims.items():
+            if (score := _mean(case, size, found)) is not None:
+                if aim is not None and aim < 0:
+                    aim = None if dense is None else dense + aim
+                sizes = [found[name]["nbytes"] for name in case.names(size) if name in found]
+                words = [case.recipe.name, " ".join(f"{nbytes:,}" for nbytes in sizes) + " bytes", f"mean {score:.2%}"]
+                print(" | ".join([*words, "" if aim is None else f"aim: {aim:.2%}"]))
+
+
+def _mean(case: Case, size: int | None, found: Mapping[str, Json]) -> float | None:
+    """Return the mean metric of the recorded runs for a size; None if there are none."""
+    scores = [found[name]["score"] for name in case.names(size) if name in found]
+    return mean(scores) if scores else None
+
+
+def _steps() -> Json:
     """Measure a step of the recipe and of runs for several sizes, which take turns."""
     data = LeNet5OnMnist().data(str(DATA))
-    sizes = (None, *AIMS)
+    sizes = (None, *LENET5.aims)
     runs = [Run(LeNet5OnMnist(replace(LeNet5OnMnist.defaults, size=size)), data, Workers()) for size in sizes]
     seconds = [0.0] * len(runs)
     for step in range(2 * STEPS):
@@ -116,15 +262,10 @@ def _steps() -> list[Json]:
             start = time.process_time()
             run.advance()
             seconds[number] += (step >= STEPS) * (time.process_time() - start)
-    return [
-        {"size": size, "seconds": round(spent / STEPS, 5), "relative": round(spent / seconds[0], 2)}
+    return {
+        str(size or "recipe"): {"seconds": round(spent / STEPS, 5), "relative": round(spent / seconds[0], 2)}
         for size, spent in zip(sizes, seconds, strict=True)
-    ]
-
-
-def _write(path: Path, content: object) -> None:
-    with replacing(path) as file:
-        file.write((json.dumps(content, indent=1) + "\n").encode())
+    }
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +22,25 @@ def recorded(path: Path) -> dict[str, Result]:
 
 
 def kept(path: Path, key: str, measure: Callable[[], Result]) -> Result:
-    """Return the recorded result. If there is none, measure and record it first."""
+    """Return the recorded result. If there is none, measure and record it first. Several processes can record results
+    in the same file."""
     known = recorded(path)
     if key not in known:
         result = measure()
-        known = recorded(path) | {key: result}  # read again, since measuring can record other results
-        lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known))
-        with replacing(path) as file:
-            file.write(f"{{\n{lines}\n}}\n".encode())
+        with _locked(path.parent):
+            known = recorded(path) | {key: result}  # read again, since others may have recorded results
+            lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known))
+            with replacing(path) as file:
+                file.write(f"{{\n{lines}\n}}\n".encode())
     return known[key]
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -61,7 +61,7 @@ def regularized(recipe: Recipe, model: nn.Module, data: Data, trained: bool) -> 
         fr.regularize(goal, settings.keep, rules=settings.rules, example=example, trained=trained)
     )
     if goal is not part:
-        kept = None if settings.size is None else _initial(goals, settings.size)
+        kept = None if settings.size is None or trained else _initial(goals, settings.size)
         fr.regularize(part, rules=lambda name, _: _words(goals.get(name), kept), trained=trained)
     if settings.tiers:
         fr.make_tiers(part, settings.tiers)

@@ -10,6 +10,7 @@ from frformat.torch.regularization.eigen_adam import EigenAdam
 from frformat.torch.regularization.file_size import file_size, fit_file_size
 from frformat.torch.regularization.groups import parameter_groups
 from frformat.torch.regularization.guarded import GuardedTruncation
+from frformat.torch.regularization.normalization import absorb_statistics
 from frformat.torch.regularization.parametrization import Spectral
 from frformat.torch.regularization.pruning import SpectralPruning
 from frformat.torch.regularization.rate import RateTerm
@@ -32,6 +33,7 @@ __all__ = [
     "SpectralPruning",
     "SpectralTensor",
     "TailTruncation",
+    "absorb_statistics",
     "allocate",
     "file_size",
     "fit_file_size",

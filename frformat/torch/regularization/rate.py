@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from frformat.torch.regularization.code_length import CodeLength, learn_steps
 from frformat.torch.regularization.file_size import file_size, fit_file_size
+from frformat.torch.regularization.normalization import absorb_statistics, absorbed
 from frformat.torch.regularization.schedule import at_least_one
 from frformat.torch.regularization.truncation import check_truncatable
 from frformat.wording import parse_size
@@ -100,7 +101,8 @@ class RateTerm:
         if any(tensor.spectral.tiers > 1 for tensor in tensors.values()):
             raise ValueError("a model with tiers has several sizes: train it without tiers, then create the tiers")
         at_least_one(steps)
-        self._fixed = file_size(model, without_coefficients=True)
+        with absorbed(model):
+            self._fixed = file_size(model, without_coefficients=True)
         if self._fixed >= self.size:
             raise ValueError(
                 f"size={self.size:,}: names, shapes and tensors that are not regularized already take "
@@ -148,7 +150,9 @@ class RateTerm:
     def finish(self, model: nn.Module | None = None) -> int:
         """Cut each prefix after its last nonzero coefficient, and return the size of the file.
 
-        If the file still exceeds the budget, the highest frequencies are dropped until it fits.
+        If the file still exceeds the budget, the highest frequencies are dropped until it fits. Batch normalization
+        whose scale and shift are regularized absorbs its running statistics (see
+        :func:`frformat.torch.regularization.absorb_statistics`), so the model is for inference only afterwards.
 
         Args:
             model: a copy to cut instead of the model itself, such as an average over the steps.
@@ -156,7 +160,9 @@ class RateTerm:
         Raises:
             ValueError: the model cannot be truncated, for example because it is wrapped.
         """
-        self.nbytes = fit_file_size(self.model if model is None else model, self.size)
+        model = self.model if model is None else model
+        absorb_statistics(model)
+        self.nbytes = fit_file_size(model, self.size)
         return self.nbytes
 
     def state_dict(self) -> dict[str, Any]:
@@ -187,6 +193,7 @@ class RateTerm:
         """Encode the model, and compare the file with the estimate."""
         with torch.no_grad():
             estimate = float(self._code_length()) / 8
-        self.nbytes = file_size(self.model)
+        with absorbed(self.model):
+            self.nbytes = file_size(self.model)
         if math.isfinite(estimate) and estimate > 0:
             self._overhead = max(0.1, (self.nbytes - self._fixed) / estimate)

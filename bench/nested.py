@@ -1,0 +1,199 @@
+"""Compare nested tiers with networks of the same widths that are trained alone.
+
+    python -m bench.nested [WORD …]
+
+This command trains the missing networks (only those whose name contains one of the words), on a GPU if there is one,
+and writes ``bench/results/nested.json``. A network that is trained alone has the widths of a tier and the recipe of the
+whole network. There are two comparisons: each network is trained for as many epochs as the whole procedure takes
+(``alone``), or all networks together are (``share``). The settings were not tuned for either.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from statistics import mean
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from bench import DATA, ROOT
+from bench.records import kept, recorded
+from frformat.torch import load_nested
+from frformat.torch.nesting import descendant
+from frformat.train import Data, Recipe, Settings
+from frformat.train.export import evaluating
+from frformat.train.loop import MODEL
+from frformat.train.nested import Nesting, train_nested
+from frformat.train.recipes.lenet5 import LeNet5OnMnist
+from frformat.train.recipes.resnet20 import ResNet20OnCifar10
+from frformat.train.run import Run
+from frformat.train.workers import joined
+
+BUILD: Final = ROOT / "build" / "nested"
+RESULTS: Final = ROOT / "bench" / "results" / "nested.json"
+SEEDS: Final = (0, 1, 2)
+KINDS: Final = ("alone", "share")
+
+Json = dict[str, Any]
+
+
+def _reset(model: nn.Module) -> None:
+    """Initialize all layers as PyTorch does."""
+    modules: list[Any] = list(model.modules())
+    for module in modules:
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+
+
+def _reset_resnet20(model: nn.Module) -> None:
+    """Initialize all layers as the network does."""
+    _reset(model)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A network to measure.
+
+    Attributes:
+        recipe: the network, its data and its metric.
+        settings: the training of the whole network.
+        nesting: how the tiers are made.
+        initialize: initializes a network that has the same layers.
+    """
+
+    recipe: type[Recipe]
+    settings: Settings
+    nesting: Nesting = field(default_factory=Nesting)
+    initialize: Callable[[nn.Module], None] = _reset
+
+    @functools.cached_property
+    def data(self) -> Data:
+        """The samples."""
+        return self.recipe(self.settings).data(DATA)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole network and of all stages."""
+        return self.settings.epochs + 2 * len(self.nesting.shares) * self.nesting.epochs
+
+    def names(self, kind: str, tier: int) -> list[str]:
+        """Return the names of the networks that are trained without the others, one for each seed."""
+        return [f"{self.recipe.name}-{kind}{tier}-{seed}" for seed in SEEDS]
+
+    def nested(self, seed: int) -> Json:
+        """Train nested tiers, and return what each has reached on the test samples."""
+        name = f"{self.recipe.name}-nested-{seed}"
+        print(name, flush=True)
+        recipe = self.recipe(replace(self.settings, seed=seed))
+        with joined() as workers:
+            outcome = train_nested(recipe, BUILD / name, self.nesting, folder=DATA, workers=workers)
+        tiers = [
+            {
+                "score": round(tier.figures[recipe.metric], 4),
+                "end": tier.nbytes,
+                **{
+                    key: value for key, value in asdict(tier.profile).items() if key not in ("tier", "score", "latency")
+                },
+            }
+            for tier in outcome.tiers
+        ]
+        return {
+            "epochs": self.settings.epochs + len(outcome.stages) * self.nesting.epochs,
+            "dense": round(outcome.dense[recipe.metric], 4),
+            "dense_bytes": outcome.dense_bytes,
+            "tiers": tiers,
+        }
+
+    def alone(self, kind: str, tier: int, seed: int) -> Json:
+        """Train a network with the widths of a tier."""
+        name, folder = self.names(kind, tier)[SEEDS.index(seed)], BUILD / f"{self.recipe.name}-nested-{seed}"
+        print(name, flush=True)
+        made = descendant(load_nested(self.recipe(self.settings).model(), folder / MODEL), tier)
+
+        class Narrow(self.recipe):  # type: ignore[name-defined,misc]
+            """The same recipe for a narrower network."""
+
+            def model(_) -> nn.Module:  # noqa: N805
+                network = copy.deepcopy(made)
+                self.initialize(network)
+                return network
+
+        epochs = self.epochs if kind == "alone" else round(self.epochs / (1 + len(self.nesting.shares)))
+        settings = replace(self.settings, seed=seed, epochs=epochs, dense=True, distill=0.0, holdout=0.0)
+        recipe: Recipe = Narrow(settings)
+        with joined() as workers:
+            run = Run(recipe, self.data, workers)
+            while run.step < run.steps:
+                run.advance()
+            with evaluating(run.model):
+                figures = recipe.evaluate(run.model, run.data.test, workers)
+        return {"epochs": settings.epochs, "score": round(figures[recipe.metric], 4)}
+
+
+CASES: Final = (
+    Case(
+        LeNet5OnMnist,
+        Settings(epochs=6, batch=512, lr=2e-3, plain_lr=4e-3, distill=0.5, precision="bf16", holdout=1 / 12),
+        Nesting(epochs=2),
+    ),
+    Case(
+        ResNet20OnCifar10,
+        Settings(
+            epochs=8,
+            batch=512,
+            lr=2e-3,
+            plain_lr=8e-3,
+            weight_decay=0.02,
+            distill=0.5,
+            precision="bf16",
+            holdout=1 / 12,
+        ),
+        Nesting(epochs=2),
+        _reset_resnet20,
+    ),
+)
+
+
+def main(words: Sequence[str]) -> None:
+    """Train the missing networks, write the results, and print them."""
+    torch.set_num_threads(1)
+    for case in CASES:
+        for seed in SEEDS:
+            for name, measure in _runs(case, seed).items():
+                if any(word in name for word in words or [name]):
+                    kept(RESULTS, name, measure)
+    found = recorded(RESULTS)
+    for case in CASES:
+        nested = [found[name] for seed in SEEDS if (name := f"{case.recipe.name}-nested-{seed}") in found]
+        for tier in range(len(case.nesting.shares) + 1 if nested else 0):
+            rows = [each["tiers"][tier] for each in nested]
+            words = [f"{case.recipe.name}, tier {tier}", f"{mean(row['multiply_adds'] for row in rows) / 1e6:.2f} M"]
+            words.append(f"nested {mean(row['score'] for row in rows):.2%}")
+            for kind in KINDS:
+                scores = [found[name]["score"] for name in case.names(kind, tier) if name in found]
+                words += [f"{kind} {mean(scores):.2%}"] if scores else []
+            print(" | ".join(words))
+
+
+def _runs(case: Case, seed: int) -> dict[str, Callable[[], Json]]:
+    """Return all runs of a seed, by name, in their order."""
+    runs: dict[str, Callable[[], Json]] = {
+        f"{case.recipe.name}-nested-{seed}": functools.partial(case.nested, seed),
+    }
+    for kind in KINDS:
+        for tier in range(len(case.nesting.shares) + 1):
+            name = case.names(kind, tier)[SEEDS.index(seed)]
+            runs[name] = functools.partial(case.alone, kind, tier, seed)
+    return runs
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,87 @@
+"""Absorb the running statistics of batch normalization into its regularized scale and shift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from frformat.torch.regularization.rounding import level_of
+from frformat.torch.regularization.spectral_tensor import SpectralTensor, spectral_tensors
+
+NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+BITS: Final = 9
+"""Number of bits to which absorbed scales and shifts are rounded."""
+
+
+@torch.no_grad()
+def absorb_statistics(model: nn.Module) -> int:
+    """Replace the running statistics of batch normalization with a mean of 0 and a variance of 1, in place.
+
+    The scale and the shift change so that outputs in evaluation mode stay the same, except for rounding. The statistics
+    then take almost no space in a file. In training mode, the model computes something else afterwards.
+
+    Only modules whose scale and shift are both regularized, with all of their coefficients, are changed. Learned steps
+    are replaced by steps fine enough for 9 bits.
+
+    Args:
+        model: a regularized model.
+
+    Returns:
+        The number of modules that were changed.
+    """
+    found = list(_absorbable(model))
+    for module, scale, shift in found:
+        deviation = (module.running_var.double() + module.eps).sqrt()
+        factor = module.weight.double() / deviation
+        moved = module.bias.double() - module.running_mean.double() * factor
+        # The module divides by the square root of 1 + ε.
+        _set(scale, factor * (1 + module.eps) ** 0.5)
+        _set(shift, moved)
+        module.running_mean.zero_()
+        module.running_var.fill_(1)
+    return len(found)
+
+
+@contextmanager
+def absorbed(model: nn.Module) -> Iterator[None]:
+    """Absorb statistics for the duration of a ``with`` block."""
+    held: list[Tensor] = []
+    for module, scale, shift in _absorbable(model):
+        held += [module.running_mean, module.running_var, scale.coefficients, shift.coefficients]
+        held += [tensor.spectral.level for tensor in (scale, shift) if tensor.spectral.level is not None]
+    before = [tensor.detach().clone() for tensor in held]
+    absorb_statistics(model)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, value in zip(held, before, strict=True):
+                tensor.copy_(value)
+
+
+def _absorbable(model: nn.Module) -> Iterator[tuple[Any, SpectralTensor, SpectralTensor]]:
+    """Yield each module whose statistics can be absorbed, with its scale and its shift."""
+    whole = {
+        name: tensor
+        for name, tensor in spectral_tensors(model).items()
+        if tensor.kept == tensor.elements and tensor.spectral.tiers == 1
+    }
+    for path, module in model.named_modules():
+        scale, shift = (whole.get(f"{path}.{name}".removeprefix(".")) for name in ("weight", "bias"))
+        batch = isinstance(module, NORMS) and module.running_mean is not None
+        if batch and scale is not None and shift is not None:
+            yield module, scale, shift
+
+
+def _set(tensor: SpectralTensor, values: Tensor) -> None:
+    """Set the coefficients of a tensor, and a learned step that suits them."""
+    spectral, coefficients = tensor.spectral, tensor.coefficients
+    coefficients.copy_(spectral.analyze(values.to(coefficients.dtype)))
+    largest = float(coefficients.abs().max())
+    if spectral.level is not None and largest:
+        spectral.level.fill_(level_of(largest / (2 ** (BITS - 1) - 1)))
