@@ -59,6 +59,8 @@ def profile(model: nn.Module, example: Tensor, score: Callable[[nn.Module], floa
         for network, found in zip(networks, times, strict=True):
             start = time.perf_counter()
             network(example)
+            if example.is_cuda:
+                torch.cuda.synchronize(example.device)  # the call returns before the GPU has finished
             if run:  # the first run is a warm-up
                 found.append(time.perf_counter() - start)
     measured = []
