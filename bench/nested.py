@@ -23,11 +23,10 @@ from torch import nn
 
 from bench import DATA, ROOT
 from bench.records import kept, recorded
-from frformat.torch import load_nested
-from frformat.torch.nesting import descendant
+from frformat.torch import nest
+from frformat.torch.nesting import descendant, l1
 from frformat.train import Data, Recipe, Settings
 from frformat.train.export import evaluating
-from frformat.train.loop import MODEL
 from frformat.train.nested import Nesting, train_nested
 from frformat.train.recipes.lenet5 import LeNet5OnMnist
 from frformat.train.recipes.resnet20 import ResNet20OnCifar10
@@ -56,6 +55,15 @@ def _reset_resnet20(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight)
+
+
+def _unchanged(model: nn.Module) -> None:
+    """Do not train."""
+
+
+def _no_score(model: nn.Module) -> float:
+    """Accept any size."""
+    return 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,9 +122,11 @@ class Case:
 
     def alone(self, kind: str, tier: int, seed: int) -> Json:
         """Train a network with the widths of a tier."""
-        name, folder = self.names(kind, tier)[SEEDS.index(seed)], BUILD / f"{self.recipe.name}-nested-{seed}"
-        print(name, flush=True)
-        made = descendant(load_nested(self.recipe(self.settings).model(), folder / MODEL), tier)
+        print(self.names(kind, tier)[SEEDS.index(seed)], flush=True)
+        whole = self.recipe(self.settings).model().eval()
+        example = self.recipe(self.settings).inputs(tuple(tensor[:1] for tensor in self.data.train.tensors))
+        nest(whole, example, _unchanged, _no_score, minimum=0.0, shares=self.nesting.shares, ranking=l1)
+        made = descendant(whole, tier)
 
         class Narrow(self.recipe):  # type: ignore[name-defined,misc]
             """The same recipe for a narrower network."""
@@ -162,6 +172,35 @@ CASES: Final = (
 )
 
 
+def profiles() -> dict[str, Json]:
+    """Return the tiers of each network with all seeds, in the form of :mod:`bench.joint`; means over the seeds."""
+    found, made = recorded(RESULTS), {}
+    for case in CASES:
+        names = [f"{case.recipe.name}-nested-{seed}" for seed in SEEDS]
+        if not all(name in found for name in names):
+            continue
+        rows = []
+        for tier in range(len(case.nesting.shares) + 1):
+            nested = [found[name]["tiers"][tier] for name in names]
+            alone = [_mean(found, case.names(kind, tier)) for kind in KINDS]
+            rows.append(
+                {
+                    "accuracy": mean(each["score"] for each in nested),
+                    "alone": max((score for score in alone if score is not None), default=0.0),
+                    "multiply_adds": nested[0]["multiply_adds"],
+                    "weight_bytes": 4 * nested[0]["parameters"],
+                    "peak_bytes": nested[0]["memory"],
+                }
+            )
+        made[f"{case.recipe.name}, nested"] = {"name": case.recipe.name, "tiers": rows}
+    return made
+
+
+def _mean(found: dict[str, Json], names: Sequence[str]) -> float | None:
+    """Return the mean score of networks; None unless all are recorded."""
+    return mean(found[name]["score"] for name in names) if all(name in found for name in names) else None
+
+
 def main(words: Sequence[str]) -> None:
     """Train the missing networks, write the results, and print them."""
     torch.set_num_threads(1)
@@ -178,8 +217,8 @@ def main(words: Sequence[str]) -> None:
             words = [f"{case.recipe.name}, tier {tier}", f"{mean(row['multiply_adds'] for row in rows) / 1e6:.2f} M"]
             words.append(f"nested {mean(row['score'] for row in rows):.2%}")
             for kind in KINDS:
-                scores = [found[name]["score"] for name in case.names(kind, tier) if name in found]
-                words += [f"{kind} {mean(scores):.2%}"] if scores else []
+                score = _mean(found, case.names(kind, tier))
+                words += [] if score is None else [f"{kind} {score:.2%}"]
             print(" | ".join(words))
 
 

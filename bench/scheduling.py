@@ -1,9 +1,11 @@
 """Compare models with tiers and models of one size on the same budget: accuracy, frames, work, and bytes loaded.
 
-The tiers are those of ``bench/results/joint.json``; see :mod:`bench.joint`. With a fixed size, all applications use the
-same tier. Its score is the higher of the tier's own score and the score of a model trained alone at that size.
-Shares are optimized for fixed sizes, too, so the tiers are the only difference. Scores between two fixed sizes are
-interpolated linearly, as if some devices used one size and some the other. ``docs/scheduling.png`` shows the results.
+The tiers are those of ``bench/results/joint.json`` and ``bench/results/nested.json``; see :mod:`bench.joint` and
+:mod:`bench.nested`. With a fixed size, all applications use the same tier. Its score is the higher of the tier's own
+score and the score of a model trained alone at that size. Shares are optimized for fixed sizes, too, so the tiers are
+the only difference. Scores between two fixed sizes are interpolated linearly, as if some devices used one size and some
+the other. The baseline of the NestDNN paper is weaker: all applications use the size at the knee of accuracy over work,
+and have equal shares of the device. ``docs/scheduling.png`` shows the results.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench import ROOT, Missing, Row
-from bench.simulation import Json, Outcome, budget, simulate, visits
+from bench import ROOT, Missing, Row, nested
+from bench.simulation import Json, Outcome, budget, equal_shares, knee, simulate, visits
 from frformat.scheduling import App, Budget, Objective, Tier, choose_tiers
 from frformat.scheduling.exact import exact
 from frformat.scheduling.greedy import greedy
@@ -37,10 +39,12 @@ class Result:
 
     Attributes:
         fixed: one outcome per tier.
+        knee: the outcome of the paper's baseline.
         nested: for each objective, one outcome per patience.
     """
 
     fixed: list[Outcome]
+    knee: Outcome
     nested: dict[Objective, list[Outcome]]
 
 
@@ -59,18 +63,18 @@ def _profiles() -> dict[str, Json]:
     """Return models by name."""
     if not PROFILES.exists():
         raise Missing(f"{PROFILES} does not exist: run `python -m bench.joint`")
-    return {model["name"]: model for model in json.loads(PROFILES.read_text())["models"]}
+    return {model["name"]: model for model in json.loads(PROFILES.read_text())["models"]} | nested.profiles()
 
 
 def _compare(profile: Json) -> Result:
     tiers = profile["tiers"]
     best = [{**tier, "accuracy": max(tier["accuracy"], tier["alone"])} for tier in tiers]
     fixed = [simulate(profile, choose_tiers, [tier], PATIENCE[SHOWN]) for tier in best]
-    nested = {}
+    tiers_by_objective = {}
     for objective in Objective:
         schedule = functools.partial(choose_tiers, objective=objective)
-        nested[objective] = [simulate(profile, schedule, tiers, patience) for patience in PATIENCE]
-    return Result(fixed, nested)
+        tiers_by_objective[objective] = [simulate(profile, schedule, tiers, patience) for patience in PATIENCE]
+    return Result(fixed, simulate(profile, equal_shares, [knee(best)], PATIENCE[SHOWN]), tiers_by_objective)
 
 
 def _rows(name: str, result: Result) -> list[Row]:
@@ -80,6 +84,7 @@ def _rows(name: str, result: Result) -> list[Row]:
         gains = [100 * (each.accuracy - np.interp(each.rate, rates, scores)) for each in outcomes]
         ratios = [each.rate / np.interp(-each.accuracy, [-score for score in scores], rates) for each in outcomes]
         what = f"{name}, {objective.value}"
+        rows.append(_against(what, result.knee, outcomes))
         best = outcomes[int(np.argmax(gains))]
         at = f"at most, with {100 * best.rate:.1f} % of the frames at {best.accuracy:.4f}; mean {np.mean(gains):+.2f}"
         rows.append(
@@ -88,14 +93,28 @@ def _rows(name: str, result: Result) -> list[Row]:
         best = outcomes[int(np.argmax(ratios))]
         at = f"at most, with {100 * best.rate:.1f} % of the frames at {best.accuracy:.4f}; mean {np.mean(ratios):.2f} ×"
         rows.append(Row(f"{what}: frames at equal accuracy", f"{max(ratios):.2f} × {at}", "> 1 ×", max(ratios) > 1))
-    nested, largest = result.nested[Objective.MIN_TOTAL_COST][SHOWN], result.fixed[-1]
-    energy = f"{nested.work / nested.frames / 1e6:.3g} M / {largest.work / largest.frames / 1e6:.3g} M"
+    tiers, largest = result.nested[Objective.MIN_TOTAL_COST][SHOWN], result.fixed[-1]
+    energy = f"{tiers.work / tiers.frames / 1e6:.3g} M / {largest.work / largest.frames / 1e6:.3g} M"
     rows.append(Row(f"{name}: multiply-adds per frame, tiers / largest size", energy, "", True))
-    loaded = f"{nested.loaded:,} / {largest.loaded:,}"
+    loaded = f"{tiers.loaded:,} / {largest.loaded:,}"
     rows.append(Row(f"{name}: bytes of weights loaded, tiers / largest size", loaded, "", True))
-    exact = f"{sum(nested.plans)} of {len(nested.plans)}"
+    exact = f"{sum(tiers.plans)} of {len(tiers.plans)}"
     rows.append(Row(f"{name}: plans that are exact; the others are greedy", exact, "", True))
     return rows
+
+
+def _against(what: str, knee: Outcome, outcomes: list[Outcome]) -> Row:
+    """Compare with the paper's baseline: frames where accuracy is at least equal, accuracy where frames are."""
+    frames = max((each.rate / knee.rate for each in outcomes if each.accuracy >= knee.accuracy), default=0.0)
+    points = max((100 * (each.accuracy - knee.accuracy) for each in outcomes if each.rate >= knee.rate), default=0.0)
+    figure = f"{frames:.2f} × the frames at equal accuracy; {points:+.2f} points at equal frames"
+    at = f"the baseline processes {100 * knee.rate:.1f} % of the frames at {knee.accuracy:.4f}"
+    return Row(
+        f"{what}: tiers against the knee model with equal shares",
+        f"{figure} ({at})",
+        "≥ 1.5 × or ≥ 2 points",
+        frames >= 1.5 or points >= 2,
+    )
 
 
 def _gap(objective: Objective) -> Row:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from frformat.scheduling import App, Budget, InfeasibleBudget, Plan, Tier
+from frformat.scheduling import App, Budget, Choice, InfeasibleBudget, Plan, Tier
 
 Json = dict[str, Any]
 Scheduler = Callable[[Sequence[App], Budget], Plan]
@@ -118,6 +118,26 @@ def simulate(profile: Json, schedule: Scheduler, rows: Sequence[Json], patience:
         before = {choice.app: choice.tier for choice in plan.choices}
         out.timeline.append((start, end, before))
     return out
+
+
+def equal_shares(apps: Sequence[App], device: Budget) -> Plan:
+    """Give each application the same share of the device and its largest tier; the baseline of the paper."""
+    choices = []
+    for app in apps:
+        latency = max(app.latency, app.tiers[-1].compute * len(apps) / device.speed)
+        choices.append(Choice(app.name, len(app.tiers) - 1, 1 / len(apps), latency, 0.0))
+    return Plan(tuple(choices), 0.0, 0.0, exact=False)
+
+
+def knee(rows: Sequence[Json]) -> Json:
+    """Return the tier at the knee of accuracy over work: furthest above the line between the smallest and the largest."""
+    first, last = rows[0], rows[-1]
+
+    def height(row: Json) -> float:
+        work, accuracy = ((row[key] - first[key]) / (last[key] - first[key]) for key in ("multiply_adds", "accuracy"))
+        return accuracy - work
+
+    return max(rows, key=height)
 
 
 def _spans(all_visits: Sequence[Visit]) -> Iterator[tuple[float, float, list[Visit]]]:
