@@ -130,7 +130,7 @@ def equal_shares(apps: Sequence[App], device: Budget) -> Plan:
 
 
 def knee(rows: Sequence[Json]) -> Json:
-    """Return the tier at the knee of accuracy over work: furthest above the line between the smallest and the largest."""
+    """Return the tier at the knee of accuracy over work: furthest above a line from the smallest to the largest."""
     first, last = rows[0], rows[-1]
 
     def height(row: Json) -> float:
