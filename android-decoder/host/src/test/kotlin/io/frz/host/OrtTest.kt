@@ -12,7 +12,7 @@ class OrtTest {
     private val models = File("../onnxruntime/src/test/resources")
 
     @Test
-    fun `ONNX Runtime returns the same outputs with rebuilt weights, as inputs, and with coefficients`(@TempDir folder: File) {
+    fun `ONNX Runtime returns the same outputs however it receives the weights`(@TempDir folder: File) {
         val inputs = File(folder, "in").apply { mkdir() }
         File(models, "lenet5.input.npy").copyTo(File(inputs, "x.npy"))
         val expected = NdArray.read(File(models, "lenet5.expected.npy")).values
