@@ -21,6 +21,7 @@ NAMES = (
     "factored",
     "decomposed",
     "runtimes",
+    "executorch",
     "zoo",
     "delta",
 )

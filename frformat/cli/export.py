@@ -35,6 +35,9 @@ With --factored, the skeleton runs on the coefficients of --weights and never re
 and takes little memory. It accepts exactly as many coefficients as that file has at --tier, and is optimized for inputs
 about as large as --example.
 
+With --weights-as-inputs, the weights are inputs of the ONNX graph, which the app passes on every run. ONNX Runtime then
+keeps no copy of them, but runs more slowly, because it cannot prepare them in advance.
+
 \b
 Examples:
   frformat export unet -o model.onnx
@@ -60,6 +63,7 @@ Examples:
     help="Shape of an input, for tracing or choosing factors.",
 )
 @click.option("--fixed", is_flag=True, help="Allow only inputs of the size of --example (ONNX Runtime).")
+@click.option("--weights-as-inputs", is_flag=True, help="Make the weights inputs of the graph (ONNX Runtime).")
 @click.option("--probe", is_flag=True, help="Also return the layers' outputs, for `frformat compare`. Needs --example.")
 @click.option("--release", metavar="RELEASE", help="The oldest release of PyTorch Mobile to support.")
 @force_option
@@ -74,6 +78,7 @@ def export(
     complete: str | None,
     shapes: tuple[str, ...],
     fixed: bool,
+    weights_as_inputs: bool,
     probe: bool,
     release: str | None,
     force: bool,
@@ -101,11 +106,14 @@ def export(
         options["dynamic"] = False
     if sizes or (model in models.EXAMPLES and output.endswith((".onnx", ".frt"))):
         options["example"] = [torch.zeros(size) for size in sizes or [models.EXAMPLES[model]]]
+    only_skeleton: dict[str, Any] = {"weights_as_inputs": True} if weights_as_inputs else {}
     with writing(output, force):
         net = models.build(model)
         if weights is not None:
             models.give(net, weights, tier=tier, base=base)
-        written = runtimes.export(net, output, factored=factored, weights=weights, tier=tier, base=base, **options)
+        written = runtimes.export(
+            net, output, factored=factored, weights=weights, tier=tier, base=base, **only_skeleton, **options
+        )
     whole = None
     if complete is not None:
         with writing(complete, force):

@@ -36,7 +36,7 @@ class _Runtime(NamedTuple):
 
 
 RUNTIMES: Final = {
-    "onnxruntime": _Runtime(".onnx", "onnxruntime", ("dynamic",)),
+    "onnxruntime": _Runtime(".onnx", "onnxruntime", ("dynamic", "weights_as_inputs")),
     "pytorch_mobile": _Runtime(".ptl", "pytorch_mobile", ("release", "probe")),
     "torchscript": _Runtime(".pt", "pytorch_mobile", ("probe",), {"lite": False}),
     "litert": _Runtime(".tflite.frt", "litert", complete=".tflite"),
@@ -77,9 +77,11 @@ def export(
         tier: the capacity tier of that file; None for the largest one present.
         base: the base of that file if it is a delta file; see :func:`frformat.open`.
         with_weights: include the model's own weights, for comparison.
-        options: for ONNX Runtime, ``dynamic=False`` fixes input sizes to those of the example. For PyTorch Mobile,
-            ``release`` is the oldest release that must be able to run the file, and ``probe=True`` also returns the
-            outputs of layers. For ExecuTorch, ``delegate=None`` runs the model without XNNPACK.
+        options: for ONNX Runtime, ``dynamic=False`` fixes input sizes to those of the example, and
+            ``weights_as_inputs=True`` makes weights inputs of the graph, so that the runtime does not copy them (see
+            :mod:`frformat.runtimes.onnxruntime`). For PyTorch Mobile, ``release`` is the oldest release that must be
+            able to run the file, and ``probe=True`` also returns the outputs of layers. For ExecuTorch,
+            ``delegate=None`` runs the model without XNNPACK.
 
     Raises:
         ExportError: the runtime cannot run the model, or the weights do not fit it. The message says where and why.

@@ -39,6 +39,15 @@ def arguments(files: Path, *more: object) -> tuple[str, ...]:
     return ("compare", "lenet5", str(files / "model.frz"), str(files / "inputs"), *map(str, more))
 
 
+def test_onnx_runtime_takes_weights_as_initializers_or_as_inputs(files: Path, tmp_path: Path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    for name, options in (("initializers", ()), ("inputs", ("--weights-as-inputs",))):
+        skeleton = tmp_path / f"{name}.onnx"
+        assert frformat("export", "lenet5", "-o", skeleton, *options).code == 0
+        assert frformat(*arguments(files, "--phone", "ort", "--skeleton", skeleton)).code == 0
+
+
 def test_a_report_with_layers(files: Path):
     outcome = frformat(
         *arguments(files, "--phone", files / "phone" / "report.json", "--truth", files / "truth", "--json")

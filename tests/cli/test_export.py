@@ -121,6 +121,17 @@ def test_a_model_that_must_be_traced(source: Path, tmp_path: Path):
     assert ", traced" in probe.out
 
 
+def test_weights_as_inputs_of_a_skeleton_but_not_of_a_complete_model(weights: Path, tmp_path: Path):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    skeleton, complete = tmp_path / "model.onnx", tmp_path / "complete.onnx"
+    args = ("lenet5", "-o", skeleton, "--weights", weights, "--complete", complete, "--weights-as-inputs")
+    assert frformat("export", *args).code == 0
+    names = [each.name for each in onnx.load_model_from_string(skeleton.read_bytes()).graph.input]
+    assert names[:2] == ["x", "conv1.weight"]
+    assert [each.name for each in onnx.load_model_from_string(complete.read_bytes()).graph.input] == ["x"]
+
+
 def test_misuse(weights: Path, source: Path, tmp_path: Path):
     out = tmp_path / "m.ptl"
     for args, fault in (
@@ -145,6 +156,7 @@ def test_misuse(weights: Path, source: Path, tmp_path: Path):
         (("lenet5", "-o", tmp_path / "m.tgz"), "no runtime is known by this extension; choose one of .onnx"),
         (("lenet5", "-o", tmp_path / "m.onnx", "--probe"), "onnxruntime has no option 'probe'"),
         (("lenet5", "-o", out, "--fixed"), "pytorch_mobile has no option 'dynamic'"),
+        (("lenet5", "-o", out, "--weights-as-inputs"), "pytorch_mobile has no option 'weights_as_inputs'"),
         (("lenet5", "-o", out, "--probe"), "pass an example"),
         (("lenet5", "-o", tmp_path / "none" / "m.ptl"), "does not exist"),
     ):

@@ -1,4 +1,4 @@
-"""Create an ONNX Runtime session from a skeleton and an ``.frz`` file."""
+"""Create ONNX Runtime sessions from a skeleton and an ``.frz`` file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from frformat.errors import DependencyError, LoadError
 from frformat.format import limits
 from frformat.format.reader import FrzFile, Source, open
 from frformat.runtimes.contract import Wanted
+from frformat.runtimes.onnxruntime.inputs import InputSession
 from frformat.runtimes.onnxruntime.skeleton import DTYPES as ONNX_DTYPES
-from frformat.runtimes.onnxruntime.skeleton import wanted
+from frformat.runtimes.onnxruntime.skeleton import Needs, needs
 from frformat.runtimes.weights import check, given
 
 if TYPE_CHECKING:
@@ -52,28 +53,89 @@ def session(
         rest: additional arguments of ``onnxruntime.InferenceSession``, such as ``providers``.
 
     Raises:
+        LoadError: the skeleton is damaged, ONNX Runtime cannot run it, or the weights do not fit it. Also if the
+            weights are inputs; use :func:`input_session`.
+        FrzError: the weights are damaged, or their base is missing or is a different file.
+        DependencyError: the packages of the extra ``onnx`` are not installed.
+        OSError: a file cannot be read.
+    """
+    data, needed = _read(skeleton)
+    if needed.inputs:
+        what = "the weights of this skeleton are inputs; load it with input_session"
+        raise LoadError("SKELETON_UNSUPPORTED", what)
+    values = _values(needed, weights, tier, memory_budget, base)
+    return _create(data, needed, values, options, rest)
+
+
+def input_session(
+    skeleton: StrPath | bytes,
+    weights: StrPath,
+    *,
+    tier: int | None = None,
+    memory_budget: int = limits.MEMORY_BUDGET,
+    base: Source | FrzFile | None = None,
+    options: SessionOptions | None = None,
+    **rest: Any,
+) -> InputSession:
+    """Create an ONNX Runtime session that takes weights as inputs, with the weights of an ``.frz`` file.
+
+    ONNX Runtime does not copy these weights, so that less memory is needed, but runs more slowly. Skeletons whose
+    weights are initializers work as well.
+
+    Args:
+        skeleton: a file written by :func:`frformat.runtimes.export` with ``weights_as_inputs=True``, or its bytes.
+        weights: see :func:`session`, as for all other arguments.
+        tier: see :func:`session`.
+        memory_budget: see :func:`session`.
+        base: see :func:`session`.
+        options: see :func:`session`.
+        rest: see :func:`session`.
+
+    Raises:
         LoadError: the skeleton is damaged, ONNX Runtime cannot run it, or the weights do not fit it.
         FrzError: the weights are damaged, or their base is missing or is a different file.
         DependencyError: the packages of the extra ``onnx`` are not installed.
         OSError: a file cannot be read.
     """
+    data, needed = _read(skeleton)
+    values = _values(needed, weights, tier, memory_budget, base)
+    inputs = {name: values.pop(name) for name in needed.inputs}
+    return InputSession(_create(data, needed, values, options, rest), inputs)
+
+
+def _read(skeleton: StrPath | bytes) -> tuple[bytes, Needs]:
     try:
-        import onnxruntime
+        import onnxruntime  # noqa: F401 — checked before anything is decoded
     except ImportError as error:
         raise DependencyError("running ONNX models", error) from error
     data = skeleton if isinstance(skeleton, bytes) else Path(skeleton).read_bytes()
     try:
-        contract = wanted(data)
+        return data, needs(data)
     except ImportError as error:
         raise DependencyError("reading ONNX models", error) from error
+
+
+def _values(
+    needed: Needs, weights: StrPath, tier: int | None, memory_budget: int, base: Source | FrzFile | None
+) -> dict[str, OrtValue]:
+    """Return the weights that a skeleton needs, after checking that the file fits."""
+    contract = needed.contract
     with open(weights, tier=tier, memory_budget=memory_budget, base=base) as file:
         check(contract, file, weights)
-        values = {name: _value(given(contract, name, file, weights), want) for name, want in contract.wanted.items()}
+        return {name: _value(given(contract, name, file, weights), want) for name, want in contract.wanted.items()}
+
+
+def _create(
+    data: bytes, needed: Needs, initializers: dict[str, OrtValue], options: SessionOptions | None, rest: dict[str, Any]
+) -> InferenceSession:
+    import onnxruntime
+
     options = onnxruntime.SessionOptions() if options is None else options
-    if any(want.form for want in contract.wanted.values()):
+    if any(want.form for want in needed.contract.wanted.values()):
         options.add_session_config_entry(*UNPADDED)
     try:
-        options.add_external_initializers(list(values), list(values.values()))
+        if initializers:
+            options.add_external_initializers(list(initializers), list(initializers.values()))
         return onnxruntime.InferenceSession(data, options, **rest)
     except Exception as error:  # ONNX Runtime's exceptions have no common base class
         unsupported = type(error).__name__ in ("InvalidGraph", "NotImplemented", "InvalidProtobuf")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from frformat.errors import LoadError
@@ -15,6 +17,7 @@ PLACE: Final = "model.frz"
 FORM: Final = "frz.form"
 TIES: Final = "frz.ties"
 UNUSED: Final = "frz.unused"
+INPUTS: Final = "frz.inputs"
 
 SEAL: Final = bytes([0xFA, 0xFF, 0x03, LENGTH]) + MARK
 """Field 8191 of a protobuf message, which ONNX ignores: its tag, its length, and its first bytes."""
@@ -37,15 +40,36 @@ DTYPES: Final = {
 """Names of the ONNX element types that the ``.frz`` format supports, too."""
 
 
-def hollow(model: onnx.ModelProto, contract: Contract) -> bytes:
-    """Serialize a model without the elements of the weights that ``contract`` names.
+@dataclass(frozen=True)
+class Needs:
+    """What a skeleton needs, and how.
+
+    Attributes:
+        contract: the weights that it needs.
+        inputs: names of those weights that are inputs of the graph. The others are external initializers.
+    """
+
+    contract: Contract
+    inputs: Collection[str] = ()
+
+
+def hollow(model: onnx.ModelProto, needed: Needs) -> bytes:
+    """Serialize a model without the elements of the weights that it needs.
 
     Args:
         model: the model, whose weights are initializers; their elements do not matter. It is modified in place.
-        contract: the weights that the skeleton needs.
+        needed: the weights that the skeleton will need. Coefficients must not be inputs.
     """
-    for tensor in model.graph.initializer:
-        if tensor.name in contract.wanted:
+    import onnx
+
+    contract = needed.contract
+    for tensor in list(model.graph.initializer):
+        if tensor.name in needed.inputs:
+            assert not contract.wanted[tensor.name].form
+            value = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            model.graph.input.append(value)
+            model.graph.initializer.remove(tensor)
+        elif tensor.name in contract.wanted:
             form = contract.wanted[tensor.name].form
             tensor.ClearField("raw_data")
             del tensor.external_data[:]
@@ -54,13 +78,13 @@ def hollow(model: onnx.ModelProto, contract: Contract) -> bytes:
             if form:
                 tensor.external_data.add(key=FORM, value=",".join(map(str, form)))
     ties = [name for pair in contract.ties.items() for name in pair]
-    for key, names in ((TIES, ties), (UNUSED, list(contract.unused))):
+    for key, names in ((TIES, ties), (UNUSED, list(contract.unused)), (INPUTS, list(needed.inputs))):
         if names:
             model.metadata_props.add(key=key, value="\n".join(names))
     return sealed(model.SerializeToString(deterministic=True) + SEAL)
 
 
-def wanted(data: bytes) -> Contract:
+def needs(data: bytes) -> Needs:
     """Return what a skeleton needs.
 
     Raises:
@@ -77,19 +101,34 @@ def wanted(data: bytes) -> Contract:
             "SKELETON_DAMAGED", f"this is not an intact skeleton: {what}; export it again with `frformat export`"
         )
     try:
-        model = onnx.ModelProto.FromString(data)
-    except DecodeError as error:
-        raise LoadError("SKELETON_UNSUPPORTED", f"this is not an ONNX model: {error}") from error
+        return _read(onnx.ModelProto.FromString(data))
+    except LoadError:
+        raise
+    except (DecodeError, KeyError, ValueError) as error:
+        raise LoadError("SKELETON_UNSUPPORTED", f"this is not a skeleton for ONNX Runtime: {error}") from error
+
+
+def _read(model: onnx.ModelProto) -> Needs:
+    listed = {entry.key: entry.value.split("\n") for entry in model.metadata_props}
     found: dict[str, Wanted] = {}
     for tensor in model.graph.initializer:
-        if tensor.data_location != tensor.EXTERNAL:
-            continue
-        if tensor.data_type not in DTYPES:
-            kind = f"{tensor.name} has a dtype ({tensor.data_type}) that .frz files do not support"
-            raise LoadError("SKELETON_UNSUPPORTED", f"{kind}; export it again with `frformat export`")
-        facts = {entry.key: entry.value for entry in tensor.external_data}
-        form = tuple(map(int, facts[FORM].split(","))) if FORM in facts else ()
-        found[tensor.name] = Wanted(tuple(tensor.dims), DTYPES[tensor.data_type], form)
-    listed = {entry.key: entry.value.split("\n") for entry in model.metadata_props}
+        if tensor.data_location == tensor.EXTERNAL:
+            facts = {entry.key: entry.value for entry in tensor.external_data}
+            form = tuple(map(int, facts[FORM].split(","))) if FORM in facts else ()
+            found[tensor.name] = Wanted(tuple(tensor.dims), _dtype(tensor.name, tensor.data_type), form)
+    values = {value.name: value.type.tensor_type for value in model.graph.input}
+    inputs = listed.get(INPUTS, [])
+    for name in inputs:
+        shape = tuple(axis.dim_value for axis in values[name].shape.dim)
+        found[name] = Wanted(shape, _dtype(name, values[name].elem_type))
     ties = listed.get(TIES, [])
-    return Contract(found, dict(zip(ties[::2], ties[1::2], strict=True)), listed.get(UNUSED, ()))
+    contract = Contract(found, dict(zip(ties[::2], ties[1::2], strict=True)), listed.get(UNUSED, ()))
+    return Needs(contract, inputs)
+
+
+def _dtype(name: str, number: int) -> str:
+    """Return the name of an ONNX element type."""
+    if number not in DTYPES:
+        kind = f"{name} has a dtype ({number}) that .frz files do not support"
+        raise LoadError("SKELETON_UNSUPPORTED", f"{kind}; export it again with `frformat export`")
+    return DTYPES[number]

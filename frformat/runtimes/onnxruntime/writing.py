@@ -15,7 +15,7 @@ from frformat.runtimes.errors import ExportError
 from frformat.runtimes.onnxruntime.compact import simplify, strip
 from frformat.runtimes.onnxruntime.functions import add_functions
 from frformat.runtimes.onnxruntime.operations import outline
-from frformat.runtimes.onnxruntime.skeleton import hollow
+from frformat.runtimes.onnxruntime.skeleton import Needs, hollow
 from frformat.runtimes.written import Export
 from frformat.torch.lowrank.layers import coded
 
@@ -34,6 +34,7 @@ def write(
     example: tuple[Any, ...] | None = None,
     with_weights: bool = False,
     dynamic: bool = True,
+    weights_as_inputs: bool = False,
 ) -> Export:
     """Write a model for ONNX Runtime; see :func:`frformat.runtimes.export`.
 
@@ -44,12 +45,16 @@ def write(
         with_weights: whether to include the weights.
         dynamic: whether to allow any length for every input axis where the model does. Otherwise, the lengths of the
             example are fixed.
+        weights_as_inputs: whether the weights are inputs of the graph rather than initializers. Coefficients are
+            always initializers, so that ONNX Runtime computes only once what depends on them alone.
 
     Raises:
         ExportError: the model cannot be exported. The message says why.
         DependencyError: the packages of the extra ``onnx`` are not installed.
         OSError: the file cannot be written.
     """
+    if with_weights and weights_as_inputs:
+        raise ExportError("a model that contains its weights cannot have them as inputs; pass only one of the options")
     if example is None:
         raise ExportError("ONNX Runtime needs a trace; pass an example input")
     if not hasattr(torch.onnx, "ops"):
@@ -84,7 +89,8 @@ def write(
     proto: onnx.ModelProto = ir.to_proto(graph)
     add_functions(proto, texts)
     strip(proto, plan.wanted)
-    data = proto.SerializeToString(deterministic=True) if with_weights else hollow(proto, plan)
+    inputs = [name for name, want in plan.wanted.items() if weights_as_inputs and not want.form]
+    data = proto.SerializeToString(deterministic=True) if with_weights else hollow(proto, Needs(plan, inputs))
     with replacing(path) as file:
         file.write(data)
     return Export(

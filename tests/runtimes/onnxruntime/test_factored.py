@@ -12,7 +12,7 @@ from torch import nn
 import frformat
 from frformat import Spectrum
 from frformat.runtimes import LoadError, export
-from frformat.runtimes.onnxruntime import session
+from frformat.runtimes.onnxruntime import input_session, session
 from frformat.torch import load_model
 from tests.runtimes.onnxruntime.sessions import agree
 
@@ -67,3 +67,14 @@ def test_any_size_and_another_tier(weights: Path, tmp_path: Path):
         agree(model, made, torch.rand(shape), slack=1e-4)
     with pytest.raises(LoadError, match=r"MISMATCH: .*20 coefficients in the file, 33 in the model; choose its tier"):
         session(written.path, weights, tier=0)
+
+
+def test_coefficients_are_never_inputs(weights: Path, tmp_path: Path):
+    path, example = tmp_path / "model.onnx", torch.zeros(1, 3, 24, 32)
+    written = export(Net(), path, factored=True, example=example, weights=weights, weights_as_inputs=True)
+    made, model = input_session(path, weights), Net()
+    load_model(model, weights)
+    assert {"body.4.bias", "body.5.weight", "head.weight"} <= made.weights.keys()
+    assert made.weights.keys().isdisjoint(written.coefficients)
+    for shape in ((1, 3, 24, 32), (2, 3, 49, 67)):
+        agree(model, made, torch.rand(shape), slack=1e-4)

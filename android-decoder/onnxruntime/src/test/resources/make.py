@@ -2,8 +2,9 @@
 
 ``lenet5.onnx`` and ``lenet5.factored.onnx`` run with the weights in ``examples/``. ``tiny.onnx`` has weights of every
 dtype that a session accepts, some of them tied and some unused. ``tiny.frz`` contains these weights, ``wide.frz``
-contains them in larger types, and ``other.frz`` contains the weights of another network. ``NAME.expected.npy`` is the
-output of PyTorch for ``NAME.input.npy``.
+contains them in larger types, and ``other.frz`` contains the weights of another network. In ``NAME.inputs.onnx``, the
+weights are inputs. ``rows.onnx`` is a factored skeleton with loops over rows of pixels, and ``rows.frz`` contains its
+weights. ``NAME.expected.npy`` is the output of PyTorch for ``NAME.input.npy``.
 """
 
 from pathlib import Path
@@ -13,12 +14,14 @@ import torch
 from torch import Tensor, nn
 
 import frformat
+from frformat import Spectrum
 from frformat.runtimes import export
 from frformat.torch import load_model, save_model
 from frformat.train.models import LeNet5
 
 HERE = Path(__file__).parent
 LENET5 = HERE.parents[4] / "examples" / "lenet5.frz"
+KEPT = 20
 
 
 class Tiny(nn.Module):
@@ -47,6 +50,27 @@ class Tiny(nn.Module):
         return y + self.shorts.float() / 1000 + self.integers.float() / 1000
 
 
+class Rows(nn.Module):
+    """Has layers that, when factored, loop over rows: for statistics, with pooling and at full size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 128, 3, padding=1, bias=False),
+            nn.BatchNorm2d(128, affine=False, track_running_stats=False),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(128, 128, 3, padding=1),
+            nn.ReLU6(),
+            nn.Conv2d(128, 2, 3, padding=1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images (n, 1, h, w) to (n, 2, h // 2, w // 2)."""
+        out: Tensor = self.body(x)
+        return out
+
+
 def main() -> None:
     """Write all files."""
     torch.manual_seed(0)
@@ -63,11 +87,31 @@ def main() -> None:
     x = torch.from_numpy(np.random.default_rng(0).random((5, 1, 28, 28), np.float32))
     write("lenet5", lenet5, x)
     export(LeNet5(), HERE / "lenet5.factored.onnx", factored=True, example=x[:1], weights=LENET5)
+    rows, random = Rows().eval(), np.random.default_rng(0)
+    spectra = {
+        name: Spectrum(
+            (random.normal(0, 0.015, KEPT) * np.sqrt(tensor.numel()) / (1 + np.arange(KEPT))).astype(np.float32),
+            tuple(tensor.shape),
+        )
+        if tensor.dim() == 4
+        else tensor.numpy()
+        for name, tensor in rows.state_dict().items()
+    }
+    frformat.save_file(spectra, HERE / "rows.frz")
+    load_model(rows, HERE / "rows.frz")
+    export(Rows(), HERE / "rows.onnx", factored=True, example=torch.zeros(1, 1, 42, 38), weights=HERE / "rows.frz")
+    record("rows", rows, torch.from_numpy(random.random((1, 1, 45, 38), np.float32)))
 
 
 def write(name: str, model: nn.Module, x: Tensor) -> None:
-    """Write the skeleton of a model, an input, and the output of the model for it."""
+    """Write both skeletons of a model, an input, and the output of the model for it."""
     export(model, HERE / f"{name}.onnx", example=x)
+    export(model, HERE / f"{name}.inputs.onnx", example=x, weights_as_inputs=True)
+    record(name, model, x)
+
+
+def record(name: str, model: nn.Module, x: Tensor) -> None:
+    """Write an input, and the output of a model for it."""
     with torch.no_grad():
         np.save(HERE / f"{name}.expected.npy", model(x).numpy())
     np.save(HERE / f"{name}.input.npy", x.numpy())

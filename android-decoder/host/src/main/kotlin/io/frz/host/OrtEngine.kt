@@ -8,7 +8,7 @@ import ai.onnxruntime.OrtSession.SessionOptions
 import io.frz.cli.shell.Failure
 import io.frz.loading.FrzLoadOptions
 import io.frz.loading.FrzPart
-import io.frz.onnxruntime.FrzSession
+import io.frz.onnxruntime.FrzInputSession
 import java.io.File
 import java.nio.FloatBuffer
 
@@ -26,10 +26,14 @@ internal class OrtEngine : Engine {
     }
 
     override fun load(skeleton: File, weights: File, base: File?, options: FrzLoadOptions): Model =
-        OrtModel(FrzSession.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights), ::configure).load(options.with(base)))
+        FrzInputSession.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights), ::configure).load(options.with(base)).let {
+            OrtModel(it, it.inputNames.first()) { inputs -> it.run(inputs) }
+        }
 
     override fun loadComplete(file: File): Model = try {
-        OrtModel(SessionOptions().use { environment.createSession(file.path, it.also(::configure)) })
+        SessionOptions().use { environment.createSession(file.path, it.also(::configure)) }.let {
+            OrtModel(it, it.inputNames.first()) { inputs -> it.run(inputs) }
+        }
     } catch (e: OrtException) {
         throw Failure("ONNX Runtime cannot load $file: ${e.message}", e)
     }
@@ -38,10 +42,14 @@ internal class OrtEngine : Engine {
         if (threads > 0) options.setIntraOpNumThreads(threads)
     }
 
-    private inner class OrtModel(private val session: OrtSession) : Model {
+    private inner class OrtModel(
+        private val session: AutoCloseable,
+        private val inputName: String,
+        private val call: (Map<String, OnnxTensor>) -> OrtSession.Result
+    ) : Model {
         override fun forward(input: NdArray): Map<String, NdArray> = try {
             OnnxTensor.createTensor(environment, FloatBuffer.wrap(input.values), input.shape).use { x ->
-                session.run(mapOf(session.inputNames.first() to x)).use { result ->
+                call(mapOf(inputName to x)).use { result ->
                     // The first output of an exported model is the output of the original model, regardless of its name
                     // in the graph.
                     result.withIndex().associate { (i, output) ->

@@ -12,12 +12,12 @@ class OrtTest {
     private val models = File("../onnxruntime/src/test/resources")
 
     @Test
-    fun `ONNX Runtime returns the same outputs with rebuilt weights and with coefficients`(@TempDir folder: File) {
+    fun `ONNX Runtime returns the same outputs however it receives the weights`(@TempDir folder: File) {
         val inputs = File(folder, "in").apply { mkdir() }
         File(models, "lenet5.input.npy").copyTo(File(inputs, "x.npy"))
         val expected = NdArray.read(File(models, "lenet5.expected.npy")).values
         val report = File(folder, "report.json")
-        for (skeleton in listOf("lenet5.onnx", "lenet5.factored.onnx")) {
+        for (skeleton in listOf("lenet5.onnx", "lenet5.inputs.onnx", "lenet5.factored.onnx")) {
             val code = FrzHost().commandLine().execute(
                 "report",
                 "$models/$skeleton",

@@ -7,6 +7,7 @@ import androidx.annotation.WorkerThread
 import io.frz.loading.FrzLoadOptions
 import io.frz.loading.FrzLoader
 import io.frz.loading.FrzPart
+import io.frz.onnxruntime.internal.InitializersOnly
 import io.frz.onnxruntime.internal.OnnxRuntime
 import java.io.IOException
 
@@ -31,8 +32,9 @@ import java.io.IOException
  * [loader] to load asynchronously or from a coroutine.
  *
  * ONNX Runtime copies the weights several times while it creates a session, so loading briefly needs up to four times
- * their size in memory; the weights of a factored skeleton need only a few kilobytes. Sessions are created in
- * [OrtEnvironment.getEnvironment]; to configure the environment, create it before loading.
+ * their size in memory; the weights of a factored skeleton need only a few kilobytes. [FrzInputSession] avoids these
+ * copies. Sessions are created in [OrtEnvironment.getEnvironment]; to configure the environment, create it before
+ * loading.
  */
 public object FrzSession {
     /** Loads a session from the app assets [skeleton] and [weights]. */
@@ -68,7 +70,7 @@ public object FrzSession {
     @JvmStatic
     @JvmOverloads
     public fun loaderOf(skeleton: FrzPart, weights: FrzPart, setup: FrzSessionSetup = DEFAULTS): FrzLoader<OrtSession> =
-        FrzLoader(OnnxRuntime(setup), skeleton, weights)
+        FrzLoader(InitializersOnly(OnnxRuntime(setup)), skeleton, weights)
 
-    private val DEFAULTS = FrzSessionSetup { }
+    internal val DEFAULTS = FrzSessionSetup { }
 }

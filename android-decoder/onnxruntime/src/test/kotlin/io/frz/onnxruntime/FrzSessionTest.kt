@@ -10,7 +10,6 @@ import io.frz.loading.FrzLoadOptions
 import io.frz.loading.FrzPart
 import java.io.File
 import java.net.URLClassLoader
-import java.util.zip.CRC32
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -29,16 +28,17 @@ class FrzSessionTest : OnRuntime() {
     private fun fault(skeleton: ByteArray, weights: ByteArray = this.weights): FrzLoadException =
         assertThrows(FrzLoadException::class.java) { load(skeleton, weights).close() }
 
-    private fun sealed(bytes: ByteArray): ByteArray {
-        val marked = bytes + byteArrayOf(-6, -1, 3, 18) + "frz:crc32:".toByteArray()
-        return marked + "%08x".format(CRC32().apply { update(marked) }.value).toByteArray()
-    }
-
     @Test
     fun `LeNet-5 returns the same outputs as in PyTorch, with rebuilt weights and with coefficients`() {
         for (name in listOf("lenet5.onnx", "lenet5.factored.onnx")) {
             check(FrzSession.loaderOf(part(name), FrzPart.of(lenet5)).load(), "lenet5")
         }
+    }
+
+    @Test
+    fun `layers that loop over rows return the same outputs as in PyTorch`() {
+        assertTrue("Loop" in String(bytes("rows.onnx"), Charsets.ISO_8859_1))
+        check(load(bytes("rows.onnx"), bytes("rows.frz")), "rows")
     }
 
     @Test
@@ -127,6 +127,15 @@ class FrzSessionTest : OnRuntime() {
     }
 
     @Test
+    fun `skeletons whose weights are inputs are refused before anything is decoded`() {
+        for (weights in listOf("tiny.frz", "other.frz")) {
+            val thrown = fault(bytes("tiny.inputs.onnx"), bytes(weights))
+            assertEquals(Kind.SKELETON_UNSUPPORTED, thrown.kind)
+            assertTrue("load it with FrzInputSession" in thrown.message!!, thrown.message)
+        }
+    }
+
+    @Test
     fun `intact files that are not skeletons are refused`() {
         assertEquals(Kind.SKELETON_UNSUPPORTED, fault(sealed(ByteArray(1000) { it.toByte() })).kind)
         for (size in 0 until skeleton.size - 22 step 13) {
@@ -168,11 +177,6 @@ class FrzSessionTest : OnRuntime() {
         for (weights in listOf("tiny.frz", "wide.frz")) check(load(skeleton, bytes(weights), options), "tiny")
         check(load(bytes("lenet5.onnx"), lenet5.readBytes(), options), "lenet5")
         assertEquals(0, folder.list()!!.size)
-    }
-
-    private companion object {
-        /** The size of all weights that `tiny.onnx` requires, in bytes. */
-        const val TINY_BYTES = 4 * (4 * 8 + 8 * 8 + 8 + 8) + 8 * (2 + 2 + 8 + 1 + 1 + 1 + 2 + 4)
     }
 }
 

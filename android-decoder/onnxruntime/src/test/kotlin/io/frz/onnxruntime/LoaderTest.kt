@@ -35,6 +35,7 @@ import org.mockito.Mockito.`when`
 class LoaderTest : OnRuntime() {
     private val skeleton = FrzPart.of(resource("tiny.onnx"))
     private val weights = FrzPart.of(resource("tiny.frz"))
+    private val inputSkeleton = FrzPart.of(resource("tiny.inputs.onnx"))
 
     private val context = mock(Context::class.java).also { context ->
         val assets = mock(AssetManager::class.java)
@@ -44,10 +45,10 @@ class LoaderTest : OnRuntime() {
     }
 
     /** Records the calls to a callback. */
-    private class Told : FrzCallback<OrtSession> {
+    private class Told<N : Any> : FrzCallback<N> {
         val all = LinkedBlockingQueue<Any>()
 
-        override fun onLoaded(network: OrtSession) {
+        override fun onLoaded(network: N) {
             all.add(network)
         }
 
@@ -58,10 +59,9 @@ class LoaderTest : OnRuntime() {
         fun next(): Any = checkNotNull(all.poll(20, TimeUnit.SECONDS)) { "nothing was reported" }
     }
 
-    private val told = Told()
-
     @Test
     fun `assets are loaded on this thread, in the background, and from a coroutine`() {
+        val told = Told<OrtSession>()
         check(FrzSession.load(context, "tiny.onnx", "tiny.frz"), "tiny")
         val loader = FrzSession.loader(context, "tiny.onnx", "tiny.frz")
         loader.loadAsync(told)
@@ -73,9 +73,25 @@ class LoaderTest : OnRuntime() {
     }
 
     @Test
+    fun `assets whose weights are inputs are loaded in the same ways`() {
+        val told = Told<FrzInputSession>()
+        check(FrzInputSession.load(context, "tiny.inputs.onnx", "tiny.frz"), "tiny")
+        val loader = FrzInputSession.loader(context, "tiny.inputs.onnx", "tiny.frz")
+        loader.loadAsync(told)
+        check(told.next() as FrzInputSession, "tiny")
+        check(runBlocking { loader.await() }, "tiny")
+    }
+
+    @Test
     fun `an interrupt cancels at every step, and the thread stays interrupted`() {
+        checkInterrupts(FrzSession.loaderOf(skeleton, weights))
+        checkInterrupts(FrzInputSession.loaderOf(inputSkeleton, weights))
+        checkInterruptInSetup(FrzSession.loaderOf(skeleton, weights) { Thread.currentThread().interrupt() })
+        checkInterruptInSetup(FrzInputSession.loaderOf(inputSkeleton, weights) { Thread.currentThread().interrupt() })
+    }
+
+    private fun <N : AutoCloseable> checkInterrupts(loader: FrzLoader<N>) {
         val steps = ArrayList<Long>()
-        val loader = FrzSession.loaderOf(skeleton, weights)
         loader.load(FrzLoadOptions.builder().progress { done, _ -> steps += done }.build()).close()
         for (step in steps) {
             val options = FrzLoadOptions.builder().progress { done, _ ->
@@ -85,8 +101,10 @@ class LoaderTest : OnRuntime() {
             assertEquals(Kind.CANCELLED, cancelled.kind, "$step")
             assertTrue(Thread.interrupted())
         }
-        val inSetup = FrzSession.loaderOf(skeleton, weights) { Thread.currentThread().interrupt() }
-        assertEquals(Kind.CANCELLED, assertThrows(FrzLoadException::class.java) { inSetup.load() }.kind)
+    }
+
+    private fun checkInterruptInSetup(loader: FrzLoader<*>) {
+        assertEquals(Kind.CANCELLED, assertThrows(FrzLoadException::class.java) { loader.load() }.kind)
         assertTrue(Thread.interrupted())
     }
 
@@ -96,15 +114,14 @@ class LoaderTest : OnRuntime() {
         assertThrows(CancellationException::class.java) { runBlocking { loader.await() } }
     }
 
-    /** A wrapper around ONNX Runtime that counts open sessions. */
-    private class Counting : FrzRuntime<OrtSession> {
-        private val runtime = FrzSession.loaderOf(FrzPart.of(ByteArray(0)), FrzPart.of(ByteArray(0))).runtime
+    /** A wrapper around a runtime that counts open sessions. */
+    private class Counting<N : Any>(private val runtime: FrzRuntime<N>) : FrzRuntime<N> {
         val open = AtomicInteger()
 
-        override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): OrtSession =
+        override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): N =
             runtime.start(skeleton, weights, load).also { open.incrementAndGet() }
 
-        override fun free(network: OrtSession) {
+        override fun free(network: N) {
             runtime.free(network)
             open.decrementAndGet()
         }
@@ -112,16 +129,22 @@ class LoaderTest : OnRuntime() {
 
     @Test
     fun `whenever loading is cancelled, the session is delivered or closed`() {
+        checkCancelling<OrtSession>(FrzSession.loaderOf(skeleton, weights).runtime, skeleton)
+        checkCancelling<FrzInputSession>(FrzInputSession.loaderOf(inputSkeleton, weights).runtime, inputSkeleton)
+    }
+
+    private inline fun <reified N : Any> checkCancelling(counted: FrzRuntime<N>, skeleton: FrzPart) {
         val pool = Executors.newFixedThreadPool(2)
         val options = FrzLoadOptions.builder().background(pool).callbacks(pool).build()
-        val runtime = Counting()
+        val runtime = Counting(counted)
+        val told = Told<N>()
         repeat(100) { i ->
             val loading = FrzLoader(runtime, skeleton, weights).loadAsync(told, options)
             LockSupport.parkNanos(i * 50_000L)
             val isCancelled = loading.cancel()
             val end = told.next()
             assertEquals(isCancelled, end is FrzLoadException)
-            if (end is OrtSession) runtime.free(end)
+            if (end is N) runtime.free(end)
         }
         pool.shutdown()
         assertTrue(pool.awaitTermination(20, TimeUnit.SECONDS))

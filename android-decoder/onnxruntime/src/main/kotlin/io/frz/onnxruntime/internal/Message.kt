@@ -22,6 +22,9 @@ internal class Message(private val bytes: ByteBuffer) {
         }
     }
 
+    /** Calls [use] with the value of each field whose number is [field]. */
+    fun fields(field: Int, use: (Message) -> Unit): Unit = each { number, _, part -> if (number == field) use(part) }
+
     /** Reads the message as packed numbers and adds them to [to]. */
     fun numbers(to: MutableList<Long>) {
         while (bytes.hasRemaining()) to.add(varint())
@@ -50,15 +53,17 @@ internal class Message(private val bytes: ByteBuffer) {
         }
     }
 
-    private companion object {
+    companion object {
+        /** A message without fields. */
         val NONE = Message(ByteBuffer.allocate(0))
-        const val KIND_BITS = 3
-        const val KIND_MASK = 7L
-        const val VARINT = 0
-        const val FIXED_64 = 1
-        const val BYTES = 2
-        const val FIXED_32 = 5
-        const val BITS = 7
-        const val LOW_BITS = 127
+
+        private const val KIND_BITS = 3
+        private const val KIND_MASK = 7L
+        private const val VARINT = 0
+        private const val FIXED_64 = 1
+        private const val BYTES = 2
+        private const val FIXED_32 = 5
+        private const val BITS = 7
+        private const val LOW_BITS = 127
     }
 }

@@ -1,6 +1,5 @@
 package io.frz.onnxruntime.internal
 
-import ai.onnxruntime.OnnxTensor
 import ai.onnxruntime.OrtEnvironment
 import ai.onnxruntime.OrtException
 import ai.onnxruntime.OrtException.OrtErrorCode
@@ -12,12 +11,16 @@ import io.frz.loading.FrzLoadException
 import io.frz.loading.FrzLoadException.Kind
 import io.frz.loading.FrzRuntime
 import io.frz.loading.FrzSkeleton
+import io.frz.onnxruntime.FrzInputSession
 import io.frz.onnxruntime.FrzSessionSetup
 
 /** Loads networks into ONNX Runtime, with session options from [setup]. */
-internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<OrtSession> {
-    override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): OrtSession {
-        val contract = Contract.of(skeleton.bytes)
+internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<FrzInputSession> {
+    override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): FrzInputSession =
+        start(Contract.of(skeleton.bytes), skeleton, weights, load)
+
+    /** Loads [skeleton], which requires [contract], and passes it [weights]. */
+    fun start(contract: Contract, skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): FrzInputSession {
         contract.misfit(weights)?.let { throw mismatch(it) }
         return guarded {
             val environment = OrtEnvironment.getEnvironment()
@@ -29,7 +32,7 @@ internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<OrtS
         }
     }
 
-    override fun free(network: OrtSession) = network.close()
+    override fun free(network: FrzInputSession) = network.close()
 
     private fun create(
         environment: OrtEnvironment,
@@ -37,29 +40,29 @@ internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<OrtS
         options: SessionOptions,
         weights: Weights,
         load: FrzLoad
-    ): OrtSession = weights.lend { buffers ->
-        val given = LinkedHashMap<String, OnnxTensor>()
+    ): FrzInputSession {
+        val contract = weights.contract
+        val inputs = Tensors(load.memory(contract.inputBytes))
+        var session: OrtSession? = null
         try {
-            for ((name, buffer) in buffers) {
-                val wanted = weights.contract.wanted.getValue(name)
-                given[name] = OnnxTensor.createTensor(environment, buffer, wanted.shape, wanted.type)
-            }
-            if (given.isNotEmpty()) options.addExternalInitializers(given.toMap())
-            load.checkCancelled()
-            val session = environment.createSession(skeleton, options)
-            try {
+            session = Tensors(load.memory(contract.initializerBytes)).use { initializers ->
+                fun of(name: String) = if (name in contract.inputs) inputs else initializers
+                for ((name, buffer) in weights.rebuild { of(it).memory }) {
+                    of(name).add(name, buffer, contract.wanted.getValue(name), environment)
+                }
+                if (initializers.all.isNotEmpty()) options.addExternalInitializers(initializers.all)
                 load.checkCancelled()
-            } catch (e: FrzLoadException) {
-                session.close()
-                throw e
+                environment.createSession(skeleton, options)
             }
-            session
-        } finally {
-            given.values.forEach(OnnxTensor::close)
+            load.checkCancelled()
+            return FrzInputSession(session, inputs)
+        } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
+            inputs.use { session?.close() }
+            throw e
         }
     }
 
-    private inline fun guarded(create: () -> OrtSession): OrtSession = try {
+    private inline fun guarded(create: () -> FrzInputSession): FrzInputSession = try {
         create()
     } catch (e: OrtException) {
         throw failure(e)

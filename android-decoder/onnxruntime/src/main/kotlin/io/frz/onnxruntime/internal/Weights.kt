@@ -15,7 +15,7 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
 
     /** For each tensor of the file, the names of the required weights that are its coefficients. */
     private val coefficients = sources { it.form != null }
-    private val total = contract.wanted.values.fold(0L) { sum, wanted -> sum + wanted.bytes }
+    private val total = contract.initializerBytes + contract.inputBytes
 
     private val buffers = LinkedHashMap<String, ByteBuffer>()
 
@@ -24,21 +24,19 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
     private var done = 0L
 
     /**
-     * Passes all weights to [use] by name, in direct buffers with the skeleton's element types. The buffers are valid
-     * until [use] returns.
+     * Rebuilds all weights with the skeleton's element types, each in the memory that [memory] returns for its name.
+     * Returns their buffers by name, which are valid until their memory is closed. Call this function only once.
      */
-    fun <T> lend(use: (Map<String, ByteBuffer>) -> T): T {
+    fun rebuild(memory: (name: String) -> FrzMemory): Map<String, ByteBuffer> {
         val largest = file.tensors.filter { it.name in rebuilt }.maxByOrNull { it.bytes }
         val converted = file.tensors.filter(::isConverted).maxOfOrNull { it.bytes } ?: 0
         // A tensor that must be converted is rebuilt outside the buffer of its weight.
-        load.admit(file, COPIES * total + converted, largest?.name)
-        return load.memory(total).use { memory ->
-            load.report(0, total)
-            for (name in coefficients.keys) add(file.coefficients(name), coefficients.getValue(name), memory)
-            file.forEach({ room(it, memory) }, { add(it, rebuilt.getValue(it.name), memory) })
-            for (name in rebuilt.keys - inPlace.values) add(file.load(name), rebuilt.getValue(name), memory)
-            use(buffers)
-        }
+        load.admit(file, COPIES * contract.initializerBytes + contract.inputBytes + converted, largest?.name)
+        load.report(0, total)
+        for (name in coefficients.keys) add(file.coefficients(name), coefficients.getValue(name), memory)
+        file.forEach({ room(it, memory) }, { add(it, rebuilt.getValue(it.name), memory) })
+        for (name in rebuilt.keys - inPlace.values) add(file.load(name), rebuilt.getValue(name), memory)
+        return buffers
     }
 
     private fun sources(select: (Wanted) -> Boolean): Map<String, List<String>> {
@@ -54,24 +52,24 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
         rebuilt[info.name].orEmpty().any { contract.wanted.getValue(it).dtype != info.dtype }
 
     /** Returns the buffer of a weight that has the same type as the tensor [info], or null if no weight does. */
-    private fun room(info: TensorInfo, memory: FrzMemory): ByteBuffer? {
+    private fun room(info: TensorInfo, memory: (String) -> FrzMemory): ByteBuffer? {
         load.checkCancelled()
         val weight = rebuilt[info.name].orEmpty().firstOrNull {
             it !in buffers && contract.wanted.getValue(it).dtype == info.dtype
         } ?: return null
         inPlace[weight] = info.name
-        return memory.allocate(info.bytes).also { buffers[weight] = it }.duplicate()
+        return memory(weight).allocate(info.bytes).also { buffers[weight] = it }.duplicate()
     }
 
     /** Adds [tensor] as the value of each weight in [names]. */
-    private fun add(tensor: FrzTensor, names: List<String>, memory: FrzMemory) {
+    private fun add(tensor: FrzTensor, names: List<String>, memory: (String) -> FrzMemory) {
         for (name in names) {
             load.checkCancelled()
             val wanted = contract.wanted.getValue(name)
             val conversion = Conversion(name, tensor.dtype, wanted.dtype)
             val known = buffers[name]
             if (known == null) {
-                val buffer = memory.allocate(wanted.bytes)
+                val buffer = memory(name).allocate(wanted.bytes)
                 conversion.copy(tensor.buffer, buffer.duplicate().order(ByteOrder.LITTLE_ENDIAN))
                 buffers[name] = buffer
             } else if (inPlace[name] != tensor.name && !conversion.isSame(tensor.buffer, known)) {
@@ -86,8 +84,8 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
 
     private companion object {
         /**
-         * The peak number of copies of the weights: the buffers passed to ONNX Runtime, and its own copies while it
-         * optimizes the graph. Measured with releases 1.20 and 1.29.
+         * The peak number of copies of initializers: the buffers passed to ONNX Runtime, and its own copies while it
+         * optimizes the graph. Inputs are not copied. Measured with releases 1.20 and 1.29.
          */
         const val COPIES = 4
     }

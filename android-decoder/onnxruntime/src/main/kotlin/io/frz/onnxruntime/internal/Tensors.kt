@@ -1,0 +1,24 @@
+package io.frz.onnxruntime.internal
+
+import ai.onnxruntime.OnnxTensor
+import ai.onnxruntime.OrtEnvironment
+import io.frz.loading.FrzMemory
+import java.nio.ByteBuffer
+
+/** Weights as tensors of ONNX Runtime in [memory]. Closing this object frees both. */
+internal class Tensors(val memory: FrzMemory) : AutoCloseable {
+    private val byName = LinkedHashMap<String, OnnxTensor>()
+
+    /** The tensors by name. */
+    val all: Map<String, OnnxTensor> get() = byName
+
+    /** Adds the weight [name], whose elements are in [buffer], which belongs to [memory]. */
+    fun add(name: String, buffer: ByteBuffer, wanted: Wanted, environment: OrtEnvironment) {
+        byName[name] = OnnxTensor.createTensor(environment, buffer, wanted.shape, wanted.type)
+    }
+
+    override fun close() {
+        byName.values.forEach(OnnxTensor::close)
+        memory.close()
+    }
+}
