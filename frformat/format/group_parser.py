@@ -251,10 +251,9 @@ class GroupParser:
             start = self._cursor.offset
             run = self._cursor.short_arrays(len(ranks) - index)
             row = [*chain.from_iterable(run)]
-            lengths = [len(corner) for corner in run]
-            if lengths != ranks[index : index + len(run)].tolist() or max(row, default=0) > limits.AXIS:
-                run = []
-            elif (np.array(row, np.int64) > most[done : done + len(row)]).any():
+            fits = [len(corner) for corner in run] == ranks[index : index + len(run)].tolist()
+            fits = fits and max(row, default=0) <= limits.AXIS
+            if not fits or (np.array(row, np.int64) > most[done : done + len(row)]).any():
                 run = []
             if not run:  # fewer arrays are left than a run has, or one of them is faulty
                 self._cursor.offset = start
