@@ -326,6 +326,22 @@ def test_loss_of_energy_causes_a_warning(path: Path):
             assert not any("warning" in note for note in encode(given, path, kept).notes)
 
 
+def test_loss_of_energy_in_a_smaller_tier_causes_a_warning(path: Path):
+    even = Spectrum(np.ones(30, np.float32), (40, 40)).weights()
+    steep = Spectrum(np.array([9, 1], np.float32), (40, 40)).weights()
+    with checkpoint({"even": even, "steep": steep}) as given:
+        rules = policy("even: keep=30", "steep: keep=2")
+        [warning] = [note for note in encode(given, path, rules, tiers=[0.5]).notes if "warning" in note]
+        assert warning.startswith("warning: in tier 0, 1 of 2 tensors retains less than 98% of the energy; even retains")
+        assert "even retains 50.0%" in warning
+        assert "frformat train --tiers" in warning
+        [warning] = [note for note in encode(given, path, policy("*: keep=1"), tiers=[0.5]).notes if "warning" in note]
+        assert "tier 0" not in warning
+    with sparse(Sparse.of_spectrum(Spectrum(np.ones(30, np.float32), (40, 40)))) as trained:
+        notes = encode(trained, path, policy(spectral=True), tiers=[0.5]).notes
+        assert not any("warning" in note for note in notes)
+
+
 @pytest.mark.parametrize("rule", ["max-error=0.01", "energy=0.99", "keep=10%"])
 def test_weights_beyond_float32_are_refused(rule: str, path: Path):
     with (
