@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from pathlib import Path
 
 import ml_dtypes
@@ -340,6 +341,20 @@ def test_loss_of_energy_in_a_smaller_tier_causes_a_warning(path: Path):
     with sparse(Sparse.of_spectrum(Spectrum(np.ones(30, np.float32), (40, 40)))) as trained:
         notes = encode(trained, path, policy(spectral=True), tiers=[0.5]).notes
         assert not any("warning" in note for note in notes)
+
+
+def test_the_memory_for_a_large_layer_is_a_few_times_its_size(path: Path):
+    weights = np.random.default_rng(0).normal(size=(4000, 2000)).astype(np.float32)
+    with checkpoint({"w": weights}) as given:
+        tracemalloc.start()
+        encode(given, path, policy("*: format=q8"))
+        encoding = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        frformat.load_file(path)
+        decoding = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert encoding < 4 * weights.nbytes
+    assert decoding < 2.5 * weights.nbytes
 
 
 @pytest.mark.parametrize("rule", ["max-error=0.01", "energy=0.99", "keep=10%"])
