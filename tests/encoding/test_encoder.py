@@ -333,7 +333,7 @@ def test_loss_of_energy_in_a_smaller_tier_causes_a_warning(path: Path):
     with checkpoint({"even": even, "steep": steep}) as given:
         rules = policy("even: keep=30", "steep: keep=2")
         [warning] = [note for note in encode(given, path, rules, tiers=[0.5]).notes if "warning" in note]
-        assert warning.startswith("warning: in tier 0, 1 of 2 tensors retains less than 98% of the energy; even retains")
+        assert warning.startswith("warning: in tier 0, 1 of 2 tensors retains less than 98% of the energy; even")
         assert "even retains 50.0%" in warning
         assert "frformat train --tiers" in warning
         [warning] = [note for note in encode(given, path, policy("*: keep=1"), tiers=[0.5]).notes if "warning" in note]
