@@ -82,6 +82,7 @@ PACKAGES: Final = {
     "onnxruntime": ("ONNX Runtime", "onnxruntime"),
     "litert_torch": ("LiteRT Torch", "litert-torch"),
     "executorch": ("ExecuTorch", "executorch"),
+    "torch_pruning": ("torch-pruning", "torch-pruning"),
 }
 """Optional packages: for each module, its name and what to pass to ``pip install``."""
 

@@ -79,7 +79,8 @@ def _readme(home: Path) -> None:
     programs = home / "venv" / ("Scripts" if os.name == "nt" else "bin")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment["PATH"] = f"{programs}{os.pathsep}{environment['PATH']}"
-    _run([programs / "python", "-c", "import frformat; assert 'venv' in frformat.__file__, frformat.__file__"], home)
+    check = "import frformat; assert 'venv' in frformat.__file__, frformat.__file__"
+    _run([programs / "python", "-c", check], home, environment)
     for words, code in commands():
         _run([programs / words[0], *words[1:]], home, environment, code)
 

@@ -47,7 +47,14 @@ NAMES: Final = {
 """The format's element types by their names in safetensors files."""
 
 F4: Final = "F4"
-"""Two 4-bit floats (E2M1) per byte, the first in the low bits. They are read as ``f8_e4m3``, which is exact."""
+"""Two 4-bit floats (E2M1) per byte, the first in the low bits."""
+
+WIDENED: Final = {
+    F4: ("f8_e4m3", np.dtype(ml_dtypes.float4_e2m1fn)),
+    "F8_E4M3FNUZ": ("f16", np.dtype(ml_dtypes.float8_e4m3fnuz)),
+    "F8_E5M2FNUZ": ("f16", np.dtype(ml_dtypes.float8_e5m2fnuz)),
+}
+"""Element types that the format lacks: the type as which each is read, and NumPy's type. Every value is exact in it."""
 
 HEADER_BYTES: Final = 100_000_000
 """Size in bytes of the largest header that the safetensors package accepts."""
@@ -69,8 +76,8 @@ def load(path: str) -> Checkpoint:
                 raise EncodeError(
                     f"tensor {name!r}: bytes {begin} to {stop} do not match {dtype} {list(shape)} at offset {end}"
                 )
-            if dtype == F4:
-                entries[name] = Entry("f8_e4m3", shape, partial(_read_pairs, path, start + begin, shape))
+            if dtype in WIDENED:
+                entries[name] = Entry(WIDENED[dtype][0], shape, partial(_widened, path, start + begin, dtype, shape))
             else:
                 entries[name] = Entry(dtype, shape, partial(_read, path, start + begin, dtype, shape))
             end = stop
@@ -78,10 +85,7 @@ def load(path: str) -> Checkpoint:
             raise EncodeError(f"it should have {start + end} bytes but has {size}: it is truncated or damaged")
     except EncodeError as error:
         raise EncodeError(f"not a valid safetensors file: {error}") from error
-    packed = sum(isinstance(fields, dict) and fields.get("dtype") == F4 for fields in header.values())
-    note = f"read {count(packed, 'F4 tensor')} as f8_e4m3, which represents every F4 value exactly"
-    notes = [note] if packed else []
-    return Checkpoint(entries, metadata=metadata, notes=notes)
+    return Checkpoint(entries, metadata=metadata, notes=_notes([fields["dtype"] for fields in header.values()]))
 
 
 def save(checkpoint: Checkpoint, path: str) -> list[str]:
@@ -149,24 +153,37 @@ def _described(name: str, fields: object) -> tuple[str, tuple[int, ...], int, in
         case {"dtype": str(dtype), "shape": [*shape], "data_offsets": [begin, end]} if all(
             type(n) is int and 0 <= n < 1 << 63 for n in (*shape, begin, end)
         ):
-            if dtype != F4 and dtype not in NAMES:
-                raise EncodeError(f"tensor {name!r}: element type {dtype} is not one of {', '.join((*NAMES, F4))}")
-            return NAMES.get(dtype, F4), tuple(shape), begin, end
+            if dtype not in NAMES and dtype not in WIDENED:
+                raise EncodeError(
+                    f"tensor {name!r}: element type {dtype} is not one of {', '.join((*NAMES, *WIDENED))}"
+                )
+            return NAMES.get(dtype, dtype), tuple(shape), begin, end
     raise EncodeError(f"tensor {name!r}: its description is malformed")
 
 
+def _notes(dtypes: list[str]) -> list[str]:
+    """Return a remark about each element type that is read as another one."""
+    return [
+        f"read {count(dtypes.count(dtype), f'{dtype} tensor')} as {wide}, which represents every {dtype} value exactly"
+        for dtype, (wide, _) in WIDENED.items()
+        if dtype in dtypes
+    ]
+
+
 def _bits(dtype: str) -> int:
-    return 4 if dtype == F4 else 8 * DTYPES[dtype].itemsize
+    return 4 if dtype == F4 else 8 if dtype in WIDENED else 8 * DTYPES[dtype].itemsize
 
 
-def _read_pairs(path: str, offset: int, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Unpack a tensor of 4-bit floats."""
+def _widened(path: str, offset: int, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Read a tensor of a type that the format lacks as the type that :data:`WIDENED` names."""
+    wide, narrow = WIDENED[dtype]
     count = element_count(shape)
     if count == 0:
-        return np.empty(shape, DTYPES["f8_e4m3"])
-    pairs = np.memmap(path, np.uint8, "r", offset, count // 2)
-    codes = np.stack((pairs & 15, pairs >> 4), axis=-1).reshape(shape)
-    values: NDArray[Any] = codes.view(ml_dtypes.float4_e2m1fn).astype(DTYPES["f8_e4m3"])
+        return np.empty(shape, DTYPES[wide])
+    codes: NDArray[Any] = np.memmap(path, np.uint8, "r", offset, count * _bits(dtype) // 8)
+    if dtype == F4:
+        codes = np.stack((codes & 15, codes >> 4), axis=-1)
+    values: NDArray[Any] = codes.reshape(shape).view(narrow).astype(DTYPES[wide])
     return values
 
 

@@ -22,6 +22,7 @@ from frformat.encoding.selection import energy_left
 from frformat.encoding.source import Coefficients, Source, Weights, blocks
 from frformat.errors import EncodeError, ReadError
 from frformat.format.coders import byte_view
+from frformat.format.grouping import kept_per_tier
 from frformat.format.options import Progress
 from frformat.format.reader import FrzFile, opened
 from frformat.format.tensor import CodedTensor
@@ -113,7 +114,7 @@ def encode(
         OSError: a file cannot be read or written.
     """
     with opened(base) as held:
-        encoder = _Encoder(checkpoint, policy or Policy(), progress or (lambda name, done: None), held)
+        encoder = _Encoder(checkpoint, policy or Policy(), progress or (lambda name, done: None), held, tiers)
         frformat.save_file(
             encoder,
             path,
@@ -131,10 +132,19 @@ def encode(
 class _Encoder(Mapping[str, Stored]):
     """The tensors of a checkpoint in the form to be stored. A lookup decides on that form and records the outcome."""
 
-    def __init__(self, checkpoint: Checkpoint, policy: Policy, progress: Progress, base: FrzFile | None) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        policy: Policy,
+        progress: Progress,
+        base: FrzFile | None,
+        tiers: Sequence[int | float],
+    ) -> None:
         self._entries = checkpoint.entries
         self._base = base
         self._progress = progress
+        self._tiers = tiers
+        self._smallest: dict[str, float] = {}  # the share of the energy that a spectrum retains in tier 0
         self.reports: dict[str, TensorReport] = {}
         for rule in policy.rules:
             if not any(rule.matches(name) for name in checkpoint):
@@ -154,6 +164,9 @@ class _Encoder(Mapping[str, Stored]):
             raise
         except EncodeError as error:
             raise EncodeError(f"tensor {name!r}: {error}") from error
+        energy = self.reports[name].energy
+        if self._tiers and energy is not None and isinstance(value, Spectrum):
+            self._smallest[name] = energy * _share(value, kept_per_tier(value.kept, self._tiers)[0])
         if not isinstance(value, np.ndarray):
             self._progress(name, entry.nbytes)
         return value
@@ -169,22 +182,27 @@ class _Encoder(Mapping[str, Stored]):
         return len(self._entries)
 
     def losses(self) -> list[str]:
-        """Return warnings about weights that have lost too much of their energy."""
-        poor = {
+        """Return warnings about weights that have lost too much of their energy, in the last tier or in the first."""
+        last = {
             name: report.energy
             for name, report in self.reports.items()
-            if report.coding in ("dct", "rounded") and report.energy is not None and report.energy < SOUND
-            if not self.decisions[name].spectral
+            if report.coding in ("dct", "rounded") and report.energy is not None
         }
+        first = {name: energy for name, energy in self._smallest.items() if name in last and last[name] >= SOUND}
+        return [
+            *self._warnings(last, "", "use `frformat compress` instead"),
+            *self._warnings(first, "in tier 0, ", "train the tiers together with `frformat train --tiers`"),
+        ]
+
+    def _warnings(self, energies: Mapping[str, float], where: str, advice: str) -> list[str]:
+        """Return a warning if weights retain too little energy; spectra from training are not weights."""
+        poor = {name: left for name, left in energies.items() if left < SOUND and not self.decisions[name].spectral}
         if not poor:
             return []
         worst = min(poor, key=poor.__getitem__)
         verb = "retains" if len(poor) == 1 else "retain"
-        what = f"{len(poor)} of {count(len(self), 'tensor')} {verb} less than {SOUND:.0%} of the energy"
-        advice = (
-            f"{worst} retains {poor[worst]:.1%}; trained networks rarely survive that: use `frformat compress` instead"
-        )
-        return [f"warning: {what}; {advice}"]
+        what = f"{where}{len(poor)} of {count(len(self), 'tensor')} {verb} less than {SOUND:.0%} of the energy"
+        return [f"warning: {what}; {worst} retains {poor[worst]:.1%}; trained networks rarely survive that: {advice}"]
 
     def written(self, name: str, done: int) -> None:
         """Report the writer's progress, except for computed tensors, which were reported when they were computed."""
@@ -263,6 +281,13 @@ def _lost(array: Array, stored: Array) -> tuple[float, float]:
         energy, lost = energy + float(np.vdot(a, a)), lost + float(np.vdot(gap, gap))
         largest, error = max(largest, float(np.abs(a).max())), max(error, float(np.abs(gap).max()))
     return (1 - lost / energy, error / largest) if energy and largest else (1.0, error)
+
+
+def _share(spectrum: Spectrum, kept: int) -> float:
+    """Return the share of a spectrum's energy that its first ``kept`` coefficients contain."""
+    squares = np.square(spectrum.coefficients, dtype=np.float64)
+    total = float(squares.sum())
+    return float(squares[:kept].sum()) / total if total else 1.0
 
 
 def _narrowed(values: Array) -> Array:

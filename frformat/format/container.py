@@ -225,7 +225,8 @@ def _directory_bytes(header: Header) -> int:
 
 
 def _check_budget(header: Header, budget: int) -> None:
-    needed = _directory_bytes(header)
+    # The output of zlib is a list of blocks, which it finally joins.
+    needed = _directory_bytes(header) + (header.length if header.deflated else 0)
     if needed > budget:
         reason = f"the directory needs {needed:,} bytes, but the memory budget is {budget:,}"
         raise FrzError("BUDGET", f"{reason}; raise it if you trust the file")

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from frformat.dtypes import DTYPES
 from frformat.format.bases import spread
+from frformat.spectral.zigzag import element_count
 
 Shape = tuple[int, ...]
 Integers = NDArray[Any]
 
-COUNTED: Final = 1 << 20
+COUNTED: Final = 1 << 15
 """Number of pairs of a tensor and a tier whose values are counted at a time."""
 
 # Keys of the maps.
@@ -179,6 +180,8 @@ class Group:
     def values(self) -> NDArray[np.float64]:
         """Number of values in the segment of each tier that has an entry in ``sizes``; exact up to 2^53."""
         tiers = len(self.sizes)
+        if self.kept is None and self.corners is None and not self.offsets:
+            return np.full(tiers, float(sum(element_count(self.view(index)) for index in range(self.tensors))))
         step = max(1, COUNTED // self.tensors)
         rows = [self._totals(slice(at, at + step)).sum(axis=1, dtype=np.float64) for at in range(0, tiers, step)]
         totals = np.concatenate(rows)

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from frformat.dtypes import DTYPES, FORMATS
 from frformat.errors import FrzError
@@ -19,12 +21,14 @@ from frformat.format import limits
 from frformat.format.bases import KINDS, spread
 from frformat.format.coders import CODERS
 from frformat.format.directory import Corners, Group, Shape
-from frformat.format.ledger import Ledger
+from frformat.format.ledger import Ledger, characters
 from frformat.format.messagepack import Cursor, Fields, malformed, required
 from frformat.spectral.zigzag import element_count
 
 T = TypeVar("T")
 
+DTYPE_IDS: Final = tuple(DTYPES)
+CODER_IDS: Final = tuple(CODERS)
 FORMAT_IDS: Final = tuple(name if name in FORMATS else "" for name in DTYPES)
 CONTROLS: Final = re.compile(rb"[\x00-\x1f\x7f]")
 
@@ -87,31 +91,13 @@ class GroupParser:
 
     def group(self) -> Group:
         """Parse the group. Each of its fields is checked by itself and against those before it."""
-        read: dict[int, Callable[[], object]] = {
-            d.DTYPE: lambda: self._cursor.identifier(tuple(DTYPES), "dtype"),
-            d.NAMES: self._names,
-            d.SHAPES: self._shapes,
-            d.VIEWS: self._views,
-            d.BASES: self._bases,
-            d.FACTORS: lambda: self._arguments("factor"),
-            d.SEEDS: lambda: self._arguments("seed"),
-            d.KEPT: self._kept,
-            d.CORNERS: self._corners,
-            d.PER_TIER: self._per_tier,
-            d.FORMAT: lambda: self._cursor.identifier(FORMAT_IDS, "format"),
-            d.STEPS: self._steps,
-            d.OFFSETS: self._offsets,
-            d.CODER: lambda: self._cursor.identifier(tuple(CODERS), "coder"),
-            d.SIZES: self._sizes,
-            d.DELTA: self._delta,
-        }
-        self._known.ledger.spend(Ledger.GROUP)
         fields = Fields(self._cursor, self._what)
         while (key := fields.next()) is not None:
-            if key in read:
-                self._found[key] = read[key]()
-            else:
+            read = READ.get(key)
+            if read is None:
                 self._cursor.skip()
+            else:
+                self._found[key] = read(self)
         return Group(
             self._field(d.DTYPE),
             self._field(d.SHAPES),
@@ -131,6 +117,21 @@ class GroupParser:
             d.DELTA in self._found,
         )
 
+    def _dtype(self) -> str:
+        return self._cursor.identifier(DTYPE_IDS, "dtype")
+
+    def _format(self) -> str:
+        return self._cursor.identifier(FORMAT_IDS, "format")
+
+    def _coder(self) -> str:
+        return self._cursor.identifier(CODER_IDS, "coder")
+
+    def _factors(self) -> list[tuple[int, ...]]:
+        return self._arguments("factor")
+
+    def _seeds(self) -> list[tuple[int, ...]]:
+        return self._arguments("seed")
+
     def _field(self, key: int) -> Any:
         return required(self._found.get(key), f"field {key}", self._what)
 
@@ -139,7 +140,6 @@ class GroupParser:
         if count == 0 or count % 2:
             raise malformed(f"names of {self._what} are not pairs of a number and a string")
         self._known.count(count // 2)
-        spent = self._known.names
         out = []
         previous = b""
         for _ in range(count // 2):
@@ -147,8 +147,9 @@ class GroupParser:
             if shared > len(previous):
                 raise FrzError("NAME", f"a name repeats {shared} bytes of the previous name, which has {len(previous)}")
             previous = previous[:shared] + self._cursor.text("a name")
-            out.append(self._known.check_name(previous))
-        self._known.ledger.spend(self._known.names - spent)
+            name = self._known.check_name(previous)
+            self._known.ledger.spend(characters(name))
+            out.append(name)
         return out
 
     def _shapes(self) -> list[Shape]:
@@ -203,36 +204,64 @@ class GroupParser:
 
     def _kept(self) -> Any:
         counts = np.array([min(element_count(shape), limits.KEPT) for shape in self._field(d.SHAPES)], np.int64)
-        rows: list[Any] = []
-        for _ in range(self._cursor.array("kept", exact=self._known.tiers)):
+        tiers = self._cursor.array("kept", exact=self._known.tiers)
+        kept = self._cells(tiers, counts)
+        for tier in range(tiers):
             count = self._cursor.array("kept", exact=len(counts))
-            rows.append(self._cursor.integers(count, "kept", limits.KEPT))
-            self._known.ledger.spend(rows[-1].nbytes)
-            self._refuse(rows[-1] > counts, "it keeps more entries of its core than it has elements")
-            if len(rows) > 1:
-                self._refuse(rows[-1] < rows[-2], "a tier keeps fewer entries of its core than the one before it")
-        return np.stack(rows)
+            row = self._cursor.integers(count, "kept", limits.KEPT)
+            self._refuse(row > counts, "it keeps more entries of its core than it has elements")
+            kept[tier] = row
+            if tier:
+                self._refuse(row < kept[tier - 1], "a tier keeps fewer entries of its core than the one before it")
+        return kept
 
     def _corners(self) -> Corners:
         tensors = len(self._field(d.SHAPES))
         views = [self._view_of(index) for index in range(tensors)]
-        starts = np.cumsum([0, *(len(view) + 1 for view in views)])[:-1]
+        ranks = np.array([len(view) for view in views])
+        starts = np.cumsum(ranks + 1) - ranks - 1
+        self._known.ledger.spend(4 * starts.itemsize * int(ranks.sum() + tensors))
         bounds = np.array([cell for view in views for cell in (1, *view)], np.int64)
-        most = [KINDS[kind].most for index in range(tensors) for kind in self._kinds(index)]
-        cells: list[Any] = []
-        for _ in range(self._cursor.array("corners", exact=self._known.tiers)):
+        most = np.array([KINDS[kind].most for index in range(tensors) for kind in self._kinds(index)], np.int64)
+        inner = np.ones(len(bounds), np.bool_)
+        inner[starts] = False
+        tiers = self._cursor.array("corners", exact=self._known.tiers)
+        cells = self._cells(tiers, bounds)
+        for tier in range(tiers):
             self._cursor.array("corners", exact=tensors)
-            row: list[int] = []
-            bound = iter(most)
-            for view in views:
-                rank = self._cursor.array("a corner", exact=len(view))
-                row += [1, *(self._cursor.uint("entries of a corner", next(bound)) for _ in range(rank))]
-            cells.append(np.array(row, np.min_scalar_type(max(row))))
-            self._known.ledger.spend(cells[-1].nbytes)
-            self._refuse(cells[-1] > bounds, "its corner is larger than its view", starts)
-            if len(cells) > 1:
-                self._refuse(cells[-1] < cells[-2], "a tier has a smaller corner than the one before it", starts)
-        return Corners(np.stack(cells), starts)
+            row = np.ones(len(bounds), np.int64)
+            row[inner] = self._entries(ranks, most)
+            self._refuse(row > bounds, "its corner is larger than its view", starts)
+            cells[tier] = row
+            if tier:
+                self._refuse(row < cells[tier - 1], "a tier has a smaller corner than the one before it", starts)
+        return Corners(cells, starts)
+
+    def _cells(self, tiers: int, bounds: NDArray[np.int64]) -> NDArray[Any]:
+        """Return an array with a row for each tier, for integers of up to ``bounds``."""
+        dtype = np.min_scalar_type(int(bounds.max()))
+        self._known.ledger.spend(tiers * len(bounds) * dtype.itemsize)
+        return np.empty((tiers, len(bounds)), dtype)
+
+    def _entries(self, ranks: NDArray[np.int64], most: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Read the corners of all tensors in a tier, one after the other: ``most`` is the limit of each entry."""
+        entries = np.empty(len(most), np.int64)
+        done, index = 0, 0
+        while index < len(ranks):
+            start = self._cursor.offset
+            run = self._cursor.short_arrays(len(ranks) - index)
+            row = [*chain.from_iterable(run)]
+            fits = [len(corner) for corner in run] == ranks[index : index + len(run)].tolist()
+            fits = fits and max(row, default=0) <= limits.AXIS
+            if not fits or (np.array(row, np.int64) > most[done : done + len(row)]).any():
+                run = []
+            if not run:  # fewer arrays are left than a run has, or one of them is faulty
+                self._cursor.offset = start
+                count = self._cursor.array("a corner", exact=int(ranks[index]))
+                row = [self._cursor.uint("entries of a corner", int(most[done + axis])) for axis in range(count)]
+            entries[done : done + len(row)] = row
+            done, index = done + len(row), index + max(len(run), 1)
+        return entries
 
     def _per_tier(self) -> int:
         value = self._cursor.uint("per_tier", 1)
@@ -294,3 +323,24 @@ class GroupParser:
             place = int(np.argmax(wrong))
             index = place if starts is None else int(np.searchsorted(starts, place, "right")) - 1
             raise FrzError("SHAPE", reason, tensor=self._name(index))
+
+
+READ: Final[dict[int, Callable[[GroupParser], object]]] = {
+    d.DTYPE: GroupParser._dtype,
+    d.NAMES: GroupParser._names,
+    d.SHAPES: GroupParser._shapes,
+    d.VIEWS: GroupParser._views,
+    d.BASES: GroupParser._bases,
+    d.FACTORS: GroupParser._factors,
+    d.SEEDS: GroupParser._seeds,
+    d.KEPT: GroupParser._kept,
+    d.CORNERS: GroupParser._corners,
+    d.PER_TIER: GroupParser._per_tier,
+    d.FORMAT: GroupParser._format,
+    d.STEPS: GroupParser._steps,
+    d.OFFSETS: GroupParser._offsets,
+    d.CODER: GroupParser._coder,
+    d.SIZES: GroupParser._sizes,
+    d.DELTA: GroupParser._delta,
+}
+"""The functions that read each field."""

@@ -7,6 +7,14 @@ from typing import Final
 from frformat.errors import FrzError
 
 
+def characters(text: str) -> int:
+    """Return the bytes that the characters of a string take: 1, 2 or 4 each, by the widest of them."""
+    if text.isascii():
+        return len(text)
+    widest = max(text)
+    return len(text) * (1 if widest <= "\xff" else 2 if widest <= "\uffff" else 4)
+
+
 class Ledger:
     """The part of a memory budget that is left.
 

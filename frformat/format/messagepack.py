@@ -30,6 +30,7 @@ _SHORT = b"|".join(bytes([0x90 | size]) + rb"(?:%b){%d}" % (_UINT, size) for siz
 LEAVES: Final = re.compile(rb"(?:%b){%d}" % (_LEAF, RUN), re.DOTALL)
 LEAVES_AND_SHAPES: Final = re.compile(rb"(?:%b|%b){%d}" % (_LEAF, _SHORT, RUN), re.DOTALL)
 INTS: Final = re.compile(rb"(?:%b){%d}" % (_INT, RUN), re.DOTALL)
+SHAPES: Final = re.compile(rb"(?:\x90|%b){%d}" % (_SHORT, RUN), re.DOTALL)
 PACKED_RUN: Final = b"\xdc" + RUN.to_bytes(2, "big")
 
 _FIXED: Final = {0xC0: 1, 0xC2: 1, 0xC3: 1, 0xCA: 5, 0xCB: 9, 0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9, 0xD0: 2, 0xD1: 3,
@@ -212,6 +213,19 @@ class Cursor:
         if count:
             parts.append(_narrow([self.integer(what) for _ in range(count)], what, most, signed))
         return np.concatenate(parts) if parts else np.empty(0, np.uint8)
+
+    def short_arrays(self, most: int) -> list[list[int]]:
+        """Read up to ``most`` arrays of integers ≥ 0 that are not longer than the largest rank.
+
+        Returns:
+            The arrays. There can be fewer than ``most``, or none; read the next array with :meth:`array` then.
+        """
+        found = SHAPES.match(self._data, self.offset) if most >= RUN else None
+        if found is None:
+            return []
+        self.offset = found.end()
+        arrays: list[list[int]] = msgpack.unpackb(PACKED_RUN + found[0])
+        return arrays
 
     def identifier(self, known: tuple[str, ...], what: str) -> str:
         """Read an id and return its name in ``known``, or raise ``UNSUPPORTED``."""

@@ -11,7 +11,7 @@ from frformat.errors import FrzError
 from frformat.format import delta, group_rules, limits, messagepack
 from frformat.format.directory import ALIASES, BASE, FEATURES, GROUPS, METADATA, TIERS, Directory, Group
 from frformat.format.group_parser import GroupParser, Known
-from frformat.format.ledger import Ledger
+from frformat.format.ledger import Ledger, characters
 from frformat.format.messagepack import Cursor, Fields, malformed, required
 
 
@@ -68,7 +68,9 @@ def _features(cursor: Cursor) -> list[str]:
 
 def _groups(cursor: Cursor, known: Known) -> list[Group]:
     groups: list[Group] = []
-    for index in range(cursor.array("groups")):
+    count = cursor.array("groups")
+    known.ledger.spend(count * Ledger.GROUP)
+    for index in range(count):
         what = f"group {index}"
         group = GroupParser(cursor, what, known).group()
         group_rules.check(group, what, known)
@@ -84,7 +86,7 @@ def _aliases(cursor: Cursor, known: Known) -> list[tuple[str, str]]:
         cursor.array("an alias", exact=2)
         known.count(1)
         name, target = known.check_name(cursor.text("an alias")), cursor.text("an alias").decode()
-        known.ledger.spend(len(name) + len(target))
+        known.ledger.spend(characters(name) + characters(target))
         aliases.append((name, target))
     return aliases
 
@@ -96,9 +98,9 @@ def _metadata(cursor: Cursor, known: Known) -> dict[str, str]:
         key = cursor.text("a metadata key")
         if key <= previous:
             raise malformed("metadata keys are empty or not in ascending order")
-        text = cursor.text("metadata")
-        known.ledger.spend(2 * Ledger.SHAPE + len(key) + len(text))
-        out[key.decode()] = text.decode()
+        name, text = key.decode(), cursor.text("metadata").decode()
+        known.ledger.spend(2 * Ledger.SHAPE + characters(name) + characters(text))
+        out[name] = text
         previous = key
     return out
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from typing import Final
+
+LONGEST: Final = 300
+"""Largest number of characters of a message to quote: some exporters' messages contain expressions of any length."""
 
 
 def reason(error: BaseException) -> str:
@@ -13,16 +18,19 @@ def reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    first = lines[0] if len(lines[0]) <= LONGEST else f"{lines[0][:LONGEST]} …"
+    return f"{type(error).__name__}: {first}"
 
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Suppress the exporter's warnings and logs, which are about its internals."""
+    """Suppress the exporter's warnings, logs and other text on stderr, which are about its internals."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

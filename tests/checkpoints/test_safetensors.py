@@ -89,6 +89,26 @@ def test_four_bit_floats_are_read_exactly(path: Path):
     assert np.signbit(back).sum() == 256  # negative zeros keep their sign
 
 
+@pytest.mark.parametrize(
+    ("dtype", "name"), [(torch.float8_e4m3fnuz, "F8_E4M3FNUZ"), (torch.float8_e5m2fnuz, "F8_E5M2FNUZ")]
+)
+def test_eight_bit_floats_that_the_format_lacks_are_read_exactly(path: Path, dtype: torch.dtype, name: str):
+    codes = torch.arange(256, dtype=torch.uint8).reshape(2, 128).view(dtype)
+    safetensors.torch.save_file({"a": codes, "none": codes[:0].clone(), "one": codes[0, 3].clone()}, path)
+    theirs = safetensors.torch.load_file(path)["a"].double().numpy()
+    with checkpoints.load(path) as found:
+        assert found.notes == [f"read 3 {name} tensors as f16, which represents every {name} value exactly"]
+        assert {key: (entry.dtype, entry.shape) for key, entry in found.entries.items()} == {
+            "a": ("f16", (2, 128)),
+            "none": ("f16", (0, 128)),
+            "one": ("f16", ()),
+        }
+        np.testing.assert_array_equal(found["a"].astype(np.float64), theirs)
+        assert found["none"].size == 0
+        assert found["one"] == theirs[0, 3]
+    assert np.isnan(theirs).sum() == 1
+
+
 def test_data_is_aligned(path: Path):
     checkpoints.save(checkpoint({"x": np.ones(3, np.uint8), "y": np.ones(2)}), path)
     assert all(array.ctypes.data % array.itemsize == 0 for array in checkpoints.load(path).values())
@@ -134,6 +154,7 @@ ONE = {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]}
         ({"x": ONE | {"data_offsets": [0, 2, 2]}}, "tensor 'x': its description is malformed"),
         ({"x": ONE | {"dtype": "F6_E2M3"}}, "tensor 'x': element type F6_E2M3 is not one of BOOL, U8"),
         ({"x": {"dtype": "F4", "shape": [3], "data_offsets": [0, 2]}}, "bytes 0 to 2 do not match F4"),
+        ({"x": ONE | {"dtype": "F8_E5M2FNUZ", "shape": [3]}}, "bytes 0 to 2 do not match F8_E5M2FNUZ"),
         ({"x": ONE | {"shape": [3]}}, r"tensor 'x': bytes 0 to 2 do not match u8 \[3\] at offset 0"),
         ({"x": ONE | {"shape": [1 << 62, 1 << 62]}}, "tensor 'x': bytes 0 to 2 do not match u8"),
         ({"x": ONE | {"data_offsets": [1, 3]}}, "tensor 'x': bytes 1 to 3 do not match"),

@@ -183,7 +183,11 @@ def test_output_that_supports_only_ascii(model: Path):
     [
         "train digits",
         "train --list",
+        "train elm",
+        "train lenet5 --nested --tiers 50%",
         "export lenet5 -o x.ptl",
+        "export lenet5 -o x.onnx",
+        "compress model.frz -o x.frz",
         "compare lenet5 x.frz .",
         "decode model.frz -o x.pt",
     ],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from pathlib import Path
 
 import ml_dtypes
@@ -324,6 +325,36 @@ def test_loss_of_energy_causes_a_warning(path: Path):
         assert any("1 of 2 tensors retains less than 98% of the energy; noise retains" in note for note in report.notes)
         for kept in (policy("*: format=q8"), None):
             assert not any("warning" in note for note in encode(given, path, kept).notes)
+
+
+def test_loss_of_energy_in_a_smaller_tier_causes_a_warning(path: Path):
+    even = Spectrum(np.ones(30, np.float32), (40, 40)).weights()
+    steep = Spectrum(np.array([9, 1], np.float32), (40, 40)).weights()
+    with checkpoint({"even": even, "steep": steep}) as given:
+        rules = policy("even: keep=30", "steep: keep=2")
+        [warning] = [note for note in encode(given, path, rules, tiers=[0.5]).notes if "warning" in note]
+        assert warning.startswith("warning: in tier 0, 1 of 2 tensors retains less than 98% of the energy; even")
+        assert "even retains 50.0%" in warning
+        assert "frformat train --tiers" in warning
+        [warning] = [note for note in encode(given, path, policy("*: keep=1"), tiers=[0.5]).notes if "warning" in note]
+        assert "tier 0" not in warning
+    with sparse(Sparse.of_spectrum(Spectrum(np.ones(30, np.float32), (40, 40)))) as trained:
+        notes = encode(trained, path, policy(spectral=True), tiers=[0.5]).notes
+        assert not any("warning" in note for note in notes)
+
+
+def test_the_memory_for_a_large_layer_is_a_few_times_its_size(path: Path):
+    weights = np.random.default_rng(0).normal(size=(4000, 2000)).astype(np.float32)
+    with checkpoint({"w": weights}) as given:
+        tracemalloc.start()
+        encode(given, path, policy("*: format=q8"))
+        encoding = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        frformat.load_file(path)
+        decoding = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert encoding < 4 * weights.nbytes
+    assert decoding < 2.5 * weights.nbytes
 
 
 @pytest.mark.parametrize("rule", ["max-error=0.01", "energy=0.99", "keep=10%"])

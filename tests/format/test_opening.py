@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 import zlib
+from contextlib import suppress
 from dataclasses import replace
 
 import msgpack
@@ -45,20 +46,39 @@ HOSTILE = {
     ),
     "aliases": Directory([group(["a"])], aliases={f"{i}": "a" for i in range(30_000)}),
     "metadata": Directory([], metadata={f"{i}": "" for i in range(30_000)}),
+    # A string with one such character takes four bytes for each of its characters.
+    "wide names": Directory([group([f"\U0001f600{i:x}".ljust(900, "x") for i in range(3000)])]),
+    "wide aliases": Directory([group(["a"])], aliases={f"\U0001f600{i:x}".ljust(900, "x"): "a" for i in range(3000)}),
+    "wide metadata": Directory([], metadata={f"{i}": "\U0001f600" + "x" * 9000 for i in range(300)}),
+    "large corners": Directory(
+        [
+            group(
+                [f"{i}" for i in range(20_000)],
+                shapes=[(1, 1, 1 << 30)] * 20_000,
+                corners=Corners.of([[(1, 1, 1)] * 20_000] * 4),
+                sizes=np.array([20_000, 0, 0, 0]),
+            )
+        ],
+        tiers=4,
+    ),
 }
+
+
+def file_of(directory: Directory) -> bytes:
+    """Return a file with segments of zeros."""
+    segments = b"".join(
+        bytes(int(size)) + zlib.crc32(bytes(int(size))).to_bytes(4, "little")
+        for tier in range(directory.tiers)
+        for each in directory.groups
+        for size in each.sizes[tier : tier + 1]
+        if size
+    )
+    return container.head(directory) + segments
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_memory_is_counted_before_it_is_allocated(name: str) -> None:
-    head = container.head(HOSTILE[name])
-    segments = b"".join(
-        bytes(int(size)) + zlib.crc32(bytes(int(size))).to_bytes(4, "little")
-        for tier in range(HOSTILE[name].tiers)
-        for each in HOSTILE[name].groups
-        for size in each.sizes[tier : tier + 1]
-        if size
-    )
-    data = head + segments
+    data = file_of(HOSTILE[name])
     tracemalloc.start()
     with frformat.open(data) as file:
         kept, peak = tracemalloc.get_traced_memory()
@@ -68,6 +88,18 @@ def test_memory_is_counted_before_it_is_allocated(name: str) -> None:
         pass
     with pytest.raises(FrzError, match="BUDGET"):
         frformat.open(data, memory_budget=kept * 3 // 4)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_the_peak_stays_within_the_budget(name: str) -> None:
+    data = file_of(HOSTILE[name])
+    for budget in (1 << 20, 1 << 21, 1 << 22, 1 << 23, 1 << 24):
+        tracemalloc.start()
+        with suppress(FrzError):
+            frformat.open(data, memory_budget=budget).close()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak <= budget + (1 << 19)
 
 
 class TestLimits:

@@ -59,3 +59,19 @@ def test_weights_can_be_a_delta_file(tmp_path: Path):
         export(LeNet5(), tmp_path / "a.ptl", factored=True, example=example, weights=weights)
     with pytest.raises(FrzError, match="BASE: the base has the SHA-256"):
         export(LeNet5(), tmp_path / "a.ptl", weights=weights, base=weights)
+
+
+class Guarded(nn.Module):
+    """Has a branch whose condition is a long expression of sizes that depend on the values of the input."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        positive = torch.cat([row[row > 0] for row in x])
+        return 2 * positive if 4 * positive.numel() > 7 else positive
+
+
+def test_an_exporter_that_fails_says_so_in_one_short_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    pytest.importorskip("onnxscript")
+    with pytest.raises(ExportError, match=r"^Guarded cannot be exported to ONNX: GuardOnDataDependent.* …$") as caught:
+        export(Guarded(), tmp_path / "a.onnx", example=torch.randn(40, 8))
+    assert len(str(caught.value)) < 400
+    assert capfd.readouterr().err == ""

@@ -11,6 +11,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from frformat.errors import DependencyError
 from frformat.torch.nesting.filters import LAYERS, NORMS, TRANSPOSED, FilterGroup, Member, permute
 from frformat.torch.nesting.structure import descendant, make_nested
 
@@ -63,10 +64,8 @@ def filter_groups(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
 def _dependencies(model: nn.Module, example: Tensor) -> Iterator[Any]:
     try:
         import torch_pruning
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "finding filters needs torch-pruning: pip install frz-format[nest]", name="torch_pruning"
-        ) from error
+    except ImportError as error:
+        raise DependencyError("finding filters", error) from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         graph = torch_pruning.DependencyGraph().build_dependency(model, example_inputs=example)

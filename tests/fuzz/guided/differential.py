@@ -110,6 +110,8 @@ def _ours(data: bytes, tier: int | None) -> Said:
                     stored = file.stored(name).canonical()
                     file[name]
                     out[name] = hashlib.sha256(stored.tobytes()).hexdigest()
+            for number in range(file.factors):  # including those that no tensor uses
+                file.factor(number).canonical()
     except FrzError as error:
         return error.code
     return out

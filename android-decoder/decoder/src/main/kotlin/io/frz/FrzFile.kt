@@ -99,9 +99,9 @@ public class FrzFile private constructor(private val container: Container, base:
     /**
      * Rebuilds the tensor [name] in newly allocated memory; see [FrzTensor.buffer].
      *
-     * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such tensor; with [ErrorCode.BUDGET] or
-     *   [ErrorCode.DEPENDENCY] if the request cannot be met; with [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
-     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such tensor; with [ErrorCode.BUDGET],
+     *   [ErrorCode.DEPENDENCY] or [ErrorCode.BASE] if the request cannot be met; with [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -115,9 +115,9 @@ public class FrzFile private constructor(private val container: Container, base:
      * are little-endian, regardless of the buffer's byte order. If this throws, the contents are undefined.
      *
      * @throws IllegalArgumentException if [target] is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
-     * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such tensor; with [ErrorCode.BUDGET] or
-     *   [ErrorCode.DEPENDENCY] if the request cannot be met; with [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
-     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such tensor; with [ErrorCode.BUDGET],
+     *   [ErrorCode.DEPENDENCY] or [ErrorCode.BASE] if the request cannot be met; with [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -131,8 +131,9 @@ public class FrzFile private constructor(private val container: Container, base:
     /**
      * Rebuilds all tensors and returns them by name. An alias is a further key; it shares the memory of its tensor.
      *
-     * @throws FrzException with [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY] if the request cannot be met; with
-     *   [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException with [ErrorCode.BUDGET], [ErrorCode.DEPENDENCY] or [ErrorCode.BASE] if the request cannot be
+     *   met; with [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is
+     *   damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -150,8 +151,9 @@ public class FrzFile private constructor(private val container: Container, base:
      * Rebuilds the tensors one by one, in file order, and passes each to [visitor]. All tensors share one buffer, which
      * is as large as the largest tensor; copy any data that must outlive the visit.
      *
-     * @throws FrzException with [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY] if the request cannot be met; with
-     *   [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException with [ErrorCode.BUDGET], [ErrorCode.DEPENDENCY] or [ErrorCode.BASE] if the request cannot be
+     *   met; with [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is
+     *   damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -164,8 +166,9 @@ public class FrzFile private constructor(private val container: Container, base:
      * to [visitor].
      *
      * @throws IllegalArgumentException if a buffer is read-only, or fewer bytes remain in it than [TensorInfo.bytes]
-     * @throws FrzException with [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY] if the request cannot be met; with
-     *   [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException with [ErrorCode.BUDGET], [ErrorCode.DEPENDENCY] or [ErrorCode.BASE] if the request cannot be
+     *   met; with [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is
+     *   damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -180,9 +183,9 @@ public class FrzFile private constructor(private val container: Container, base:
      * are in zigzag order; otherwise they are in row-major order and the result has the shape [TensorInfo.box]. The
      * values are f32; if they are the elements of the tensor, bit for bit, they have its dtype instead.
      *
-     * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such tensor; with [ErrorCode.BUDGET] or
-     *   [ErrorCode.DEPENDENCY] if the request cannot be met; with [ErrorCode.CHECKSUM], [ErrorCode.STREAM],
-     *   [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such tensor; with [ErrorCode.BUDGET],
+     *   [ErrorCode.DEPENDENCY] or [ErrorCode.BASE] if the request cannot be met; with [ErrorCode.CHECKSUM],
+     *   [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -211,7 +214,7 @@ public class FrzFile private constructor(private val container: Container, base:
      * them.
      *
      * @throws FrzException with [ErrorCode.NOT_FOUND] if there is no such tensor, or if it has neither a spectrum nor
-     *   factors; with [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY] if the request cannot be met; with
+     *   factors; with [ErrorCode.BUDGET], [ErrorCode.DEPENDENCY] or [ErrorCode.BASE] if the request cannot be met; with
      *   [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
      */
     @WorkerThread
@@ -234,8 +237,9 @@ public class FrzFile private constructor(private val container: Container, base:
     /**
      * Decodes everything up to [tier] without rebuilding any tensor, and throws at the first fault.
      *
-     * @throws FrzException with [ErrorCode.BUDGET] or [ErrorCode.DEPENDENCY] if the request cannot be met; with
-     *   [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is damaged
+     * @throws FrzException with [ErrorCode.BUDGET], [ErrorCode.DEPENDENCY] or [ErrorCode.BASE] if the request cannot be
+     *   met; with [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is
+     *   damaged
      */
     @WorkerThread
     @Throws(IOException::class)
@@ -244,6 +248,8 @@ public class FrzFile private constructor(private val container: Container, base:
     /**
      * Returns the SHA-256 digest of the file up to the end of the open [tier]. The digest identifies the content that
      * this object decodes; for the last tier, it is the digest of the complete file.
+     *
+     * @throws FrzException with [ErrorCode.TRUNCATED] if the file has become shorter since it was opened
      */
     @WorkerThread
     @Throws(IOException::class)

@@ -17,7 +17,10 @@ import org.junit.jupiter.api.DynamicTest
 import org.junit.jupiter.api.DynamicTest.dynamicTest
 import org.junit.jupiter.api.TestFactory
 
-/** Compares the public binary signatures of each library with a file in this module's folder. */
+/**
+ * Compares the public binary signatures of each library with a file in this module's folder, and checks that functions
+ * that read or write are annotated with `@WorkerThread`, which Android's lint checks in apps.
+ */
 class ApiTest {
     private val libraries = mapOf(
         "frz-decoder" to FrzFile::class.java,
@@ -36,6 +39,15 @@ class ApiTest {
         dynamicTest(name) { check(File("$name.api"), signatures(one)) }
     }
 
+    @TestFactory
+    fun `functions that throw IOExceptions are for background threads`(): List<DynamicTest> =
+        libraries.map { (name, one) ->
+            dynamicTest(name) {
+                val missing = classes(one).flatMap { WorkerThreads(it.readBytes()).missing() }
+                assertEquals(emptyList<String>(), missing) { "annotate these functions with @WorkerThread" }
+            }
+        }
+
     private fun check(dump: File, found: String) {
         if (System.getProperty("api.write") == "true") dump.writeText(found)
         assertEquals(dump.readText(), found) {
@@ -46,10 +58,15 @@ class ApiTest {
 
     /** Returns the signatures of the library (a folder or jar) that contains the class [one]. */
     private fun signatures(one: Class<*>): String {
+        val files = classes(one)
+        return StringBuilder().also { AbiTools.getInstance().printJvmDump(it, files, AbiFilters.EMPTY) }.toString()
+    }
+
+    /** Returns the class files of the library that contains the class [one]. */
+    private fun classes(one: Class<*>): List<File> {
         val location = File(one.protectionDomain.codeSource.location.toURI())
         val classes = if (location.isDirectory) location else unpacked(location)
-        val files = classes.walk().filter { it.extension == "class" && "META-INF" !in it.path }.toList()
-        return StringBuilder().also { AbiTools.getInstance().printJvmDump(it, files, AbiFilters.EMPTY) }.toString()
+        return classes.walk().filter { it.extension == "class" && "META-INF" !in it.path }.toList()
     }
 
     private fun unpacked(jar: File): File {

@@ -1,5 +1,6 @@
 package io.frz.benchmark
 
+import androidx.annotation.WorkerThread
 import java.io.Closeable
 import java.io.File
 import java.io.IOException
@@ -21,10 +22,12 @@ public interface BenchmarkRuntime {
 
     /** Loads a model that contains its weights. */
     @Throws(IOException::class)
+    @WorkerThread
     public fun loadComplete(model: File): BenchmarkNetwork
 
     /** Loads a model from a skeleton and the `.frz` file with its weights. */
     @Throws(IOException::class)
+    @WorkerThread
     public fun load(skeleton: File, weights: File): BenchmarkNetwork
 }
 
@@ -32,6 +35,7 @@ public interface BenchmarkRuntime {
 public interface BenchmarkNetwork : Closeable {
     /** Runs the network on one input and returns its output. */
     @Throws(IOException::class)
+    @WorkerThread
     public fun run(input: Values): Values
 }
 

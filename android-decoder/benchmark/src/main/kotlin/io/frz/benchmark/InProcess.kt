@@ -1,5 +1,6 @@
 package io.frz.benchmark
 
+import androidx.annotation.WorkerThread
 import io.frz.benchmark.internal.Tensors
 import io.frz.benchmark.internal.load
 import java.io.IOException
@@ -12,6 +13,7 @@ public class InProcess(
     private val device: Device
 ) : Isolation {
     @Throws(IOException::class)
+    @WorkerThread
     override fun measure(trial: Trial): Footprint {
         val network = manifest.network(trial.network)
         val variant = network.variants.firstOrNull { it.name == trial.variant }

@@ -1,5 +1,8 @@
 package io.frz.benchmark
 
+import androidx.annotation.WorkerThread
+import java.io.IOException
+
 /**
  * A variant of a network that is loaded and run to measure its memory.
  *
@@ -33,7 +36,9 @@ public fun interface Isolation {
     /**
      * Runs a trial.
      *
-     * @throws java.io.IOException if the network cannot be loaded or run
+     * @throws IOException if the network cannot be loaded or run
      */
+    @Throws(IOException::class)
+    @WorkerThread
     public fun measure(trial: Trial): Footprint
 }

@@ -1,5 +1,6 @@
 package io.frz.benchmark
 
+import androidx.annotation.WorkerThread
 import io.frz.benchmark.internal.ManifestParser
 import java.io.File
 
@@ -37,6 +38,7 @@ public class Manifest internal constructor(
          */
         @JvmStatic
         @Throws(BenchmarkException::class)
+        @WorkerThread
         public fun read(folder: File): Manifest = ManifestParser(folder).parse()
     }
 }

@@ -1,5 +1,6 @@
 package io.frz.benchmark
 
+import androidx.annotation.WorkerThread
 import io.frz.benchmark.internal.INTERRUPTED
 import io.frz.benchmark.internal.LearningTest
 import io.frz.benchmark.internal.MemoryTest
@@ -48,6 +49,7 @@ public class Suite @JvmOverloads constructor(
      */
     @JvmOverloads
     @Throws(IOException::class)
+    @WorkerThread
     public fun run(options: SuiteOptions, progress: SuiteProgress = SuiteProgress { _, _, _ -> }): SuiteReport {
         val start = System.nanoTime()
         val created = SimpleDateFormat("yyyy-MM-dd'T'HH:mm:ss'Z'", Locale.ROOT)

@@ -1,5 +1,6 @@
 package io.frz.loading
 
+import androidx.annotation.WorkerThread
 import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.FrzFile
@@ -29,6 +30,7 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
      * @param largest the name of the tensor that needs the most memory, for the error message
      */
     @Throws(IOException::class)
+    @WorkerThread
     public fun admit(weights: FrzFile, needed: Long, largest: String?) {
         val budget = options.memoryBudget
         if (budget != null && needed > budget) {
@@ -101,6 +103,7 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
          */
         @JvmStatic
         @Throws(IOException::class)
+        @WorkerThread
         public fun <T> withWeights(weights: FrzPart, options: FrzLoadOptions, use: (FrzFile, FrzLoad) -> T): T {
             val load = FrzLoad(options, Cancellation.INTERRUPT)
             try {

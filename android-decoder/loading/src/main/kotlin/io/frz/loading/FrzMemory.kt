@@ -1,5 +1,6 @@
 package io.frz.loading
 
+import androidx.annotation.WorkerThread
 import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.loading.internal.Cancellation
@@ -33,6 +34,7 @@ public class FrzMemory internal constructor(
      * zeroed. After this memory has been closed, the buffer's content can be overwritten.
      */
     @Throws(IOException::class)
+    @WorkerThread
     public fun allocate(size: Long): ByteBuffer {
         cancellation.check()
         if (size > shared / 2) return slice(block(size), 0, size.toInt())

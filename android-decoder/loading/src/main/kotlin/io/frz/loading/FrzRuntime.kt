@@ -1,5 +1,6 @@
 package io.frz.loading
 
+import androidx.annotation.WorkerThread
 import io.frz.FrzFile
 import java.io.File
 import java.io.IOException
@@ -16,6 +17,7 @@ public interface FrzRuntime<N : Any> {
      * allocates memory, and call [FrzLoad.checkCancelled] between steps. If it throws, it must leave nothing behind.
      */
     @Throws(IOException::class)
+    @WorkerThread
     public fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): N
 
     /** Frees [network], which was not delivered because loading was cancelled or failed. */

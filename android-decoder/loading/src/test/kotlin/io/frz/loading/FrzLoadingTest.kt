@@ -201,6 +201,20 @@ class FrzLoadingTest {
     }
 
     @Test
+    fun `a runtime that fails to free a network does not hide the cancellation`() {
+        val failing = object : FrzRuntime<Net> by runtime {
+            override fun free(network: Net) = error("a fault of the runtime")
+        }
+        val waiting = ArrayList<Runnable>()
+        val options = direct.newBuilder().callbacks { waiting.add(it) }.build()
+        val loading = Task(failing, told, options, emptyList()) { network }.also { it.start() }
+        assertThrows(IllegalStateException::class.java) { loading.cancel() }
+        assertTrue(loading.isCancelled && loading.isDone)
+        waiting.forEach(Runnable::run)
+        checkCancelled()
+    }
+
+    @Test
     fun `after a failure of the callback, the app still owns the network`() {
         val callback = object : FrzCallback<Net> {
             override fun onLoaded(network: Net) = error("a fault of the app")

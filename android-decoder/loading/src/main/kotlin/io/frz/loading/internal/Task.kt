@@ -53,9 +53,12 @@ internal class Task<N : Any>(
             network = null
             thread?.interrupt()
         }
-        unused?.let(runtime::free)
-        if (wasQueued) FrzPart.close(parts)
-        tell(failure())
+        try {
+            unused?.let(runtime::free)
+        } finally {
+            if (wasQueued) FrzPart.close(parts)
+            tell(failure())
+        }
         return true
     }
 
