@@ -1,4 +1,4 @@
-"""Compare the published UNet on ExecuTorch with PyTorch, from a filled template and from the exporter's own file."""
+"""Compare the published UNet on ExecuTorch, as a filled template and as the exporter's own file, with PyTorch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from frformat.train.data import UNIT_PIXELS
 from frformat.train.models import UNet
 
 BYTES: Final = 12_000
-"""The target for the size of the template and ``model.frz`` together."""
+"""The target for the total size of the template and ``model.frz``."""
 
 SMALL: Final = (64, 96)
 """Height and width of the image for ExecuTorch's portable operators, which are slow."""
@@ -59,23 +59,23 @@ def _unet(folder: Path) -> Iterator[Row]:
     figure = f"{other:.4%}; logits differ by {_gap(ours, expected):.1e}, those of the exporter's file by "
     figure += f"{_gap(theirs, expected):.1e}"
     met = other <= 1e-4 and _gap(ours, expected) <= _gap(theirs, expected)
-    yield Row("… pixels with a different class", figure, "≤ 0.01 %, no more than the exporter's", met)
+    yield Row("… pixels with a different class", figure, "≤ 0.01 %; logits no worse than the exporter's", met)
     yield _delegates(model, x[..., : SMALL[0], : SMALL[1]].contiguous(), own)
     yield _normalization(model, x, own)
 
 
 def _delegates(model: nn.Module, x: Tensor, path: Path) -> Row:
-    """Compare the exporter's files with XNNPACK, and with only ExecuTorch's portable operators."""
+    """Compare the exporter's files with PyTorch: with XNNPACK, and with only ExecuTorch's portable operators."""
     expected, gaps = model(x).numpy(), []
     for delegate in ("xnnpack", None):
         export(model, path, example=x, with_weights=True, delegate=delegate)
         gaps.append(f"{_gap(_run(path.read_bytes(), x), expected):.1e}")
-    what = f"the exporter's file for {SMALL[1]}×{SMALL[0]}, difference of logits with and without XNNPACK"
+    what = f"the exporter's file for {SMALL[1]}×{SMALL[0]}, difference from PyTorch, with and without XNNPACK"
     return Row(what, ", ".join(gaps), "", True)
 
 
 def _normalization(model: nn.Module, x: Tensor, path: Path) -> Row:
-    """Compare the first normalization alone, in both frameworks, with float64."""
+    """Compare the first normalization alone with float64: ExecuTorch, PyTorch, and running float32 sums."""
     first: list[Tensor] = []
     norm = next(module for module in model.modules() if isinstance(module, nn.BatchNorm2d))
     hook = norm.register_forward_hook(lambda module, inputs, output: first.append(inputs[0]))
@@ -93,7 +93,7 @@ def _normalization(model: nn.Module, x: Tensor, path: Path) -> Row:
 
 
 def _running_sums(x: Array, eps: float) -> Array:
-    """Normalize one image (1, channels, height, width) as ExecuTorch does, adding its pixels one after the other."""
+    """Normalize one image (1, channels, height, width) as ExecuTorch does, adding up its pixels one by one."""
     pixels = x[0].reshape(x.shape[1], -1)
     count = np.float32(pixels.shape[1])
     mean, square = (np.cumsum(each, 1, np.float32)[:, -1:] / count for each in (pixels, pixels * pixels))

@@ -4,8 +4,8 @@
 
 This command trains the missing networks (only those whose name contains one of the words), on a GPU if there is one,
 and writes ``bench/results/nested.json``. A network that is trained alone has the widths of a tier and the recipe of the
-whole network. There are two comparisons: each network is trained for as many epochs as the whole procedure takes
-(``alone``), or all networks together are (``share``). The settings were not tuned for either.
+whole network. There are two comparisons: either each network is trained for as many epochs as nesting takes in all
+(``alone``), or these epochs are divided equally among the networks (``share``). The settings were tuned for neither.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ def _reset_resnet20(model: nn.Module) -> None:
 
 
 def _unchanged(model: nn.Module) -> None:
-    """Do not train."""
+    """Skip training."""
 
 
 def _no_score(model: nn.Module) -> float:
-    """Accept any size."""
+    """Give every size the same score, which meets the minimum."""
     return 0.0
 
 
@@ -89,15 +89,15 @@ class Case:
 
     @property
     def epochs(self) -> int:
-        """Epochs of the whole network and of all stages."""
+        """Number of epochs of the whole procedure: those of the whole network and of all stages."""
         return self.settings.epochs + 2 * len(self.nesting.shares) * self.nesting.epochs
 
     def names(self, kind: str, tier: int) -> list[str]:
-        """Return the names of the networks that are trained without the others, one for each seed."""
+        """Return the names of the networks that are trained alone with the widths of a tier, one for each seed."""
         return [f"{self.recipe.name}-{kind}{tier}-{seed}" for seed in SEEDS]
 
     def nested(self, seed: int) -> Json:
-        """Train nested tiers, and return what each has reached on the test samples."""
+        """Train nested tiers, and return the results of each on the test samples."""
         name = f"{self.recipe.name}-nested-{seed}"
         print(name, flush=True)
         recipe = self.recipe(replace(self.settings, seed=seed))
@@ -173,7 +173,7 @@ CASES: Final = (
 
 
 def profiles() -> dict[str, Json]:
-    """Return the tiers of each network with all seeds, in the form of :mod:`bench.joint`; means over the seeds."""
+    """Return the tiers of each network that has all seeds, in the form of :mod:`bench.joint`; scores are means."""
     found, made = recorded(RESULTS), {}
     for case in CASES:
         names = [f"{case.recipe.name}-nested-{seed}" for seed in SEEDS]
@@ -223,7 +223,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def _runs(case: Case, seed: int) -> dict[str, Callable[[], Json]]:
-    """Return all runs of a seed, by name, in their order."""
+    """Return all runs for a seed by name, in the order in which they take place."""
     runs: dict[str, Callable[[], Json]] = {
         f"{case.recipe.name}-nested-{seed}": functools.partial(case.nested, seed),
     }

@@ -3,16 +3,16 @@
     python -m bench.rate [WORD …]
 
 This command trains the missing networks (only runs whose name contains one of the words), on a GPU if there is one,
-and writes ``bench/results/rate.json``. If interrupted, it resumes where it stopped when it is run again. No run selects
-an epoch: the network after the last epoch is tested, with weights decoded from its file.
+and writes ``bench/results/rate.json``. Run it again to resume after an interruption. No run selects an epoch:
+every network is tested after its last epoch, with weights decoded from its file.
 
 * The small network on scikit-learn's digits is trained by its recipe, for several sizes and without a size.
 * LeNet-5 on MNIST learns, in equal parts, from the labels and from the published LeNet-5 that was pruned with ADMM
   (99.31 %). Images are shifted as in the recipe.
-* The published ResNet-20 is first fine-tuned on the JPEG images of CIFAR-10. The result is the start of all runs, and
-  their teacher. Dense runs continue in the same way, as the reference.
-* The UNet with 8 channels is first trained on ISBI 2012. The result is the teacher of all runs. Dense runs start from
-  it, as the reference; the others start from scratch.
+* The published ResNet-20 is first fine-tuned on the JPEG images of CIFAR-10. All runs start from the result, which is
+  also their teacher. The dense runs are the reference.
+* The UNet with 8 channels is first trained on ISBI 2012. The result is the teacher of all runs. The dense runs, which
+  are the reference, start from it; the others start from scratch.
 * The time of a step is processor time, relative to a step of LeNet-5's recipe without a size.
 """
 
@@ -50,13 +50,13 @@ RESULTS: Final = ROOT / "bench" / "results" / "rate.json"
 SEEDS: Final = (0, 1, 2)
 
 TRIAL: Final = 0.25
-"""Length of a run to choose a learning rate, relative to the other runs."""
+"""Length of the runs that choose a learning rate, relative to the other runs."""
 
 HELD_OUT: Final = 1 / 12
-"""Share of the training samples on which learning rates are chosen."""
+"""Share of the training samples that is held out to choose learning rates."""
 
 TEACHER_EPOCHS: Final = 12
-"""Epochs of the dense networks that are trained first."""
+"""Number of epochs for which the dense teachers are trained."""
 
 STEPS: Final = 150
 """Number of steps to measure, after the same number of warm-up steps. The axes of the optimizer are updated once
@@ -72,13 +72,13 @@ class Case:
     Attributes:
         recipe: the network, its data and its metric.
         settings: what all runs share.
-        aims: target metric for each size in bytes. Without a size, the network is dense, or trained by its recipe. A
-            negative target is relative to the dense network.
+        aims: target metric for each size in bytes. If the size is None, the network is dense or, if ``dense`` is None,
+            trained by its recipe without a size. A negative target is relative to the dense network.
         dense: changes to the settings of dense runs; None if there are none.
         start: returns the file with the weights that regularized runs start from; None to start from scratch.
-        teacher: returns the file of the teacher, which is also the start of dense runs; None if there is none.
-        rates: learning rates of coefficients to choose from by the metric on a validation set, in short runs with the
-            first seed. If empty, that of the settings is used.
+        teacher: returns the file of the teacher, from which dense runs also start; None if there is none.
+        rates: candidates for the learning rate of coefficients. Short runs with the first seed choose the one with the
+            best metric on a validation set. If empty, the learning rate of the settings is used.
     """
 
     recipe: type[Recipe]
@@ -114,7 +114,7 @@ class Case:
         return max(self.rates, key=lambda rate: self.validated(size, rate))
 
     def validated(self, size: int, rate: float) -> float:
-        """Return the metric of a short run on a validation set."""
+        """Return the metric on a validation set after a short run."""
         settings = replace(
             self.settings, size=size, lr=rate, epochs=math.ceil(TRIAL * self.settings.epochs), holdout=HELD_OUT
         )
@@ -163,7 +163,7 @@ def _dense_unet() -> Path:
 
 
 def _dense(recipe: Recipe, weights: Path | None) -> Path:
-    """Train a dense network unless it exists."""
+    """Train a dense network unless its file exists, and return the file."""
     folder = BUILD / f"{recipe.name}-teacher"
     if not (folder / MODEL).exists():
         with joined() as workers:

@@ -23,12 +23,12 @@ def recorded(path: Path) -> dict[str, Result]:
 
 def kept(path: Path, key: str, measure: Callable[[], Result]) -> Result:
     """Return the recorded result. If there is none, measure and record it first. Several processes can record results
-    in the same file."""
+    in the same file at the same time."""
     known = recorded(path)
     if key not in known:
         result = measure()
         with _locked(path.parent):
-            known = recorded(path) | {key: result}  # read again, since others may have recorded results
+            known = recorded(path) | {key: result}  # read again: other processes may have recorded results
             lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known))
             with replacing(path) as file:
                 file.write(f"{{\n{lines}\n}}\n".encode())
@@ -37,7 +37,7 @@ def kept(path: Path, key: str, measure: Callable[[], Result]) -> Result:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out."""
+    """Lock a folder, so that only one process at a time records results in it."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

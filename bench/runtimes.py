@@ -174,7 +174,7 @@ def _loading(rebuilt: Path, inputs: Path, weights: Path, complete: Path) -> Iter
     size, whole = complete.stat().st_size, seconds["complete"]
     for name in ("initializers", "inputs"):
         ratio = seconds[name] / whole
-        times = f"{1000 * seconds[name]:.0f} ms, {size / 1e6:.0f} MB with weights {1000 * whole:.0f} ms"
+        times = f"{1000 * seconds[name]:.0f} ms, {size / 1e6:.0f} MB with weights: {1000 * whole:.0f} ms"
         what = f"UNet, time to create a session from model.frz and a skeleton with weights as {name}"
         yield Row(what, f"{ratio:.2f} × ({times})", "≤ 1.0 ×", ratio <= 1.0)
 
@@ -203,7 +203,7 @@ def load(path: str, weights: str | None = None) -> None:
 
 
 def run_once(skeleton: str, weights: str) -> None:
-    """Load a skeleton, run it once, and print the memory that this takes as JSON."""
+    """Load a skeleton, run it once, and print, as JSON, the memory that this takes."""
     x = np.ascontiguousarray(UNIT_PIXELS(carvana()[0][0][None]).numpy())
     _warm_up()
     before = current_memory()
@@ -215,7 +215,7 @@ def run_once(skeleton: str, weights: str) -> None:
 
 
 def _warm_up() -> None:
-    """Run LeNet-5, so that everything that the measured code uses has been imported."""
+    """Run LeNet-5, which imports everything that the measured code uses."""
     with tempfile.TemporaryDirectory() as folder:
         small, own = Path(folder) / "small.onnx", ROOT / "examples" / "lenet5.frz"
         export(LeNet5(), small, example=torch.zeros(1, 1, 28, 28), weights=own)

@@ -4,8 +4,8 @@ The tiers are those of ``bench/results/joint.json`` and ``bench/results/nested.j
 :mod:`bench.nested`. With a fixed size, all applications use the same tier. Its score is the higher of the tier's own
 score and the score of a model trained alone at that size. Shares are optimized for fixed sizes, too, so the tiers are
 the only difference. Scores between two fixed sizes are interpolated linearly, as if some devices used one size and some
-the other. The baseline of the NestDNN paper is weaker: all applications use the size at the knee of accuracy over work,
-and have equal shares of the device. ``docs/scheduling.png`` shows the results.
+the other. The baseline of the NestDNN paper is weaker: every application uses the size at the knee of the curve of
+accuracy over work, and gets an equal share of the device. ``docs/scheduling.png`` shows the results.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Result:
 
     Attributes:
         fixed: one outcome per tier.
-        knee: the outcome of the paper's baseline.
+        knee: the outcome of the NestDNN paper's baseline.
         nested: for each objective, one outcome per patience.
     """
 
@@ -104,13 +104,13 @@ def _rows(name: str, result: Result) -> list[Row]:
 
 
 def _against(what: str, knee: Outcome, outcomes: list[Outcome]) -> Row:
-    """Compare with the paper's baseline: frames where accuracy is at least equal, accuracy where frames are."""
+    """Compare with the NestDNN paper's baseline: frames at no lower accuracy, and accuracy at no fewer frames."""
     frames = max((each.rate / knee.rate for each in outcomes if each.accuracy >= knee.accuracy), default=0.0)
     points = max((100 * (each.accuracy - knee.accuracy) for each in outcomes if each.rate >= knee.rate), default=0.0)
-    figure = f"{frames:.2f} × the frames at equal accuracy; {points:+.2f} points at equal frames"
+    figure = f"{frames:.2f} × the frames at no lower accuracy; {points:+.2f} points at no fewer frames"
     at = f"the baseline processes {100 * knee.rate:.1f} % of the frames at {knee.accuracy:.4f}"
     return Row(
-        f"{what}: tiers against the knee model with equal shares",
+        f"{what}: tiers compared with the baseline (the size at the knee, equal shares)",
         f"{figure} ({at})",
         "≥ 1.5 × or ≥ 2 points",
         frames >= 1.5 or points >= 2,

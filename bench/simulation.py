@@ -121,7 +121,7 @@ def simulate(profile: Json, schedule: Scheduler, rows: Sequence[Json], patience:
 
 
 def equal_shares(apps: Sequence[App], device: Budget) -> Plan:
-    """Give each application the same share of the device and its largest tier; the baseline of the paper."""
+    """Give each application its largest tier and an equal share of the device, as in the NestDNN paper's baseline."""
     choices = []
     for app in apps:
         latency = max(app.latency, app.tiers[-1].compute * len(apps) / device.speed)
@@ -130,7 +130,7 @@ def equal_shares(apps: Sequence[App], device: Budget) -> Plan:
 
 
 def knee(rows: Sequence[Json]) -> Json:
-    """Return the tier at the knee of accuracy over work: furthest above a line from the smallest to the largest."""
+    """Return the tier at the knee of accuracy over work: the furthest above the line from the first to the last."""
     first, last = rows[0], rows[-1]
 
     def height(row: Json) -> float:

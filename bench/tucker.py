@@ -3,10 +3,9 @@
     python -m bench tucker
 
 Every network is fine-tuned for ten epochs on the training images, with the same settings, on a GPU if there is one. The
-learning rate was chosen with the smallest network and a third of the training images, of which a fifth were used for
+learning rate was chosen with the smallest network and a third of the training images, a fifth of which were used for
 validation; no choice was based on the test images. Results are kept in ``bench/results/tucker.json``. Remove an entry
-to
-measure it again.
+to measure it again.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ OPTIONS: Final = ("--group", "--no-deps", "{package}{broken}")
 
 
 def texts() -> list[tuple[str, str]]:
-    """Return every package, extra or path that a text of this repository tells users to install, and that text."""
+    """Return every package, extra or path that this repository tells users to install, and where it says so."""
     folders = ("frformat", "docs", "examples", "bench", "demo", "spec", "android-decoder")
     paths = [
         path
@@ -40,7 +40,7 @@ def texts() -> list[tuple[str, str]]:
     ]
 
 
-def test_only_this_project_and_its_dependencies_are_installed():
+def test_users_are_told_to_install_only_this_project_and_its_dependencies():
     """The name ``frformat`` belongs to another project on PyPI, and ``frz-format`` is not published."""
     with open(Path(ROOT) / "pyproject.toml", "rb") as file:
         project = tomllib.load(file)

@@ -54,7 +54,7 @@ WIDENED: Final = {
     "F8_E4M3FNUZ": ("f16", np.dtype(ml_dtypes.float8_e4m3fnuz)),
     "F8_E5M2FNUZ": ("f16", np.dtype(ml_dtypes.float8_e5m2fnuz)),
 }
-"""Element types that the format lacks: the type as which each is read, and NumPy's type. Every value is exact in it."""
+"""Element types that the format lacks: the type that each is read as, without loss, and NumPy's type."""
 
 HEADER_BYTES: Final = 100_000_000
 """Size in bytes of the largest header that the safetensors package accepts."""
@@ -162,7 +162,7 @@ def _described(name: str, fields: object) -> tuple[str, tuple[int, ...], int, in
 
 
 def _notes(dtypes: list[str]) -> list[str]:
-    """Return a remark about each element type that is read as another one."""
+    """Return a note about each element type that is read as another one."""
     return [
         f"read {count(dtypes.count(dtype), f'{dtype} tensor')} as {wide}, which represents every {dtype} value exactly"
         for dtype, (wide, _) in WIDENED.items()

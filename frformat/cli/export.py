@@ -35,8 +35,8 @@ With --factored, the skeleton runs on the coefficients of --weights and never re
 and takes little memory. It accepts exactly as many coefficients as that file has at --tier, and is optimized for inputs
 about as large as --example.
 
-With --weights-as-inputs, the weights are inputs of the ONNX graph, which the app passes on every run. ONNX Runtime then
-keeps no copy of them, but runs more slowly, because it cannot prepare them in advance.
+With --weights-as-inputs, the weights are inputs of the ONNX graph, and the app passes them on every run. ONNX Runtime
+then keeps no copies of the weights, but runs more slowly, because it cannot prepare them in advance.
 
 \b
 Examples:

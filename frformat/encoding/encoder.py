@@ -195,7 +195,7 @@ class _Encoder(Mapping[str, Stored]):
         ]
 
     def _warnings(self, energies: Mapping[str, float], where: str, advice: str) -> list[str]:
-        """Return a warning if weights retain too little energy; spectra from training are not weights."""
+        """Return a warning if weights retain too little energy. Spectra from training do not count as weights."""
         poor = {name: left for name, left in energies.items() if left < SOUND and not self.decisions[name].spectral}
         if not poor:
             return []

@@ -225,7 +225,7 @@ def _directory_bytes(header: Header) -> int:
 
 
 def _check_budget(header: Header, budget: int) -> None:
-    # The output of zlib is a list of blocks, which it finally joins.
+    # zlib writes blocks and finally joins them, so its output briefly takes twice its length.
     needed = _directory_bytes(header) + (header.length if header.deflated else 0)
     if needed > budget:
         reason = f"the directory needs {needed:,} bytes, but the memory budget is {budget:,}"

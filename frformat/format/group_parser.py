@@ -238,13 +238,13 @@ class GroupParser:
         return Corners(cells, starts)
 
     def _cells(self, tiers: int, bounds: NDArray[np.int64]) -> NDArray[Any]:
-        """Return an array with a row for each tier, for integers of up to ``bounds``."""
+        """Return an uninitialized array with a row for each tier, whose type holds integers up to ``bounds``."""
         dtype = np.min_scalar_type(int(bounds.max()))
         self._known.ledger.spend(tiers * len(bounds) * dtype.itemsize)
         return np.empty((tiers, len(bounds)), dtype)
 
     def _entries(self, ranks: NDArray[np.int64], most: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Read the corners of all tensors in a tier, one after the other: ``most`` is the limit of each entry."""
+        """Read the corners of all tensors in a tier as one row. ``most`` contains the limit of each entry."""
         entries = np.empty(len(most), np.int64)
         done, index = 0, 0
         while index < len(ranks):
@@ -255,7 +255,7 @@ class GroupParser:
             fits = fits and max(row, default=0) <= limits.AXIS
             if not fits or (np.array(row, np.int64) > most[done : done + len(row)]).any():
                 run = []
-            if not run:  # fewer arrays are left than a run has, or one of them is faulty
+            if not run:  # too few arrays are left for a run, or one of them is long or faulty
                 self._cursor.offset = start
                 count = self._cursor.array("a corner", exact=int(ranks[index]))
                 row = [self._cursor.uint("entries of a corner", int(most[done + axis])) for axis in range(count)]
@@ -343,4 +343,4 @@ READ: Final[dict[int, Callable[[GroupParser], object]]] = {
     d.SIZES: GroupParser._sizes,
     d.DELTA: GroupParser._delta,
 }
-"""The functions that read each field."""
+"""The function that reads each field."""

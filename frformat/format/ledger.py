@@ -8,7 +8,7 @@ from frformat.errors import FrzError
 
 
 def characters(text: str) -> int:
-    """Return the bytes that the characters of a string take: 1, 2 or 4 each, by the widest of them."""
+    """Return the number of bytes that a string's characters take: 1, 2 or 4 each, depending on the widest."""
     if text.isascii():
         return len(text)
     widest = max(text)

@@ -218,7 +218,7 @@ class Cursor:
         """Read up to ``most`` arrays of integers ≥ 0 that are not longer than the largest rank.
 
         Returns:
-            The arrays. There can be fewer than ``most``, or none; read the next array with :meth:`array` then.
+            The arrays. There can be fewer than ``most``. If there are none, read the next one with :meth:`array`.
         """
         found = SHAPES.match(self._data, self.offset) if most >= RUN else None
         if found is None:

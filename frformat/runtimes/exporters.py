@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stderr
 from typing import Final
 
 LONGEST: Final = 300
-"""Largest number of characters of a message to quote: some exporters' messages contain expressions of any length."""
+"""Maximum number of characters to quote from a message. Some exporters put very long expressions in theirs."""
 
 
 def reason(error: BaseException) -> str:

@@ -78,7 +78,7 @@ def export(
         base: the base of that file if it is a delta file; see :func:`frformat.open`.
         with_weights: include the model's own weights, for comparison.
         options: for ONNX Runtime, ``dynamic=False`` fixes input sizes to those of the example, and
-            ``weights_as_inputs=True`` makes weights inputs of the graph, so that the runtime does not copy them (see
+            ``weights_as_inputs=True`` makes the weights inputs of the graph, so the runtime does not copy them (see
             :mod:`frformat.runtimes.onnxruntime`). For PyTorch Mobile, ``release`` is the oldest release that must be
             able to run the file, and ``probe=True`` also returns the outputs of layers. For ExecuTorch,
             ``delegate=None`` runs the model without XNNPACK.

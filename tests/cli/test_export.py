@@ -121,7 +121,7 @@ def test_a_model_that_must_be_traced(source: Path, tmp_path: Path):
     assert ", traced" in probe.out
 
 
-def test_weights_as_inputs_of_a_skeleton_but_not_of_a_complete_model(weights: Path, tmp_path: Path):
+def test_weights_are_inputs_of_a_skeleton_but_not_of_a_complete_model(weights: Path, tmp_path: Path):
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")
     skeleton, complete = tmp_path / "model.onnx", tmp_path / "complete.onnx"

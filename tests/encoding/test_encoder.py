@@ -343,7 +343,7 @@ def test_loss_of_energy_in_a_smaller_tier_causes_a_warning(path: Path):
         assert not any("warning" in note for note in notes)
 
 
-def test_the_memory_for_a_large_layer_is_a_few_times_its_size(path: Path):
+def test_a_large_layer_takes_at_most_a_few_times_its_size_in_memory(path: Path):
     weights = np.random.default_rng(0).normal(size=(4000, 2000)).astype(np.float32)
     with checkpoint({"w": weights}) as given:
         tracemalloc.start()

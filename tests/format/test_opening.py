@@ -65,7 +65,7 @@ HOSTILE = {
 
 
 def file_of(directory: Directory) -> bytes:
-    """Return a file with segments of zeros."""
+    """Return a file with this directory, and with zeros in all segments."""
     segments = b"".join(
         bytes(int(size)) + zlib.crc32(bytes(int(size))).to_bytes(4, "little")
         for tier in range(directory.tiers)

@@ -69,7 +69,7 @@ class Guarded(nn.Module):
         return 2 * positive if 4 * positive.numel() > 7 else positive
 
 
-def test_an_exporter_that_fails_says_so_in_one_short_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+def test_the_failure_of_an_exporter_is_reported_in_one_short_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     pytest.importorskip("onnxscript")
     with pytest.raises(ExportError, match=r"^Guarded cannot be exported to ONNX: GuardOnDataDependent.* …$") as caught:
         export(Guarded(), tmp_path / "a.onnx", example=torch.randn(40, 8))

@@ -16,9 +16,9 @@ misleading, so a loader compares the skeleton and the file first. This is the co
   ``500,50,4,4`` for a spectrum of that shape, or ``64,64,3,3,-12,-8,0,0`` for a core of shape (12, 8, 3, 3) with
   factors for the channels. A file does not fit if it stores the tensor in another form or has a different number of
   coefficients.
-* The metadata ``frz.inputs`` lists names of weights that are inputs of the graph instead, one per line. The shape and
-  dtype of such a weight are those of the input. A loader keeps the weight in memory and passes it on every run. Weights
-  that are needed as coefficients are always initializers.
+* The metadata ``frz.inputs`` lists the names of weights that are required as inputs of the graph, one per line. The
+  shape and dtype of such a weight are those of the input. A loader keeps the weight in memory and passes it on every
+  run. Weights that are required as coefficients are always initializers.
 * The metadata ``frz.ties`` lists additional names of tensors, as pairs of lines: the name, and that of the
   initializer or input. Any of these names suffices. If a file contains several of them, their values must be equal.
 * The metadata ``frz.unused`` lists names of the state dict that the skeleton does not need, one per line. A file may

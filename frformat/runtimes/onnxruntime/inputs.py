@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 class InputSession:
-    """A session of ONNX Runtime, and the weights that it takes as inputs on every run.
+    """An ONNX Runtime session, and the weights that it takes as inputs on every run.
 
     It has the most important methods of ``onnxruntime.InferenceSession``. For the others, such as ``io_binding``, use
-    ``session``, and also pass the weights to it. The weights are freed together with this object.
+    ``session``, and pass ``weights`` together with the other inputs. The weights are freed together with this object.
 
     Attributes:
         session: the session, whose inputs include the weights.
-        weights: the weights by name, in the memory in which they have been rebuilt. Empty if all are initializers.
+        weights: the weights that are inputs, by name, in the memory in which they were rebuilt.
     """
 
     def __init__(self, session: InferenceSession, weights: Mapping[str, OrtValue]) -> None:
@@ -30,7 +30,7 @@ class InputSession:
 
         Args:
             output_names: names of the outputs to compute, or None for all.
-            input_feed: arrays or ``OrtValue`` objects by the names of :meth:`get_inputs`.
+            input_feed: arrays or ``OrtValue`` objects by name, for the inputs that :meth:`get_inputs` returns.
             run_options: see ``onnxruntime.InferenceSession.run``.
 
         Raises:
@@ -38,7 +38,7 @@ class InputSession:
         """
         weights = [name for name in input_feed if name in self.weights]
         if weights:
-            raise ValueError(f"{', '.join(weights)}: the session has these weights already; omit them")
+            raise ValueError(f"{', '.join(weights)}: the session already has these weights; omit them")
         found: list[Any] = self.session.run(output_names, {**self.weights, **input_feed}, run_options)
         return found
 

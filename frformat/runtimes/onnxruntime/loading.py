@@ -53,8 +53,8 @@ def session(
         rest: additional arguments of ``onnxruntime.InferenceSession``, such as ``providers``.
 
     Raises:
-        LoadError: the skeleton is damaged, ONNX Runtime cannot run it, or the weights do not fit it. Also if the
-            weights are inputs; use :func:`input_session`.
+        LoadError: the skeleton is damaged, ONNX Runtime cannot run it, its weights are inputs (use
+            :func:`input_session` then), or the weights do not fit it.
         FrzError: the weights are damaged, or their base is missing or is a different file.
         DependencyError: the packages of the extra ``onnx`` are not installed.
         OSError: a file cannot be read.
@@ -77,14 +77,14 @@ def input_session(
     options: SessionOptions | None = None,
     **rest: Any,
 ) -> InputSession:
-    """Create an ONNX Runtime session that takes weights as inputs, with the weights of an ``.frz`` file.
+    """Create an ONNX Runtime session that takes the weights of an ``.frz`` file as inputs.
 
-    ONNX Runtime does not copy these weights, so that less memory is needed, but runs more slowly. Skeletons whose
+    ONNX Runtime does not copy these weights. It therefore needs less memory, but runs more slowly. Skeletons whose
     weights are initializers work as well.
 
     Args:
         skeleton: a file written by :func:`frformat.runtimes.export` with ``weights_as_inputs=True``, or its bytes.
-        weights: see :func:`session`, as for all other arguments.
+        weights: see :func:`session`.
         tier: see :func:`session`.
         memory_budget: see :func:`session`.
         base: see :func:`session`.

@@ -42,7 +42,7 @@ DTYPES: Final = {
 
 @dataclass(frozen=True)
 class Needs:
-    """What a skeleton needs, and how.
+    """The weights that a skeleton needs, and how it takes them.
 
     Attributes:
         contract: the weights that it needs.

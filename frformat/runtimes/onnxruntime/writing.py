@@ -46,7 +46,7 @@ def write(
         dynamic: whether to allow any length for every input axis where the model does. Otherwise, the lengths of the
             example are fixed.
         weights_as_inputs: whether the weights are inputs of the graph rather than initializers. Coefficients are
-            always initializers, so that ONNX Runtime computes only once what depends on them alone.
+            always initializers, so ONNX Runtime computes anything that depends only on them once.
 
     Raises:
         ExportError: the model cannot be exported. The message says why.

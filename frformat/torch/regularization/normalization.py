@@ -15,7 +15,7 @@ from frformat.torch.regularization.spectral_tensor import SpectralTensor, spectr
 NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 BITS: Final = 9
-"""Number of bits to which absorbed scales and shifts are rounded."""
+"""Number of bits to which learned steps round absorbed scales and shifts."""
 
 
 @torch.no_grad()
@@ -23,23 +23,23 @@ def absorb_statistics(model: nn.Module) -> int:
     """Replace the running statistics of batch normalization with a mean of 0 and a variance of 1, in place.
 
     The scale and the shift change so that outputs in evaluation mode stay the same, except for rounding. The statistics
-    then take almost no space in a file. In training mode, the model computes something else afterwards.
+    then take almost no space in a file. Outputs in training mode, by contrast, change.
 
-    Only modules whose scale and shift are both regularized, with all of their coefficients, are changed. Learned steps
-    are replaced by steps fine enough for 9 bits.
+    Only modules whose scale and shift are both regularized, keep all of their coefficients and have no tiers are
+    changed. Learned steps are reset so that they round coefficients to 9 bits.
 
     Args:
         model: a regularized model.
 
     Returns:
-        The number of modules that were changed.
+        The number of changed modules.
     """
     found = list(_absorbable(model))
     for module, scale, shift in found:
         deviation = (module.running_var.double() + module.eps).sqrt()
         factor = module.weight.double() / deviation
         moved = module.bias.double() - module.running_mean.double() * factor
-        # The module divides by the square root of 1 + ε.
+        # With a variance of 1, the module still divides by the square root of 1 + ε.
         _set(scale, factor * (1 + module.eps) ** 0.5)
         _set(shift, moved)
         module.running_mean.zero_()
@@ -49,7 +49,7 @@ def absorb_statistics(model: nn.Module) -> int:
 
 @contextmanager
 def absorbed(model: nn.Module) -> Iterator[None]:
-    """Absorb statistics for the duration of a ``with`` block."""
+    """Absorb statistics during a ``with`` block, and restore the model afterwards."""
     held: list[Tensor] = []
     for module, scale, shift in _absorbable(model):
         held += [module.running_mean, module.running_var, scale.coefficients, shift.coefficients]
@@ -79,7 +79,7 @@ def _absorbable(model: nn.Module) -> Iterator[tuple[Any, SpectralTensor, Spectra
 
 
 def _set(tensor: SpectralTensor, values: Tensor) -> None:
-    """Set the coefficients of a tensor, and a learned step that suits them."""
+    """Set the coefficients of a tensor to those of its new values, and adapt its step if it is learned."""
     spectral, coefficients = tensor.spectral, tensor.coefficients
     coefficients.copy_(spectral.analyze(values.to(coefficients.dtype)))
     largest = float(coefficients.abs().max())

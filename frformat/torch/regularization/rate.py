@@ -150,9 +150,9 @@ class RateTerm:
     def finish(self, model: nn.Module | None = None) -> int:
         """Cut each prefix after its last nonzero coefficient, and return the size of the file.
 
-        If the file still exceeds the budget, the highest frequencies are dropped until it fits. Batch normalization
-        whose scale and shift are regularized absorbs its running statistics (see
-        :func:`frformat.torch.regularization.absorb_statistics`), so the model is for inference only afterwards.
+        If the file still exceeds the budget, the highest frequencies are dropped until it fits. Scales and shifts of
+        batch normalization absorb its running statistics where they can (see
+        :func:`frformat.torch.regularization.absorb_statistics`); the model is then for inference only.
 
         Args:
             model: a copy to cut instead of the model itself, such as an average over the steps.

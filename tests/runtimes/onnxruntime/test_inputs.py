@@ -61,7 +61,7 @@ def test_lenet5(tmp_path: Path):
     agree(model, input_session(path, TRAINED), torch.rand(7, 1, 28, 28))
 
 
-def test_initializers_are_accepted_but_not_the_reverse(model: Mixed, skeleton: Path, weights: Path, tmp_path: Path):
+def test_initializers_work_but_session_refuses_inputs(model: Mixed, skeleton: Path, weights: Path, tmp_path: Path):
     made = input_session(exported(model, tmp_path, torch.rand(1, 3, 8, 9)), weights)
     assert not made.weights
     agree(model, made, torch.rand(2, 3, 8, 9))
@@ -71,7 +71,7 @@ def test_initializers_are_accepted_but_not_the_reverse(model: Mixed, skeleton: P
 
 def test_inputs_that_do_not_fit(skeleton: Path, weights: Path):
     made, x = input_session(skeleton, weights), np.zeros((1, 3, 8, 9), np.float32)
-    with pytest.raises(ValueError, match=r"^conv.weight, thin: the session has these weights already; omit them$"):
+    with pytest.raises(ValueError, match=r"^conv.weight, thin: the session already has these weights; omit them$"):
         made.run(None, {"x": x, "conv.weight": x, "thin": x})
     with pytest.raises(ValueError, match=r"\(\['x'\]\) are missing"):
         made.run(None, {})
@@ -117,7 +117,7 @@ def test_a_damaged_skeleton(skeleton: Path, weights: Path):
         input_session(wrong, weights)
 
 
-def test_options_that_contradict(tmp_path: Path):
+def test_contradictory_options(tmp_path: Path):
     model, x = LeNet5(), torch.zeros(1, 1, 28, 28)
     with pytest.raises(ExportError, match="cannot have them as inputs"):
         export(model, tmp_path / "a.onnx", example=x, with_weights=True, weights_as_inputs=True)

@@ -50,12 +50,12 @@ def test_only_complete_regularized_scales_and_shifts_absorb_statistics(rules):
 
 
 @pytest.mark.parametrize("norm", [nn.BatchNorm1d(4, track_running_stats=False), nn.LayerNorm(4), nn.GroupNorm(2, 4)])
-def test_normalization_without_running_statistics_stays_as_it_is(norm):
+def test_normalization_without_running_statistics_is_not_changed(norm):
     model = regularize(nn.Sequential(nn.Linear(4, 4), norm), rules=["1.*: keep=100%"], trained=True)
     assert absorb_statistics(model) == 0
 
 
-def test_a_rate_term_counts_statistics_as_absorbed_and_leaves_the_model_alone_until_the_end(tmp_path):
+def test_a_rate_term_counts_statistics_as_absorbed_but_changes_the_model_only_at_the_end(tmp_path):
     model = regularize(network(), rules=NORMALIZED, trained=True)
     rate = RateTerm(model, 3000, steps=10)
     mean, size = model[1].running_mean.clone(), file_size(model)
@@ -65,7 +65,7 @@ def test_a_rate_term_counts_statistics_as_absorbed_and_leaves_the_model_alone_un
         rate.step()
     assert torch.equal(model[1].running_mean, mean)
     assert all(torch.equal(before[name], tensor.coefficients) for name, tensor in spectral_tensors(model).items())
-    assert size - rate.nbytes > 50  # otherwise 24 means and 24 variances are exact
+    assert size - rate.nbytes > 50  # 24 means and 24 variances are no longer stored exactly
     outputs = model(inputs())
     assert rate.finish() <= 3000
     path = tmp_path / "model.frz"
@@ -79,7 +79,7 @@ def test_a_rate_term_counts_statistics_as_absorbed_and_leaves_the_model_alone_un
     assert (plain(inputs()) - outputs).abs().max() < 0.01 * largest
 
 
-def test_a_fixed_format_stays():
+def test_a_fixed_format_is_kept():
     model = regularize(network(), rules=NORMALIZED, trained=True)
     set_format(model, "q8")
     before = model(inputs())

@@ -51,7 +51,7 @@ class Tiny(nn.Module):
 
 
 class Rows(nn.Module):
-    """Has layers that, when factored, loop over rows: for statistics, with pooling and at full size."""
+    """When factored, its layers loop over rows: to compute statistics, to pool, and to convolve at full size."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,14 +104,14 @@ def main() -> None:
 
 
 def write(name: str, model: nn.Module, x: Tensor) -> None:
-    """Write both skeletons of a model, an input, and the output of the model for it."""
+    """Write both skeletons of a model, an input, and the model's output for that input."""
     export(model, HERE / f"{name}.onnx", example=x)
     export(model, HERE / f"{name}.inputs.onnx", example=x, weights_as_inputs=True)
     record(name, model, x)
 
 
 def record(name: str, model: nn.Module, x: Tensor) -> None:
-    """Write an input, and the output of a model for it."""
+    """Write an input, and a model's output for that input."""
     with torch.no_grad():
         np.save(HERE / f"{name}.expected.npy", model(x).numpy())
     np.save(HERE / f"{name}.input.npy", x.numpy())

@@ -249,7 +249,7 @@ public class FrzFile private constructor(private val container: Container, base:
      * Returns the SHA-256 digest of the file up to the end of the open [tier]. The digest identifies the content that
      * this object decodes; for the last tier, it is the digest of the complete file.
      *
-     * @throws FrzException with [ErrorCode.TRUNCATED] if the file has become shorter since it was opened
+     * @throws FrzException with [ErrorCode.TRUNCATED] if the file has been truncated since it was opened
      */
     @WorkerThread
     @Throws(IOException::class)

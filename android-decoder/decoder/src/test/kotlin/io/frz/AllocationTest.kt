@@ -13,7 +13,7 @@ class AllocationTest {
 
     private fun allocated() = threads.getThreadAllocatedBytes(Thread.currentThread().id)
 
-    /** Rebuilds all tensors of a file and returns the bytes allocated on the heap, once all classes have been loaded. */
+    /** Rebuilds all tensors of a file twice, and returns the bytes that the second pass allocates on the heap. */
     private fun garbage(bytes: ByteArray): Long {
         var garbage = 0L
         val largest = FrzFile.open(bytes).use { file -> file.tensors.maxOf { it.bytes } }
@@ -45,7 +45,7 @@ class AllocationTest {
         val bytes = Realistic.file()
         val elements = FrzFile.open(bytes).use { file -> file.tensors.sumOf { it.elements } }
         val garbage = garbage(bytes)
-        // Cores and a pseudo-random basis take up to eight bytes an element; an object takes sixteen or more.
+        // Cores and a pseudo-random basis take up to eight bytes per element; an object takes sixteen or more.
         assertTrue(garbage < 8 * elements) { "$garbage bytes for $elements elements" }
         val coded = File("../../examples/srcnn-dense.frz").readBytes()
         val tensors = FrzFile.open(coded).use { file -> file.tensors.size }

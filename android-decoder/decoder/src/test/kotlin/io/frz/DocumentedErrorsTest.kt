@@ -17,7 +17,7 @@ class DocumentedErrorsTest {
     private val documented = codes(File("src/main/kotlin/io/frz/FrzFile.kt").readText())
     private val budget = listed["budget"].asLong
 
-    /** Each of these makes the same request for every tensor, and gives each attempt to the function. */
+    /** By function name: lambdas that pass every call of that function on a file to `attempt`. */
     private val requests: Map<String, (FrzFile, (() -> Unit) -> Unit) -> Unit> = mapOf(
         "load" to { file, attempt -> names(file).forEach { attempt { file.load(it) } } },
         "loadInto" to { file, attempt ->
@@ -40,7 +40,7 @@ class DocumentedErrorsTest {
     /** Returns the names of the small tensors of [file], and one that it does not contain. */
     private fun names(file: FrzFile) = file.tensors.filter { it.bytes <= 1 shl 20 }.map { it.name } + "nothing"
 
-    /** Returns the codes in the documentation of each function; those of `open` are in that of the companion object. */
+    /** Returns the codes that the KDoc of each function names; that of the companion object names those of `open`. */
     private fun codes(source: String): Map<String, Set<String>> {
         val function = Regex("""(?s)/\*\*((?:(?!\*/).)*)\*/((?:(?!/\*\*).)*?)(?:fun (\w+)\(|companion object)""")
         val code = Regex("""ErrorCode\.([A-Z_]+)""")
@@ -84,7 +84,7 @@ class DocumentedErrorsTest {
     }
 
     @Test
-    fun `faults of files`() {
+    fun `faulty files`() {
         val seen = HashSet<String>()
         for (entry in listed.getAsJsonArray("faulty").map { it.asJsonObject }) {
             val bytes = File(vectors, entry["file"].asString).readBytes()

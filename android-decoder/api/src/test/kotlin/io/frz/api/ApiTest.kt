@@ -40,7 +40,7 @@ class ApiTest {
     }
 
     @TestFactory
-    fun `functions that throw IOExceptions are for background threads`(): List<DynamicTest> =
+    fun `functions that throw an IOException are annotated with WorkerThread`(): List<DynamicTest> =
         libraries.map { (name, one) ->
             dynamicTest(name) {
                 val missing = classes(one).flatMap { WorkerThreads(it.readBytes()).missing() }

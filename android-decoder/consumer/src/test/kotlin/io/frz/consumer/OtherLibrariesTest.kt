@@ -25,16 +25,16 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Uses the remaining libraries from an old version of Kotlin. Every published library must compile in an app. */
+/** Uses the other libraries in an old version of Kotlin. An app must compile with every published library. */
 class OtherLibrariesTest {
     private fun part(path: String) = FrzPart.of(File("../$path"))
 
-    /** Only compiled, because this module has no native code of ONNX Runtime. */
+    /** Only compiled, because these files do not exist. */
     @Suppress("unused")
     private fun session(): FrzLoader<OrtSession> =
         FrzSession.loaderOf(part("model.onnx"), part("model.frz")) { it.setIntraOpNumThreads(2) }
 
-    /** Only compiled, because this module has no assets of the suite. */
+    /** Only compiled, because this module lacks the suite's assets. */
     @Suppress("unused")
     private fun score(suite: Suite): Double? =
         suite.run(SuiteOptions.SHORT) { done, total, step -> println("$done/$total $step") }.scores.first().speedup

@@ -18,8 +18,8 @@ import java.util.concurrent.atomic.AtomicBoolean
  * An ONNX Runtime session, and the weights that it takes as inputs on every run.
  *
  * Use this class instead of [FrzSession] for skeletons exported with `--weights-as-inputs`. ONNX Runtime reads their
- * weights from the direct buffers in which they have been rebuilt and keeps no copies, so that loading needs the memory
- * of the weights only once. Runs take longer, because ONNX Runtime cannot prepare the weights in advance.
+ * weights from the direct buffers in which they have been rebuilt and keeps no copies, so loading needs memory for the
+ * weights only once. Runs take longer, because ONNX Runtime cannot prepare the weights in advance.
  *
  * ```
  * FrzInputSession.load(context, "model.onnx", "model.frz").use { session ->
@@ -27,11 +27,11 @@ import java.util.concurrent.atomic.AtomicBoolean
  * }
  * ```
  *
- * Loading has the same options, and fails in the same ways, as with [FrzSession]. Skeletons whose weights are
- * initializers can be loaded as well; then [weights] is empty. Like an [OrtSession], this class is thread-safe, except
+ * Loading takes the same options as with [FrzSession], and fails in the same ways. Skeletons whose weights are
+ * initializers can be loaded as well; [weights] is then empty. Like an [OrtSession], this object is thread-safe, except
  * that [close] must not be called during a run. The caller must close it.
  *
- * @property session the session, whose inputs include the weights. Use it for whatever [run] does not offer, such as
+ * @property session the session, whose inputs include the weights. Use it for what [run] does not offer, such as
  *   pinned outputs, and pass [weights] together with the other inputs. Do not close it
  */
 public class FrzInputSession internal constructor(public val session: OrtSession, private val tensors: Tensors) :
@@ -41,7 +41,7 @@ public class FrzInputSession internal constructor(public val session: OrtSession
     /** The weights that are inputs, by name. Do not close them. */
     public val weights: Map<String, OnnxTensor> get() = tensors.all
 
-    /** The names of the inputs to pass to [run], which are all inputs other than the weights. */
+    /** The names of the inputs to pass to [run]: all inputs except the weights. */
     public val inputNames: Set<String> get() = session.inputNames - weights.keys
 
     /**
@@ -50,7 +50,7 @@ public class FrzInputSession internal constructor(public val session: OrtSession
      * @param requestedOutputs the names of the outputs to compute; by default, all
      * @param options the options of this run, or null for the defaults
      * @throws IllegalArgumentException if [inputs] contains a weight
-     * @throws OrtException if [inputs] contains an unknown name, lacks an input, or the network cannot run on them
+     * @throws OrtException if [inputs] contains an unknown name or lacks an input, or if the network cannot run on them
      */
     @JvmOverloads
     @Throws(OrtException::class)
@@ -60,7 +60,7 @@ public class FrzInputSession internal constructor(public val session: OrtSession
         options: OrtSession.RunOptions? = null
     ): OrtSession.Result {
         val known = weights.keys.intersect(inputs.keys)
-        require(known.isEmpty()) { "${known.joinToString()}: the session has these weights already; omit them" }
+        require(known.isEmpty()) { "${known.joinToString()}: the session already has these weights; omit them" }
         return session.run(weights + inputs, requestedOutputs, options)
     }
 

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Checks that networks run with weights as inputs, that ONNX Runtime does not copy these, and that they are freed. */
+/** Checks that networks run with weights as inputs, that these are not copied, and that closing frees them. */
 class FrzInputSessionTest : OnRuntime() {
     private val skeleton = bytes("tiny.inputs.onnx")
     private val weights = bytes("tiny.frz")
@@ -53,7 +53,7 @@ class FrzInputSessionTest : OnRuntime() {
     }
 
     @Test
-    fun `a session runs any number of times, also with options`() = withSession { session ->
+    fun `a session runs any number of times, with or without options`() = withSession { session ->
         val expected = session.outputs()
         assertEquals(expected, session.outputs())
         val names = session.session.outputNames
@@ -68,14 +68,14 @@ class FrzInputSessionTest : OnRuntime() {
     }
 
     @Test
-    fun `other inputs than the network has are refused`() = withSession { session ->
+    fun `weights, unknown inputs and missing inputs are refused`() = withSession { session ->
         assertEquals(setOf("x"), session.inputNames)
         assertEquals(session.session.inputNames - "x", session.weights.keys)
         val weight = session.weights.getValue("again.weight")
         val given = assertThrows(IllegalArgumentException::class.java) {
             outputs("tiny") { session.run(mapOf("x" to it, "again.weight" to weight)) }
         }
-        assertEquals("again.weight: the session has these weights already; omit them", given.message)
+        assertEquals("again.weight: the session already has these weights; omit them", given.message)
         val unknown = assertThrows(OrtException::class.java) { outputs("tiny") { session.run(mapOf("y" to it)) } }
         assertTrue("y" in unknown.message!!, unknown.message)
         assertThrows(OrtException::class.java, { session.run(emptyMap<String, OnnxTensor>()).close() }, "none")
@@ -104,7 +104,7 @@ class FrzInputSessionTest : OnRuntime() {
     }
 
     @Test
-    fun `the weights and the skeleton are compared, and both must be intact`() {
+    fun `the weights must fit the skeleton, and both must be intact`() {
         val other = fault(skeleton, bytes("other.frz"))
         assertEquals(Kind.MISMATCH, other.kind)
         assertTrue("missing from the file: " in other.message!!, other.message)
@@ -121,7 +121,7 @@ class FrzInputSessionTest : OnRuntime() {
     }
 
     @Test
-    fun `a budget covers the weights once, and conversions`() {
+    fun `a budget counts the weights once, and conversions in addition`() {
         fun load(bytes: Int, weights: String) {
             val options = FrzLoadOptions.builder().memoryBudget(bytes.toLong()).build()
             load(weights = bytes(weights), options = options).close()
@@ -140,7 +140,7 @@ class FrzInputSessionTest : OnRuntime() {
     }
 
     @Test
-    fun `weights can be kept in files, which are removed`(@TempDir folder: File) {
+    fun `weights can be kept in files, none of which remain`(@TempDir folder: File) {
         val options = FrzLoadOptions.builder().scratch(folder).build()
         check(load(options = options), "tiny")
         check(load(bytes("lenet5.inputs.onnx"), lenet5.readBytes(), options), "lenet5")

@@ -73,7 +73,7 @@ class LoaderTest : OnRuntime() {
     }
 
     @Test
-    fun `assets whose weights are inputs are loaded in the same ways`() {
+    fun `assets whose weights are inputs can be loaded in the same ways`() {
         val told = Told<FrzInputSession>()
         check(FrzInputSession.load(context, "tiny.inputs.onnx", "tiny.frz"), "tiny")
         val loader = FrzInputSession.loader(context, "tiny.inputs.onnx", "tiny.frz")
@@ -114,7 +114,7 @@ class LoaderTest : OnRuntime() {
         assertThrows(CancellationException::class.java) { runBlocking { loader.await() } }
     }
 
-    /** A wrapper around a runtime that counts open sessions. */
+    /** Wraps a runtime and counts its open sessions. */
     private class Counting<N : Any>(private val runtime: FrzRuntime<N>) : FrzRuntime<N> {
         val open = AtomicInteger()
 

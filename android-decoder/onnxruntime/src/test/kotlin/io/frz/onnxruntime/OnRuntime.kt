@@ -25,7 +25,7 @@ abstract class OnRuntime {
 
         fun bytes(name: String) = resource(name).readBytes()
 
-        /** The length of the checksum at the end of a skeleton, with its tag and its own length. */
+        /** The size of the checksum at the end of a skeleton in bytes, including its tag and its length field. */
         const val SEAL_BYTES = 22
 
         /** Appends a checksum to [bytes]. */

@@ -104,7 +104,7 @@ internal class Contract private constructor(
             wanted[name] = Wanted(shape.toLongArray(), dtype(name, type), form)
         }
 
-        /** Adds the type of an input to [inputs]. */
+        /** Adds the name and the type of the input [message] to [inputs]. */
         private fun input(message: Message, inputs: MutableMap<String, Message>) {
             var name = ""
             var type = Message.NONE
@@ -115,7 +115,7 @@ internal class Contract private constructor(
             inputs[name] = type
         }
 
-        /** Returns the weight [name], which is an input of type [message]. */
+        /** Returns the shape and the element type of the weight [name], which is an input of type [message]. */
         private fun tensor(name: String, message: Message): Wanted {
             var type = 0L
             val shape = ArrayList<Long>()

@@ -8,7 +8,7 @@ import io.frz.loading.FrzLoadException.Kind
 import io.frz.loading.FrzRuntime
 import io.frz.loading.FrzSkeleton
 
-/** Loads networks whose weights are initializers, with [runtime]. Their sessions run without further weights. */
+/** Uses [runtime] to load networks whose weights are initializers. Their sessions do not take weights as inputs. */
 internal class InitializersOnly(private val runtime: OnnxRuntime) : FrzRuntime<OrtSession> {
     override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): OrtSession {
         val contract = Contract.of(skeleton.bytes)

@@ -19,7 +19,7 @@ internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<FrzI
     override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): FrzInputSession =
         start(Contract.of(skeleton.bytes), skeleton, weights, load)
 
-    /** Loads [skeleton], which requires [contract], and passes it [weights]. */
+    /** Loads [skeleton], whose requirements are [contract], with [weights]. */
     fun start(contract: Contract, skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): FrzInputSession {
         contract.misfit(weights)?.let { throw mismatch(it) }
         return guarded {

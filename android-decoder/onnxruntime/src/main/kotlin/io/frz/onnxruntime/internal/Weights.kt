@@ -25,7 +25,7 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
 
     /**
      * Rebuilds all weights with the skeleton's element types, each in the memory that [memory] returns for its name.
-     * Returns their buffers by name, which are valid until their memory is closed. Call this function only once.
+     * Returns the buffers by name; each is valid until its memory is closed. Call this function only once.
      */
     fun rebuild(memory: (name: String) -> FrzMemory): Map<String, ByteBuffer> {
         val largest = file.tensors.filter { it.name in rebuilt }.maxByOrNull { it.bytes }
@@ -85,7 +85,7 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
     private companion object {
         /**
          * The peak number of copies of initializers: the buffers passed to ONNX Runtime, and its own copies while it
-         * optimizes the graph. Inputs are not copied. Measured with releases 1.20 and 1.29.
+         * optimizes the graph. It does not copy inputs. Measured with releases 1.20 and 1.29.
          */
         const val COPIES = 4
     }
