@@ -29,9 +29,8 @@ internal class Dump : Runnable {
         val bytes = input.file.length()
         val elements = frz.tensors.sumOf { it.elements.toDouble() }
         val dense = frz.tensors.sumOf { it.bytes.toDouble() }
-        out.println(
-            "${input.file}: ${grouped(bytes)} bytes for ${grouped(elements)} elements, ${ratio(dense, bytes)} of dense"
-        )
+        val than = if (dense > 0) ", ${compared(dense, bytes)}" else ""
+        out.println("${input.file}: ${grouped(bytes)} bytes for ${grouped(elements)} elements$than")
         out.println("tier ${frz.tier} of ${frz.tiersPresent} present, ${frz.tiers} in the complete file")
         frz.metadata.forEach { (key, value) -> out.println("metadata ${printable(key)}: ${printable(value)}") }
         var factors = 0
@@ -131,7 +130,11 @@ internal class Dump : Runnable {
 
         fun grouped(number: Number): String = String.format(Locale.ROOT, "%,d", number.toLong())
 
-        fun ratio(dense: Double, bytes: Long) = String.format(Locale.ROOT, "1/%,.1f", dense / bytes)
+        /** Compares the size of a file with that of its [dense] tensors. */
+        fun compared(dense: Double, bytes: Long): String = when {
+            dense >= bytes -> String.format(Locale.ROOT, "1/%,.1f of dense", dense / bytes)
+            else -> String.format(Locale.ROOT, "%,.1f times dense", bytes / dense)
+        }
 
         /** Returns untrusted [text] as one line that contains no terminal control sequences. */
         fun printable(text: String) = text.map { if (it.category in STEERING) '\uFFFD' else it }.joinToString("")

@@ -30,9 +30,9 @@ private val BOUNDS = longArrayOf(
  */
 internal fun mended(input: ByteArray): ByteArray {
     if (input.size < HEADER || input[0] != 0x89.toByte()) return input
-    if (input[5] == 1.toByte()) return mendedDeflated(input)
+    if (input[5] == 1.toByte()) return mendedHeader(input)
     val reader = TreeReader(input, HEADER)
-    val tree = reader.next() as? Branch ?: return input
+    val tree = reader.next() as? Branch ?: return mendedHeader(input)
     val sizes = sizes(tree)
     val rest = ByteBuffer.wrap(input)
     rest.position(minOf(reader.at + CHECKSUM, input.size))
@@ -51,8 +51,8 @@ internal fun mended(input: ByteArray): ByteArray {
     return checked(head.array()) + segments.toByteArray()
 }
 
-/** Corrects only the header's checksum: the other numbers are in the deflated stream. */
-private fun mendedDeflated(input: ByteArray): ByteArray {
+/** Corrects only the header's checksum: the directory is deflated, or is not a map. */
+private fun mendedHeader(input: ByteArray): ByteArray {
     val stored = ByteBuffer.wrap(input).order(ByteOrder.LITTLE_ENDIAN).getInt(6)
     if (stored < 0 || stored > input.size - HEADER - CHECKSUM) return input
     val end = HEADER + stored
