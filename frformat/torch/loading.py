@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,9 @@ from frformat.torch.regularization.spectral_tensor import SpectralTensor, places
 from frformat.torch.regularization.state import plain_state
 from frformat.torch.regularization.tiers import set_tiers, statistics
 from frformat.wording import count
+
+BATCHES: Final = "num_batches_tracked"
+"""A counter of batch normalization that checkpoints older than PyTorch 0.4.1 do not have."""
 
 
 class Difference(NamedTuple):
@@ -146,7 +149,10 @@ def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
     plan.missing += [
         name
         for name, target in targets.items()
-        if ties.get(name, name) not in sources and name not in names and not target.is_empty
+        if ties.get(name, name) not in sources
+        and name not in names
+        and not target.is_empty
+        and not name.endswith(BATCHES)
     ]
     if way.assign:
         plan.faults += _left_on_meta(model, plan)

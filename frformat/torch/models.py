@@ -121,7 +121,8 @@ def load_model(
     Args:
         model: the module.
         path: the file.
-        strict: whether missing and unexpected names are errors; different shapes always are.
+        strict: whether missing and unexpected names are errors; different shapes always are. Checkpoints older than
+            PyTorch 0.4.1 have no ``num_batches_tracked``, which therefore may be missing.
         tier: decode at this capacity tier; None means the largest that is present.
         memory_budget: bytes that one tensor and its working memory may take.
         base: the base of a delta file; see :func:`frformat.open`.

@@ -80,6 +80,20 @@ def test_shapes_must_fit_even_if_names_need_not(path: Path):
         load_model(nn.Linear(2, 4), path, strict=False)
 
 
+def test_checkpoints_older_than_the_batch_counter_load(path: Path):
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    model(torch.randn(4, 1, 8, 8))
+    old = {name: value for name, value in model.state_dict().items() if not name.endswith("num_batches_tracked")}
+    save_file(old, path)
+    again = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    assert load_model(again, path) == ([], [])
+    assert torch.equal(again[1].running_mean, model[1].running_mean)
+    del old["1.running_mean"]
+    save_file(old, path)
+    with pytest.raises(MismatchError, match=r"missing from the file: 1\.running_mean"):
+        load_model(again, path)
+
+
 def test_missing_and_unexpected_names_are_returned_if_not_strict(path: Path):
     save_file({"weight": torch.ones(2, 2), "other": torch.ones(1)}, path)
     model = nn.Linear(2, 2)
