@@ -205,6 +205,7 @@ LENET5: Final = Case(
     replace(LeNet5OnMnist.defaults, epochs=30, precision="bf16", distill=0.5),
     {520: 0.98, 900: 0.987, 1500: 0.9905, 3000: 0.9932},
     teacher=_pruned_lenet5,
+    rates=(0.01, 0.02, 0.04),
 )
 
 CASES: Final = (

@@ -39,6 +39,7 @@ class ScreenshotIT {
 
     @Test
     fun `the UNet while it loads, while it runs, and compared with the dense network`() {
+        app.network("unet") // the first one, where it exists
         camera.take("cars", "The car covers", "One picture")
         val done = app.state
         camera.show(CompareState(picture = done.picture, step = Step(Message(R.string.busy_loading), 0.6)))
@@ -61,6 +62,7 @@ class ScreenshotIT {
 
     @Test
     fun `the picture without its mask`() {
+        app.network("unet") // the first one, where it exists
         app.click(R.id.input)
         camera.take("cars-picture", "The car covers")
     }
@@ -162,6 +164,7 @@ class ScreenshotIT {
     @Test
     fun `night`() {
         RuntimeEnvironment.setQualifiers("+night")
+        app.network("unet") // the first one, where it exists
         val picture = camera.take("night", "The car covers")
         assertTrue("the screen is dark at night", picture.getPixel(5, 5) and 255 < 80)
         app.click(R.id.tab_learn)
@@ -183,6 +186,7 @@ class ScreenshotIT {
     @Test
     @Config(qualifiers = "w891dp-h411dp-land-xhdpi")
     fun `landscape`() {
+        app.network("unet") // the first one, where it exists
         camera.take("landscape", "The car covers")
         app.click(R.id.tab_learn)
         camera.take("landscape-learn", "Teach your phone")
