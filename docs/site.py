@@ -1,4 +1,4 @@
-"""Add pages to the site that live elsewhere in the repository: the README, the specification and others.
+"""Add the README, the specification and other pages that are not in ``docs/`` to the site.
 
 MkDocs loads this file as a hook. In the repository, links on these pages are relative to the file. On the site they
 lead to the page made from the linked file; a link to a file without a page becomes plain text.

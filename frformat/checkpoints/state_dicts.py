@@ -65,9 +65,9 @@ class Found:
 def choose(content: object, entry: str | None) -> tuple[Mapping[str, Any], list[str]]:
     """Return the intended state dict, and notes for the user on the choice.
 
-    The intended state dict is the only one with tensors that could be weights. Scalars and the states of optimizers and
-    random generators do not count. Tensors without names, such as those of a list, must not have more elements than the
-    intended state dict.
+    The intended state dict is the only one with tensors that could be weights or, in a checkpoint of
+    ``frformat train``, the first of :data:`RUN`. Scalars and the states of optimizers and random generators do not
+    count. Tensors without names, such as those of a list, must not have more elements than the intended state dict.
 
     Args:
         content: the content of the file: nested dicts, lists and other objects.

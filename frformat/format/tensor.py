@@ -85,7 +85,7 @@ class CodedTensor:
         shape: shape of the tensor.
         dtype: element type of the tensor, a key of :data:`frformat.dtypes.DTYPES`.
         axes: one for each axis of the view; if empty, all are ``identity``.
-        view: shape with the same element count that the core and the bases refer to; None means the tensor's own.
+        view: shape that the core and the bases refer to, with the tensor's element count; None means ``shape``.
         ordered: whether the values are the first k entries of the view in zigzag order; all others are 0.
         step: step code, if the values are multiples of steps.
         offsets: by axis, int32 arrays that are added to the step code for each index of the core.

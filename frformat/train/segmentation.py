@@ -45,7 +45,7 @@ class Segmentation(Recipe):
         return random_crops(images, masks[:, None], self.crop, draws.uniform(5))
 
     def losses(self) -> Mapping[str, Loss]:
-        """Return the cross-entropy of all pixels, and 1 − Dice."""
+        """Return one loss: the cross-entropy of all pixels plus 1 − Dice."""
         return {"": self.loss}
 
     def loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:

@@ -20,7 +20,8 @@ class Difference:
     """The difference between two tensors of the same shape.
 
     Attributes:
-        absolute: the largest difference of two elements; infinite if one is not finite and the other differs.
+        absolute: the largest difference between corresponding elements; infinite if two of them differ and one is not
+            finite.
         largest: the largest finite magnitude in the first tensor.
     """
 
@@ -71,7 +72,7 @@ def _same_spectrum(a: Spectrum, b: Spectrum) -> bool:
 
 
 def _largest_gap(part: NDArray[Any], other: NDArray[Any]) -> float:
-    """Return the largest difference of unequal elements."""
+    """Return the largest difference between corresponding elements, which must all be unequal."""
     if part.dtype.kind in "iu":
         # In two's complement, the difference of 64-bit integers is exact as an unsigned integer.
         p, o = part.astype(np.uint64), other.astype(np.uint64)

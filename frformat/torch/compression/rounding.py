@@ -1,8 +1,9 @@
 """Round weights so that later ones compensate for the errors of earlier ones.
 
-To second order, changing a layer's weights by E causes the loss ½ tr(G E H Eᵀ), with the second moments H of its inputs
-and G of its output gradients. Weights are rounded in turn. The error of each weight changes all weights that are not
-yet rounded: along a row according to H (GPTQ, Frantar et al. 2023), and along a column according to G.
+To second order, changing a layer's weights by E increases the loss by ½ tr(G E H Eᵀ), where H and G are the second
+moments of its inputs and of its output gradients. Weights are rounded in turn. The error of each weight changes all
+weights that are not yet rounded: along a row according to H (GPTQ, Frantar et al. 2023), and along a column according
+to G.
 """
 
 from __future__ import annotations

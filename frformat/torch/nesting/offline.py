@@ -74,7 +74,7 @@ def nest(
         The model. It has one tier for each share that reached the minimum, and one for all filters.
 
     Raises:
-        SeedError: no smaller tier reaches the minimum. The largest tier is the original network.
+        SeedError: no smaller tier reaches the minimum. The model's largest tier is then still the original network.
         ValueError: no filters can be removed, or the shares are not valid.
         ModuleNotFoundError: torch-pruning is not installed, and no groups are given.
     """

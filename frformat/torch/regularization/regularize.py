@@ -45,8 +45,8 @@ def regularize(
     depend on the gradient's magnitude, such as Adam, need a learning rate 10 to 100 times as large.
 
     Args:
-        model: any module. Unless a rule says otherwise, trained floating-point parameters of rank 2 or more are
-            regularized. Tied parameters stay tied.
+        model: any module. Unless a rule says otherwise, floating-point parameters of rank 2 or more that require
+            gradients are regularized. Tied parameters stay tied.
         keep: number of coefficients per parameter: an int is a number (smaller parameters keep all), and a float is a
             share.
         rules: by parameter name, as ``"PATTERN: WORDS"``, such as ``"fc1.weight: keep=300 view=500,50,4,4 format=q8"``,

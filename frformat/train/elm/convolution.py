@@ -25,7 +25,7 @@ ROWS: Final = 1 << 12
 
 @dataclass(frozen=True)
 class Convolution(Hidden):
-    """Filters with zero mean, ReLU and average pooling, for images of bytes.
+    """Filters with zero mean, ReLU and average pooling, for uint8 images.
 
     All sums are of integers and exact, so the features of an image are bit-identical in every language.
 

@@ -26,7 +26,7 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
     Inputs have shape (n, features), or (n, channels, height, width) for images. Labels are integers or strings.
 
     Args:
-        hidden: the hidden layer: :class:`Dense` for standardized numbers, :class:`Convolution` for images of bytes.
+        hidden: the hidden layer: :class:`Dense` for standardized numbers, :class:`Convolution` for uint8 images.
             None means ``Dense()``.
         seed: seed of the hidden layer, 64 bits.
         ridge: the ridge, relative to the mean of the diagonal of HᵀH. None chooses it by leave-one-out errors.

@@ -5,7 +5,7 @@ package io.frz.benchmark
  *
  * @property loads the maximum number of loads of each network
  * @property rounds the minimum number of rounds; each round runs every variant of a network once
- * @property seconds the time after which no further load and no further round begins
+ * @property seconds the time after which no further load begins, and no round beyond the minimum number
  * @property sharedSeconds the duration of each part of the test with several applications
  * @property isShort whether only the networks of the short form are measured, without the memory test
  */
