@@ -24,11 +24,11 @@ from matplotlib.figure import Figure
 
 from bench import DATA, ROOT
 from bench.pruning import FORMAT, accuracy, coded, prune
+from bench.published import admm_lenet5
 from frformat.format.atomic import replacing
 from frformat.torch.regularization.rounding import as_stored
 from frformat.train import RECIPES, train
 from frformat.train.data import load_mnist
-from frformat.train.models import LeNet5
 
 BUILD: Final = ROOT / "build" / "accuracy"
 RESULTS: Final = ROOT / "bench" / "results" / "lenet5.json"
@@ -131,9 +131,7 @@ def pruning(seed: int) -> list[Point]:
 
 def admm() -> list[Point]:
     """Return two points for the published LeNet-5 that was pruned with ADMM: unchanged, and rounded to 8 bits."""
-    state = torch.load(DATA / "lenet_pruned" / "admm_mnist_cnn.pt", map_location="cpu", weights_only=True)
-    model, test = LeNet5(), load_mnist("test", str(DATA)).tensors
-    model.load_state_dict(state)
+    model, test = admm_lenet5(), load_mnist("test", str(DATA)).tensors
     plain = {name: weights.detach() for name, weights in model.named_parameters()}
     rounded = {name: as_stored(weights, FORMAT) for name, weights in plain.items()}
     numbers = sum(int(weights.count_nonzero()) for weights in plain.values())

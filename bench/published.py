@@ -75,9 +75,14 @@ def lenet5() -> Network:
 
 def pruned_lenet5() -> Network:
     """Return the published LeNet-5, pruned with ADMM from 431,080 weights to 6,630."""
+    return Network(admm_lenet5(), *_digits(), "logits")
+
+
+def admm_lenet5() -> LeNet5:
+    """Return the model of :func:`pruned_lenet5` without inputs."""
     model = LeNet5()
     model.load_state_dict(torch.load(DATA / "lenet_pruned" / "admm_mnist_cnn.pt", weights_only=True))
-    return Network(model.eval(), *_digits(), "logits")
+    return model.eval()
 
 
 class ONet(nn.Module):

@@ -32,13 +32,13 @@ import torch
 
 from bench import DATA, ROOT
 from bench.compress import network
+from bench.published import admm_lenet5
 from bench.records import kept, recorded
 from bench.unet import SmallUNet
 from frformat.torch import save_model
 from frformat.train import Recipe, Settings, Workers, history, train
 from frformat.train.export import Outcome
 from frformat.train.loop import HISTORY, MODEL
-from frformat.train.models import LeNet5
 from frformat.train.recipes.digits import Digits
 from frformat.train.recipes.lenet5 import LeNet5OnMnist
 from frformat.train.recipes.resnet20 import ResNet20OnCifar10
@@ -141,10 +141,9 @@ class Case:
 @functools.cache
 def _pruned_lenet5() -> Path:
     """Return the file of the published network."""
-    model, path = LeNet5(), BUILD / "teacher.frz"
-    model.load_state_dict(torch.load(DATA / "lenet_pruned" / "admm_mnist_cnn.pt", weights_only=True))
+    path = BUILD / "teacher.frz"
     BUILD.mkdir(parents=True, exist_ok=True)
-    save_model(model, path)
+    save_model(admm_lenet5(), path)
     return path
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._pytree import tree_leaves
 
+from frformat.torch.batch_norm import BATCH_NORMS, reset_statistics, scale
 from frformat.torch.compression.recording import Call, Recorder, Site
 
 MARK: Final = "_frz_made_by"
@@ -18,8 +19,6 @@ MARK: Final = "_frz_made_by"
 
 DESCRIPTIONS: Final = (int, str, torch.Size, torch.dtype, torch.device, torch.layout)
 """Functions whose results have one of these types do not use the values of tensors."""
-
-BATCH_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 @dataclass
@@ -114,18 +113,15 @@ def fold(model: nn.Module, found: Structure) -> None:
     for site, path in found.folds.items():
         norm: Any = model.get_submodule(path)
         weight = model.get_parameter(site.name)
-        scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+        factor = scale(norm)
         mean = norm.running_mean.double()
         bias = found.biases[site]
         if bias is not None:
             mean = mean - model.get_parameter(bias).double()
             model.get_parameter(bias).zero_()
-        norm.bias.copy_(norm.bias.double() - mean * scale)
-        # The module divides by the square root of 1 + ε.
-        factors = (scale * (1 + norm.eps) ** 0.5).cpu().numpy().reshape(site.form.groups, -1, 1)
+        norm.bias.copy_(norm.bias.double() - mean * factor)
+        factors = (factor * reset_statistics(norm)).cpu().numpy().reshape(site.form.groups, -1, 1)
         matrix = site.form.matrix(weight.double().cpu().numpy())
         weight.copy_(torch.from_numpy(site.form.tensor(matrix * factors)))
         norm.weight.fill_(1)
-        norm.running_mean.zero_()
-        norm.running_var.fill_(1)
         found.biases[site] = f"{path}.bias"

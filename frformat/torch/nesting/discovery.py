@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from frformat.errors import DependencyError
-from frformat.torch.nesting.filters import LAYERS, NORMS, TRANSPOSED, FilterGroup, Member, permute
+from frformat.torch.batch_norm import BATCH_NORMS
+from frformat.torch.nesting.filters import LAYERS, TRANSPOSED, FilterGroup, Member, permute
 from frformat.torch.nesting.structure import descendant, make_nested
 
 TOLERANCE: Final = 1e-4
@@ -81,7 +82,7 @@ def _members(group: Any, names: Mapping[nn.Module, str]) -> Iterator[Member | No
         if module not in names:
             continue  # an operation without parameters
         block, rest = divmod(len(indices), count)
-        handled = isinstance(module, (*LAYERS, *NORMS)) and getattr(module, "groups", 1) == 1
+        handled = isinstance(module, (*LAYERS, *BATCH_NORMS)) and getattr(module, "groups", 1) == 1
         outputs += isinstance(module, LAYERS) and out
         if not handled or rest or list(map(int, indices)) != list(range(len(indices))) or outputs > 1:
             yield None
@@ -90,7 +91,7 @@ def _members(group: Any, names: Mapping[nn.Module, str]) -> Iterator[Member | No
 
 
 def _axes(module: nn.Module, path: str, out: bool, block: int) -> Iterator[Member | None]:
-    if isinstance(module, NORMS):
+    if isinstance(module, BATCH_NORMS):
         if not module.affine:
             yield None  # a file would not record the width of its statistics
             return

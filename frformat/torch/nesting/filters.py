@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 CONVOLUTIONS: Final = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED: Final = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 LAYERS: Final = (*CONVOLUTIONS, *TRANSPOSED, nn.Linear)
 """Layers that have filters, one for each output channel."""
 

@@ -16,10 +16,11 @@ from torch.nn.utils.parametrize import (
 )
 
 import frformat
+from frformat.torch.batch_norm import BATCH_NORMS
 from frformat.torch.capacity import set_tier, tier_count
 from frformat.torch.corners import Corner, Shape, corner_of, cornered
 from frformat.torch.models import load_model
-from frformat.torch.nesting.filters import LAYERS, NORMS, TRANSPOSED, Groups
+from frformat.torch.nesting.filters import LAYERS, TRANSPOSED, Groups
 from frformat.torch.regularization.tiers import STATISTICS, Statistics, statistics
 from frformat.torch.regularization.undo import take_off
 
@@ -165,7 +166,7 @@ def _install(model: nn.Module, corners: Mapping[str, Sequence[Shape]], apart: Ma
     if tier_count(model) > 1:
         raise ValueError(f"{type(model).__name__} already has tiers; start with a plain network")
     modules = dict(model.named_modules())
-    cumulative = [path for path, each in modules.items() if isinstance(each, NORMS) and each.momentum is None]
+    cumulative = [path for path, each in modules.items() if isinstance(each, BATCH_NORMS) and each.momentum is None]
     if cumulative:
         raise ValueError(f"{', '.join(cumulative)}: averages over all batches cannot have tiers; set momentum")
     known = dict(model.named_parameters())
@@ -190,5 +191,5 @@ def _name_widths(module: Any) -> None:
         first, second = module.weight.shape[:2]
         swap = isinstance(module, TRANSPOSED)
         module.out_channels, module.in_channels = (second, first) if swap else (first, second)
-    elif isinstance(module, NORMS) and module.affine:
+    elif isinstance(module, BATCH_NORMS) and module.affine:
         module.num_features = len(module.weight)

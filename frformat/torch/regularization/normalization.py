@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
+from frformat.torch.batch_norm import BATCH_NORMS, reset_statistics, scale
 from frformat.torch.regularization.rounding import level_of
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, spectral_tensors
-
-NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 BITS: Final = 9
 """Number of bits to which learned steps round absorbed scales and shifts."""
 
 
-@torch.no_grad()
 def absorb_statistics(model: nn.Module) -> int:
     """Replace the running statistics of batch normalization with a mean of 0 and a variance of 1, in place.
 
@@ -35,27 +33,19 @@ def absorb_statistics(model: nn.Module) -> int:
         The number of changed modules.
     """
     found = list(_absorbable(model))
-    for module, scale, shift in found:
-        deviation = (module.running_var.double() + module.eps).sqrt()
-        factor = module.weight.double() / deviation
-        moved = module.bias.double() - module.running_mean.double() * factor
-        # With a variance of 1, the module still divides by the square root of 1 + ε.
-        _set(scale, factor * (1 + module.eps) ** 0.5)
-        _set(shift, moved)
-        module.running_mean.zero_()
-        module.running_var.fill_(1)
+    _absorb(found)
     return len(found)
 
 
 @contextmanager
 def absorbed(model: nn.Module) -> Iterator[None]:
     """Absorb statistics during a ``with`` block, and restore the model afterwards."""
-    held: list[Tensor] = []
-    for module, scale, shift in _absorbable(model):
-        held += [module.running_mean, module.running_var, scale.coefficients, shift.coefficients]
-        held += [tensor.spectral.level for tensor in (scale, shift) if tensor.spectral.level is not None]
+    found, held = list(_absorbable(model)), list[Tensor]()
+    for module, weight, bias in found:
+        held += [module.running_mean, module.running_var, weight.coefficients, bias.coefficients]
+        held += [tensor.spectral.level for tensor in (weight, bias) if tensor.spectral.level is not None]
     before = [tensor.detach().clone() for tensor in held]
-    absorb_statistics(model)
+    _absorb(found)
     try:
         yield
     finally:
@@ -64,18 +54,30 @@ def absorbed(model: nn.Module) -> Iterator[None]:
                 tensor.copy_(value)
 
 
-def _absorbable(model: nn.Module) -> Iterator[tuple[Any, SpectralTensor, SpectralTensor]]:
-    """Yield each module whose statistics can be absorbed, with its scale and its shift."""
+Absorbable = tuple[Any, SpectralTensor, SpectralTensor]
+"""A module whose statistics can be absorbed, its scale, and its shift."""
+
+
+@torch.no_grad()
+def _absorb(found: Iterable[Absorbable]) -> None:
+    for module, weight, bias in found:
+        factor = scale(module)
+        moved = module.bias.double() - module.running_mean.double() * factor
+        _set(weight, factor * reset_statistics(module))
+        _set(bias, moved)
+
+
+def _absorbable(model: nn.Module) -> Iterator[Absorbable]:
     whole = {
         name: tensor
         for name, tensor in spectral_tensors(model).items()
         if tensor.kept == tensor.elements and tensor.spectral.tiers == 1
     }
     for path, module in model.named_modules():
-        scale, shift = (whole.get(f"{path}.{name}".removeprefix(".")) for name in ("weight", "bias"))
-        batch = isinstance(module, NORMS) and module.running_mean is not None
-        if batch and scale is not None and shift is not None:
-            yield module, scale, shift
+        weight, bias = (whole.get(f"{path}.{name}".removeprefix(".")) for name in ("weight", "bias"))
+        batch = isinstance(module, BATCH_NORMS) and module.running_mean is not None
+        if batch and weight is not None and bias is not None:
+            yield module, weight, bias
 
 
 def _set(tensor: SpectralTensor, values: Tensor) -> None:

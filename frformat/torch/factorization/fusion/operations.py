@@ -12,6 +12,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
+from frformat.torch.batch_norm import BATCH_NORMS
 from frformat.torch.factorization.hooks import is_watched
 
 INFINITY: Final = math.inf
@@ -201,14 +202,13 @@ _SPATIAL: Final = (
     nn.Upsample, nn.UpsamplingNearest2d, nn.UpsamplingBilinear2d, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d,
 )  # fmt: skip
 _NOTHING: Final = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
-_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def _of_module(module: nn.Module) -> Operation | None:
     if is_watched(module):
         return None
     kind, m = type(module), module  # exact type: subclasses may behave differently
-    if kind in _NORMS:
+    if kind in BATCH_NORMS:
         return module
     if kind in _SPATIAL:
         return Spatial()
