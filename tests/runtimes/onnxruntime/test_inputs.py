@@ -23,19 +23,8 @@ TRAINED = Path(__file__).parents[3] / "examples" / "lenet5.frz"
 
 
 @pytest.fixture(scope="module")
-def model() -> Mixed:
-    torch.manual_seed(0)
-    return Mixed().eval()
-
-
-@pytest.fixture(scope="module")
 def skeleton(model: Mixed, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return exported(model, tmp_path_factory.mktemp("mixed"), torch.rand(1, 3, 8, 9), weights_as_inputs=True)
-
-
-@pytest.fixture(scope="module")
-def weights(skeleton: Path) -> Path:
-    return skeleton.with_name("model.frz")
 
 
 def test_any_size(model: Mixed, skeleton: Path, weights: Path):

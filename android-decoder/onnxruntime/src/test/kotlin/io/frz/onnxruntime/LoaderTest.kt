@@ -59,14 +59,20 @@ class LoaderTest : OnRuntime() {
         fun next(): Any = checkNotNull(all.poll(20, TimeUnit.SECONDS)) { "nothing was reported" }
     }
 
+    /** Checks [loaded], and what [loader] loads in the background and from a coroutine. */
+    private fun <N : Any> checkWays(loaded: N, loader: FrzLoader<N>, check: (N) -> Unit) {
+        check(loaded)
+        val told = Told<N>()
+        loader.loadAsync(told)
+        @Suppress("UNCHECKED_CAST")
+        check(told.next() as N)
+        check(runBlocking { loader.await() })
+    }
+
     @Test
     fun `assets are loaded on this thread, in the background, and from a coroutine`() {
-        val told = Told<OrtSession>()
-        check(FrzSession.load(context, "tiny.onnx", "tiny.frz"), "tiny")
         val loader = FrzSession.loader(context, "tiny.onnx", "tiny.frz")
-        loader.loadAsync(told)
-        check(told.next() as OrtSession, "tiny")
-        check(runBlocking { loader.await() }, "tiny")
+        checkWays(FrzSession.load(context, "tiny.onnx", "tiny.frz"), loader) { check(it, "tiny") }
         val missing = assertThrows(FrzLoadException::class.java) { FrzSession.load(context, "tiny.onnx", "gone.frz") }
         assertEquals(Kind.UNREADABLE, missing.kind)
         assertTrue("gone.frz" in missing.message!!, missing.message)
@@ -74,12 +80,8 @@ class LoaderTest : OnRuntime() {
 
     @Test
     fun `assets whose weights are inputs can be loaded in the same ways`() {
-        val told = Told<FrzInputSession>()
-        check(FrzInputSession.load(context, "tiny.inputs.onnx", "tiny.frz"), "tiny")
         val loader = FrzInputSession.loader(context, "tiny.inputs.onnx", "tiny.frz")
-        loader.loadAsync(told)
-        check(told.next() as FrzInputSession, "tiny")
-        check(runBlocking { loader.await() }, "tiny")
+        checkWays(FrzInputSession.load(context, "tiny.inputs.onnx", "tiny.frz"), loader) { check(it, "tiny") }
     }
 
     @Test
