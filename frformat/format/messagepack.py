@@ -215,7 +215,7 @@ class Cursor:
         return np.concatenate(parts) if parts else np.empty(0, np.uint8)
 
     def short_arrays(self, most: int) -> list[list[int]]:
-        """Read up to ``most`` arrays of integers ≥ 0 that are not longer than the largest rank.
+        """Read up to ``most`` arrays of nonnegative integers, none of them longer than the largest rank.
 
         Returns:
             The arrays. There can be fewer than ``most``. If there are none, read the next one with :meth:`array`.
