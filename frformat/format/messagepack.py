@@ -74,7 +74,7 @@ def check(data: bytes) -> None:
 
 
 def skip(data: bytes, start: int) -> int:
-    """Check the top-level value at ``start`` without building it, and return the offset after it."""
+    """Check the value at ``start`` without building it, and return the offset after it. Depth counts from there."""
     at, left, size = start, 1, len(data)
     outer: list[int] = []  # for each enclosing container, the number of values still missing
     singly = 0  # values to examine one by one after a search for a run failed

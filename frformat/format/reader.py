@@ -188,7 +188,7 @@ class FrzFile:
             tier: the tier whose version of the tensor to return; None means the open tier.
 
         Raises:
-            FrzError: ``TIER``, or an error of rebuilding.
+            FrzError: ``NOT_FOUND`` or ``TIER``, or an error of rebuilding.
         """
         group, index = self._find(name)
         with self._located(name):

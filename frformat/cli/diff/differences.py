@@ -82,5 +82,5 @@ def _largest_gap(part: NDArray[Any], other: NDArray[Any]) -> float:
 
 
 def _wide(part: NDArray[Any]) -> NDArray[Any]:
-    """Return elements in a type that can represent the difference of any two of them: complex128 or float64."""
+    """Return elements as complex128 or float64, in which their differences are computed."""
     return part.astype(np.complex128 if part.dtype.kind == "c" else np.float64)
