@@ -4,8 +4,8 @@
 
 This command trains the missing networks (only runs whose name contains one of the words) and writes
 ``bench/results/networks.json``. The runs are short ones for a CPU, in bfloat16: six epochs of ResNet-20, and a UNet
-with a quarter of the channels. ``--full`` uses the recipes' own settings, but still bfloat16; it needs a GPU. If
-interrupted, the command resumes where it stopped when it is run again.
+with a quarter of the channels. ``--full`` uses the recipes' own settings, but still bfloat16; it needs a GPU. Run
+the command again to resume it after an interruption.
 
 The UNet is regularized from scratch. ResNet-20 is converted: it starts with the weights of the dense network, which
 also serves as its teacher, and is trained for the same number of additional epochs. The case ``dense-on`` shows how

@@ -61,5 +61,5 @@ def load(path: Path, recipe: Recipe) -> Mapping[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of PyTorch's message; further lines advise running code from the file."""
+    """Return the first line of PyTorch's message; later lines advise running code from the file."""
     return said(error, str(error).strip().partition("\n")[0])

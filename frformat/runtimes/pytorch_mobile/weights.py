@@ -1,8 +1,8 @@
 """The part of a skeleton that runs on the phone. These functions use only features that TorchScript supports.
 
-``own`` contains the model's parameters and persistent buffers under all of their names. ``ties`` maps every further
-name of a tensor to its first name. ``loaded`` maps first names of loaded tensors to the names under which they were
-passed. ``forms`` contains the names of the weights that are coefficients.
+``own`` contains the model's parameters and persistent buffers under all of their names. ``ties`` maps every
+additional name of a tensor to its first name. ``loaded`` maps first names of loaded tensors to the names under which
+they were passed. ``forms`` contains the names of the weights that are coefficients.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def factorize(
     vector of its coefficients, shape (k,); see :meth:`frformat.FrzFile.coefficients`. ``load_state_dict`` and
     :func:`frformat.torch.load_model` accept different coefficients, and :func:`frformat.torch.save_model` writes them
     in the form in which they were stored. The metadata of its state dict, which ``torch.save`` keeps and a copy such as
-    ``dict(state)`` does not, tells ``save_file`` and ``frformat encode`` what the coefficients describe. Without
+    ``dict(state)`` does not, records what the coefficients describe, for ``save_file`` and ``frformat encode``. Without
     ``fuse``, the result is the model with some layers replaced, and can be trained further. A fused model is for
     inference only: its normalization stays in evaluation mode, and ``train()`` has no effect.
 
