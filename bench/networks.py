@@ -54,7 +54,7 @@ CASES: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "unet-isbi": {DENSE: {"dense": True}, "2936": {}, "759": {"keep": 33}},
 }
 """Changes to the recipes' settings. Except for the dense ones, each case is named after the factor by which the
-number of parameters shrinks, or after the number of parameters that remain."""
+number of parameters shrinks, or after the approximate number of parameters that remain."""
 
 CONVERTED: Final = ("resnet20",)
 """Recipes whose runs start with the dense network's weights, except for the dense run itself."""

@@ -47,7 +47,7 @@ class Settings:
             and ``prune`` keeps the largest coefficients of each tensor instead of the first ones and sets the others
             to zero.
         truncate_for: share of the run during which a schedule is active (not for ``start`` and ``guarded``).
-        tolerance: by how much the metric may fall (only for ``guarded``).
+        tolerance: by how much the metric may deteriorate (only for ``guarded``).
         holdout: share of the training samples, evenly spaced, to use as a validation set: metrics after each epoch are
             computed on it instead of the test samples. ``guarded`` needs one, so that no choice depends on test
             samples.

@@ -158,7 +158,7 @@ class RateTerm:
             model: a copy to cut instead of the model itself, such as an average over the steps.
 
         Raises:
-            ValueError: the model cannot be truncated, for example because it is wrapped.
+            ValueError: the model cannot be truncated, for example because it is wrapped, or the budget cannot be met.
         """
         model = self.model if model is None else model
         absorb_statistics(model)

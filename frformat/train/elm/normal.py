@@ -89,7 +89,7 @@ class NormalEquations:
         features: number of features; the first is constant 1.
         outputs: number of outputs.
         dtype: ``f64``, or ``f32`` for half the memory and twice the speed. HᵀT is always float64.
-        memory: number of bytes for matrices in memory; those beyond it are kept in temporary files.
+        memory: bytes of memory for matrices; matrices that do not fit are kept in temporary files.
     """
 
     def __init__(self, features: int, outputs: int, *, dtype: str = "f64", memory: int | None = None) -> None:
