@@ -94,7 +94,7 @@ def _contradiction(
 
 
 def missing(own: dict[str, Tensor], ties: dict[str, str], loaded: dict[str, str]) -> list[str]:
-    """Return the names that have not been passed yet, one per tensor."""
+    """Return all names of the tensors that have not been passed yet."""
     out: list[str] = []
     for name in own.keys():  # noqa: SIM118 — as above
         if ties.get(name, name) not in loaded:

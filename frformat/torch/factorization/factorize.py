@@ -55,7 +55,7 @@ def factorize(
     >>> print(summary(factored))
 
     The given model is left unchanged. Hooks, and forward methods of individual modules, keep working in the result:
-    layers with such additions are not replaced, and models with such modules are not fused.
+    layers with such additions are not replaced, and models in which a container has them are not fused.
 
     The result is in evaluation mode and keeps the names of parameters and buffers. A factored layer's ``weight`` is the
     vector of its coefficients, shape (k,); see :meth:`frformat.FrzFile.coefficients`. ``load_state_dict`` and

@@ -39,7 +39,7 @@ def read(
 
     Args:
         source: a path or an open file.
-        mode: gray or color, to which the image is converted.
+        mode: whether to convert the image to gray (``L``) or to color (``RGB``).
         name: name of the image, for errors.
         size: the required (height, width); None allows any.
 

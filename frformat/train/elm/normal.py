@@ -115,7 +115,7 @@ class NormalEquations:
             targets: shape (n, outputs).
 
         Raises:
-            ValueError: a value is not finite. The sums are unchanged.
+            ValueError: a value is not finite, or is too large for the sums, which are unchanged.
         """
         self._accumulate(features, targets, 1)
 
@@ -123,7 +123,7 @@ class NormalEquations:
         """Remove samples that were added before.
 
         Raises:
-            ValueError: a value is not finite, or more samples are removed than there are.
+            ValueError: a value is not finite or is too large, or more samples are removed than there are.
         """
         if len(features) > self.samples:
             raise ValueError(f"cannot remove {len(features)} of {self.samples} samples")
