@@ -3,8 +3,13 @@
     python -m bench.accuracy [WORD …]
 
 This command trains the missing networks (only runs whose name contains one of the words) for a few minutes each, and
+<<<<<<< HEAD
 then writes ``bench/results/lenet5.json`` and ``docs/lenet5-sizes.png``. If interrupted, it resumes where it stopped
 when it is run again. No run selects its best epoch: the network is tested after the last one.
+=======
+then writes ``bench/results/lenet5.json`` and ``docs/lenet5-curve.png``. Run it again to resume after an interruption.
+No run selects its best epoch: the network is tested after the last one.
+>>>>>>> proseA
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ TRIAL: Final = 0.25
 """Length of the runs that choose a learning rate, relative to the other runs."""
 
 HELD_OUT: Final = 1 / 12
-"""Share of the training samples that is held out to choose learning rates."""
+"""Share of the training samples that serves as the validation set for choosing learning rates."""
 
 TEACHER_EPOCHS: Final = 12
 """Number of epochs for which the dense teachers are trained."""
