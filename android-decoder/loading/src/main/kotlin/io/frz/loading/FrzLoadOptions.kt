@@ -101,8 +101,8 @@ public class FrzLoadOptions private constructor(private val settings: Settings) 
 
         /**
          * Reads the weights as a delta file, with [part] as its base: the older file whose values the differences are
-         * added to. Weights that are not a delta file ignore the base. Loading fails with [io.frz.ErrorCode.BASE] if
-         * the base is another file or cannot be decoded.
+         * added to. The base is ignored if the weights are not a delta file. Loading fails with
+         * [io.frz.ErrorCode.BASE] if the base is another file or cannot be decoded.
          */
         public fun base(part: FrzPart?): Builder = apply { settings = settings.copy(base = part) }
 

@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicReferenceArray
  * or null.
  */
 internal class GroupReader(private val container: Container, private val base: Base?) {
-    /** For each group that has been read completely and found valid, the file's stamp taken before reading. */
+    /** For each group that has been read completely and found valid, the file's stamp, taken before reading. */
     private val sound = AtomicReferenceArray<Long>(container.directory.groups.size)
 
     /**

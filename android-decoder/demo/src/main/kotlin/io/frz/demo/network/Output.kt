@@ -40,7 +40,7 @@ internal class Output(tensor: Tensor, private val network: NetworkInfo) {
                 .sortedByDescending { it.second }
         }
 
-    /** Returns the share of pixels, or of pictures, that [other] labels in the same way. */
+    /** Returns the share of pixels that have the same label in [other]; for [Task.CLASSIFY], 1 if the labels match. */
     fun agreement(other: Output): Double = classes.indices.count { classes[it] == other.classes[it] } / area.toDouble()
 
     /** The probability of [label], or the fraction of the picture that it covers, from 0 to 1. */
