@@ -28,7 +28,7 @@ import java.util.Collections
  * A damaged file is never decoded: data that fails its checksum or violates the format causes an [FrzException] that
  * names the tensor or the byte offset. The memory that a request needs is checked before it is allocated: a request
  * that needs more than [FrzOptions.memoryBudget] fails with [ErrorCode.BUDGET]. Opening a file also counts as a
- * request, and fails if the list of tensors is too long.
+ * request, and fails if the list of tensors needs more than the budget and more than 1 MiB.
  *
  * ```
  * FrzFile.open(File("model.frz")).use { file ->

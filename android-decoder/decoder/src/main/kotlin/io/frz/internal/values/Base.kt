@@ -23,7 +23,7 @@ internal class Base(private val container: Container, private val tensor: (name:
     private val groups = GroupReader(container, null)
     private val needed = ConcurrentHashMap<Group, Long>()
 
-    /** The values of the most recently read group that has several tensors. */
+    /** The values of the most recently read group, if it has several tensors. */
     @Volatile
     private var last: Pair<Group, List<IntArray>>? = null
 
