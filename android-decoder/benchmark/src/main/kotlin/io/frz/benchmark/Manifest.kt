@@ -86,7 +86,7 @@ public class Variant internal constructor(
     internal val models: Map<String, String>
 )
 
-/** The files of the test of on-device learning. */
+/** The files for the test of on-device learning. */
 public class LearningAssets internal constructor(
     internal val layer: String,
     internal val train: TensorFile,

@@ -127,7 +127,7 @@ private fun halve(a: DoubleArray, b: DoubleArray, c: DoubleArray, d: DoubleArray
     }
 }
 
-/** Reduces these rows for k = m / 2, where k and m − k coincide. */
+/** Like [halve] for four rows, but for k = m / 2, where k and m − k coincide. */
 private fun middle(a: DoubleArray, b: DoubleArray, factor: Double, count: Int) {
     for (i in 0 until count) {
         val z = b[i]
