@@ -23,9 +23,9 @@ import java.io.IOException
  * val result = session.run(mapOf("x" to input))
  * ```
  *
- * Loading fails only with an [IOException]: an [io.frz.FrzException] if the weights are damaged, and an
- * [io.frz.loading.FrzLoadException] in all other cases. A failed load leaves nothing behind. The caller owns the
- * session and must close it.
+ * Loading fails only with an [IOException]: an [io.frz.FrzException] if the weights cannot be decoded, for example
+ * because they are damaged or exceed the memory budget, and an [io.frz.loading.FrzLoadException] in all other cases. A
+ * failed load leaves nothing behind. The caller owns the session and must close it.
  *
  * [load] blocks; call it on a background thread. Interrupting the thread cancels loading; if ONNX Runtime is already
  * creating the session, loading ends when ONNX Runtime returns. Any number of threads can load at the same time. Use

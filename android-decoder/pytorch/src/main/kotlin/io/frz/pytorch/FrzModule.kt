@@ -24,9 +24,9 @@ import org.pytorch.Module
  * val output = module.forward(IValue.from(input)).toTensor()
  * ```
  *
- * Loading fails only with an [IOException]: an [io.frz.FrzException] if the weights are damaged, and an
- * [io.frz.loading.FrzLoadException] in all other cases. A failed load leaves nothing behind. The caller owns the module
- * and must free it with [Module.destroy].
+ * Loading fails only with an [IOException]: an [io.frz.FrzException] if the weights cannot be decoded, for example
+ * because they are damaged or exceed the memory budget, and an [io.frz.loading.FrzLoadException] in all other cases. A
+ * failed load leaves nothing behind. The caller owns the module and must free it with [Module.destroy].
  *
  * The `load` functions block; call them on a background thread. Interrupting the thread cancels loading. Any number of
  * threads can load at the same time. Use [loader] to load asynchronously or from a coroutine.

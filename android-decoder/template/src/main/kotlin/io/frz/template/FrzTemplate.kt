@@ -24,8 +24,9 @@ import java.nio.ByteBuffer
  * val module = Module.load(file.path)
  * ```
  *
- * Filling fails only with an [IOException]: an [io.frz.FrzException] if the weights are damaged, and an
- * [io.frz.loading.FrzLoadException] in all other cases. A failed call leaves nothing behind.
+ * Filling fails only with an [IOException]: an [io.frz.FrzException] if the weights cannot be decoded, for example
+ * because they are damaged or exceed the memory budget, and an [io.frz.loading.FrzLoadException] in all other cases. A
+ * failed call leaves nothing behind.
  *
  * [fill] and [fillFile] block; call them on a background thread. Interrupting the thread cancels filling. Use [loader]
  * or [fileLoader] to fill asynchronously or from a coroutine.
