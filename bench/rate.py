@@ -253,7 +253,7 @@ def _mean(case: Case, size: int | None, found: Mapping[str, Json]) -> float | No
 
 
 def _steps() -> Json:
-    """Measure a step of the recipe and of runs for several sizes, which take turns."""
+    """Measure steps of the recipe and of runs for several sizes, one step of each in turn."""
     data = LeNet5OnMnist().data(str(DATA))
     sizes = (None, *LENET5.aims)
     runs = [Run(LeNet5OnMnist(replace(LeNet5OnMnist.defaults, size=size)), data, Workers()) for size in sizes]

@@ -18,7 +18,7 @@ AMOUNT: Final = re.compile(r"\s*(?:([0-9]{1,18})|([0-9]{1,18}(?:\.[0-9]{0,18})?|
 
 
 def parse_size(text: str | int) -> int:
-    """Return a number of bytes from a text such as ``900``, ``1.5kB`` or ``2 MiB``.
+    """Return a number of bytes from a string such as ``900``, ``1.5kB`` or ``2 MiB``.
 
     Raises:
         ValueError: it is not a positive number with one of :data:`UNITS`.
@@ -30,7 +30,7 @@ def parse_size(text: str | int) -> int:
 
 
 def parse_amount(text: str) -> int | float:
-    """Return a whole number from a text such as ``300``, or a share as a float from one such as ``10%``.
+    """Return a whole number from a string such as ``300``, or a share as a float from one such as ``10%``.
 
     Raises:
         ValueError: it is neither, or a share above 100 %.

@@ -58,7 +58,7 @@ class Network:
         task: what it does.
         metric: the metric that scores it.
         model: a function that creates it.
-        variants: the compressed variants; the last one counts in the score.
+        variants: the compressed variants; the last one counts toward the score.
         samples: a function that returns its inputs and targets, each of shape (n, …).
         compressed: the files with compressed weights, or a checkpoint to encode; the first that exists is used.
         dense: the dense weights; if the file is missing or None, the dense network has the rebuilt weights.

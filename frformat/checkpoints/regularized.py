@@ -73,7 +73,7 @@ class Facts:
 
     @classmethod
     def parse(cls, packed: object) -> Facts | None:
-        """Parse the facts from a tensor or a text; None if it does not contain any."""
+        """Parse the facts from a tensor or a string; None if it does not contain any."""
         text = _text(packed)
         try:
             found: dict[str, Any] = json.loads(text)

@@ -64,7 +64,7 @@ def to_numpy(tensor: Tensor) -> NDArray[Any] | Sparse:
 
     Raises:
         EncodeError: the format lacks the element type, there are no elements (a meta tensor, a parameter of a lazy
-            module, freed memory), or this kind of tensor is not an array of elements.
+            module, freed memory), or a tensor of this kind is not an array of elements.
     """
     if is_lazy(tensor):
         raise EncodeError("an uninitialized parameter has no elements to store; run the model once")

@@ -195,7 +195,7 @@ def _folded(text: str, width: int) -> list[str]:
 
 
 def _width(text: str) -> int:
-    """Return the width of a text in terminal cells."""
+    """Return the width of a string in terminal cells."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len

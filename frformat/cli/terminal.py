@@ -44,7 +44,7 @@ def axes(numbers: Sequence[int]) -> str:
 
 
 def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
-    """Print a text, without styles if the output is not a terminal.
+    """Print text, without styles if the output is not a terminal.
 
     The stream keeps its encoding, even ASCII, which Click would replace; unsupported characters become escapes.
     """

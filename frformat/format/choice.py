@@ -100,7 +100,7 @@ class _Least:
         return GAIN * quick_size(data) if len(data) >= QUICK else 0
 
     def exceeds(self, size: float) -> bool:
-        """Return whether no such compressor can reduce the values to ``size`` bytes."""
+        """Return whether the bound exceeds ``size`` bytes."""
         return self._size > size
 
 

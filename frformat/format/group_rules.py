@@ -78,7 +78,7 @@ def _check_columns(group: Group) -> None:
 
 
 def _check_use(group: Group, known: Known) -> None:
-    """Check that each factor is as long as its axis and has a row for each core entry in every tier."""
+    """Check that each factor is as long as its axis, and has enough rows for the core in every tier."""
     assert group.factors is not None
     for index, numbers in enumerate(group.factors):
         axes = [a for a, kind in enumerate(group.kinds(index)) if KINDS[kind].argument == "factor"]

@@ -63,7 +63,7 @@ def give(
     memory_budget: int = limits.MEMORY_BUDGET,
     base: Source | FrzFile | None = None,
 ) -> None:
-    """Load an ``.frz`` file into a model. Arguments are those of :func:`frformat.torch.load_model`.
+    """Load an ``.frz`` file into a model. The arguments are those of :func:`frformat.torch.load_model`.
 
     Raises:
         ExportError: the file does not fit the model.

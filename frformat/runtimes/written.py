@@ -17,7 +17,7 @@ class Export:
         tensors: names of the model's parameters and persistent buffers.
         coefficients: names of the tensors that are needed as coefficients.
         operators: names of the operators that the model uses.
-        inputs: for ONNX Runtime, the shape of each input by name. An axis of any length has a name instead of a length.
+        inputs: for ONNX Runtime, the shape of each input by name. An axis of variable length has a name instead.
         bytecode: for PyTorch Mobile, the version of the file's bytecode.
         traced: whether the model was traced with the example because it could not be scripted.
     """

@@ -145,9 +145,10 @@ def batches(dataset: TensorDataset, size: int, workers: Workers) -> Iterator[Bat
 def mean(
     dataset: TensorDataset, size: int, workers: Workers, score: Callable[[Batch], Mapping[str, Tensor]]
 ) -> dict[str, float]:
-    """Return the mean over a set of each vector of per-sample values from ``score``; the same in all processes.
+    """Return the means over a set, by name; they are the same in all processes.
 
-    The set must have at least as many samples as there are processes.
+    ``score`` returns one vector of per-sample values for each name. The set must have at least as many samples as
+    there are processes.
     """
     sums: dict[str, Tensor] = {}
     for batch in batches(dataset, size, workers):

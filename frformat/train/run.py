@@ -254,7 +254,7 @@ class _Step(nn.Module):
 
 
 def _optimizer(model: nn.Module, part: str, settings: Settings) -> torch.optim.Optimizer:
-    """Return the optimizer for a part of the model, with separate learning rates for coefficients and others."""
+    """Return the optimizer for a part of the model. Regularized tensors have a learning rate of their own."""
     tensors = fr.spectral_tensors(model).values()
     coefficients = {id(tensor.coefficients) for tensor in tensors}
     levels = {id(tensor.spectral.level) for tensor in tensors}

@@ -68,7 +68,7 @@ class Segmentation(Recipe):
         return mean(samples, 1, workers, score)
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
-        """Return a picture of images, each with its mask and the model's result."""
+        """Return a picture that shows images, each with its mask and the model's result."""
         device = next(model.parameters()).device
         shown = []
         for image, mask in zip(*(tensor[:SHOWN] for tensor in samples.tensors), strict=True):

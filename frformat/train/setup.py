@@ -111,7 +111,7 @@ def _initial(goals: Mapping[str, fr.SpectralTensor], size: int) -> dict[str, int
 
 
 def _words(tensor: fr.SpectralTensor | None, kept: Mapping[str, int] | None) -> str:
-    """Return the words of a rule for a tensor in its chosen view and number format.
+    """Return the text of a tensor's rule, with its chosen view and number format.
 
     Args:
         tensor: the tensor; None if it is not regularized.

@@ -20,12 +20,12 @@ Tensor = np.ndarray | Spectrum | CodedTensor
 
 
 def same_array(found: np.ndarray, original: np.ndarray) -> bool:
-    """Compare two arrays bit for bit, with dtype and shape."""
+    """Compare two arrays bit for bit, including dtype and shape."""
     return found.dtype == original.dtype and found.shape == original.shape and found.tobytes() == original.tobytes()
 
 
 def same_spectrum(found: Spectrum, original: Spectrum) -> bool:
-    """Compare two spectra bit for bit, with dtype, shape and view."""
+    """Compare two spectra bit for bit, including dtype, shape and view."""
     facts = (found.shape, found.view, found.dtype) == (original.shape, original.view, original.dtype)
     return facts and found.coefficients.tobytes() == original.coefficients.tobytes()
 

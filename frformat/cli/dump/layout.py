@@ -176,7 +176,7 @@ def _add_segments(layout: Layout, file: IO[bytes], path: str, contents: Director
 
 
 def _checksum(crc: int, stored: bytes) -> tuple[bool, str]:
-    """Return whether a CRC-32 matches the stored one, and a text that reports it."""
+    """Return whether a CRC-32 matches the stored one, and a message that says so."""
     if len(stored) < CRC_BYTES:
         return False, ""
     matches = crc == int.from_bytes(stored, "little")

@@ -59,7 +59,7 @@ DIMS: Final = (d.SHAPES, d.VIEWS)
 """The fields of :data:`OF_TENSORS` whose lists contain shapes."""
 
 LONGEST: Final = 120
-"""Largest number of characters of a text to show."""
+"""Largest number of characters of a string to show."""
 
 
 class Meanings:

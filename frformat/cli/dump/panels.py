@@ -176,7 +176,7 @@ def _key(figure: Figure, ax: Axes, mesh: AxesImage) -> None:
 
 
 def _labels(ax: Axes, rows: Sequence[Row]) -> None:
-    """Draw the names at the left; if there are many rows, as many as are legible."""
+    """Draw the names on the left; if there are many rows, only as many as remain legible."""
     every = -(-len(rows) // READABLE)
     places = range(0, len(rows), every)
     ax.set_yticks(places, [rows[place].label for place in places], fontsize=8 if len(rows) <= LABELLED else 6.5)

@@ -43,7 +43,7 @@ class Variant:
         failure: why it has no results, or None.
         numbers: the members of the report that are numbers, under their names there.
         against_dense: ratios under their names in the report; empty for the dense network.
-        reason: why it does not count in the score, or None.
+        reason: why it does not count toward the score, or None.
     """
 
     name: str

@@ -50,7 +50,7 @@ def score_rows(reports: Sequence[SuiteReport]) -> Iterator[Row]:
 
 
 def excluded_rows(reports: Sequence[SuiteReport]) -> Iterator[Row]:
-    """Yield one row for each network that does not count in the score of a runtime."""
+    """Yield one row for each network that does not count toward the score of a runtime."""
     for name, report in zip(names(reports), reports, strict=True):
         for score in report.scores:
             for network, reason in score.excluded.items():

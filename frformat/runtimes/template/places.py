@@ -138,7 +138,7 @@ def _search(file: bytes, lengths: Sequence[int], series: int) -> list[Place]:
 
 
 def _places(run: Array, offset: int, value: int, length: int) -> list[Place]:
-    """Return the places of a run of elements of one value: one if possible, else one for each copy of the value."""
+    """Return the places that produce a run of one value's elements: one, or one per copy of the value, or none."""
     axes = loops(run)
     if axes is not None:
         return [Place(offset, value, int(run[0]), axes)]

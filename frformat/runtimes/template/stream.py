@@ -42,7 +42,7 @@ class Writer:
         self.data += REAL.pack(value)
 
     def text(self, value: str) -> None:
-        """Write the number of bytes of a text in UTF-8, and then these bytes."""
+        """Write the size of a string in UTF-8, and then its bytes."""
         encoded = value.encode()
         self.number(len(encoded))
         self.data += encoded

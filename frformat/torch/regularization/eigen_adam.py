@@ -132,7 +132,7 @@ class EigenAdam(Optimizer):
 
 
 def _blocks(gradient: Tensor) -> Tensor:
-    """Split a gradient into padded blocks (blocks, length), at least float32; large ones stay whole."""
+    """Split a gradient into padded blocks (blocks, length), in at least float32; a large gradient stays whole."""
     count = math.ceil(gradient.numel() / BLOCK) if gradient.numel() <= LARGEST else 1
     length = math.ceil(gradient.numel() / count)
     dtype = torch.promote_types(gradient.dtype, torch.float32)

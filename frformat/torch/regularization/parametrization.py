@@ -261,7 +261,7 @@ def replace_data(parameter: Tensor, data: Tensor) -> None:
 
 
 def watch_state(parametrizations: ParametrizationList) -> None:
-    """Make state dicts describe the tensor that the coefficients represent; loading adopts their number."""
+    """Make state dicts describe the tensor that coefficients represent; loading adapts the number of coefficients."""
     parametrizations.register_state_dict_pre_hook(_note)  # type: ignore[no-untyped-call]
     parametrizations.register_load_state_dict_pre_hook(_adopt)  # type: ignore[no-untyped-call]
 

@@ -86,7 +86,7 @@ class RateTerm:
 
         Args:
             model: a regularized model without tiers; tensors that are not regularized count at their full size.
-            size: the budget for the complete file: a number of bytes, or a text such as ``"1.5kB"``.
+            size: the budget for the complete file: a number of bytes, or a string such as ``"1.5kB"``.
             steps: number of optimizer steps until the end of training.
 
         Raises:

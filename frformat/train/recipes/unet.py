@@ -35,7 +35,7 @@ class UNetOnCarvana(Segmentation):
     channels = 3
 
     def data(self, folder: StrPath | None) -> Data:
-        """Return the images and masks; the last ones are for tests."""
+        """Return the images and masks; the last ones are for testing."""
         return split(self.images(folder), self.tested, self.passes)
 
     def model(self) -> nn.Module:
@@ -56,7 +56,7 @@ class UNetOnIsbi(UNetOnCarvana):
 
 
 def split(folder: MaskFolder, tested: int, passes: int) -> Data:
-    """Load a folder of images into memory, the last ``tested`` for tests; an epoch makes several passes over the rest.
+    """Load a folder into memory. The last ``tested`` images are for testing; an epoch is several passes over the rest.
 
     Raises:
         DataError: there are too few images, or they differ in size.

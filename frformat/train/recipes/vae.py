@@ -89,7 +89,7 @@ class VaeOnMnist(OnMnist, Recipe):
         return mean(samples, EVALUATED, workers, score)
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
-        """Return a picture of images with their reconstructions below them."""
+        """Return a picture that shows images with their reconstructions below them."""
         images = self.inputs(tuple(tensor[:SHOWN] for tensor in samples.tensors))
         device = next(model.parameters()).device
         return tiled(torch.cat([images, model(images.to(device)).cpu()]), SHOWN)

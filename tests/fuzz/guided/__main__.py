@@ -122,7 +122,7 @@ def _command(target: str) -> list[str]:
 
 
 def _seeds(target: str, folder: Path, seconds: int) -> Path:
-    """Return a folder with the saved corpus, and with as many vectors as can be read in a fraction of the time."""
+    """Copy the saved corpus to a folder, and as many vectors as can be read in a fraction of ``seconds``."""
     family = target if target in ("safetensors", "npz", "pt") else "frz"
     for path in (CORPUS / family).glob("*"):
         shutil.copy(path, folder)

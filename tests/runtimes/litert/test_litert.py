@@ -1,4 +1,4 @@
-"""Models exported for LiteRT, which must be installed. Tests without it are in ``tests/runtimes/template``."""
+"""Models exported for LiteRT, which must be installed. The other tests are in ``tests/runtimes/template``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Directories that are not well-formed MessagePack, or not within the rules for all maps and values."""
+"""Directories that are not well-formed MessagePack, or that break a rule for all maps or values."""
 
 from __future__ import annotations
 

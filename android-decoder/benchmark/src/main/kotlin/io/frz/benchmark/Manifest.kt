@@ -50,7 +50,7 @@ public class Manifest internal constructor(
  * @property title the display name
  * @property task the task: `classification`, `segmentation`, `generation` or `super-resolution`
  * @property metric how outputs are scored
- * @property scored the compressed variant that counts in the score
+ * @property scored the compressed variant that counts toward the score
  * @property isShort whether the short form of the suite includes the network
  * @property judge the models, by extension, of the classifier that scores the outputs; empty if none does
  * @property variants the variants; the first is dense

@@ -28,9 +28,9 @@ public class NetworkResult internal constructor(
         if (variant.failure != null || dense.failure != null) null else Comparison.of(dense, variant)
 
     /**
-     * Returns the reason why a variant does not count in the score, or null if it counts. To count, the variant and the
-     * dense network must run with errors within their tolerances, and the variant's task score must be at least 98 % of
-     * the dense network's.
+     * Returns the reason why a variant does not count toward the score, or null if it counts. To count, the variant
+     * and the dense network must run with errors within their tolerances, and the variant's task score must be at
+     * least 98 % of the dense network's.
      */
     public fun exclusion(variant: VariantResult): String? = when {
         variant.failure != null -> "it failed: ${variant.failure}"

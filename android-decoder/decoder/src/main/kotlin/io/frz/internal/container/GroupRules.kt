@@ -111,7 +111,7 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
         }
     }
 
-    /** Checks that factors are as long as their axes and have a row for each entry of the core. */
+    /** Checks that factors are as long as their axes, and have enough rows for the core in every tier. */
     private fun checkUse(used: Lists) {
         for (i in 0 until used.size) {
             var next = 0

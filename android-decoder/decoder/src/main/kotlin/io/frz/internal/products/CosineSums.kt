@@ -24,7 +24,7 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
         for (i in 0 until steps.length) pointers[i]?.let { rows[steps.points[i]] = it }
     }
 
-    /** Computes the sums of [node] of step [level], whose rows begin at [from]. */
+    /** Computes the sums of [node] at step [level]. The rows of the node begin at [from]. */
     private fun run(rows: Array<DoubleArray>, from: Int, level: Int, node: Int) {
         if (level == steps.steps.size) return
         val step = steps.steps[level]

@@ -66,7 +66,7 @@ internal class StepCodes(
         }
     }
 
-    /** Returns whether the step code plus offsets is a valid step code for every entry of the core. */
+    /** Returns whether adding the offsets to the step code yields a valid step code for every entry of the core. */
     fun areValid(): Boolean {
         val corner = if (offsets.all { it == null }) LongArray(0) else group.extents.corner(i, tier)
         if (0L in corner) return true

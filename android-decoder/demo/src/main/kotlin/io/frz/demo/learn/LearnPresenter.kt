@@ -47,7 +47,7 @@ internal class LearnPresenter(context: Context) {
     /** Whether all requested learning is complete. */
     val isIdle: Boolean get() = worker.isIdle
 
-    /** Adds a class without examples; returns false if there is one with this name. */
+    /** Adds a class without examples; returns false if a class with this name exists. */
     fun addClass(name: String): Boolean {
         if (state.classes.any { it.name == name }) return false
         state = state.copy(classes = state.classes + Taught(name, 0))

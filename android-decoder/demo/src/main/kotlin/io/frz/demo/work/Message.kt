@@ -2,7 +2,7 @@ package io.frz.demo.work
 
 import android.content.Context
 
-/** A text in the language of the phone. The language can change while the text is shown. */
+/** A message in the language of the phone. The language can change while the message is shown. */
 internal class Message(private val id: Int, private vararg val arguments: Any) {
     fun text(context: Context): String = context.getString(id, *arguments)
 }

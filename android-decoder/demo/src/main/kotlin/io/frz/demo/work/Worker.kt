@@ -33,7 +33,7 @@ internal class Worker(name: String) {
         job = executor.submit { Job(number).work() }
     }
 
-    /** Cancels the last job, even while it runs. A running network finishes, but no earlier job reports anything. */
+    /** Cancels the last job, even while it runs. A running network finishes, but jobs added so far report nothing. */
     fun abandon() {
         newest++
         job?.cancel(true)

@@ -23,7 +23,7 @@ class DeviceTest {
         }
     }
 
-    /** Waits up to two minutes for a text; fails with the app's own message if it reports a failure. */
+    /** Waits up to two minutes for a view to show text; fails with the app's own message if it reports a failure. */
     private fun ActivityScenario<MainActivity>.await(id: Int): String {
         val end = System.nanoTime() + 120_000_000_000L
         var text = ""
