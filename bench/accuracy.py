@@ -3,8 +3,13 @@
     python -m bench.accuracy [WORD …]
 
 This command trains the missing networks (only runs whose name contains one of the words) for a few minutes each, and
-then writes ``bench/results/lenet5.json`` and ``docs/lenet5-curve.png``. If interrupted, it resumes where it stopped
+<<<<<<< HEAD
+then writes ``bench/results/lenet5.json`` and ``docs/lenet5-sizes.png``. If interrupted, it resumes where it stopped
 when it is run again. No run selects its best epoch: the network is tested after the last one.
+=======
+then writes ``bench/results/lenet5.json`` and ``docs/lenet5-curve.png``. Run it again to resume after an interruption.
+No run selects its best epoch: the network is tested after the last one.
+>>>>>>> proseA
 """
 
 from __future__ import annotations
@@ -15,14 +20,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from statistics import mean
 from typing import Final
 
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from bench import DATA, ROOT
+from bench import DATA, ROOT, lenet5_sizes
 from bench.pruning import FORMAT, accuracy, coded, prune
 from bench.published import admm_lenet5
 from frformat.format.atomic import replacing
@@ -31,8 +33,7 @@ from frformat.train import RECIPES, train
 from frformat.train.data import load_mnist
 
 BUILD: Final = ROOT / "build" / "accuracy"
-RESULTS: Final = ROOT / "bench" / "results" / "lenet5.json"
-PLOT: Final = ROOT / "docs" / "lenet5-curve.png"
+RESULTS: Final = lenet5_sizes.ACCURACY
 
 COUNTS: Final = {
     200: (24, 84, 38, 42),
@@ -90,7 +91,7 @@ def main(words: Sequence[str]) -> None:
     points = [Point(**row) for path in BUILD.glob("*/points.json") for row in json.loads(path.read_text())]
     points.sort(key=lambda point: (point.method, point.format, point.numbers, point.seed or 0))
     _write(RESULTS, points)
-    plot(points)
+    lenet5_sizes.draw()
 
 
 def jobs() -> Iterable[tuple[str, Callable[[], list[Point]]]]:
@@ -139,38 +140,6 @@ def admm() -> list[Point]:
         Point("ADMM", numbers, None, None, "f32", accuracy(model, plain, *test), None),
         Point("ADMM", numbers, None, None, FORMAT, accuracy(model, rounded, *test), coded(rounded)),
     ]
-
-
-def plot(points: Sequence[Point]) -> None:
-    """Plot accuracy against bytes, with the mean over seeds as a line and each run as a dot."""
-    figure = Figure(figsize=(7, 4.5), dpi=120, layout="constrained")
-    axes: Axes = figure.subplots()
-    for method, label, colour in (
-        ("FR", "Frequency Regularization, quantized .frz", "tab:blue"),
-        ("pruning", "magnitude pruning, 8 bits, bare streams", "tab:orange"),
-        ("ADMM", "ADMM pruning (published), 8 bits, bare streams", "tab:green"),
-    ):
-        chosen = [
-            (p.numbers, p.nbytes, 100 * p.accuracy)
-            for p in points
-            if p.method == method and p.nbytes and p.format != "f32"
-        ]
-        means = []
-        for numbers in sorted({row[0] for row in chosen}):
-            _, sizes, shares = zip(*(row for row in chosen if row[0] == numbers), strict=True)
-            axes.plot(sizes, shares, ".", color=colour, alpha=0.5)
-            means.append((mean(sizes), mean(shares)))
-        axes.plot(*zip(*means, strict=True), "D" if len(means) == 1 else "-", color=colour, label=label)
-    axes.set_xscale("log")
-    axes.set_ylim(75, 100)
-    axes.set_xticks([300, 500, 1000, 2000, 3000, 5000, 10000], ["300", "500", "1k", "2k", "3k", "5k", "10k"])
-    axes.set_xlabel("bytes")
-    axes.set_ylabel("MNIST test accuracy, %")
-    axes.set_title("LeNet-5, 431,080 weights")
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
-    with replacing(PLOT) as file:
-        figure.savefig(file, format="png")
 
 
 def _rekept(rule: str, keep: dict[str, int]) -> str:

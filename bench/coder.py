@@ -1,4 +1,4 @@
-"""Compare the entropy coders with each other, zstd, and the coder of the ISO standard on the same integers."""
+"""Compare the entropy coders with each other, with zstd, and with the ISO standard's coder, on the same integers."""
 
 from __future__ import annotations
 

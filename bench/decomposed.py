@@ -1,4 +1,4 @@
-"""Compare the decomposed ResNet-20 on its factors with the same network on rebuilt weights.
+"""Compare a decomposed ResNet-20 that runs on its factors with the same network on rebuilt weights.
 
 python -m bench decomposed
 """

@@ -1,4 +1,4 @@
-"""Compare the published UNet on coefficients with the same UNet on rebuilt weights, using the ten Carvana images."""
+"""Compare the published UNet running on coefficients and on rebuilt weights, using the ten Carvana images."""
 
 from __future__ import annotations
 

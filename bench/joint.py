@@ -3,9 +3,9 @@
     python -m bench.joint [WORD …]
 
 This command trains the missing networks (only those whose name contains one of the words), which takes an hour on one
-thread, and writes ``bench/results/joint.json``. If interrupted, it resumes where it stopped when it is run again. All
-runs of a network have the same recipe and number of epochs; scores are means over the same seeds. In the file,
-``models`` is a list of networks with their ``name``, their ``data``, the meaning of their ``score``, and their
+thread, and writes ``bench/results/joint.json``. Run it again to resume after an interruption. All runs of a
+network have the same recipe and number of epochs; scores are means over the same seeds. In the file, ``models`` is a
+list of networks with their ``name``, their ``data``, the meaning of their ``score``, and their
 ``tiers`` from smallest to largest. A tier has
 
 * ``numbers``: number of parameters, both coefficients and plain values;

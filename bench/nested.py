@@ -4,8 +4,9 @@
 
 This command trains the missing networks (only those whose name contains one of the words), on a GPU if there is one,
 and writes ``bench/results/nested.json``. A network that is trained alone has the widths of a tier and the recipe of the
-whole network. There are two comparisons: either each network is trained for as many epochs as nesting takes in all
-(``alone``), or these epochs are divided equally among the networks (``share``). The settings were tuned for neither.
+whole network. There are two comparisons: in one, each network is trained for as many epochs as nesting takes in all
+(``alone``); in the other, these epochs are divided equally among the networks (``share``). The settings were tuned for
+neither.
 """
 
 from __future__ import annotations

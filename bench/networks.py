@@ -4,8 +4,8 @@
 
 This command trains the missing networks (only runs whose name contains one of the words) and writes
 ``bench/results/networks.json``. The runs are short ones for a CPU, in bfloat16: six epochs of ResNet-20, and a UNet
-with a quarter of the channels. ``--full`` uses the recipes' own settings, but still bfloat16; it needs a GPU. If
-interrupted, the command resumes where it stopped when it is run again.
+with a quarter of the channels. ``--full`` uses the recipes' own settings, but still bfloat16; it needs a GPU. Run
+the command again to resume it after an interruption.
 
 The UNet is regularized from scratch. ResNet-20 is converted: it starts with the weights of the dense network, which
 also serves as its teacher, and is trained for the same number of additional epochs. The case ``dense-on`` shows how
@@ -54,7 +54,7 @@ CASES: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "unet-isbi": {DENSE: {"dense": True}, "2936": {}, "759": {"keep": 33}},
 }
 """Changes to the recipes' settings. Except for the dense ones, each case is named after the factor by which the
-number of parameters shrinks, or after the number of parameters that remain."""
+number of parameters shrinks, or after the approximate number of parameters that remain."""
 
 CONVERTED: Final = ("resnet20",)
 """Recipes whose runs start with the dense network's weights, except for the dense run itself."""

@@ -1,4 +1,4 @@
-"""Print the peak memory of loading a file, in bytes beyond its tensors: ``python -m bench.peak FILE``."""
+"""Print the peak memory of loading a file, in bytes, without its tensors: ``python -m bench.peak FILE``."""
 
 from __future__ import annotations
 

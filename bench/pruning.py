@@ -2,8 +2,8 @@
 
 The dense network is trained first. It is then pruned in stages, each of which starts from the previous one. Sparsity
 follows the cubic schedule of Zhu and Gupta (2017). Weights and biases are removed by the layer-adaptive magnitude score
-of Lee et al. (LAMP, 2021). The remaining ones are then fine-tuned, at the end with weights rounded to 8 bits per
-tensor. Small networks thus also benefit from the training of all larger ones.
+of Lee et al. (LAMP, 2021). The remaining ones are then fine-tuned, at the end with weights rounded to 8 bits,
+with one step per tensor. Small networks thus also benefit from the training of all larger ones.
 """
 
 from __future__ import annotations

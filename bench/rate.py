@@ -3,8 +3,8 @@
     python -m bench.rate [WORD …]
 
 This command trains the missing networks (only runs whose name contains one of the words), on a GPU if there is one,
-and writes ``bench/results/rate.json``. Run it again to resume after an interruption. No run selects an epoch:
-every network is tested after its last epoch, with weights decoded from its file.
+and writes ``bench/results/rate.json`` and ``docs/lenet5-sizes.png``. Run it again to resume after an interruption. No
+run selects an epoch: every network is tested after its last epoch, with weights decoded from its file.
 
 * The small network on scikit-learn's digits is trained by its recipe, for several sizes and without a size.
 * LeNet-5 on MNIST learns, in equal parts, from the labels and from the published LeNet-5 that was pruned with ADMM
@@ -30,7 +30,7 @@ from typing import Any, Final
 
 import torch
 
-from bench import DATA, ROOT
+from bench import DATA, ROOT, lenet5_sizes
 from bench.compress import network
 from bench.published import admm_lenet5
 from bench.records import kept, recorded
@@ -46,14 +46,14 @@ from frformat.train.run import Run
 from frformat.train.workers import joined
 
 BUILD: Final = ROOT / "build" / "rate"
-RESULTS: Final = ROOT / "bench" / "results" / "rate.json"
+RESULTS: Final = lenet5_sizes.RATE
 SEEDS: Final = (0, 1, 2)
 
 TRIAL: Final = 0.25
 """Length of the runs that choose a learning rate, relative to the other runs."""
 
 HELD_OUT: Final = 1 / 12
-"""Share of the training samples that is held out to choose learning rates."""
+"""Share of the training samples that serves as the validation set for choosing learning rates."""
 
 TEACHER_EPOCHS: Final = 12
 """Number of epochs for which the dense teachers are trained."""
@@ -243,6 +243,7 @@ def main(words: Sequence[str]) -> None:
                 sizes = [found[name]["nbytes"] for name in case.names(size) if name in found]
                 words = [case.recipe.name, " ".join(f"{nbytes:,}" for nbytes in sizes) + " bytes", f"mean {score:.2%}"]
                 print(" | ".join([*words, "" if aim is None else f"aim: {aim:.2%}"]))
+    lenet5_sizes.draw()
 
 
 def _mean(case: Case, size: int | None, found: Mapping[str, Json]) -> float | None:

@@ -1,4 +1,4 @@
-"""Compare the size of the published UNet's file, exact and quantized, with other ways to store the same numbers."""
+"""Compare the size of the published UNet's file, exact and quantized, with other ways to store the same values."""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ def network() -> nn.Sequential:
 images, test_images = DIGITS_PIXELS(images), DIGITS_PIXELS(test_images)  # uint8 → normalized float32
 
 # Keep 600 coefficients of the first layer, 300 of the second and 3 of each bias, rounded to 8 bits while training.
-# The example input shows `regularize` that the first layer sees 8×8 pixels: its DCT also runs along rows and columns.
+# From the example input, `regularize` learns that the first layer sees 8×8 pixels: its DCT runs along rows and columns.
 torch.manual_seed(0)
 rules = ["1.weight: keep=600 format=q8", "3.weight: keep=300 format=q8", "*.bias: keep=3 format=q8"]
 model = regularize(network(), rules=rules, example=images[:1])
 
-# The training loop stays the same. The learning rate is ten times as high as for ordinary weights.
+# The training loop stays the same. Coefficients need a larger learning rate than ordinary weights.
 optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
 schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.05, total_steps=150)
 for _ in range(150):

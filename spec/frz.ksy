@@ -17,7 +17,7 @@ doc-ref: format.md
 seq:
   - id: magic
     contents: [0x89, FRZ]
-    doc: 0x89, which no text file begins with, followed by `FRZ`.
+    doc: 0x89, which no ASCII or UTF-8 text begins with, followed by `FRZ`.
   - id: version
     type: u1
     valid: 1

@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 
 def commands() -> list[tuple[list[str], int]]:
-    """Return the README's ``frformat`` commands, as words, each with the exit code that it should have."""
+    """Return the README's ``frformat`` commands, split into words, each with the expected exit code."""
     found = []
     for line in (ROOT / "README.md").read_text("utf-8").splitlines():
         shown = re.fullmatch(r"    (frformat .*?)(?:\s+# (.*))?", line)

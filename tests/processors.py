@@ -1,6 +1,6 @@
 """Run the numeric tests with the code paths of other processors: ``python -m tests.processors``.
 
-The libraries select their code paths by the instructions that the processor supports, and let environment variables
+The libraries select their code paths by the instructions that the processor supports. Environment variables can
 restrict these. Each variant runs in a separate process; arguments are passed to pytest.
 """
 

@@ -1,4 +1,4 @@
-"""Shared setup of tests of PyTorch code; a ``conftest.py`` that imports it makes all tests next to it reproducible."""
+"""Shared setup for tests of PyTorch code; a ``conftest.py`` that imports it makes all tests next to it reproducible."""
 
 from __future__ import annotations
 

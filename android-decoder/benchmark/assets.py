@@ -45,15 +45,15 @@ Json = dict[str, Any]
 
 @click.command(help=__doc__)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=ROOT / "build" / "suite")
-@click.option("--short", is_flag=True, help="Only the networks of the short form.")
-@click.option("--only", metavar="NAME", multiple=True, help="Only this network; can be repeated.")
+@click.option("--short", is_flag=True, help="Write only the networks of the short form.")
+@click.option("--only", metavar="NAME", multiple=True, help="Write only this network; can be repeated.")
 @click.option(
     "--runtime",
     "extensions",
     type=click.Choice(EXTENSIONS),
     multiple=True,
     default=EXTENSIONS,
-    help="Only models with this extension; can be repeated.",
+    help="Write only models with this extension; can be repeated.",
 )
 def main(output: Path, short: bool, only: tuple[str, ...], extensions: tuple[str, ...]) -> None:
     """Write the assets."""
@@ -172,7 +172,7 @@ def run(model: Any, inputs: Tensor) -> Tensor:
 
 
 def learn(output: Path) -> Json:
-    """Write the files of the test of on-device learning."""
+    """Write the files for the test of on-device learning."""
     names = ("train", "train_labels", "test", "test_labels", "outputs")
     tensors = learning(output / "learning.frz")
     files = {name: write(output, f"learning.{name}.f32", tensors[name]) for name in names}

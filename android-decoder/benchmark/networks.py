@@ -85,7 +85,7 @@ class Network:
         return next((path for path in self.compressed if path.is_file()), None)
 
     def fill(self, model: nn.Module, rebuilt: Path) -> None:
-        """Load the dense weights or, if there are none, those of the file ``rebuilt`` into a model."""
+        """Load the dense weights into a model or, if there are none, those in the file ``rebuilt``."""
         if self.dense is None or not self.dense.is_file():
             load_model(model, rebuilt)
         elif self.dense.suffix == ".frz":
@@ -99,7 +99,7 @@ class Network:
 def _digits() -> tuple[Tensor, Tensor]:
     """Return images like those of MNIST, uint8 (n, 1, 28, 28), and their labels.
 
-    The images are evenly spaced test images of MNIST or, if it is missing, enlarged test digits from scikit-learn.
+    The images are every nth test image of MNIST or, if MNIST is missing, scikit-learn's test digits, enlarged.
     """
     try:
         images, labels = load_mnist("test", DATA).tensors
@@ -128,7 +128,7 @@ def numbers() -> tuple[Tensor, Tensor]:
 
 
 class Judge(nn.Module):
-    """LeNet-5 for images in 0 … 1."""
+    """LeNet-5 for images with values from 0 to 1."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class Judge(nn.Module):
         load_model(self.network, EXAMPLES / "lenet5.frz")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits of digits."""
+        """Return the logits of the ten digits."""
         logits: Tensor = self.network((x - MNIST_PIXELS.mean[0]) / MNIST_PIXELS.std[0])
         return logits
 
@@ -155,7 +155,7 @@ def cars() -> tuple[Tensor, Tensor]:
 
 
 def patches() -> tuple[Tensor, Tensor]:
-    """Return patches of a photograph, blurred by reducing and enlarging them, and the sharp originals."""
+    """Return patches of a photograph, blurred by downscaling and upscaling, and the sharp originals."""
     truth = UNIT_PIXELS(load_photo("test").tensors[0])
     return enlarged(truth), truth
 

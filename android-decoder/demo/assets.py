@@ -176,7 +176,7 @@ def _tiers(weights: Path) -> dict[str, object]:
 
 
 def _learner(path: Path) -> None:
-    """Write an Extreme Learning Machine for gray pictures of 28×28 pixels; the app uses its hidden layer only."""
+    """Write an Extreme Learning Machine for gray pictures of 28×28 pixels; the app uses only its hidden layer."""
     gray = np.random.default_rng(0).integers(0, 256, (2, 28, 28), dtype=np.uint8)
     model = elm.ELMClassifier(elm.Convolution(filters=24, size=7, pool=4), seed=1).fit(gray, np.arange(2))
     elm.save(model, path)

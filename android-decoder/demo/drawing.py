@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFilter
 SIZE = (480, 320)
 DIGIT = (28, 28)
 FINE = 4
-"""Everything is drawn this many times larger and then reduced, for smooth edges."""
+"""Everything is drawn this many times larger and then scaled down, for smooth edges."""
 
 
 def digit(image: np.ndarray) -> Image.Image:

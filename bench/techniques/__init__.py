@@ -2,7 +2,8 @@
 
     NNCODEC_PYTHON=venv/bin/python python -m bench.techniques [NETWORK …] [--seed N] [--only TECHNIQUE …] [--report]
 
-All techniques start from the same trained network and use the same images, augmentation, teacher and number of epochs.
+All techniques start from the same trained network, except that Frequency Regularization can also start from scratch.
+All use the same images, augmentation, teacher and number of epochs.
 The learning rate of each technique, and one hyperparameter of its own, are chosen in short runs on part of the training
 samples, by the metric on a validation set that was split off beforehand. Files are complete: a decoder rebuilds all
 weights from them. All files use the same coder.

@@ -42,12 +42,12 @@ class Cell:
         return not any("unreachable" in row for row in self.rows)
 
     def mean(self, key: str) -> float | None:
-        """Return the mean of a figure, or None if it was not measured."""
+        """Return the mean of a measurement, or None if it was not taken."""
         values = [row[key] for row in self.rows if row.get(key) is not None]
         return mean(values) if values else None
 
     def known(self, key: str) -> float:
-        """Return the mean of a figure that every result has."""
+        """Return the mean of a measurement that every result contains."""
         found = self.mean(key)
         assert found is not None
         return found

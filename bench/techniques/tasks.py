@@ -142,7 +142,7 @@ def _resnet20_spectra(total: int) -> dict[str, Any]:
 
 
 def _share_spectra(weights: int, lr: float) -> Callable[[int], dict[str, Any]]:
-    """Return a function from a number of coefficients to settings with which all tensors keep the same share."""
+    """Return a function that maps a number of coefficients to settings under which all tensors keep the same share."""
     return lambda total: {"keep": min(1.0, total / weights), "lr": lr, "format": "q8"}
 
 

@@ -91,7 +91,7 @@ def load(read: Callable[[], object]) -> tuple[object, list[str]]:
 
 
 def state_of(value: object) -> Mapping[Any, Any] | None:
-    """Return an inert object's state, or None if it has none; for a module, its tensors by name as in a state dict."""
+    """Return an inert object's state if it is a mapping, else None; for a module, its tensors as in a state dict."""
     state = value.state if isinstance(value, Inert) else None
     if not isinstance(state, Mapping):
         return None

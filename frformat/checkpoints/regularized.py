@@ -32,7 +32,7 @@ tensor's attribute."""
 
 
 BEGIN: Final = b'{"kind": '
-"""The beginning of all facts."""
+"""The text with which packed facts always begin."""
 
 FACTORED: Final = "factored"
 """Key in a module's metadata. Its value is a dict: for each parameter that consists of coefficients, the facts as

@@ -54,7 +54,7 @@ WIDENED: Final = {
     "F8_E4M3FNUZ": ("f16", np.dtype(ml_dtypes.float8_e4m3fnuz)),
     "F8_E5M2FNUZ": ("f16", np.dtype(ml_dtypes.float8_e5m2fnuz)),
 }
-"""Element types that the format lacks: the type that each is read as, without loss, and NumPy's type."""
+"""Element types that ``.frz`` lacks: for each, the type that it is read as, without loss, and its NumPy type."""
 
 HEADER_BYTES: Final = 100_000_000
 """Size in bytes of the largest header that the safetensors package accepts."""

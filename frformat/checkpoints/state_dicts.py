@@ -125,7 +125,7 @@ def _check_named(chosen: Found, unnamed: list[Found]) -> None:
 def _state_dicts(content: object) -> tuple[list[Found], list[Found], list[Found]]:
     """Return every dict of named tensors once, outer ones first; the tensors without names; and the NumPy arrays.
 
-    Lists contain tensors without names, for example. Objects in a file can contain themselves.
+    For example, the tensors in a list have no names. Objects in a file can contain themselves.
     """
     found, unnamed, arrays = [], [], []
     seen: dict[int, object] = {}  # the objects live as long as their ids are used

@@ -27,8 +27,8 @@ Hugging Face folder, an index of shards, or - for standard input. OUT.frz can be
 
 Without --keep, --energy, --max-error and --format, encoding is lossless: weights are stored exactly, and spectra from
 Frequency Regularization with all nonzero coefficients. The first three options apply to spectra and to float tensors of
-rank 2 or more; tensors that would not get smaller are stored exactly. --format alone rounds these tensors; qN
-uses one quantization step for each index of their first axis.
+rank 2 or more; tensors that would not get smaller are stored exactly. --format alone rounds these tensors; for
+weights, qN uses one quantization step for each index of the first axis.
 
 \b
 A rule is 'PATTERN: WORDS'; the first that matches a name wins. Words:
@@ -54,9 +54,13 @@ Examples:
 @click.argument("source", metavar="IN", type=click.Path(allow_dash=True))
 @output_option("OUT.frz", "The file to write.", dash=True)
 @click.option("--keep", metavar="N|N%", help="Keep the first N coefficients, or N% of them.")
-@click.option("--energy", metavar="SHARE", help="Keep the fewest that retain this share of the energy, e.g. 0.999.")
 @click.option(
-    "--max-error", metavar="SHARE", help="Keep the fewest with an error of at most this share of the largest weight."
+    "--energy", metavar="SHARE", help="Keep the fewest coefficients that retain this share of the energy, e.g. 0.999."
+)
+@click.option(
+    "--max-error",
+    metavar="SHARE",
+    help="Keep the fewest coefficients that limit errors to this share of the largest weight.",
 )
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Treat some tensors differently; see above.")
 @click.option("--format", metavar="FORMAT", default="auto", help="Number format: f32, f16, bf16, qN, step=S.")

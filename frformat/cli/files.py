@@ -47,7 +47,7 @@ def source(path: str) -> IO[bytes]:
     """Open ``path`` as a seekable binary file; data from a pipe goes into a temporary file first.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: ``path`` cannot be read.
     """
     if path == "-":
         return _spooled(sys.stdin.buffer)

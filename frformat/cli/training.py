@@ -131,7 +131,7 @@ def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> 
 
 def _tiers(recipe: Recipe, outcome: Outcome) -> Table:
     """Return a line for each tier."""
-    columns = ("tier", "numbers", "ends at byte", recipe.metric, "decoded from the file", "multiply-adds", "memory")
+    columns = ("tier", "parameters", "ends at byte", recipe.metric, "decoded from the file", "multiply-adds", "memory")
     table = terminal.table(*columns)
     for number, tier in enumerate(outcome.tiers):
         scores = [f"{figures[recipe.metric]:.4f}" for figures in (tier.figures, tier.decoded)]

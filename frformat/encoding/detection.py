@@ -20,8 +20,8 @@ from frformat.spectral.spectrum import Spectrum
 from frformat.wording import count
 
 SHARE: Final = 16
-"""Together, the spectra of a file keep at most one in this many elements; each spectrum keeps at most half of its
-elements."""
+"""Together, the spectra of a file keep at most one in this many elements; each spectrum of rank 2 or more
+keeps at most half of its elements."""
 
 FILLED: Final = 7 / 8
 """Smallest share of nonzero elements in the prefix of a spectrum."""

@@ -56,7 +56,7 @@ class TensorReport:
         coding: ``raw`` (unchanged elements), ``dct`` (the first coefficients of a DCT), ``rounded`` (elements in a
             number format or as multiples of steps), or ``kept`` (copied from an ``.frz`` file).
         kept: number of coefficients stored; None unless ``coding`` is ``dct``.
-        energy: share of the sum of squared weights that is retained; None if nothing is lost.
+        energy: share of the sum of squared weights that is retained; None for ``raw`` and ``kept``.
         error: largest error of a rebuilt weight, relative to the largest weight; 0 if nothing is lost.
         note: why a tensor is ``raw`` although the policy requires something else, or a remark that it was rebuilt.
         digest: :func:`digest` of what a reader will get; empty if that is the input tensor itself.
@@ -101,7 +101,7 @@ def encode(
         path: destination; an existing file is replaced once the new one is complete.
         policy: how to store each tensor. Without a policy, everything is lossless: weights are stored unchanged, and
             spectra keep all coefficients.
-        metadata: additional metadata, placed before that of the checkpoint.
+        metadata: additional metadata, which takes precedence over that of the checkpoint.
         tiers: see :func:`frformat.save_file`.
         compression: see :func:`frformat.save_file`.
         progress: called with a tensor's name and the number of bytes of the dense tensor processed since the last call.

@@ -1,6 +1,7 @@
 """The kinds of basis that an axis can have, in the order of their ids, and the rules for each in a file.
 
-:mod:`frformat.spectral.bases` computes the bases, one kind per module. No other module distinguishes kinds by name.
+:mod:`frformat.spectral.bases` computes the bases, one kind per module. The fields of :class:`Kind` describe how kinds
+differ. The rest of this package refers by name only to ``dct``, to recognize spectra, and ``stored``, to find factors.
 """
 
 from __future__ import annotations

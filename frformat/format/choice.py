@@ -26,7 +26,7 @@ QUICK: Final = 1 << 14
 win."""
 
 GAIN: Final = 0.95
-"""Expected smallest ratio of the highest level's output size to that of the lowest level; weights rarely reach it."""
+"""Assumed minimum of the output size at the highest level, relative to that at the lowest; weights rarely reach it."""
 
 WORTH: Final = 0.98
 """Large exact values are compressed if a sample shrinks to less than this share of its size."""

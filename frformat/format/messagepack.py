@@ -74,7 +74,7 @@ def check(data: bytes) -> None:
 
 
 def skip(data: bytes, start: int) -> int:
-    """Check the top-level value at ``start`` without building it, and return the offset after it."""
+    """Check the value at ``start`` without building it, and return the offset after it. Depth counts from there."""
     at, left, size = start, 1, len(data)
     outer: list[int] = []  # for each enclosing container, the number of values still missing
     singly = 0  # values to examine one by one after a search for a run failed
@@ -215,7 +215,7 @@ class Cursor:
         return np.concatenate(parts) if parts else np.empty(0, np.uint8)
 
     def short_arrays(self, most: int) -> list[list[int]]:
-        """Read up to ``most`` arrays of integers ≥ 0 that are not longer than the largest rank.
+        """Read up to ``most`` arrays of nonnegative integers, none of them longer than the largest rank.
 
         Returns:
             The arrays. There can be fewer than ``most``. If there are none, read the next one with :meth:`array`.

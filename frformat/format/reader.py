@@ -188,7 +188,7 @@ class FrzFile:
             tier: the tier whose version of the tensor to return; None means the open tier.
 
         Raises:
-            FrzError: ``TIER``, or an error of rebuilding.
+            FrzError: ``NOT_FOUND`` or ``TIER``, or an error of rebuilding.
         """
         group, index = self._find(name)
         with self._located(name):
@@ -213,7 +213,7 @@ class FrzFile:
         return found
 
     def coefficients(self, name: str) -> NDArray[np.float32]:
-        """Return the numbers from which a network can compute without the rebuilt tensor, as one vector.
+        """Return, as one vector, the numbers from which a network can compute its outputs without the rebuilt tensor.
 
         For a spectrum, they are its coefficients in zigzag order. For a core with factors, they are the core, in
         row-major order, and then the factor (rank, length) of each axis that has one. :meth:`TensorInfo.form` describes

@@ -50,16 +50,16 @@ def save_file(
     """Write a file. An existing file at ``path`` is replaced only once the new one is complete.
 
     Args:
-        tensors: by name: arrays, which are stored losslessly, :class:`Spectrum` objects, :class:`CodedTensor` objects
-            and :class:`PerTier` objects. Values are read one at a time, so a mapping that loads them on demand keeps
+        tensors: by name: arrays (stored losslessly), :class:`Spectrum` objects, :class:`CodedTensor` objects and
+            :class:`PerTier` objects. Values are read one at a time, so a mapping that loads them on demand keeps
             memory use low. In a ``dict``, an object that several names share is stored once.
         path: destination.
         metadata: a flat map of strings, for people and tools.
         aliases: additional names for tensors, ``{name: target}`` (tied weights).
-        format: number format of the coefficients of spectra, for all or by tensor name: ``auto`` (the narrowest of f16,
-            bf16, f32 and integers with a step that loses nothing), ``f32``, ``f16``, ``bf16``, ``qN`` (integers of N
-            bits, 2 to 32, a step for each tensor), or ``step=S`` (integers, the largest representable step that is at
-            most S).
+        format: number format of the coefficients of spectra, for all or by tensor name: ``auto`` (the narrowest
+            lossless one of f16, bf16, f32 and integers with a step), ``f32``, ``f16``, ``bf16``, ``qN`` (integers of N
+            bits, 2 to 32, with one step per tensor), or ``step=S`` (integers with the largest representable step that
+            is at most S).
         tiers: the part of every core that each smaller tier keeps, in ascending order: for spectra, a number of
             coefficients (int) or a share below 1 (float); for other tensors, a corner (tuple). The last tier always
             keeps everything. A mapping sets this by tensor name, with the same number of tiers for each; tensors that

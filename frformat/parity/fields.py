@@ -115,7 +115,7 @@ class Fields:
         }
 
     def identify(self, format: str, version: int, what: str) -> None:
-        """Check the members ``format`` and ``version``, which say what the document is."""
+        """Check the members ``format`` and ``version``, which identify the document."""
         if self.value("format") != format:
             self.refuse("format", f"is not {format!r}: this is not a {what}")
         if self.value("version") != version:

@@ -26,8 +26,8 @@ class Input:
     Attributes:
         name: its name without extension.
         path: ``.npy``, float32, in the model's input format; or a picture, which becomes RGB in 0 … 1.
-        truth: ``.npy``, integers: the class at each position; or a picture in which all pixels that are not black are
-            of class 1.
+        truth: ``.npy``, integers: the class at each position; or a picture in which all pixels that are not black
+            belong to class 1.
     """
 
     name: str

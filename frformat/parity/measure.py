@@ -60,7 +60,7 @@ def accuracy(found: Classes, truth: Classes) -> float:
 
 
 def dice(found: Classes, truth: Classes) -> float:
-    """Return the mean of 2·|A ∩ B| / (|A| + |B|) over all classes except 0 that occur; 1 if none occurs."""
+    """Return the mean of 2·|A ∩ B| / (|A| + |B|) over all classes that occur, except 0; 1 if there are none."""
     scores = []
     for kind in np.union1d(np.unique(found), np.unique(truth)):
         if kind:

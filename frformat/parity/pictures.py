@@ -24,7 +24,7 @@ COLORS: Final = np.array(
     ],
     np.uint8,
 )  # fmt: skip
-"""Colors of the classes; further classes repeat them, except the first."""
+"""Colors of the classes; any additional classes repeat them, except the first."""
 
 
 def read_pixels(path: str, mode: str) -> NDArray[np.uint8]:

@@ -32,7 +32,7 @@ class Output:
     Attributes:
         shape: its shape.
         crc32: checksum of its elements.
-        summary: ``min``, ``max``, ``mean`` and ``nonfinite``, as far as they are known.
+        summary: ``min``, ``max``, ``mean`` and ``nonfinite``, where known.
         name: name of the layer.
     """
 

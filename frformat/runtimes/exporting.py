@@ -121,9 +121,9 @@ def _choose(path: str, runtime: str | None, with_weights: bool) -> str:
         if path.endswith((with_weights and each.complete) or each.extension):
             return name
         if each.complete is not None and path.endswith(each.complete):
-            raise ExportError(f"{path} would contain the weights; without them, the file is a template, {path}.frt")
+            raise ExportError(f"{path} would contain the weights; a file without them is a template, {path}.frt")
     known = ", ".join(f"{each.extension} ({name})" for name, each in RUNTIMES.items())
-    raise ExportError(f"{path}: no runtime is known by this extension; choose one of {known}")
+    raise ExportError(f"{path}: no runtime has this extension; choose one of {known}")
 
 
 def _inputs(example: Tensor | Sequence[Any] | None) -> tuple[Any, ...] | None:

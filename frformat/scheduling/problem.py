@@ -19,7 +19,7 @@ TIERS: Final = 256
 
 
 class Objective(str, Enum):
-    """The objective to minimize. Both objectives are those of the paper."""
+    """The objective to minimize. Both objectives come from the NestDNN paper."""
 
     MIN_TOTAL_COST = "min-total-cost"
     """The sum of all costs: the best total, possibly at the expense of one application."""

@@ -1,7 +1,8 @@
 """The orthonormal DCT-II: its basis functions, and transforms of long lines in both directions.
 
-There are two ways to invert a long line. If only low frequencies are present, the line is smooth: it is evaluated at
-Chebyshev nodes in short blocks and interpolated between them. Otherwise, it is computed with one FFT.
+There are two ways to compute a long line from its coefficients. If only low frequencies are present, the line is
+smooth: it is evaluated at Chebyshev nodes in short blocks and interpolated between them. Otherwise, it is computed
+with one FFT.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Sparse:
         return out.reshape(self.shape)
 
     def kept(self, view: Sequence[int] | None = None) -> int:
-        """Return the length of the shortest zigzag prefix with every element; see :meth:`spectrum` for ``view``."""
+        """Return the length of the shortest zigzag prefix with all elements; see :meth:`spectrum` for ``view``."""
         if len(self.places) == 0:
             return 0
         shape = self.shape if view is None else view

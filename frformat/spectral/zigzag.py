@@ -20,7 +20,7 @@ BLOCK: Final = 1 << 15
 """Number of indices that are numbered at a time."""
 
 FILLED: Final = 8
-"""If a box has at most this many times the entries of its prefix, sorting the box is faster than listing the prefix."""
+"""If a box has at most this many times the entries of its prefix, numbering all of it is faster than listing them."""
 
 
 def prefix(shape: Sequence[int], k: int) -> NDArray[np.int64]:
@@ -159,7 +159,7 @@ def _count(shape: tuple[int, ...], most: int) -> int:
     rank = len(shape)
 
     def of_axes(first: int, rest: int) -> int:
-        """Count with each axis from ``first`` on either bounded or, with the opposite sign, beyond its bound."""
+        """Count with each axis from ``first`` on either unrestricted or, with the opposite sign, beyond its bound."""
         found = math.comb(rest + rank, rank)
         for axis in range(first, rank):
             if shape[axis] <= rest:
@@ -219,7 +219,7 @@ def _places(shape: tuple[int, ...], k: int) -> NDArray[np.int64]:
 
 
 def _exact(counts: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """Count the choices that sum to 0, 1, …, given ``counts`` for one axis (of length ``n``) fewer."""
+    """Count the choices that sum to 0, 1, …; ``counts`` are those without one of the axes, whose length is ``n``."""
     sums = np.cumsum(np.concatenate((counts, np.zeros(n - 1, np.int64))))
     sums[n:] -= sums[:-n].copy()
     return sums

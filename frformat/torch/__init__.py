@@ -11,7 +11,7 @@
 
 >>> smaller = decompose(trained, parameters=80_000)  # Tucker factors; fine-tune, then save
 
->>> factored = factorize(model, images[:1])  # runs on the coefficients, without rebuilt weights
+>>> factored = factorize(model, images[:1])  # runs on the coefficients, without rebuilding weights
 
 Training tools, such as truncation schedules, are in :mod:`frformat.torch.regularization`; callbacks for other
 libraries' trainers are in :mod:`frformat.torch.integrations`.

@@ -34,7 +34,7 @@ def set_tier(model: nn.Module, tier: int | None) -> None:
     >>> set_tier(model, 0)  # the smallest
     >>> set_tier(model, None)  # the largest
 
-    The tier is part of the model's state: other threads that run the model see the change, too.
+    The tier is part of the model's state: other threads that run the model see the change as well.
 
     Args:
         model: a model with tiers; see :func:`frformat.torch.regularization.make_tiers` and
@@ -54,7 +54,7 @@ def set_tier(model: nn.Module, tier: int | None) -> None:
 
 
 def get_tier(model: nn.Module) -> int:
-    """Return the capacity tier at which a model works.
+    """Return the current capacity tier of a model.
 
     Raises:
         ValueError: parts of the model were set to different tiers.
@@ -62,7 +62,7 @@ def get_tier(model: nn.Module) -> int:
     parts, _ = _tiered(model)
     found = {part.tier for part in parts} or {0}
     if len(found) > 1:
-        raise ValueError(f"parts of {type(model).__name__} work at different tiers, {sorted(found)}: call set_tier")
+        raise ValueError(f"parts of {type(model).__name__} are at different tiers, {sorted(found)}: call set_tier")
     return found.pop()
 
 

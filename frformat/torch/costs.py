@@ -96,6 +96,6 @@ def _tensors(tree: Any) -> list[Tensor]:
 
 
 def _is_view(func: Any) -> bool:
-    """Return whether an operator only returns its input in a new shape, as an alias that it does not write to."""
+    """Return whether an operator only returns a view of its input, without writing to it."""
     aliases = [result.alias_info for result in func._schema.returns]
     return bool(aliases) and all(alias is not None and not alias.is_write for alias in aliases)

@@ -64,7 +64,7 @@ def save_file(
         metadata: see :func:`frformat.save_file` for this and the following arguments.
         aliases: additional names, besides those that share a tensor.
         format: number format of coefficients.
-        tiers: what the smaller tiers keep of each spectrum.
+        tiers: how much of each spectrum the smaller tiers keep.
         compression: the coders to choose from.
         progress: called with a tensor's name and the number of bytes of its values processed since the last call.
 
@@ -131,7 +131,7 @@ def load_file(
         tier: decode at this capacity tier; None means the largest that is present.
         memory_budget: bytes that the tensors and working memory may take.
         base: the base of a delta file; see :func:`frformat.open`.
-        device: device to move the tensors to, one after the other.
+        device: device to move the tensors to, one at a time.
         dtype: type of floating-point tensors; None keeps that of the file.
 
     Raises:
@@ -218,7 +218,7 @@ class _Arrays(Mapping[str, NDArray[Any] | Stored]):
         return {name: target for name, target in found.items() if self._same(name, target)}
 
     def leave_out(self, names: Collection[str]) -> None:
-        """Omit the tensors of these names from now on."""
+        """Omit the tensors with these names from now on."""
         self._names = [name for name in self._names if name not in names]
 
     def __getitem__(self, name: str) -> NDArray[Any] | Stored:

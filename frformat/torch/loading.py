@@ -30,15 +30,15 @@ from frformat.torch.regularization.tiers import set_tiers, statistics
 from frformat.wording import count
 
 BATCHES: Final = "num_batches_tracked"
-"""A counter of batch normalization that checkpoints older than PyTorch 0.4.1 do not have."""
+"""A counter in batch normalization that checkpoints from before PyTorch 0.4.1 lack."""
 
 
 class Difference(NamedTuple):
     """Names that occur only in the file or only in the model.
 
     Attributes:
-        missing: names in the model that the file does not have; their tensors are left unchanged.
-        unexpected: names of the file that the model does not have; they are not read.
+        missing: names in the model that are not in the file; their tensors are left unchanged.
+        unexpected: names in the file that are not in the model; they are not read.
     """
 
     missing: list[str]
@@ -206,7 +206,7 @@ def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
 def _load_spectra(
     file: FrzFile, plan: Plan, way: Way, tensors: Mapping[str, SpectralTensor]
 ) -> dict[str, Sequence[int | tuple[int, ...]]]:
-    """Write coefficients, whose number can change; return what the smaller tiers keep, by name."""
+    """Write coefficients, whose number can change; return how much the smaller tiers keep, by name."""
     smaller: dict[str, Sequence[int | tuple[int, ...]]] = {}
     first_names = {id(each.parametrizations): name for name, each in tensors.items()}
     for source, target in plan.steps:

@@ -26,7 +26,7 @@ class Write(NamedTuple):
 
 
 def write(tensor: Tensor, value: Tensor) -> None:
-    """Copy a dense tensor into one of the same shape and any layout and strides, which keeps its dtype and device."""
+    """Copy a dense tensor into one of the same shape, whose layout, strides, dtype and device do not change."""
     if tensor.layout == torch.strided:
         _once(tensor, tensor).copy_(_once(value, tensor))
         return
@@ -84,7 +84,7 @@ def _overlap(tensors: Sequence[Tensor]) -> bool:
 
 
 def _span(tensor: Tensor) -> tuple[int, int]:
-    """Return the offset of a tensor's first byte in its storage, and that of the byte after its last."""
+    """Return the offsets in a tensor's storage of its first byte and of the byte after its last one."""
     start = int(tensor.storage_offset())
     last = start + sum(int((n - 1) * stride) for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
     return start * tensor.element_size(), (last + 1) * tensor.element_size()

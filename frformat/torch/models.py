@@ -58,7 +58,7 @@ def save_model(
     plain model, in the number formats for which they were trained unless ``format`` says otherwise, and with the
     model's tiers unless ``tiers`` says otherwise. If the model has running statistics for each tier, so does the file.
     For a model that :func:`frformat.torch.decompose` changed, cores and factors are written; with ``format="q8"``, each
-    slice of a core's first axis, and each column of a factor, has its own quantization step.
+    slice along a core's first axis, and each column of a factor, has its own quantization step.
 
     Arguments and errors are those of :func:`frformat.torch.save_file`. State that a module keeps besides its tensors
     (``get_extra_state``) must be a tensor, or None, which is left out.
@@ -109,7 +109,7 @@ def load_model(
 
     Names, shapes and dtypes are all checked before the first tensor is written to, and tensors are decoded one at a
     time. A tensor with several names in the model (tied weights) is loaded if the file has one of them. Wrappers in
-    the model, such as that of torch.compile, and the prefixes that wrappers left in the file's names, are ignored.
+    the model, such as torch.compile's, and the prefixes that wrappers left in the file's names are ignored.
 
     A model that :func:`frformat.torch.regularize` changed adopts the file's coefficients, their number, and the tiers
     up to the requested one; :func:`frformat.torch.set_tier` then switches between them.
@@ -126,10 +126,10 @@ def load_model(
         tier: decode at this capacity tier; None means the largest that is present.
         memory_budget: bytes that one tensor and its working memory may take.
         base: the base of a delta file; see :func:`frformat.open`.
-        assign: replace the model's parameters and buffers with the file's tensors instead of copying into them, as
-            models on the meta device need. Create optimizers afterwards.
-        device: with ``assign``, the device of the tensors; None means that of the model's tensors, but the CPU for
-            tensors on the meta device.
+        assign: replace the model's parameters and buffers with the file's tensors instead of copying into them.
+            Models on the meta device require this. Create optimizers afterwards.
+        device: with ``assign``, the device of the tensors; None means the device of the model's tensors, or
+            the CPU for tensors on the meta device.
         dtype: with ``assign``, the type of floating-point tensors; None means the type of the model's tensors.
 
     Returns:

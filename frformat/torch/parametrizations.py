@@ -1,4 +1,4 @@
-"""Find the parametrizations of PyTorch (``torch.nn.utils.parametrize``) in a model."""
+"""Find PyTorch parametrizations (``torch.nn.utils.parametrize``) in a model."""
 
 from __future__ import annotations
 

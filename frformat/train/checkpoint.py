@@ -45,7 +45,7 @@ def load(path: Path, recipe: Recipe) -> Mapping[str, Any]:
     content = path.read_bytes()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickles that PyTorch did not write
+            warnings.simplefilter("ignore")  # warnings about pickles that PyTorch did not write
             whole = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch can raise any exception for a damaged file
         raise CheckpointError(f"{os.fspath(path)}: not a complete checkpoint: {_reason(error)}") from error
@@ -61,5 +61,5 @@ def load(path: Path, recipe: Recipe) -> Mapping[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of PyTorch's message; further lines advise running code from the file."""
+    """Return the first line of PyTorch's message; later lines advise running code from the file."""
     return said(error, str(error).strip().partition("\n")[0])

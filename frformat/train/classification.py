@@ -62,7 +62,7 @@ class Classification(Recipe):
 def distilled(recipe: Recipe, logits: Tensor, images: Tensor, labels: Tensor) -> Tensor:
     """Return the cross-entropy with the labels, averaged with a distillation loss if there is a teacher.
 
-    The weight of the distillation loss is the setting ``distill``. The loss is T² times the Kullback-Leibler divergence
+    The weight of the distillation loss is the setting ``distill``. The loss is T² times the Kullback–Leibler divergence
     from the teacher at temperature T, after G. Hinton et al., "Distilling the knowledge in a neural network", 2015; the
     factor T² preserves the magnitude of gradients.
 

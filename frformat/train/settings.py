@@ -47,7 +47,7 @@ class Settings:
             and ``prune`` keeps the largest coefficients of each tensor instead of the first ones and sets the others
             to zero.
         truncate_for: share of the run during which a schedule is active (not for ``start`` and ``guarded``).
-        tolerance: by how much the metric may fall (only for ``guarded``).
+        tolerance: by how much the metric may deteriorate (only for ``guarded``).
         holdout: share of the training samples, evenly spaced, to use as a validation set: metrics after each epoch are
             computed on it instead of the test samples. ``guarded`` needs one, so that no choice depends on test
             samples.
@@ -55,11 +55,11 @@ class Settings:
         quantize_from: share of the run after which coefficients are rounded.
         average_from: share of the run after which weights are averaged over the steps, or None. The average is the
             result.
-        distill: share of the loss that compares outputs with a teacher's, not with the labels; needs a teacher. The
-            largest tier is the teacher of the smaller ones.
+        distill: share of the loss that compares outputs with a teacher's, not with the labels. With tiers, the
+            largest one teaches the smaller ones; otherwise, a teacher is needed.
         temperature: the divisor of the teacher's and the model's logits for that comparison.
-        tiers: what the smaller tiers keep of each tensor, in ascending order: numbers of coefficients (int) or shares
-            below 1 (float). All tiers are trained together and stored in one file.
+        tiers: how much of each tensor the smaller tiers keep, in ascending order: numbers of coefficients (int) or
+            shares below 1 (float). All tiers are trained together and stored in one file.
         size: the size of the file in bytes, or None. If given, ``keep`` and ``rules`` determine only how the initial
             coefficients are distributed. A rate term in the loss decides which ones are kept, and learns their
             quantization steps, which replace ``format``; see :class:`frformat.torch.regularization.RateTerm`.

@@ -16,7 +16,7 @@ ALL: Final = 4
 """With at most this many tiers, all learn in every step; otherwise the largest, the smallest and a random one do."""
 
 SMALLER: Final = 0.7
-"""Weight of a tier's loss relative to that of the next smaller tier, which has fewer coefficients of its own."""
+"""Weight of a tier's loss relative to that of the next smaller tier, which has fewer coefficients."""
 
 
 def tiers_of_step(count: int, draws: Draws) -> list[int]:

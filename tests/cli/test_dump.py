@@ -168,7 +168,7 @@ def test_metrics_of_tiers_are_shown_in_a_table(tmp_path: Path):
     path = write_model(tmp_path / "x.frz", metadata={**METADATA, **figures, "tiers.a": "b c"})
     out = frformat("dump", path).out
     rows = [line.split() for line in out.splitlines()]
-    assert ["tier", "numbers", "ends", "at", "byte", "accuracy", "digits", r"e\x1b[31m", "multiply_adds"] in rows
+    assert ["tier", "values", "ends", "at", "byte", "accuracy", "digits", r"e\x1b[31m", "multiply_adds"] in rows
     assert ["1", "42", f"{tier_ends(path)[1]:,}", "0.9812", "9" * 5000, r"\u202e1", "1,234,567"] in rows
     assert "tiers.a: b c" in out
     found = frformat("dump", path, "--json").json

@@ -153,7 +153,7 @@ def test_misuse(weights: Path, source: Path, tmp_path: Path):
         ((*FACTORED, "-o", out, "--example", "1,1,28,28", "--tier", "3"), "tier 3 of 1"),
         (("lenet5", "-o", out, "--example", "1,x"), "'1,x' is not a shape"),
         (("lenet5", "-o", out, "--release", "0.4"), "no table for runtime '0.4'"),
-        (("lenet5", "-o", tmp_path / "m.tgz"), "no runtime is known by this extension; choose one of .onnx"),
+        (("lenet5", "-o", tmp_path / "m.tgz"), "no runtime has this extension; choose one of .onnx"),
         (("lenet5", "-o", tmp_path / "m.onnx", "--probe"), "onnxruntime has no option 'probe'"),
         (("lenet5", "-o", out, "--fixed"), "pytorch_mobile has no option 'dynamic'"),
         (("lenet5", "-o", out, "--weights-as-inputs"), "pytorch_mobile has no option 'weights_as_inputs'"),

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def document(speedup: float = 4.0, error: float = 1e-6) -> dict[str, Any]:
-    """Return a report of one network on one runtime, and of every other test."""
+    """Return a report on one network and one runtime that also contains the results of every other test."""
     measured = {
         "file_bytes": 4000, "load_ms": 2.0, "first_ms": 9.0, "median_ms": 8.0, "p90_ms": 8.5, "runs": 7,
         "native_bytes": 30 << 20, "heap_bytes": 1 << 20, "error": 1e-7, "tolerance": 1e-4, "score": 0.95,

@@ -22,7 +22,7 @@ def test_the_extension_selects_the_runtime(tmp_path: Path):
     assert export(net, tmp_path / "a.ptl").runtime == "PyTorch Mobile"
     assert export(net, tmp_path / "a.pt").runtime == "TorchScript"
     assert export(net, tmp_path / "a.bin", runtime="pytorch_mobile").runtime == "PyTorch Mobile"
-    with pytest.raises(ExportError, match="no runtime is known by this extension"):
+    with pytest.raises(ExportError, match="no runtime has this extension"):
         export(net, tmp_path / "b.bin")
     with pytest.raises(ExportError, match="there is no runtime 'tflite'; choose one of onnxruntime, pytorch_mobile"):
         export(net, tmp_path / "b.ptl", runtime="tflite")

@@ -44,7 +44,7 @@ def problems(draw: st.DrawFn, most: int = 3, tiers: int = 3) -> tuple[list[App],
 
 
 def plausible(seed: int, count: int = 6, tiers: int = 4) -> tuple[list[App], Budget]:
-    """Return applications whose accuracy grows with compute and memory, and a budget from too small to ample."""
+    """Return applications whose accuracy grows with compute and memory, and a budget between tight and ample."""
     rng = random.Random(seed)
     apps = []
     for number in range(count):

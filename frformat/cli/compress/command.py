@@ -27,7 +27,7 @@ its weights. With --model and --data, it runs the network on a few hundred input
 much each weight matters. Without them, it uses the weights alone, and a file of equal accuracy is about 50 % larger.
 
 Use at most one of --max-drop, --size, --bits and --quality. Accuracy is measured on labeled inputs that are not used
-for calibration. Do not use data on which you will publish results.
+for calibration. Do not pass data that you will report results on.
 
 \b
 --model is unet, lenet5 or resnet20, or FILE.py:NAME or package.module:NAME, where NAME is a torch.nn.Module or a

@@ -58,7 +58,7 @@ class Inputs:
 
         Raises:
             EncodeError: there are no inputs, or they are inconsistent.
-            OSError: it cannot be read.
+            OSError: the folder or the file cannot be read.
         """
         return _pictures(path, *PIXELS[pixels]) if os.path.isdir(path) else _arrays(path)
 

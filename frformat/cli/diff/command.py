@@ -12,9 +12,9 @@ from frformat.cli.terminal import print_json, progress
 
 HELP: Final = """Compare the tensors of files A and B.
 
-The files can be .frz, .safetensors, .npz and PyTorch files. They are equal if they have the same names and, for each
-tensor, the same shape, element type and, at the last tier, the same weights. Differences in how tensors are stored, in
-metadata and in size are also shown, but do not count.
+The files can be .frz, .safetensors, .npz and PyTorch files. They are equal if they contain tensors of the same names,
+and each tensor has the same shape, element type and weights in both files, at the last tier. Differences in storage,
+metadata and size are also shown, but do not count.
 
 \b
 Examples:

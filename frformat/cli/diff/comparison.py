@@ -44,8 +44,8 @@ class FileDiff:
         notes: remarks for the user on how the files were interpreted.
         tolerance: the largest difference of weights that is ignored, relative to the tensor's largest weight.
         equal: whether both have the same tensors within the tolerance.
-        only_in_a: names of tensors.
-        only_in_b: names of tensors.
+        only_in_a: names of the tensors that only the first file has.
+        only_in_b: names of the tensors that only the second file has.
         tensors: the tensors that both have.
         metadata: the entries that differ; None where a file does not have one.
     """

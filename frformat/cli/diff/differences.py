@@ -72,7 +72,7 @@ def _same_spectrum(a: Spectrum, b: Spectrum) -> bool:
 
 
 def _largest_gap(part: NDArray[Any], other: NDArray[Any]) -> float:
-    """Return the largest difference between corresponding elements, which must all be unequal."""
+    """Return the largest difference between corresponding elements; every pair must differ."""
     if part.dtype.kind in "iu":
         # In two's complement, the difference of 64-bit integers is exact as an unsigned integer.
         p, o = part.astype(np.uint64), other.astype(np.uint64)
@@ -82,5 +82,5 @@ def _largest_gap(part: NDArray[Any], other: NDArray[Any]) -> float:
 
 
 def _wide(part: NDArray[Any]) -> NDArray[Any]:
-    """Return elements in a type that can represent the difference of any two of them: complex128 or float64."""
+    """Return elements as complex128 or float64, in which their differences are computed."""
     return part.astype(np.complex128 if part.dtype.kind == "c" else np.float64)

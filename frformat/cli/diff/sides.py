@@ -111,7 +111,7 @@ def open_side(
     Raises:
         FrzError: an ``.frz`` file is not valid, or its base is missing or is a different file.
         EncodeError: a file in any other format is damaged, or its format is unknown.
-        OSError: it cannot be read.
+        OSError: a file cannot be read.
     """
     from frformat import checkpoints
     from frformat.checkpoints.reading import on_disk

@@ -193,7 +193,7 @@ class Checksums:
 
     Attributes:
         directory: whether the directory's checksum matches; if it does not, the file cannot be described.
-        segments: whether the checksums of all present segments match.
+        segments: whether the checksums of all present segments match, or that they were not compared.
         segment_count: number of present segments.
     """
 

@@ -143,7 +143,7 @@ def _facts(about: FileFacts, checksums: Checksums) -> Iterator[tuple[str, str]]:
     dense = count(about.dense_f32_bytes, "byte")
     yield "tensors", f"{count(about.tensor_count - aliases)}{also}, {dense} as dense f32"
     each = f", {bits(about.bits_per_parameter)} bits per parameter" if about.weights else ""
-    yield "stored", count(about.numbers, "number") + each
+    yield "stored", count(about.numbers, "value") + each
     directory = about.directory
     inflated = f", {count(directory.inflated)} inflated" if directory.deflated else ""
     yield (
@@ -200,7 +200,7 @@ def _nonzero(tensor: TensorFacts) -> str:
 def _tiers(tiers: Sequence[TierFacts], chosen: int) -> Table:
     """Return a table of each tier's size, and of its metrics from the metadata."""
     names = list(dict.fromkeys(name for row in tiers for name in row.figures))
-    out = table("tier", "numbers", "ends at byte", *map(clean, names), "", left=("",))
+    out = table("tier", "values", "ends at byte", *map(clean, names), "", left=("",))
     for row in tiers:
         state = "" if row.present else "absent: the file was cut before it"
         mark = "←" if len(tiers) > 1 and row.tier == chosen else state

@@ -42,7 +42,7 @@ LABELLED: Final = 64
 """With at most this many rows, each row shows its bytes."""
 
 READABLE: Final = 96
-"""At most this many rows have their name next to them."""
+"""Largest number of rows that are labeled with names."""
 
 LONGEST: Final = 44
 """Largest number of characters of a name. Longer names show only their end, which distinguishes them."""

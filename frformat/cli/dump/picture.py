@@ -69,7 +69,7 @@ def _directory(tensor: TensorFacts, nonzero: int, tiers: Sequence[TierFacts]) ->
         if tensor.bits_per_parameter is not None:
             stored += f", {bits(tensor.bits_per_parameter)} bits per parameter"
     yield "stored", stored
-    what = count(tensor.numbers, "coefficient" if tensor.kind == "spectrum" else "number")
+    what = count(tensor.numbers, "coefficient" if tensor.kind == "spectrum" else "value")
     each = kept(tensor, tiers) if len(tiers) > 1 else ""
     yield "kept", f"{what}, {count(nonzero)} not 0" + (f" (per tier: {each})" if each else "")
     if tensor.box is not None:
@@ -108,7 +108,7 @@ def _axes(axes: Sequence[AxisFacts]) -> Table:
 
 
 def _coefficients(content: SpectralContent) -> Table:
-    """Return one line per coefficient; ``energy`` is the share of all coefficients up to this one."""
+    """Return one line per coefficient; ``energy`` is the share of the energy in the coefficients up to this one."""
     from rich.text import Text
 
     columns = (content.indices, content.coefficients, content.cumulative_energy)

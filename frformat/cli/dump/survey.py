@@ -1,4 +1,4 @@
-"""Describe a file without rebuilding tensors: one pass over its directory for each list, and no list in memory."""
+"""Describe a file without rebuilding tensors. Each list takes one pass over the directory and is never in memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BOX_EFFORT: Final = 1 << 17
 """Total effort to spend on computing boxes; the effort for a box is 2 to the power of its rank."""
 
 DENSE_BYTES: Final = 4
-"""Size of a weight stored plainly as f32, in bytes."""
+"""Size in bytes of a weight that is stored as a plain f32."""
 
 
 class Survey:
@@ -93,7 +93,7 @@ class Survey:
             )
 
     def tensors(self, names: Iterable[str] | None = None) -> Iterator[TensorFacts]:
-        """Yield some tensors, or all, aliases last, with their shares of their groups' bytes.
+        """Yield the named tensors, or all of them with aliases last, each with its share of the bytes of its group.
 
         Raises:
             FrzError: ``NOT_FOUND``.

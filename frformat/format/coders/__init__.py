@@ -1,6 +1,7 @@
 """Coders, which convert a segment's values to stored bytes and back (specification, sections 9 and 10), one per module.
 
-No other module refers to coders by name: all their differences are described by the fields of :class:`Coder`.
+The fields of :class:`Coder` describe all differences between coders. Other modules refer to coders by name only to
+restrict which of them may be used (``options.py``) and to prefer ``zstd`` to ``deflate`` (``choice.py``).
 """
 
 from __future__ import annotations

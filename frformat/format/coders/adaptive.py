@@ -17,8 +17,8 @@ from frformat.format.coders.runs import Runs
 from frformat.format.coders.scales import SCALES, scale_of
 
 CONFIDENCE: Final = {False: 16, True: 4}
-"""Weight of the initial counter estimates in bits, by whether values are exact. For exact values, it is lower
-because the estimates suit them poorly."""
+"""Weight of the initial counter estimates in bits; the key says whether values are exact. The weight is lower for
+exact values, because the estimates suit them poorly."""
 
 TERM_BYTES: Final = 8
 OVER_BYTES: Final = 2

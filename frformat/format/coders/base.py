@@ -61,14 +61,14 @@ class Encoder(Protocol):
         """Encode one segment.
 
         Args:
-            pieces: the content of the segment, in the group's value type.
+            pieces: the content of the segment, in the type of the group's stored values.
             out: sink for the stored bytes.
             progress: function to call with the number of bytes of values that were processed since the last call.
         """
 
 
 Make = Callable[[str, bool], Any]
-"""Creates a coder's decoder or encoder for one group. The arguments are the group's value type, which is a key of
+"""Creates a coder's decoder or encoder for one group. The arguments are the type of the group's stored values, a key of
 :data:`~frformat.dtypes.DTYPES`, and whether the group has step offsets."""
 
 
@@ -84,7 +84,7 @@ class Coder:
         name: its name in the specification.
         decoder: creates a :class:`Decoder`.
         encoder: creates an :class:`Encoder`.
-        integers: whether it accepts integers, which groups with steps contain.
+        integers: whether it accepts integers, which groups with steps or differences contain.
         types: the types of exact values that it accepts; None for all.
         plain: whether the stored bytes are the values themselves, so that parts of them can be read.
         slow: whether it decodes no more than tens of millions of values per second.
@@ -114,7 +114,7 @@ class Coder:
         return not self.integers and not self.plain
 
     def takes(self, value_type: str, *, integers: bool) -> bool:
-        """Return whether it accepts values of this type, either as integers with steps or as exact values."""
+        """Return whether it accepts values of this type, either as integers or as exact values."""
         return self.integers if integers else self.types is None or value_type in self.types
 
 

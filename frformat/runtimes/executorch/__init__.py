@@ -4,5 +4,5 @@
 >>> fill_file("model.pte.frt", "model.frz", "model.pte")
 
 ExecuTorch's Android library reads a program and its weights from one file, so a skeleton is a template
-(:mod:`frformat.runtimes.template`). On Android, ``io.frz:frz-template`` fills it into the app's cache.
+(:mod:`frformat.runtimes.template`). On Android, ``io.frz:frz-template`` writes the filled file to the app's cache.
 """

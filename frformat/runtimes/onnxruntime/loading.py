@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession, OrtValue, SessionOptions
 
 UNPADDED: Final = ("optimization.disable_specified_optimizers", "NchwcTransformer")
-"""The setting that disables an optimization which pads the few channels of factored layers to 8 or 16."""
+"""The setting that disables an optimization that pads the few channels of factored layers to 8 or 16."""
 
 StrPath = str | os.PathLike[str]
 Array = NDArray[Any]

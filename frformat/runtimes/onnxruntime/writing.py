@@ -58,7 +58,7 @@ def write(
     if example is None:
         raise ExportError("ONNX Runtime needs a trace; pass an example input")
     if not hasattr(torch.onnx, "ops"):
-        raise ExportError(f"exporting for ONNX Runtime needs PyTorch 2.8 or later, and this is {torch.__version__}")
+        raise ExportError(f"exporting for ONNX Runtime needs PyTorch 2.8 or later, but this is {torch.__version__}")
     try:
         import onnx_ir as ir
         import onnxscript  # noqa: F401 — required by PyTorch's exporter
@@ -106,7 +106,7 @@ def write(
 
 
 def _plan(model: nn.Module, initializers: set[str], unused: set[str]) -> Contract:
-    """Return what the skeleton will need. Of the names of tied tensors, use those that the graph uses.
+    """Return what the skeleton will need. Name tied tensors as the graph does.
 
     Raises:
         ExportError: a weight is neither in the graph nor known to be unused, so it may have become part of a constant.

@@ -12,12 +12,12 @@ loaders:
 
 ``load_weights(weights: Dict[str, Tensor]) -> None``
     Accepts all or some of the weights, in any order, and can be called repeatedly. Names are those of the state dict.
-    Each tensor must have the full shape of the model's tensor. A weight that is needed as coefficients has the shape
-    (k,), where k depends on the file and its tier. Floating-point tensors of any precision are
-    converted to the model's dtype. Integers and bools are converted to the model's integer dtype if no value changes.
-    float16 and bfloat16 can thus be passed as float32, bool as uint8, and int16 as int32. Tensors are copied, so the
-    caller can reuse their memory after the call. For a tensor with several names (tied weights), one name is enough;
-    if more are passed, their values must be equal. Passing a name again replaces the tensor's values.
+    Each tensor must have the full shape of the model's tensor. A weight that is needed as coefficients must have the
+    shape (k,), where k is that of the file and tier for which the skeleton was exported. Floating-point tensors of any
+    precision are converted to the model's dtype. Integers and bools are converted to the model's integer dtype if no
+    value changes. float16 and bfloat16 can thus be passed as float32, bool as uint8, and int16 as int32. Tensors are
+    copied, so the caller can reuse their memory after the call. For a tensor with several names (tied weights), one
+    name is enough; if more are passed, their values must be equal. Passing a name again replaces the tensor's values.
 
     Raises one error that starts with ``frz:`` and names every weight that is unknown, is out of range, or has the wrong
     shape, kind or number of coefficients. In that case, no tensor of the call is loaded.

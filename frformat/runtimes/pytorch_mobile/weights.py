@@ -1,8 +1,8 @@
 """The part of a skeleton that runs on the phone. These functions use only features that TorchScript supports.
 
-``own`` contains the model's parameters and persistent buffers under all of their names. ``ties`` maps every further
-name of a tensor to its first name. ``loaded`` maps first names of loaded tensors to the names under which they were
-passed. ``forms`` contains the names of the weights that are coefficients.
+``own`` contains the model's parameters and persistent buffers under all of their names. ``ties`` maps every
+additional name of a tensor to its first name. ``loaded`` maps first names of loaded tensors to the names under which
+they were passed. ``forms`` contains the names of the weights that are coefficients.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _contradiction(
 
 
 def missing(own: dict[str, Tensor], ties: dict[str, str], loaded: dict[str, str]) -> list[str]:
-    """Return the names that have not been passed yet, one per tensor."""
+    """Return all names of the tensors that have not been passed yet."""
     out: list[str] = []
     for name in own.keys():  # noqa: SIM118 — as above
         if ties.get(name, name) not in loaded:

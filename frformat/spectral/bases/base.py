@@ -21,10 +21,10 @@ class Basis(ABC):
     Attributes:
         length: number of elements on the axis.
         count: number of core entries on the axis.
-        selects: U has ones on its diagonal and zeros elsewhere, so nothing has to be computed.
-        exact: products with a single column are the same on every machine, bit for bit.
-        cancels: the columns are not orthonormal, so large terms can cancel to a small sum.
-        by_lines: :meth:`expand` costs less than products with :meth:`rows`.
+        selects: whether U has ones on its diagonal and zeros elsewhere, so that nothing has to be computed.
+        exact: whether products with a single column are the same on every machine, bit for bit.
+        cancels: whether the columns are not orthonormal, so that large terms can cancel to a small sum.
+        by_lines: whether :meth:`expand` costs less than products with :meth:`rows`.
     """
 
     selects: bool = False

@@ -31,7 +31,7 @@ QUALITY: Final = 6.0
 """Quality to use if the user sets no goal."""
 
 FINEST, COARSEST, FIRST = 1e-7, 30.0, 0.03
-"""The search stays between the scales for the first two of these losses, and starts at the scale for the third."""
+"""Losses that determine the finest and the coarsest scale of the search, and the scale at which it starts."""
 
 FEW: Final = 0.1
 """Average shrinkage above which the user should provide more calibration inputs."""
@@ -121,7 +121,7 @@ def compress(
             ``values``, to that of explained variance. This percentage is measured on the last quarter of the batches,
             which are then not used for calibration.
         max_drop: largest acceptable drop in the metric.
-        size: maximum file size in bytes. The size of the file will be close to it.
+        size: maximum file size in bytes. The file will be close to this size.
         bits: maximum file size in bits per parameter.
         quality: from 1 (smallest file) to 10. Each increase by 3 reduces the loss to a tenth. The default is 6, for a
             loss of about 0.01.
@@ -198,7 +198,7 @@ def _search(
     if found is None:
         best = max(point.metric or 0.0 for point in trials.points)
         raise CompressionError(
-            f"a drop of at most {drop:g} cannot be met: {metric} is {before:.6g}, and at best {best:.6g} after rounding"
+            f"max_drop={drop:g} cannot be met: {metric} is {before:.6g}, and at best {best:.6g} after rounding"
         )
     return found
 
@@ -217,14 +217,14 @@ def _notes(weighed: Weighed, contents: Contents) -> list[str]:
         )
     if weighed.guessed:
         names = _shown([site.name for site in weighed.guessed])
-        notes.append(f"no observed layer uses {names} as weights: rounded as without batches")
+        notes.append(f"no observed layer uses {names} as weights: rounded as if there were no batches")
     if contents.unseen and weighed.batches:
         notes.append(f"no observed layer uses {_shown(contents.unseen)} as weights: rounded to 8 bits")
     return notes
 
 
 def _chance(weighed: Weighed) -> float:
-    """Return the share of the statistics that is due to chance, averaged over all weights that batches have used."""
+    """Return the share of the statistics that is due to chance, averaged over all weights that the batches used."""
     sites = [site for site in weighed.sites if site not in weighed.guessed]
     sizes = [site.form.inputs * site.form.outputs * site.form.groups for site in sites]
     total = sum(size * weighed.statistics[site].inputs.shrinkage for size, site in zip(sizes, sites, strict=True))

@@ -43,7 +43,7 @@ class Contents:
 
     Args:
         state: tensors and spectra by name in the state dict.
-        names: for each of these names, the name in the file.
+        names: names in the file, by the names in ``state``.
         plans: plans of the quantized tensors.
         biases: names of the biases to quantize as well.
 
@@ -130,7 +130,7 @@ def coded_bytes(tensor: CodedTensor) -> int:
 
 
 def narrow(array: Array) -> Array | CodedTensor:
-    """Return a tensor without a plan in a compact form.
+    """Convert a tensor without a plan to a compact form.
 
     Floating-point tensors are stored exactly if integers with a step or 16-bit floats allow it. Otherwise, tensors of
     rank 2 or more become 8-bit integers with one step for each index of the first axis. Vectors become 10-bit integers

@@ -80,7 +80,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Geometry:
-    """The parameters that determine at which positions a convolution applies its kernel.
+    """The parameters that determine where a convolution applies its kernel.
 
     Attributes:
         stride: one number per kernel axis.

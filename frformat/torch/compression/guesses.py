@@ -1,4 +1,4 @@
-"""Guess statistics using only the weights, for parameters that no run has used."""
+"""Guess statistics from the weights alone, for parameters that no run has used."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class CompressionError(EncodeError):
 
 
 def runs(batches: Iterable[Any]) -> list[Batch]:
-    """Return one function per batch, which runs a model on that batch.
+    """Return, for each batch, a function that runs a model on it.
 
     Args:
         batches: the inputs; each is a tensor, a tuple or list of positional arguments, or a dict of keyword arguments.

@@ -14,7 +14,8 @@ from frformat.torch.compression.inputs import CompressionError
 MEANINGS: Final = ("auto", "logits", "values")
 
 DOUBT: Final = 1e-3
-"""Weight with which logits also count as plain values. Otherwise, fully certain decisions would have no gradient."""
+"""Weight of the logits as plain values, in addition to their effect on decisions. Without it, fully certain decisions
+would have no gradient."""
 
 TEMPERATURE: Final = 4.0
 """Temperature of the probabilities that determine how much each logit matters. At temperature 1, the few samples that
@@ -106,7 +107,7 @@ class Outputs:
     def agreement(self, reference: Any, out: Any) -> tuple[float, int]:
         """Return the number of unchanged decisions and of all decisions.
 
-        For values, the decisions are samples, and the share of unchanged ones is the explained variance.
+        For values, each sample counts as one decision, and the share of unchanged decisions is the explained variance.
         """
         before, after = self.logits(reference), self.logits(out)
         if before is not None and after is not None:

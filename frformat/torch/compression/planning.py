@@ -26,7 +26,7 @@ REFERENCE: Final = 0.1
 """The bases are compared at the scale that is expected to cause this loss."""
 
 BYTE: Final = 16 * math.log(2) / 24
-"""Loss, at scale 1, that counts as much as one byte of a parameter's size."""
+"""Loss at scale 1 that weighs as much as one byte of a parameter's size."""
 
 
 def covering(sites: Sequence[Site], statistics: Mapping[Site, Statistics], model: nn.Module) -> list[Site]:

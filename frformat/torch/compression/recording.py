@@ -110,7 +110,7 @@ class Recorder(TorchFunctionMode):
 
 
 class _Known:
-    """Identifies the parameter that a tensor is, or is a part of."""
+    """Finds the parameter that a tensor is or belongs to."""
 
     def __init__(self, model: nn.Module) -> None:
         self._parameters: dict[int, list[tuple[str, nn.Parameter]]] = {}

@@ -40,9 +40,9 @@ GATES: Final[dict[Any, Gates]] = {
     torch.rnn_tanh: _tanh,
     torch.rnn_relu: _relu,
 }
-"""The function that computes the next state of each recurrent layer.
+"""For each recurrent layer, the function that computes its next state.
 
-Its arguments are the products of the weights with the input and with the previous output, and the previous state.
+The arguments are the products of the weights with the input and with the previous output, and the previous state.
 """
 
 CELLS: Final[dict[Any, Gates]] = {

@@ -19,7 +19,7 @@ SWEEPS: Final = 2
 """Maximum number of times to visit each integer."""
 
 TILE: Final = 96
-"""Number of columns whose errors change later columns in one matrix product."""
+"""Number of columns whose errors are applied to later columns in one matrix product."""
 
 PRICE: Final = 0.5
 """Price of a bit, relative to the loss that it saves on average when all steps become finer."""
@@ -28,7 +28,7 @@ BIT: Final = 2 * math.log(2) / 24
 """Loss, at scale 1, that one more bit per weight saves for each weight."""
 
 PRIOR: Final = 4
-"""Number of entries with the mean magnitude of the whole tensor to add to each row, channel and position."""
+"""Number of fictitious entries, of the tensor's mean magnitude, that are added to each row, channel and position."""
 
 SMALLEST: Final = 0.01
 """Smallest expected magnitude."""

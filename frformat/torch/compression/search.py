@@ -131,7 +131,7 @@ def _where(estimate: Callable[[float], int], aim: float, finest: float, coarsest
 
 
 def of_loss(trial: Callable[[float], T], loss: float, start: float, finest: float) -> T:
-    """Return a model whose loss is at most about ``loss``, or the best one after a few trials.
+    """Return a model whose loss is at most about ``loss``, or else the last model after a few trials.
 
     The scale for a loss is calculated for small rounding errors that add up independently. If most weights become zero,
     or the errors of the blocks of a wide layer add up, the loss is larger, and finer steps are needed.
@@ -165,7 +165,7 @@ def of_metric(
         coarsest: the largest scale.
 
     Returns:
-        The model, or None if even the one at the finest scale is not good enough.
+        The model, or None if none of the models tried is good enough.
     """
     good: tuple[float, T] | None = None
     bad: float | None = None

@@ -122,8 +122,9 @@ def damping(entries: Array, shrinkage: float) -> float:
 
     Args:
         entries: the weights, in the basis in which they are rounded.
-        shrinkage: the share of the moments that is due to chance; see :class:`~.shrinkage.Shrinkage`. Undamped weights
-            would compensate for errors along directions that are missing from the calibration inputs only by chance.
+        shrinkage: the share of the moments that is due to chance; see :class:`~.shrinkage.Shrinkage`. Without
+            damping, weights would compensate for errors along directions that are missing from the calibration inputs
+            only by chance.
     """
     return max(PRUNED_DAMPING if pruned(entries) else DAMPING, shrinkage / (1 - shrinkage))
 

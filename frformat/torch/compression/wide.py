@@ -105,7 +105,7 @@ def _total(matrices: Iterable[Tensor]) -> Doubles:
 
 
 def _before_rounding(split: Doubles, inputs: Observed, number: int) -> Tensor:
-    """Return those errors of the outputs (outputs, n) in one call that are due to the changed inputs alone."""
+    """Return the output errors (outputs, n) in one call that result from the changed inputs alone."""
     found: Any = None
     for block in range(split.shape[1]):
         y = inputs.rounded(number, block)

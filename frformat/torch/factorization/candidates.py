@@ -97,7 +97,7 @@ class Candidate:
         best = min(costs, key=lambda modes: costs[modes][1])
         factored, key = costs[best]
         pays, ratio, what = key < limit, key[0] / limit[0], {"speed": "time", "memory": "memory"}[prefer]
-        why = f"{ratio:.2g} × the {what} expected" if pays else f"factors would take {ratio:.2g} × the {what}"
+        why = f"expected: {ratio:.2g} × the {what}" if pays else f"factors would take {ratio:.2g} × the {what}"
         return LayerSummary(*fixed, best if pays else None, why, rebuilt, factored)
 
 

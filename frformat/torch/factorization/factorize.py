@@ -55,13 +55,13 @@ def factorize(
     >>> print(summary(factored))
 
     The given model is left unchanged. Hooks, and forward methods of individual modules, keep working in the result:
-    layers with such additions are not replaced, and models with such modules are not fused.
+    layers with such additions are not replaced, and models in which a container has them are not fused.
 
     The result is in evaluation mode and keeps the names of parameters and buffers. A factored layer's ``weight`` is the
     vector of its coefficients, shape (k,); see :meth:`frformat.FrzFile.coefficients`. ``load_state_dict`` and
     :func:`frformat.torch.load_model` accept different coefficients, and :func:`frformat.torch.save_model` writes them
     in the form in which they were stored. The metadata of its state dict, which ``torch.save`` keeps and a copy such as
-    ``dict(state)`` does not, tells ``save_file`` and ``frformat encode`` what the coefficients describe. Without
+    ``dict(state)`` does not, records what the coefficients describe, for ``save_file`` and ``frformat encode``. Without
     ``fuse``, the result is the model with some layers replaced, and can be trained further. A fused model is for
     inference only: its normalization stays in evaluation mode, and ``train()`` has no effect.
 

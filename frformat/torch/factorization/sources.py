@@ -128,7 +128,7 @@ def load_rest(model: nn.Module, file: FrzFile) -> None:
 
 
 def _like(own: Tensor, stored: Tensor, name: str) -> Tensor:
-    """Return a stored tensor as a parameter or buffer with the type and device of the model's own."""
+    """Return a stored tensor as a parameter or buffer with the type and device of the model's own tensor."""
     if stored.shape != own.shape:
         raise MismatchError(f"{name}: shape {list(stored.shape)} in the file, {list(own.shape)} in the model")
     moved = stored.to("cpu" if own.device.type == "meta" else own.device, own.dtype)

@@ -18,7 +18,7 @@ from frformat.torch.regularization import GuardedTruncation, Schedule
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer
 except ImportError as error:
-    raise DependencyError("the callback of Lightning", error) from error
+    raise DependencyError("the Lightning callback", error) from error
 
 Make = Callable[[nn.Module, Sequence[Optimizer]], Schedule]
 """Creates a schedule for a model and the optimizers that train it."""
@@ -45,7 +45,7 @@ class Truncation(Callback):  # type: ignore[misc]
         """Create the schedule."""
         if trainer.world_size > 1:
             raise ValueError(
-                "parameters cannot shrink while several processes train: use one process, or keep their number fixed"
+                "parameters cannot shrink while several processes train: use one process, or do without a schedule"
             )
         self.schedule = self._make(pl_module, trainer.optimizers)
         if isinstance(self.schedule, GuardedTruncation) != (self._monitor is not None):

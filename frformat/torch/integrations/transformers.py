@@ -50,7 +50,7 @@ class Truncation(TrainerCallback):  # type: ignore[misc]
         """Create the schedule."""
         if args.world_size > 1:
             raise ValueError(
-                "parameters cannot shrink while several processes train: use one process, or keep their number fixed"
+                "parameters cannot shrink while several processes train: use one process, or do without a schedule"
             )
         optimizer = given["optimizer"]
         self.schedule = self._make(given["model"], [getattr(optimizer, "optimizer", optimizer)])

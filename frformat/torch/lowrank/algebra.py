@@ -2,8 +2,8 @@
 """The computation of factored layers as plain functions for eager mode, TorchScript and ``torch.export``.
 
 The weight of a layer is core × ``out`` × ``into``: its box, and one basis each for the output and the input channels,
-with one column per coefficient. Between layers, values are *thin*: each pixel has a few coefficients ``z`` that stand
-for the channels ``basis @ z``. The last coefficient is always 1 (homogeneous coordinates). A layer's bias and a
+with one column per coefficient. Between layers, values are *thin*: each pixel has a few coefficients ``z`` that
+represent the channels ``basis @ z``. The last coefficient is always 1 (homogeneous coordinates). A layer's bias and a
 normalization's shift are therefore columns of the basis, zero padding and averaging apply to ``z`` as they would to the
 channels, and nothing needs a special case.
 """

@@ -27,7 +27,8 @@ class Cost:
 
     Attributes:
         numbers: number of parameters used: coefficients, and parameters that are not regularized.
-        multiply_adds: of matrix products and convolutions, including rebuilding weights and computing cores.
+        multiply_adds: number of multiply-adds in matrix products and convolutions, including those that rebuild weights
+            or compute cores.
         bytes_moved: weights and values, each counted once for each operation that reads or writes it.
         weight_bytes: size of the parameters and tables that are resident between runs.
         peak_bytes: peak size of all tensors in use: resident ones, activations, and rebuilt weights, but not the

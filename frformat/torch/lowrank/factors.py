@@ -91,7 +91,7 @@ class Factors:
         return range(self.axes.first, self.axes.second or self.axes.first)
 
     def length(self, mode: Mode) -> int:
-        """Return the extent along channels: of all groups on the first axis, of one group on the second."""
+        """Return the number of channels: those of all groups on the first axis, or those of one group on the second."""
         return self.shape[0 if (mode == "into") == self.transposed else 1]
 
     def rank(self, mode: Mode) -> int:

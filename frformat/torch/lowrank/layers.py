@@ -164,7 +164,7 @@ class FactoredConvolution(Factored):
     """A convolution or transposed convolution along any number of axes, on factors.
 
     Attributes:
-        how: how it moves over its input.
+        how: how the kernel moves over the input.
     """
 
     def __init__(

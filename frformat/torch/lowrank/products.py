@@ -21,7 +21,7 @@ TRANSPOSED: Final[dict[int, Callable[..., Tensor]]] = {
 
 
 class Movement(NamedTuple):
-    """The settings that determine how a convolution of any kind moves over its input.
+    """The settings that determine how the kernel of a convolution of any kind moves over the input.
 
     Attributes:
         kernel: extents of the kernel.
@@ -39,7 +39,7 @@ class Movement(NamedTuple):
 
     @classmethod
     def of(cls, layer: Convolution) -> Movement:
-        """Return how a layer moves over its input."""
+        """Return how a layer's kernel moves over the input."""
         if layer.padding_mode == "zeros" and not isinstance(layer.padding, str):
             mode, pad, padding = None, [], list(layer.padding)
         else:
@@ -73,7 +73,7 @@ def convolve(
         core: shaped like the plain layer's weight, with ranks instead of channels where there is a basis.
         out: (out channels, rank), or None if the core produces all channels.
         bias: bias of the layer.
-        how: how the plain layer moves over its input.
+        how: how the plain layer's kernel moves over the input.
 
     Returns:
         (N, out channels, …), without N if ``x`` has none.

@@ -1,7 +1,7 @@
 """Run blocks in parallel, each on one thread, so that a block stays in the cache of one processor core.
 
-No thread waits for another. PyTorch's own threads split each operation. For a short operation, this takes longer than
-the operation itself, and much longer if another process delays one of the threads.
+No thread waits for another. PyTorch's own threads, by contrast, share each operation. If it is short, distributing it
+takes longer than the operation itself, and much longer if another process delays one of the threads.
 """
 
 from __future__ import annotations

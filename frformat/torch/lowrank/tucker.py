@@ -227,7 +227,7 @@ def multiply_adds(layer: nn.Module, shape: Sequence[int], core: Sequence[int], r
 
 
 def _pixels(layer: Any, shape: Sequence[int]) -> tuple[int, int]:
-    """Return the number of input pixels of a layer, and approximately that of output pixels."""
+    """Return a layer's number of input pixels, and its approximate number of output pixels."""
     if isinstance(layer, nn.Linear):
         pixels = math.prod(shape[:-1])
         return pixels, pixels

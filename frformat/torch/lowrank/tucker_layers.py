@@ -69,7 +69,7 @@ class TuckerConvolution(TuckerLayer):
     """A convolution or transposed convolution without groups, as 1×1 → core → 1×1.
 
     Attributes:
-        how: how the convolution moves over its input.
+        how: how the kernel moves over the input.
     """
 
     def __init__(

@@ -73,7 +73,7 @@ def load_nested(model: nn.Module, path: StrPath) -> nn.Module:
     Switch between them with :func:`frformat.torch.set_tier`.
 
     Args:
-        model: a plain network of the file's largest size.
+        model: a plain network with the widths of the file's largest tier.
         path: the file; all tiers that are present are used.
 
     Raises:

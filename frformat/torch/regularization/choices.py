@@ -1,4 +1,4 @@
-"""Decide how each parameter is regularized: rules that users write, detected views, and unsupported cases."""
+"""Decide how to regularize each parameter, by rules and detected views, and reject unsupported parameters."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def bits(integers: Tensor, scales: Tensor) -> Tensor:
 
     Args:
         integers: whole numbers, as floats.
-        scales: mean magnitudes of the Laplace distributions from which they come; same shape.
+        scales: mean magnitudes of their Laplace distributions, in the same shape.
     """
     sizes = integers.abs()
     likely = (1 - TAIL) * _probability(sizes, scales) + TAIL * _probability(sizes, WIDER * scales + 1)

@@ -50,7 +50,7 @@ class EigenAdam(Optimizer):
         Args:
             params: parameters, or groups of them.
             lr: learning rate.
-            betas: decay of the first and the second moments, the latter along the axes.
+            betas: decay rates of the first moments, and of the second moments along the axes.
             eps: added to the root of each second moment, in units of the largest root. Along axes where gradients
                 almost vanish, the roots consist of rounding errors.
             weight_decay: decoupled, as in AdamW.

@@ -23,7 +23,7 @@ EXTRA: Final = "_extra_state"
 
 
 class Spectral(Tiered, nn.Module):
-    """Represents a tensor by its first DCT coefficients, as a parametrization of PyTorch.
+    """Represents a tensor by its first DCT coefficients, as a PyTorch parametrization.
 
     The original parameter becomes a vector of shape (k,), the coefficients in zigzag order. Only these are trained,
     decayed, averaged between processes and stored; coefficients beyond the prefix do not exist. Half-precision
@@ -143,7 +143,7 @@ class Spectral(Tiered, nn.Module):
         self.cuts, self.tier = tuple(cuts), len(cuts)
 
     def resize(self, kept: int) -> None:
-        """Prepare for a different number of coefficients, of which each tier keeps its share, or at most its number."""
+        """Prepare for a different number of coefficients. Each tier keeps its share of them, or at most its number."""
         for synthesis, count in zip(self._syntheses, kept_per_tier(kept, self.cuts), strict=True):
             assert isinstance(synthesis, Synthesis)
             if count != synthesis.kept:

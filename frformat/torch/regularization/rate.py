@@ -1,4 +1,4 @@
-"""Train for a file size, with a rate term in the loss that is steered to a number of bytes."""
+"""Train for a file size: the weight of a rate term in the loss is adjusted until the file meets the budget."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ LEARNING_RATE: Final = 0.01
 
 
 class RateTerm:
-    """A loss term for the code length of the coefficients, which steers a model's file to a chosen size.
+    """A loss term for the code length of the coefficients, which makes a model's file fit a chosen size.
 
     The sum of the task's loss D and the rate term λ·R is the Lagrangian of rate–distortion optimization. It decides
     which coefficients are zero, how finely the others are stored (each tensor's quantization step is learned), and
@@ -158,7 +158,7 @@ class RateTerm:
             model: a copy to cut instead of the model itself, such as an average over the steps.
 
         Raises:
-            ValueError: the model cannot be truncated, for example because it is wrapped.
+            ValueError: the model cannot be truncated, for example because it is wrapped, or the budget cannot be met.
         """
         model = self.model if model is None else model
         absorb_statistics(model)

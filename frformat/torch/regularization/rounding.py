@@ -84,7 +84,7 @@ def as_stored(coefficients: Tensor, format: str) -> Tensor:
 
 
 def _step_for(largest: Tensor, bits: int) -> Tensor:
-    """Return the smallest step with which integers of ``bits`` reach ``largest``; float64, as is ``largest``.
+    """Return the smallest step at which integers of ``bits`` bits reach ``largest``; both are float64.
 
     Steps have five significant bits (16 per octave), so this is ``largest`` divided by the largest integer, rounded up
     to five bits.

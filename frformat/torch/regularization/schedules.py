@@ -5,7 +5,7 @@
 ...     train(model, optimizer)
 ...     schedule.step()
 
-Training in the small space from the first step needs no schedule: ``regularize(model, keep=33)``. Under
+To train only the final coefficients from the first step, use ``regularize(model, keep=33)`` without a schedule. Under
 DistributedDataParallel, pass the wrapper's ``module`` to the schedule, and wrap it again when :meth:`Schedule.step`
 returns True.
 

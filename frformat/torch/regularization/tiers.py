@@ -65,20 +65,20 @@ class Statistics(Tiered, nn.Module):
 def make_tiers(model: nn.Module, keep: Cuts) -> None:
     """Add smaller capacity tiers to a regularized or decomposed model. Its current capacity becomes the largest tier.
 
-    Tiers share their parameters. A smaller tier uses the first coefficients of a regularized tensor. Of a
-    decomposed tensor, it uses a corner of the core and the first columns of the factors; these columns are first put in
-    HOSVD order, with the most important ones first. Each tier gets its own running statistics (batch normalization),
+    Tiers share their parameters. A smaller tier uses the first coefficients of each regularized tensor. For
+    each decomposed tensor, it uses a corner of the core and the first columns of the factors, which are put in HOSVD
+    order beforehand, the most important ones first. Each tier gets its own running statistics (batch normalization),
     initially equal to the existing ones; :func:`frformat.torch.decomposition.reestimate` computes them for the current
     tier. Switch between tiers with :func:`frformat.torch.set_tier`. Train all tiers with the sum of their losses, or
     with ``Settings.tiers`` of :mod:`frformat.train`.
 
     >>> make_tiers(model, [0.25, 0.5])  # three tiers: a quarter, a half, and all of each tensor's coefficients or ranks
-    >>> make_tiers(model, {"conv1.weight": [10, 20], "fc1.weight": [50, 200]})  # other tensors are complete in each
+    >>> make_tiers(model, {"conv1.weight": [10, 20], "fc1.weight": [50, 200]})  # others: the same in each tier
 
     Args:
         model: a regularized or decomposed model.
-        keep: what the smaller tiers keep: an int is a number of coefficients, or a rank along every decomposed axis;
-            a float is a share of the coefficients, or of every rank. An empty value removes the tiers.
+        keep: how much the smaller tiers keep: an int is a number of coefficients, or a rank along every decomposed
+            axis; a float is a share of the coefficients, or of every rank. An empty value removes the tiers.
 
     Raises:
         ValueError: a name or number is not valid. The model is unchanged.
@@ -110,7 +110,7 @@ def set_tiers(model: nn.Module, keep: Mapping[str, Sequence[int | float | tuple[
 
     Args:
         model: a regularized or decomposed model.
-        keep: what the smaller tiers keep of some tensors: numbers or shares of coefficients, or the ranks of factors.
+        keep: how much of some tensors the smaller tiers keep: numbers or shares of coefficients, or ranks of factors.
         tiers: number of tiers.
     """
     tensors: Any = spectral_tensors(model)
@@ -133,7 +133,7 @@ def _ranks(held: Any, cuts: Sequence[int | float]) -> list[tuple[int, ...]]:
 
 
 def cuts(model: nn.Module) -> dict[str, list[int | tuple[int, ...]]]:
-    """Return what the smaller tiers keep of each tensor, by name, in the form that ``save_file`` accepts."""
+    """Return how much of each tensor the smaller tiers keep, by name, in the form that ``save_file`` accepts."""
     spectra: dict[str, list[int | tuple[int, ...]]] = {
         name: [*kept_per_tier(tensor.kept, tensor.spectral.cuts)[:-1]]
         for name, tensor in spectral_tensors(model).items()

@@ -42,7 +42,7 @@ def take_off(module: nn.Module, attribute: str, *, keep: bool) -> None:
     Args:
         module: the parametrized module.
         attribute: name of the parametrized attribute.
-        keep: whether the attribute keeps its current value, rather than the tensor from which that is computed.
+        keep: whether the attribute keeps its computed value rather than the original tensor.
     """
     kind = type(module)
     module.__class__ = type(kind.__name__, kind.__bases__, dict(vars(kind)))

@@ -1,7 +1,7 @@
 """Find linear layers after a flatten, or before its inverse: their weights are smooth along more than two axes.
 
-If a layer (500, 800) follows 50 channels of 4×4 pixels, its weights vary smoothly with channel, row and column, but not
-along the flattened axis of 800. Their spectrum is therefore taken in shape (500, 50, 4, 4).
+If a layer (500, 800) follows 50 channels of 4×4 pixels, its weights can vary smoothly from row to row and from column
+to column, but not along the flattened axis of 800. Their spectrum is therefore taken in shape (500, 50, 4, 4).
 """
 
 from __future__ import annotations

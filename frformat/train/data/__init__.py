@@ -4,9 +4,9 @@
 >>> images, labels = train.tensors
 >>> logits = LeNet5()(MNIST_PIXELS(images[:32]))
 
-Nothing is downloaded. Each loader takes the folder that contains the data sets; the default is the folder in the
-environment variable ``FRFORMAT_DATA``, or else ``../shared/data``. If something is missing, the error says how to get
-it. The digits and the photograph are part of scikit-learn.
+Nothing is downloaded. Each loader takes the folder that contains the data sets; the default is the folder named
+by the environment variable ``FRFORMAT_DATA``, or else ``../shared/data``. If something is missing, the error says how
+to get it. The digits and the photograph are part of scikit-learn.
 """
 
 from frformat.train.data.cifar10 import CIFAR10_CLASSES, load_cifar10

@@ -21,7 +21,7 @@ def locate(name: str, needed: Sequence[str], *, origin: str, folder: str | os.Pa
         name: name of the data set and of its folder.
         needed: files and folders in it that will be read.
         origin: a sentence that says how to get the data set.
-        folder: the common folder; the default is the one in ``FRFORMAT_DATA``, or else ``../shared/data``.
+        folder: the common folder; the default is the one that ``FRFORMAT_DATA`` names, or else ``../shared/data``.
 
     Returns:
         The folder of the data set, which contains everything needed.
@@ -34,7 +34,7 @@ def locate(name: str, needed: Sequence[str], *, origin: str, folder: str | os.Pa
     elif os.environ.get(VARIABLE):
         root, reason = Path(os.environ[VARIABLE]), f"the folder that {VARIABLE} names"
     else:
-        root, reason = DEFAULT, f"the default; {VARIABLE} names another"
+        root, reason = DEFAULT, f"the default; set {VARIABLE} to use another"
     found = root / name
     missing = [item for item in needed if not (found / item).exists()]
     if missing:

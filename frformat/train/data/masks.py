@@ -27,8 +27,8 @@ NUMBER: Final = re.compile(r"[0-9]{1,18}(?=[^0-9]*$)")
 class MaskFolder(Dataset[tuple[Tensor, Tensor]]):
     """Images with one mask each, in the order of their numbers, read on request.
 
-    An item is an image, uint8 (1 or 3, height, width), and its mask, uint8 (height, width): 1 where the file is not
-    black, else 0.
+    An item is an image, uint8 (1 or 3, height, width), and its mask, uint8 (height, width): 1 where the picture is
+    not black, else 0.
 
     Args:
         images: the folder of images, such as ``in0003.png`` or ``3.png``.
@@ -37,7 +37,7 @@ class MaskFolder(Dataset[tuple[Tensor, Tensor]]):
 
     Raises:
         DataError: a name has no number, a number occurs twice, or an image or a mask has no counterpart. Accessing an
-            item also raises it if a file is damaged or if the image and its mask differ in size.
+            item also raises this error, if a file is damaged or the image and its mask differ in size.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""MNIST in its original form: gzipped IDX files, http://yann.lecun.com/exdb/mnist/ (like Fashion-MNIST and others)."""
+"""MNIST in its original form, gzipped IDX files: http://yann.lecun.com/exdb/mnist/. Fashion-MNIST has the same form."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ Tests use only the lower part: an empty sky would show little but rounding.
 """
 
 PATCH: Final = {"train": (32, 16), "test": (96, 96)}
-"""Size and distance of the patches, in pixels."""
+"""Size and spacing of the patches, in pixels."""
 
 
 def load_photo(split: Literal["train", "test"]) -> TensorDataset:

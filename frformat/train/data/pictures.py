@@ -22,7 +22,7 @@ MAX_PIXELS: Final = 1 << 26
 """Largest number of pixels to decode: 192 MiB of RGB."""
 
 FORMATS: Final = ("JPEG", "PNG")
-"""Pillow's names of the supported file formats. Every further format would expose more code to untrusted files."""
+"""Pillow's names of the supported file formats. Every additional format would expose more code to untrusted files."""
 
 MODES: Final = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 """Pillow's names of the pixel types with at most eight bits per channel, which convert to bytes without loss."""
@@ -39,7 +39,7 @@ def read(
 
     Args:
         source: a path or an open file.
-        mode: gray or color, to which the image is converted.
+        mode: whether to convert the image to gray (``L``) or to color (``RGB``).
         name: name of the image, for errors.
         size: the required (height, width); None allows any.
 

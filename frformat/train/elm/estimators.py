@@ -33,7 +33,7 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
         tolerance: choose the smallest hidden layer whose leave-one-out error exceeds the lowest by at most this share,
             such as 0.02. None uses the whole layer.
         dtype: ``f64``, or ``f32`` for half the memory.
-        memory: number of bytes for matrices in memory; those beyond it are kept in temporary files.
+        memory: bytes of memory for matrices; matrices that do not fit are kept in temporary files.
         batch: number of samples that pass through the hidden layer together.
 
     Attributes:

@@ -89,7 +89,7 @@ class NormalEquations:
         features: number of features; the first is constant 1.
         outputs: number of outputs.
         dtype: ``f64``, or ``f32`` for half the memory and twice the speed. HᵀT is always float64.
-        memory: number of bytes for matrices in memory; those beyond it are kept in temporary files.
+        memory: bytes of memory for matrices; matrices that do not fit are kept in temporary files.
     """
 
     def __init__(self, features: int, outputs: int, *, dtype: str = "f64", memory: int | None = None) -> None:
@@ -115,7 +115,7 @@ class NormalEquations:
             targets: shape (n, outputs).
 
         Raises:
-            ValueError: a value is not finite. The sums are unchanged.
+            ValueError: a value is not finite, or is too large for the sums, which are unchanged.
         """
         self._accumulate(features, targets, 1)
 
@@ -123,7 +123,7 @@ class NormalEquations:
         """Remove samples that were added before.
 
         Raises:
-            ValueError: a value is not finite, or more samples are removed than there are.
+            ValueError: a value is not finite or is too large, or more samples are removed than there are.
         """
         if len(features) > self.samples:
             raise ValueError(f"cannot remove {len(features)} of {self.samples} samples")

@@ -75,7 +75,7 @@ def _down(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def _double_conv(inputs: int, outputs: int) -> nn.Sequential:
-    """Return two convolutions without bias, each followed by normalization by the batch and ReLU."""
+    """Return two convolutions without bias, each followed by batch normalization and ReLU."""
     layers = nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
         nn.BatchNorm2d(outputs, affine=False, track_running_stats=False),

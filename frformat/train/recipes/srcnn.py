@@ -32,7 +32,7 @@ class SrcnnOnPhoto(Recipe):
     """Sharpens images that were reduced to half their size and enlarged again by bicubic interpolation."""
 
     name = "srcnn"
-    summary = "super-resolution on a photograph from scikit-learn: 1,516 of 8,129 parameters, no download"
+    summary = "super-resolution on a photograph from scikit-learn: 1,517 of 8,129 parameters, no download"
     metric = "psnr"
     defaults = Settings(
         epochs=8,

@@ -29,7 +29,7 @@ LONGEST: Final = 1 << 12
 """Largest size of ``.frz`` inputs: defects that long files reveal also appear with short ones."""
 
 STARTING: Final = 180
-"""Seconds by which a target may exceed its time."""
+"""Seconds by which a target may exceed its time limit."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Compare both decoders on one input after another: the same verdict, the same code, the same bits."""
+"""Compare both decoders on one input after another: they must return the same error code, or the same bits."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ class Differential:
 def agree(ours: Said, theirs: Said) -> bool:
     """Return whether two answers agree. Whether a file fits a budget depends on the decoder.
 
-    Kotlin also lists the rows of smaller tiers as tensors.
+    Two error codes agree if they are equal, or if both can describe the same file. Otherwise, Kotlin must have found
+    every tensor that Python found, with the same values.
     """
     if "BUDGET" in (ours, theirs):
         return True

@@ -20,7 +20,7 @@ def check(path: Path, run: Callable[[bytes, torch.Tensor], np.ndarray]) -> None:
     """Check that a filled template equals the complete file, and computes what PyTorch computes.
 
     Args:
-        path: where to write the complete file; its extension chooses the runtime.
+        path: where to write the complete file; its extension selects the runtime.
         run: runs a file on an image.
     """
     net = LeNet5().eval()

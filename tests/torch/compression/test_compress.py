@@ -151,7 +151,7 @@ def test_weights_that_no_layer_uses_are_named_and_rounded_as_without_inputs():
     torch.manual_seed(0)
     model = Hidden()
     found, blind = compress(model, batches=batches(SOUNDS), quality=6), compress(model, quality=6)
-    assert "no observed layer uses hidden as weights: rounded as without batches" in found.notes
+    assert "no observed layer uses hidden as weights: rounded as if there were no batches" in found.notes
     assert "no observed layer uses table as weights: rounded to 8 bits" in found.notes
     bits, alone = ({layer.name: layer.bits for layer in each.layers} for each in (found, blind))
     assert bits["hidden"] < 1.1 * alone["hidden"] < 6
@@ -285,7 +285,7 @@ def test_a_drop_that_cannot_be_met(tmp_path: Path):
     def metric(each: nn.Module) -> float:
         return 100.0 * bool(torch.equal(each.layer.weight, exact))
 
-    with pytest.raises(CompressionError, match="a drop of at most 1 cannot be met: metric is 100, and at best 0"):
+    with pytest.raises(CompressionError, match="max_drop=1 cannot be met: metric is 100, and at best 0"):
         compress(model, tmp_path / "a.frz", [torch.randn(8, 4)], metric=metric, max_drop=1)
     assert not list(tmp_path.iterdir())
 

@@ -48,7 +48,7 @@ def test_the_error_says_what_is_missing_where_and_how_to_get_it(folder: Path):
 
 
 @pytest.mark.parametrize(
-    ("variable", "reason"), [(None, "the default; FRFORMAT_DATA names another"), ("away", "names")]
+    ("variable", "reason"), [(None, "the default; set FRFORMAT_DATA to use another"), ("away", "names")]
 )
 def test_the_error_says_why_it_looked_there(
     folder: Path, monkeypatch: pytest.MonkeyPatch, variable: str | None, reason: str

@@ -46,7 +46,7 @@ def test_a_step_minimizes_the_loss_of_each_part(monkeypatch):
 
 
 def test_the_discriminator_is_penalized_for_its_gradient_at_real_images():
-    """If the discriminator is linear in the image, 2 u·x, the slope is 2u everywhere."""
+    """If the discriminator is linear in the image, 2 u·x, its gradient is 2u everywhere."""
     recipe, model = GanOnMnist(), GAN()
     model.discriminator.forward = lambda x: 2 * (x * u).sum((1, 2, 3))  # type: ignore[method-assign]
     u = torch.randn(1, 28, 28, requires_grad=True)

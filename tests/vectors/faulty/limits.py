@@ -211,7 +211,7 @@ def _long_names(*, alias: bool) -> tuple[bytes, bytes]:
 
 
 def _names(count: int, prefix: int) -> list[int]:
-    """Return front-coded names, each of which consists of ``prefix`` letters ``x`` and four letters out of 94.
+    """Return front-coded names, each of which consists of ``prefix`` times ``x`` and four of 94 characters.
 
     A name that differs from the previous one only in its last letter takes few bytes. The bytes of 94 names repeat
     those of the previous 94, except for the letters in front.

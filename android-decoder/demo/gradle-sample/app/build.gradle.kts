@@ -47,7 +47,7 @@ android {
         assets.srcDir(generated)
     }
     androidResources { noCompress += listOf("frz", "ptl") }
-    packaging { jniLibs { useLegacyPackaging = true } } // 4 KiB alignment: Android unpacks the libraries
+    packaging { jniLibs { useLegacyPackaging = true } } // The libraries are aligned to 4 KiB, so Android unpacks them.
     compileOptions {
         sourceCompatibility = JavaVersion.VERSION_1_8
         targetCompatibility = JavaVersion.VERSION_1_8

@@ -48,7 +48,7 @@ FREQUENCY: Final = 8 << FRACTION
 """Approximate cost of a stored frequency, in units of 2^-16 bits."""
 
 MOST_RATIO: Final = 1 << 20
-"""Maximum ratio of a block's size to the sample's, in sixteenths. In even larger blocks, tables hardly matter."""
+"""Maximum ratio of a block's size to the sample's, in sixteenths. In larger blocks, tables cost next to nothing."""
 
 NO_CLASSES: Final = np.zeros(0, np.int32)
 

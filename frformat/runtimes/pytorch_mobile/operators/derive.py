@@ -23,8 +23,8 @@ HEADER: Final = "headers/caffe2/serialize/versions.h"
 SCHEMA: Final = re.compile(rb"\s*((?:\w+::)?\w+(?:\.\w+)?)\s*\((.*)\)\s*->\s*.+", re.DOTALL)
 INSTRUCTIONS: Final = re.compile(rb"\0(OP\0OPN\0[A-Z_\0]+?\0EXIT)\0")
 ELSEWHERE: Final = ("_record_function_enter", "_record_function_enter_new")
-"""Operators of the ``profiler`` namespace whose schemas omit its name. All others without a namespace are of
-``aten``."""
+"""Operators of the ``profiler`` namespace whose schemas omit its name. All other operators without a namespace belong
+to ``aten``."""
 
 MANY: Final = 999
 """Maximum that is recorded for operators that accept any number of arguments."""

@@ -44,9 +44,9 @@ def fuse(model: nn.Module) -> Fusion:
         model: in evaluation mode.
     """
     if isinstance(model, Factored) or not any(isinstance(module, Factored) for module in model.modules()):
-        return Fusion(model, problem="there are no operations to fuse factored layers with")
+        return Fusion(model, problem="there are no operations between layers that run on spectra")
     if "forward" in vars(model):
-        return Fusion(model, problem="the model has its own forward method besides that of its class")
+        return Fusion(model, problem="the model overrides the forward method of its class")
     try:
         with without_hooks(model):
             traced = _Tracer().trace(model)

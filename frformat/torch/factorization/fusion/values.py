@@ -180,7 +180,7 @@ class Stream:
 
 @dataclass
 class Active(Value):
-    """All channels after an activation, possibly pooling, and operations that are the same for every channel."""
+    """All channels after an activation, optional pooling, and operations that treat all channels alike."""
 
     source: Stream
     pooled: bool = False

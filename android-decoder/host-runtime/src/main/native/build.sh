@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds replacements for Android's system libraries, as far as PyTorch Mobile needs them, for x86-64 Linux with glibc.
+# Builds replacements for the Android system libraries that PyTorch Mobile needs, for x86-64 Linux with glibc.
 #     build.sh OUT
 # Uses the first C compiler found: $CC, cc, gcc, clang, or the ziglang package of the project's Python environment or of
 # python3. Without a compiler, nothing is built, and the tests that need the libraries are skipped.

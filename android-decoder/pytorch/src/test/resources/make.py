@@ -53,7 +53,7 @@ class Tiny(nn.Module):
 
 
 class Other(nn.Module):
-    """A network with a weight that has the same name as a weight of ``Tiny``, but another shape."""
+    """A network with a weight that has the same name as a weight of ``Tiny``, but a different shape."""
 
     def __init__(self) -> None:
         super().__init__()

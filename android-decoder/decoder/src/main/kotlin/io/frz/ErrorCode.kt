@@ -54,12 +54,12 @@ public enum class ErrorCode {
     /** The file does not contain the requested tier. */
     TIER,
 
-    /** The file does not contain the requested tensor. */
+    /** The file does not contain the requested tensor or factor, or the tensor has no coefficients. */
     NOT_FOUND,
 
     /** An optional library that the file requires is not installed. */
     DEPENDENCY,
 
-    /** The request needs more memory than the caller allows. */
+    /** The request needs more memory than the caller allows or the platform can provide. */
     BUDGET
 }

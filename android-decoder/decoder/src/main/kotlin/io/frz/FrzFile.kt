@@ -28,7 +28,7 @@ import java.util.Collections
  * A damaged file is never decoded: data that fails its checksum or violates the format causes an [FrzException] that
  * names the tensor or the byte offset. The memory that a request needs is checked before it is allocated: a request
  * that needs more than [FrzOptions.memoryBudget] fails with [ErrorCode.BUDGET]. Opening a file also counts as a
- * request, and fails if the list of tensors is too long.
+ * request, and fails if the list of tensors needs more than the budget and more than 1 MiB.
  *
  * ```
  * FrzFile.open(File("model.frz")).use { file ->
@@ -129,7 +129,8 @@ public class FrzFile private constructor(private val container: Container, base:
     }
 
     /**
-     * Rebuilds all tensors and returns them by name. An alias is a further key; it shares the memory of its tensor.
+     * Rebuilds all tensors and returns them by name. Each alias is an additional key; it shares the memory of its
+     * tensor.
      *
      * @throws FrzException with [ErrorCode.BUDGET], [ErrorCode.DEPENDENCY] or [ErrorCode.BASE] if the request cannot be
      *   met; with [ErrorCode.CHECKSUM], [ErrorCode.STREAM], [ErrorCode.VALUE] or [ErrorCode.TRUNCATED] if the file is
@@ -298,7 +299,8 @@ public class FrzFile private constructor(private val container: Container, base:
      * A delta file stores the differences from another file, its base. Pass the open base, and keep it open as long as
      * the delta file is in use. The whole base is read once to compare checksums; a wrong base fails with
      * [ErrorCode.BASE]. Without a base, a delta file can be listed, but requesting a tensor that needs the base fails
-     * with the same code. All other files ignore the base. If the base itself is faulty, opening the base fails.
+     * with the same code. For all other files, the base is ignored. If the base itself is faulty, opening the
+     * base fails.
      */
     public companion object {
         /** Opens a file on disk. Each request reads only the parts that it needs. */

@@ -16,7 +16,7 @@ public object FrzSeal {
     public fun problem(skeleton: ByteArray): String? {
         val end = skeleton.size - DIGITS
         val isMarked = end >= MARK.length && ascii(skeleton, end - MARK.length, MARK.length) == MARK
-        if (!isMarked) return "it does not end with a seal, so it is truncated, or another program made it"
+        if (!isMarked) return "it does not end with a seal, so it is truncated or was made by another program"
         val checksum = CRC32().apply { update(skeleton, 0, end) }.value
         val isWhole = ascii(skeleton, end, DIGITS) == checksum.toString(HEXADECIMAL).padStart(DIGITS, '0')
         return if (isWhole) null else "its bytes do not match their checksum"

@@ -35,8 +35,8 @@ class ConformanceTest {
     }
 
     /**
-     * Opens the base of a vector. If the base is faulty, throws for a delta file; otherwise returns null, because all
-     * other files ignore the base.
+     * Opens the base of a vector. If the base is faulty, throws for a delta file; otherwise returns null, because the
+     * base is ignored for all other files.
      */
     private fun base(entry: JsonObject, isDelta: () -> Boolean): FrzFile? {
         val file = File(folder, (entry["base"] ?: return null).asString)

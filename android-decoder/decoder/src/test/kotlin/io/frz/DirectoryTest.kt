@@ -120,7 +120,7 @@ class DirectoryTest {
     }
 
     @Test
-    fun `aliases name tensors`() {
+    fun `aliases refer to tensors`() {
         val file = FrzFile.open(top(ALIASES, listOf(listOf("v", "w"))))
         assertEquals(mapOf("v" to "w"), file.aliases)
         assertEquals("w", file.tensor("v").name)

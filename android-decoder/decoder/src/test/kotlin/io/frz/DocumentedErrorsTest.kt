@@ -17,7 +17,7 @@ class DocumentedErrorsTest {
     private val documented = codes(File("src/main/kotlin/io/frz/FrzFile.kt").readText())
     private val budget = listed["budget"].asLong
 
-    /** By function name: lambdas that pass every call of that function on a file to `attempt`. */
+    /** For each function, a lambda that makes its calls on a file, each inside `attempt`. */
     private val requests: Map<String, (FrzFile, (() -> Unit) -> Unit) -> Unit> = mapOf(
         "load" to { file, attempt -> names(file).forEach { attempt { file.load(it) } } },
         "loadInto" to { file, attempt ->

@@ -75,7 +75,7 @@ class FrzBuilder {
         /** The list of bases for groups whose axes all use `dct`. */
         val DCT = listOf(BasisKind.DCT.id)
 
-        /** Returns the fields that every group of one tensor has, except for the sizes. */
+        /** Returns the fields common to all groups of one tensor, except for the sizes. */
         fun tensor(name: String, dtype: DType, shape: List<Int>): Map<Any, Any?> =
             mapOf(DTYPE to dtype.id, NAMES to listOf(0, name), SHAPES to listOf(shape), CODER to Coder.NONE.id)
 

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.TestFactory
 
 /**
  * Compares the public binary signatures of each library with a file in this module's folder, and checks that functions
- * that read or write are annotated with `@WorkerThread`, which Android's lint checks in apps.
+ * that read or write are annotated with `@WorkerThread`, which Android Lint checks in apps.
  */
 class ApiTest {
     private val libraries = mapOf(
@@ -51,8 +51,8 @@ class ApiTest {
     private fun check(dump: File, found: String) {
         if (System.getProperty("api.write") == "true") dump.writeText(found)
         assertEquals(dump.readText(), found) {
-            "the public API has changed, and removed or changed signatures break apps that were compiled earlier; " +
-                "if this is intended, update the dump with `mvn test -Dapi.write=true -Dtest=ApiTest -pl api -am`"
+            "the public API has changed; removing or changing a signature breaks apps that are already compiled; " +
+                "if the change is intended, update the dump with `mvn test -Dapi.write=true -Dtest=ApiTest -pl api -am`"
         }
     }
 

@@ -9,7 +9,7 @@ import java.io.IOException
  * @property network the name of the network
  * @property variant the name of the variant
  * @property runtime the name of the runtime
- * @property height the height of the input in pixels, or null for the inputs of the manifest
+ * @property height the height of the input in pixels, or null for the network's first input
  */
 public class Trial(
     public val network: String,
@@ -29,8 +29,8 @@ public class Trial(
 public class Footprint(public val native: Long?, public val heap: Long)
 
 /**
- * Measures the memory that a trial takes, in a separate process if the platform allows that. In the suite's own
- * process, a trial can reuse memory that earlier tests left behind, so that it seems to need less.
+ * Measures the memory that a trial takes, preferably in a separate process: in the suite's own process, a trial can
+ * reuse memory that earlier tests left behind, so that it seems to need less.
  */
 public fun interface Isolation {
     /**

@@ -32,7 +32,7 @@ public class Manifest internal constructor(
         public const val FILE: String = "manifest.json"
 
         /**
-         * Reads the manifest of an assets folder, without its other files.
+         * Reads the manifest of an assets folder, but none of the other files.
          *
          * @throws BenchmarkException if there is no manifest, or it is damaged or of another version
          */
@@ -86,7 +86,7 @@ public class Variant internal constructor(
     internal val models: Map<String, String>
 )
 
-/** The files of the test of on-device learning. */
+/** The files for the test of on-device learning. */
 public class LearningAssets internal constructor(
     internal val layer: String,
     internal val train: TensorFile,
@@ -103,7 +103,8 @@ public class LearningAssets internal constructor(
  * @property network the name of the network
  * @property variants the names of the variants to compare: the dense one, then the compressed one
  * @property limit the memory limit, in bytes
- * @property sides the heights of the inputs, ascending; each input is [aspect] times as wide
+ * @property sides the heights of the inputs, in ascending order; the width of an input is [aspect] times its height,
+ *   rounded to a multiple of 16
  * @property aspect the ratio of width to height
  */
 public class MemoryAssets internal constructor(

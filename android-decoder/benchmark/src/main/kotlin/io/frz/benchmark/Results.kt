@@ -47,7 +47,7 @@ public class NetworkResult internal constructor(
 }
 
 /**
- * The results of a variant. If [failure] is not null, the other properties are meaningless.
+ * The results of a variant. If [failure] is not null, only [name], [fileBytes] and [tolerance] are meaningful.
  *
  * @property name the name of the variant
  * @property fileBytes the total size of its files in bytes

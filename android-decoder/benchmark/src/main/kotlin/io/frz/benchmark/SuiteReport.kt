@@ -6,7 +6,7 @@ import io.frz.benchmark.internal.ReportWriter
  * The results of the suite.
  *
  * @property seconds how long the suite took
- * @property networks the results of the networks, by runtime in the order of the manifest
+ * @property networks the results of the networks: for each runtime, in the order of the manifest
  * @property learning the result of on-device learning, or null
  * @property sharing the results of several concurrent applications, for each runtime with at least two usable networks
  * @property memory the results of the test of growing resolutions, for each runtime that was tested

@@ -16,7 +16,7 @@ class FakeRuntime(override val name: String, private val extra: Float = 1f) : Be
 
     var closedWhileRunning = 0
 
-    /** Called when a network is loaded, which can fail. */
+    /** Called whenever a network is loaded; can throw an exception. */
     var loaded: () -> Unit = {}
 
     override fun loadComplete(model: File): BenchmarkNetwork = network(model)
@@ -70,7 +70,7 @@ class FakeDevice : Device {
 class AssetsFolder(private val folder: File) {
     private val networks = ArrayList<Map<String, Any>>()
 
-    /** What the next networks have in addition to, or instead of, their other members. */
+    /** Members that the next networks have in addition to, or instead of, their usual ones. */
     var more: Map<String, Any> = emptyMap()
 
     fun tensor(name: String, shape: List<Int>, values: FloatArray): Map<String, Any> {

@@ -37,7 +37,7 @@ class ManifestTest {
     }
 
     @Test
-    fun `mistakes are named in one line`() {
+    fun `mistakes are reported in one line`() {
         val mistakes = listOf(
             Triple("frz-suite-assets", "other", "format is not"),
             Triple("\"version\":1", "\"version\":2", "its version is not 1"),
@@ -91,7 +91,7 @@ class ManifestTest {
     }
 
     @Test
-    fun `the error for a missing folder says how to make it`() {
+    fun `the error for a missing folder says how to create it`() {
         assertTrue("assets.py" in refused())
     }
 

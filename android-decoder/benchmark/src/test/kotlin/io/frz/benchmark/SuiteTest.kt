@@ -67,7 +67,7 @@ class SuiteTest {
         valid(report)
     }
 
-    /** Returns the result of a network that takes these times, in ms, and has these scores. */
+    /** Returns the result of a network with these times, in ms; [score] is that of the compressed variant. */
     private fun result(name: String, dense: List<Double>, small: List<Double>, score: Double = 1.0): NetworkResult {
         val manifest = AssetsFolder(folder).network(name, "1 1", "1 1").write()
         val variants = listOf("dense" to dense, "factored" to small).map { (variant, millis) ->
@@ -262,7 +262,7 @@ class SuiteTest {
     }
 
     @Test
-    fun `an interrupt while several applications run waits for them before it frees their networks`() {
+    fun `after an interrupt, networks are freed only when the applications that run them have ended`() {
         val manifest = AssetsFolder(folder).network("a", "4 1", "1 1").let {
             it.more = mapOf("short" to true)
             it.network("b", "400 1", "1 1").write()

@@ -15,8 +15,8 @@ import picocli.CommandLine.Spec
 @Command(
     name = "attack",
     description = [
-        "Damage a file in memory, by flipping each bit and by cutting it before each byte, and decode each copy.",
-        "Every copy must be refused with one of the format's error codes; a file cut after a tier is not damaged."
+        "Damage copies of a file in memory, by flipping each bit and cutting before each byte, and decode each copy.",
+        "Every damaged copy must be refused with an error code of the format; one cut after a tier is not damaged."
     ]
 )
 internal class Attack : Callable<Int> {

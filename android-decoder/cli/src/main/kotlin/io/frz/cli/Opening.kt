@@ -64,7 +64,7 @@ internal class Input : Opening() {
 
 /**
  * Opens [file] and its base [older], and passes the file to [work]. Only a delta file needs the base. If it needs the
- * base and the base cannot be opened, throws `BASE`.
+ * base, throws `BASE` if the base is invalid, and a [Failure] if it cannot be read.
  */
 internal fun <T> open(file: File, options: FrzOptions, older: File, work: (FrzFile) -> T): T {
     val base = try {

@@ -33,7 +33,7 @@ internal class Parity : Runnable {
         paramLabel = "FILE",
         description = [
             "The .frz files, or the specification's vectors.json.",
-            "- reads file names from standard input, one per line, and answers each immediately."
+            "Use - to read file names from standard input, one per line; each is answered immediately."
         ]
     )
     private lateinit var files: List<File>

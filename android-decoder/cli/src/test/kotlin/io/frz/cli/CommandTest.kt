@@ -182,7 +182,7 @@ class CommandTest {
         .mapNotNull { it["values"] }.filterNot { it.isJsonNull }
 
     @Test
-    fun `wrong usage is explained`() {
+    fun `incorrect usage is explained`() {
         assertEquals(2, frz("dump").code)
         assertEquals(2, frz("decode", example).code)
         assertTrue("Usage: frz" in frz("--help").out)

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Uses the other libraries in an old version of Kotlin. An app must compile with every published library. */
+/** Calls the other libraries from an old version of Kotlin. An app must compile with every published library. */
 class OtherLibrariesTest {
     private fun part(path: String) = FrzPart.of(File("../$path"))
 

@@ -48,7 +48,7 @@ class WorkersTest {
     }
 
     @Test
-    fun `an exception in the caller's part waits for the helpers`() {
+    fun `an exception in the caller's part is thrown after the helpers have finished`() {
         repeat(20) {
             val begun = CountDownLatch(1)
             val working = AtomicInteger()

@@ -95,7 +95,7 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
 
     fun text(id: Int): String = (activity.findViewById(id) as TextView).text.toString()
 
-    /** Returns all texts on the visible screen, and the descriptions of what is not text. */
+    /** Returns all texts and content descriptions on the visible screen. */
     fun texts(): List<String> = views().flatMap { listOfNotNull((it as? TextView)?.text, it.contentDescription) }
         .map { it.toString() }.filter { it.isNotEmpty() }
 

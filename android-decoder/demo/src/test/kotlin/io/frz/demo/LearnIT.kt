@@ -134,7 +134,7 @@ internal class Hand(private val app: App) {
 
     private fun rows() = app.activity.findViewById(R.id.classes) as ViewGroup
 
-    /** Draws through [points], in shares of the pad's height from its upper left corner. */
+    /** Draws through [points] in the pad's central square, from (0, 0), top left, to (1, 1), bottom right. */
     private fun stroke(points: List<Pair<Float, Float>>) {
         val time = SystemClock.uptimeMillis()
         points.forEachIndexed { index, (x, y) ->

@@ -45,7 +45,7 @@ class ParityIT {
         assertTrue(report.getJSONObject("memory").getLong("peak") >= report.getJSONObject("memory").getLong("before"))
         val worst = compare(inputs(desktop), inputs(report))
         println("LeNet-5, app against desktop: largest difference of a logit $worst")
-        // The fourth decimal place of large logits exceeds single precision.
+        // Single precision cannot represent the fourth decimal place of large logits.
         val largest = (0 until inputs(desktop).length()).maxOf { index -> values(desktop, index).maxOf { abs(it) } }
         assertTrue("$worst", worst <= maxOf(1e-4f, 1e-6f * largest))
     }

@@ -179,7 +179,7 @@ class ScreenIT {
     }
 
     @Test
-    fun `a capacity level that the file lacks is reported in words`() {
+    fun `a tier that the file lacks is reported in words`() {
         val app = digits()
         app.show(app.state.choice.copy(tier = 7))
         assertTrue(app.text(R.id.failure), app.text(R.id.failure).startsWith("The network could not be loaded: "))

@@ -100,7 +100,7 @@ class SuiteIT {
         assertTrue(failure, "$own" in failure && "format is missing" in failure)
     }
 
-    /** Takes a picture of the results after the activity was created again. */
+    /** Takes a picture of the results after the activity has been recreated. */
     private fun again(name: String) {
         app.controller.recreate()
         app.settle()

@@ -40,7 +40,7 @@ public class ElmLearner(public val hidden: HiddenLayer) {
     /**
      * Removes an image that was added with this label, as if it had never been added.
      *
-     * @throws IllegalArgumentException if no example has this label
+     * @throws IllegalArgumentException if no example was ever added with this label, or there are no examples left
      */
     @WorkerThread
     public fun forget(image: ByteArray, label: String): Unit = forget(hidden.features(image), label)
@@ -48,7 +48,7 @@ public class ElmLearner(public val hidden: HiddenLayer) {
     /**
      * Removes an array of numbers that was added with this label, as if it had never been added.
      *
-     * @throws IllegalArgumentException if no example has this label
+     * @throws IllegalArgumentException if no example was ever added with this label, or there are no examples left
      */
     @WorkerThread
     public fun forget(input: FloatArray, label: String): Unit = forget(hidden.features(input), label)
@@ -58,7 +58,9 @@ public class ElmLearner(public val hidden: HiddenLayer) {
      *
      * @param ridge the ridge parameter, relative to the mean of the features' sums of squares; if it is too small for a
      *   solution, it is multiplied by 10, repeatedly if necessary
-     * @throws IllegalStateException if there are examples of fewer than two classes
+     * @throws IllegalArgumentException if [ridge] is not positive and finite
+     * @throws IllegalStateException if examples of fewer than two classes have been added, there are no examples left,
+     *   or there is no solution even with the largest ridge that is tried
      * @throws InterruptedException if the thread is interrupted
      */
     @WorkerThread

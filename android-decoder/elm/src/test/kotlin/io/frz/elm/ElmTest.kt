@@ -35,7 +35,7 @@ class ElmTest {
     private fun accuracy(model: ElmModel) = (400 until 900).count { model.classify(images[it]) == labels[it] } / 500.0
 
     @Test
-    fun `features equal those of Python bit for bit`() {
+    fun `features equal those computed in Python bit for bit`() {
         val wanted = doubles("features")
         assertEquals(wanted.size, 3 * model.hidden.features)
         for (i in 0 until 3) {
@@ -45,7 +45,7 @@ class ElmTest {
     }
 
     @Test
-    fun `a file written by Python predicts the same`() {
+    fun `a model written by Python predicts the same classes`() {
         assertEquals(List(10) { it.toString() }, model.labels)
         assertEquals(10, model.outputs)
         val same = bytes("predicted").withIndex().count { (i, label) -> model.classify(images[i]) == label.toString() }

@@ -7,18 +7,21 @@ import java.lang.management.ManagementFactory
 
 /** Jazzer's target: opens a file, lists its contents, and loads everything. It may throw only [FrzException]. */
 object DecoderFuzzer {
-    /** The limit for instrumented code, which is about fifteen times as slow: less than 2 s without. */
+    /** The limit for instrumented code, which is about fifteen times as slow: less than 2 s without instrumentation. */
     private const val SECONDS = 20
     private const val BUDGET = 1L shl 22
 
-    /** The number of tensors that are requested one by one. A short file can have many, in a group that is slow. */
+    /**
+     * The number of tensors that are requested one by one. A short file can contain many tensors in a group that is
+     * slow to decode.
+     */
     private const val REQUESTED = 4
     private val threads = ManagementFactory.getThreadMXBean()
 
     /**
-     * Decodes the [mended] input. The time limit applies to each request; to processor time, because other processes
-     * can use the machine at the same time; and only to a second run, because the first can include loading and
-     * instrumenting classes.
+     * Decodes the [mended] input. The time limit applies to each request. It limits processor time, because other
+     * processes can use the machine at the same time. If the first run exceeds it, a second run decides, because the
+     * first can include loading and instrumenting classes.
      */
     @JvmStatic
     fun fuzzerTestOneInput(input: ByteArray) {

@@ -51,7 +51,7 @@ internal fun mended(input: ByteArray): ByteArray {
     return checked(head.array()) + segments.toByteArray()
 }
 
-/** Corrects only the header's checksum: the directory is deflated, or is not a map. */
+/** Corrects only the header's checksum, for a directory that is deflated or not a map. */
 private fun mendedHeader(input: ByteArray): ByteArray {
     val stored = ByteBuffer.wrap(input).order(ByteOrder.LITTLE_ENDIAN).getInt(6)
     if (stored < 0 || stored > input.size - HEADER - CHECKSUM) return input

@@ -31,7 +31,7 @@ internal class Leaf(private val bytes: ByteArray) : Node() {
     }
 }
 
-/** An array, or a map. The children of a map are its keys and values, alternately. */
+/** An array or a map. The children of a map are its keys and values in alternation. */
 internal class Branch(val isMap: Boolean, val children: MutableList<Node>) : Node() {
     /** Returns the value of [key] in a map. */
     operator fun get(key: Long): Node? =

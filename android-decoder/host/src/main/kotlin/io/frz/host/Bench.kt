@@ -22,7 +22,7 @@ internal class Bench : Runnable {
     @Mixin
     private lateinit var opening: Opening
 
-    @Parameters(index = "2", paramLabel = "OTHER", description = ["The module that contains its weights."])
+    @Parameters(index = "2", paramLabel = "OTHER", description = ["The module or skeleton to compare with."])
     private lateinit var other: File
 
     @Option(names = ["--skeletons"], description = ["OTHER is also a skeleton, and runs with the same weights."])

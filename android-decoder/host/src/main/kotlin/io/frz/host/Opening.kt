@@ -33,7 +33,7 @@ internal class Opening {
     @Option(
         names = ["--base"],
         paramLabel = "OLD.frz",
-        description = ["The file that WEIGHTS was made from, if that is a delta file."]
+        description = ["The file that WEIGHTS was made from, if WEIGHTS is a delta file."]
     )
     private var base: File? = null
 

@@ -20,7 +20,7 @@ import picocli.CommandLine.Spec
 @Command(
     name = "trial",
     hidden = true,
-    description = ["Load and run one network of the suite, and print the memory that it takes as JSON."]
+    description = ["Load and run one network of the suite, and print, as JSON, the memory that it takes."]
 )
 internal class TrialCommand : Runnable {
     @Parameters(index = "0", paramLabel = "ASSETS")

@@ -12,8 +12,8 @@ public interface FrzCallback<N : Any> {
     public fun onLoaded(network: N)
 
     /**
-     * Called when loading has failed. [cause] is an [io.frz.FrzException] if the weights are damaged, and otherwise a
-     * [FrzLoadException], whose kind is [FrzLoadException.Kind.CANCELLED] if loading was cancelled.
+     * Called when loading has failed. [cause] is an [io.frz.FrzException] if the weights cannot be decoded, and
+     * otherwise a [FrzLoadException], whose kind is [FrzLoadException.Kind.CANCELLED] if loading was cancelled.
      */
     public fun onFailed(cause: IOException)
 }

@@ -3,8 +3,9 @@ package io.frz.loading
 import java.io.IOException
 
 /**
- * Thrown when a network cannot be loaded for any reason other than damaged weights. If the weights are damaged, the
- * decoder's [io.frz.FrzException] is thrown unchanged. Both are [IOException]s.
+ * Thrown when a network cannot be loaded for a reason other than its weights. If the weights cannot be decoded, for
+ * example because they are damaged or exceed the memory budget, an [io.frz.FrzException] is thrown instead. Both are
+ * [IOException]s.
  *
  * The [message] is one line that says what is wrong and what to do; [kind] identifies the failure for programs.
  */
@@ -15,7 +16,7 @@ public class FrzLoadException @JvmOverloads constructor(
 ) : IOException("$kind: $problem", cause) {
     /** The kind of failure. The kinds are the same for every runtime. */
     public enum class Kind {
-        /** The skeleton or the weights are missing or cannot be read. */
+        /** The skeleton, the weights or their base are missing or cannot be read. */
         UNREADABLE,
 
         /** The skeleton is truncated or altered, or the file is not a skeleton. It was not passed to native code. */

@@ -100,9 +100,9 @@ public class FrzLoadOptions private constructor(private val settings: Settings) 
         public fun scratch(folder: File?): Builder = apply { settings = settings.copy(scratch = folder) }
 
         /**
-         * Reads the weights as a delta file, with [part] as its base: the older file whose values the differences are
-         * added to. Weights that are not a delta file ignore the base. Loading fails with [io.frz.ErrorCode.BASE] if
-         * the base is another file or cannot be decoded.
+         * Sets the base of the weights, which a delta file needs: the older file to whose values the differences are
+         * added. Other files do not use the base. Loading fails with [io.frz.ErrorCode.BASE] if the base cannot be
+         * decoded, or is the wrong one for a delta file.
          */
         public fun base(part: FrzPart?): Builder = apply { settings = settings.copy(base = part) }
 

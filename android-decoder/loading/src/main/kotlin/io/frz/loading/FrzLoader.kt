@@ -10,9 +10,10 @@ import java.io.IOException
  * Loads a network from a skeleton and an `.frz` file: on the calling thread, in the background, or from a coroutine
  * (with `await` from `io.frz:frz-loading-ktx`).
  *
- * Loading fails only with an [IOException]: an [io.frz.FrzException] if the weights are damaged, and a
- * [FrzLoadException] in all other cases. A failed load leaves nothing behind. Loaders are thread-safe and can be used
- * any number of times, unless the skeleton, the weights or the base are read from a stream.
+ * Loading fails only with an [IOException]: an [io.frz.FrzException] if the weights cannot be decoded, for example
+ * because they are damaged or exceed the memory budget, and a [FrzLoadException] in all other cases. A failed load
+ * leaves nothing behind. Loaders are thread-safe and can be used any number of times, unless the skeleton, the weights
+ * or the base are read from a stream.
  *
  * @property runtime the runtime that runs the network
  */

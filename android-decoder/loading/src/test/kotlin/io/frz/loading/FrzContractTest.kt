@@ -22,7 +22,7 @@ class FrzContractTest {
     }
 
     @Test
-    fun `an alias stands in for its tensor`() {
+    fun `an alias is accepted in place of its tensor`() {
         val (alias, target) = file.aliases.entries.single()
         val contract = FrzContract(names.toSet() - alias, mapOf(alias to target), emptySet())
         assertEquals(listOf(target), contract.sources(target, file))

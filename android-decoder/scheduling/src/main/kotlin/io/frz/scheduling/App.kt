@@ -25,7 +25,7 @@ public class Tier(public val accuracy: Double, public val compute: Double, publi
 }
 
 /**
- * An application with the tiers of its model and its goals.
+ * An application: the tiers of its model, and its goals.
  *
  * The cost at a tier and a share u of the device is `accuracy − tier.accuracy + alpha · max(0, l/u − latency)`, where l
  * is the time that one inference takes on the whole device, in seconds. Accuracy above the goal lowers the cost

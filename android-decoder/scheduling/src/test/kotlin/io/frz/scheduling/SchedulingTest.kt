@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Tests what the vectors do not cover: which arguments are rejected, and which properties every plan has. */
+/** Tests what the vectors do not cover: rejected arguments, and properties of every plan. */
 class SchedulingTest {
     private val tier = Tier(0.9, 1.0, 10)
     private val app = App("a", listOf(tier), 0.9, 1.0)

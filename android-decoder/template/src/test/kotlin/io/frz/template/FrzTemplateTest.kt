@@ -41,7 +41,7 @@ class FrzTemplateTest : OnSynthetic() {
         return out.copyOf(inflater.inflate(out)).also { inflater.end() }
     }
 
-    /** Returns a template with a valid seal that contains [content], of which [size] bytes are the map. */
+    /** Returns a template with a valid seal that contains [content], the first [size] bytes of which are its map. */
     private fun template(content: ByteArray, size: Int): ByteArray {
         val deflater = Deflater(9, true).apply {
             setInput(content)

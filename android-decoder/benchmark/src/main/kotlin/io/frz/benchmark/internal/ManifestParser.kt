@@ -15,7 +15,7 @@ import io.frz.benchmark.Variant
 import java.io.File
 import java.io.IOException
 
-/** Parses the manifest of [folder]. Errors name the place of the mistake in the document. */
+/** Parses the manifest of [folder]. Error messages say where in the document the mistake is. */
 internal class ManifestParser(private val folder: File) {
     private val file = File(folder, Manifest.FILE)
 
@@ -129,7 +129,7 @@ internal class ManifestParser(private val folder: File) {
     /** Returns [name], which must be the name of a file in the folder itself. */
     private fun local(name: String): String =
         if (name.isEmpty() || name == "." || name == ".." || name.any { it in "/\\" }) {
-            fail("\"$name\" is not the name of a file next to it")
+            fail("\"$name\" is not the name of a file in the same folder")
         } else {
             name
         }

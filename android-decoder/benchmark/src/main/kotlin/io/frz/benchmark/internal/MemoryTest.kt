@@ -28,7 +28,7 @@ internal class MemoryTest(
             } catch (e: InterruptedIOException) {
                 throw e
             } catch (e: IOException) {
-                checkInterrupted() // Cancelled loading is not a failure of the network.
+                checkInterrupted() // An interrupted load is not a failure of the network.
                 return MemorySeries(variant, steps, oneLine(e))
             } ?: return MemorySeries(variant, steps, "this device does not report the peak memory of a process")
             steps.add(MemoryStep(height, InProcess.width(height, assets.aspect), peak))

@@ -18,7 +18,7 @@ import java.io.File
 import java.io.IOException
 import java.io.InterruptedIOException
 
-/** Measures all variants of a network on a runtime. The variants run in turn, so that conditions are equal. */
+/** Measures all variants of a network on a runtime. The variants run in turn, under equal conditions. */
 internal class NetworkTest(
     private val manifest: Manifest,
     private val network: NetworkAssets,
@@ -75,7 +75,7 @@ internal class NetworkTest(
             } catch (e: InterruptedIOException) {
                 throw e
             } catch (e: IOException) {
-                checkInterrupted() // Cancelled loading is not a failure of the network.
+                checkInterrupted() // An interrupted load is not a failure of the network.
                 fail(e)
             } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
                 fail(e) // Native code throws various subclasses of RuntimeException.

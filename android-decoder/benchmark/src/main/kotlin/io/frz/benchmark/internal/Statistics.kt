@@ -5,7 +5,7 @@ import kotlin.math.ceil
 import kotlin.math.exp
 import kotlin.math.ln
 
-/** Returns the smallest of the values that at least [share] of all values do not exceed. */
+/** Returns the smallest value that at least [share] of all values do not exceed. */
 internal fun percentile(values: List<Double>, share: Double): Double =
     values.sorted()[maxOf(0, ceil(share * values.size).toInt() - 1)]
 

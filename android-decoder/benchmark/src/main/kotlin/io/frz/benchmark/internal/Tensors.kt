@@ -65,7 +65,7 @@ internal fun load(manifest: Manifest, variant: Variant, runtime: BenchmarkRuntim
 internal fun bytes(manifest: Manifest, variant: Variant, runtime: BenchmarkRuntime): Long =
     listOfNotNull(variant.models[runtime.extension], variant.weights).sumOf { File(manifest.folder, it).length() }
 
-/** The relative L1 error of outputs: the sum of all differences, relative to the sum of the expected magnitudes. */
+/** The relative L1 error of outputs: the sum of absolute differences, divided by that of the expected magnitudes. */
 internal class Error {
     private var differences = 0.0
     private var magnitudes = 0.0

@@ -8,7 +8,7 @@ import picocli.CommandLine.Command
 @Command(
     mixinStandardHelpOptions = true,
     exitCodeListHeading = "%nExit codes:%n",
-    exitCodeList = ["0: success", "1: a check failed", "2: wrong usage, or a file that cannot be used"]
+    exitCodeList = ["0: success", "1: a check failed", "2: incorrect usage, or a file that cannot be used"]
 )
 public abstract class Shell {
     /** The version, which is stored in the manifest of the command's jar. */

@@ -18,8 +18,8 @@ internal interface BasisFamily {
 }
 
 /**
- * The data that the bases of a tensor need in addition to the axis lengths. Each call of a method returns the data of
- * the next axis that needs such data.
+ * The data that the bases of a tensor need in addition to the axis lengths. Each method call returns the data of the
+ * next axis that needs such data.
  */
 internal interface BasisArguments {
     /** Returns the values of a factor, row by row. */

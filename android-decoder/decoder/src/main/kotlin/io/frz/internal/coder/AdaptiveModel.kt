@@ -1,7 +1,7 @@
 package io.frz.internal.coder
 
 /**
- * The statistics of a group's values, which are updated from tensor to tensor; see section 10.3 of the specification.
+ * The statistics of a group's values, which carry over from tensor to tensor; see section 10.3 of the specification.
  *
  * @param isOfIntegers whether the values are true integers, rather than the integer parts of floats
  */

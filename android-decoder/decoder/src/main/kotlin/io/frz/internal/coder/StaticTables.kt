@@ -150,7 +150,7 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
 }
 
 /**
- * The symbols of the static coder. Each stands for a sign and either a magnitude or a range of magnitudes, from which
+ * The symbols of the static coder. Each represents a sign and either a magnitude or a range of magnitudes, from which
  * extra bits select one; see section 10.6 of the specification.
  */
 internal object Symbols {

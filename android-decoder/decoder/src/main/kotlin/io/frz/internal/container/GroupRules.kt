@@ -94,8 +94,8 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
     }
 
     /**
-     * Checks the length of each axis against the limit for its basis if each core is the whole view. Corners have been
-     * checked while they were read.
+     * Checks the length of each axis against the limit for its basis if each core is the whole view. Corners were
+     * checked as they were read.
      */
     private fun checkCorners() {
         if (extents.hasCorners || kinds.all { it.most >= Limits.AXIS }) return

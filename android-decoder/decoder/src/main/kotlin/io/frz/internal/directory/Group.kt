@@ -56,7 +56,7 @@ internal class Group(
  * @property shapes the shapes of the tensors
  * @property views the shapes to which cores and bases apply
  * @param given for each tensor, whether the file specifies its view; null if the file specifies no view
- * @property kinds the kinds of bases as the file lists them; the last one applies to all further axes
+ * @property kinds the kinds of bases as the file lists them; the last one applies to all remaining axes
  * @property factors for each tensor, the factors of its stored axes; null if there are none
  * @property seeds for each tensor, the seeds of its seeded axes; null if there are none
  */

@@ -53,7 +53,7 @@ internal class AxisProduct(val outer: Int, val terms: Int, val basis: Basis, val
         const val LEAST_ROW = 32
         private const val THREAD_VALUES = 1L shl 17
 
-        /** Returns the smallest number of slices of [values] values each for which another thread pays off. */
+        /** Returns the smallest number of slices, of [values] values each, for which another thread pays off. */
         fun leastPart(values: Number): Int = (THREAD_VALUES / maxOf(1, values.toLong())).toInt() + 1
     }
 }

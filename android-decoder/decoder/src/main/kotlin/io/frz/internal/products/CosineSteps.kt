@@ -66,7 +66,7 @@ internal class CosineSteps(val length: Int, request: Request) {
         /** Returns whether sums of [length] are fast: whether it is short or has only small prime factors. */
         fun isQuick(length: Int): Boolean = length <= SHORT || radices(length).all { it <= MOST_PRIME }
 
-        /** Returns a length that is fast, at least [least] but not much longer, and a multiple of [OneByOne.LANES]. */
+        /** Returns a fast length that is a multiple of [OneByOne.LANES] and at least [least], but not much longer. */
         fun quickLength(least: Long): Long {
             var unit = OneByOne.LANES.toLong()
             if (least <= MULTIPLES.first() * unit) return (least + unit - 1) / unit * unit

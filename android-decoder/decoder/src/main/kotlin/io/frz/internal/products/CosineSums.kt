@@ -8,16 +8,16 @@ import io.frz.internal.Request
  * each line.
  *
  * The sums are the values of the polynomial Σ x\[k]·T\[k] at the roots of the Chebyshev polynomial T\[n]. They are
- * computed like a Fourier transform by the Cooley–Tukey algorithm (Püschel and Moura, 2008): the roots are divided into
- * groups, and for each group the polynomial is reduced modulo the polynomial with just those roots, using T\[m + k] =
- * 2·T\[m]·T\[k] − T\[m − k]. Rows are permuted by reference, never copied. Instances are not thread-safe and process
- * lines of one [width].
+ * computed by an analog of the Cooley–Tukey algorithm for Fourier transforms (Püschel and Moura, 2008): the roots are
+ * divided into groups, and for each group the polynomial is reduced modulo the polynomial with just those roots, using
+ * T\[m + k] = 2·T\[m]·T\[k] − T\[m − k]. Rows are permuted by reference, never copied. Instances are not thread-safe,
+ * and process lines of one [width].
  */
 internal class CosineSums(private val steps: CosineSteps, private val width: Int, private val request: Request) {
     private val split = steps.steps.filterIsInstance<Splitting>().maxOfOrNull { it.radix }?.let { Split(it, width) }
     private val pointers = arrayOfNulls<DoubleArray>(steps.length)
 
-    /** Replaces the values in [rows] by their sums and permutes the rows. */
+    /** Replaces the values in [rows] with their sums and permutes the rows. */
     fun transform(rows: Array<DoubleArray>) {
         run(rows, 0, 0, 0)
         System.arraycopy(rows, 0, pointers, 0, steps.length)
@@ -101,7 +101,7 @@ internal class CosineSums(private val steps: CosineSteps, private val width: Int
     }
 }
 
-/** Replaces [a] and [b] by the sum and difference of [a] and [b]·[factor]. */
+/** Replaces [a] and [b] with the sum and difference of [a] and [b]·[factor]. */
 private fun sumAndDifference(a: DoubleArray, b: DoubleArray, factor: Double, count: Int) {
     for (i in 0 until count) {
         val x = a[i]
@@ -127,7 +127,7 @@ private fun halve(a: DoubleArray, b: DoubleArray, c: DoubleArray, d: DoubleArray
     }
 }
 
-/** Reduces these rows for k = m / 2, where k and m − k coincide. */
+/** Like [halve] for four rows, but for k = m / 2, where k and m − k coincide. */
 private fun middle(a: DoubleArray, b: DoubleArray, factor: Double, count: Int) {
     for (i in 0 until count) {
         val z = b[i]

@@ -125,7 +125,7 @@ internal class SideBySide(
         /** The number of points written at a time when lines are gathered. */
         private const val BLOCKS = 128
 
-        /** The number of lines gathered at a time. */
+        /** The number of lines loaded at a time. */
         private const val LANES = 8
 
         /** The usual number of values transformed at a time. */

@@ -54,7 +54,7 @@ internal class Split(most: Int, private val width: Int) {
     }
 
     /**
-     * Replaces the rows at [places] by [radix] sums of [count] terms. The weights of consecutive sums are [stride]
+     * Replaces the rows at [places] with [radix] sums of [count] terms. The weights of consecutive sums are [stride]
      * apart.
      */
     private fun sum(rows: Array<DoubleArray>, count: Int, weights: DoubleArray, stride: Int, radix: Int) {
@@ -63,7 +63,7 @@ internal class Split(most: Int, private val width: Int) {
         give(rows, count)
     }
 
-    /** Replaces the rows k and m − k of each child by their sums. If [areOne], k and m − k are the same row. */
+    /** Replaces the rows k and m − k of each child with their sums. If [areOne], k and m − k are the same row. */
     private fun sumBoth(rows: Array<DoubleArray>, radix: Int, areOne: Boolean) {
         val stride = padded(2 * radix)
         take(rows, 2 * radix)

@@ -97,7 +97,7 @@ internal class Loader(
         return memory
     }
 
-    /** Returns the core of [info] and the rows that it uses of each of its [factors], back to back in a new buffer. */
+    /** Returns the core of [info] and the rows of its [factors] that it uses, back to back in a new buffer. */
     fun coefficients(info: TensorInfo, factors: List<TensorInfo>, request: Request): ByteBuffer {
         if (factors.isEmpty()) return core(info.record, info.index, request)
         val bytes = info.coefficients * Float.SIZE_BYTES

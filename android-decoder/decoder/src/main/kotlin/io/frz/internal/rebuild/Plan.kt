@@ -8,9 +8,8 @@ import io.frz.internal.saturatedProduct
 import io.frz.internal.saturatedSum
 
 /**
- * The order in which [axes] are multiplied by their bases. The product along the last axis is streamed into the result;
- * this axis is chosen to minimize the total time of all steps. Of the other axes, those that enlarge the core least
- * come first.
+ * The order in which [axes] are multiplied by their bases. The last product is streamed into the result; its axis is
+ * chosen to minimize the total time of all steps. Of the other axes, those that enlarge the core least come first.
  *
  * @param batch the number of cores that are stored back to back and multiplied together
  */

@@ -23,7 +23,7 @@ internal class Base(private val container: Container, private val tensor: (name:
     private val groups = GroupReader(container, null)
     private val needed = ConcurrentHashMap<Group, Long>()
 
-    /** The values of the most recently read group that has several tensors. */
+    /** The values of the most recently read group, if it has several tensors. */
     @Volatile
     private var last: Pair<Group, List<IntArray>>? = null
 
@@ -47,7 +47,7 @@ internal class Base(private val container: Container, private val tensor: (name:
         val held = info.record
         val isSame = group.valueType == held.valueType && group.numbers.isStepped == held.numbers.isStepped
         if (!isSame || blocks(group, i) != blocks(held, info.index)) {
-            throw misfit("the base stores this tensor with another type or shape", name)
+            throw misfit("the base stores this tensor with a different type or shape", name)
         }
     }
 

@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicReferenceArray
  * or null.
  */
 internal class GroupReader(private val container: Container, private val base: Base?) {
-    /** For each group that has been read completely and found valid, the file's stamp taken before reading. */
+    /** For each group whose segments have been verified and read completely, the file's stamp before reading. */
     private val sound = AtomicReferenceArray<Long>(container.directory.groups.size)
 
     /**
@@ -25,7 +25,7 @@ internal class GroupReader(private val container: Container, private val base: B
         sound[group.index] = stamp
     }
 
-    /** Like [readAll], but stops after tensor [last] if an earlier call has read the whole group and found it valid. */
+    /** Like [readAll], but stops after tensor [last] if an earlier call has verified and read the whole group. */
     fun readUntil(last: Int, group: Group, request: Request, readers: (i: Int) -> ValueReader) =
         if (sound[group.index] == container.stamp()) {
             read(group, request, last, isSound = true, readers)

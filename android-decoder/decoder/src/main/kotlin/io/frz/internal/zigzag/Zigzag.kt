@@ -15,8 +15,8 @@ internal fun interface RunVisitor {
  */
 internal object Zigzag {
     /**
-     * Visits the first [count] indices of [shape] as offsets into a box with [strides]. Indices that differ only on the
-     * last two axes form one run.
+     * Visits the first [count] indices of [shape] as offsets into a box with [strides]. Consecutive indices
+     * that differ only on the last two axes (of those longer than 1) form one run.
      */
     fun walk(shape: LongArray, count: Int, strides: IntArray, visitor: RunVisitor) {
         if (count == 0) return

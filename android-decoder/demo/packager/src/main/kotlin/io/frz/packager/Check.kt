@@ -74,13 +74,13 @@ internal fun badging(badging: String, expected: Expected): String {
         " target API ${expected.targetSdk}, for ${abis.joinToString()}, no permissions"
 }
 
-/** Describes which libraries phones with pages of 16 KiB can load; PyTorch Mobile's cannot be rebuilt here. */
+/** Describes which libraries phones with 16 KiB pages can load. Those of PyTorch Mobile cannot be rebuilt here. */
 private fun libraries(apk: File): String {
     val pages = ZipFile(apk).use { zip ->
         zip.entries().asSequence().filter { it.name.endsWith(".so") }
             .map { entry -> Elf(entry.name, zip.getInputStream(entry).use { it.readBytes() }).page }.toList()
     }
-    return "libraries: ${pages.count { it >= PAGE }} of ${pages.size} can be loaded on phones with pages of 16 KiB"
+    return "libraries: ${pages.count { it >= PAGE }} of ${pages.size} can be loaded on phones with 16 KiB pages"
 }
 
 private fun code(apk: File, expected: Expected): String {

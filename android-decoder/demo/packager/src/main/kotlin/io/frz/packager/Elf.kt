@@ -3,7 +3,7 @@ package io.frz.packager
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** The header of a shared library, with 32 or 64 bits. */
+/** The header of a 32-bit or 64-bit shared library. */
 internal class Elf(private val name: String, bytes: ByteArray) {
     private val buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN)
     private val wide: Boolean
@@ -33,7 +33,7 @@ internal class Elf(private val name: String, bytes: ByteArray) {
         }
     }
 
-    private fun refuse(): Nothing = throw PackagingException("$name is not a shared library of Android")
+    private fun refuse(): Nothing = throw PackagingException("$name is not a shared library for Android")
 
     private companion object {
         const val MAGIC = 0x464C457F

@@ -5,8 +5,8 @@ import com.android.apksig.KeyConfig
 import java.io.File
 
 /**
- * Aligns the uncompressed entries of [unsigned] and signs it with the schemes 1, 2 and 3, for all versions of Android
- * from [MIN_SDK] on.
+ * Aligns the uncompressed entries of [unsigned] and signs it with signature schemes 1, 2 and 3, for all versions of
+ * Android from [MIN_SDK] on.
  */
 internal fun sign(unsigned: File, output: File, key: SigningKey) {
     val signer = ApkSigner.SignerConfig.Builder("frz", KeyConfig.Jca(key.key), listOf(key.certificate)).build()

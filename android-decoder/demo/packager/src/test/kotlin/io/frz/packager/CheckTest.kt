@@ -37,7 +37,7 @@ class CheckTest {
     }
 
     @Test
-    fun `incorrect badging is refused with its place`() {
+    fun `incorrect badging is refused, and the error names the property`() {
         refused("minimum API level") { badging(badging.replace("'21'", "'24'"), expected) }
         refused("compileSdkVersion") { badging(badging.replace(Regex(" compileSdk[^ \n]*"), ""), expected) }
         refused("SDK is 35") { badging(badging.replace("compileSdkVersion='36'", "compileSdkVersion='35'"), expected) }
@@ -82,7 +82,7 @@ class CheckTest {
     }
 
     @Test
-    fun `spans of entries add up to the file`() {
+    fun `the spans of all entries add up to the size of the file`() {
         val apk = zip("a" to true, "b" to false, "c/d.txt" to false)
         val end = 22
         val descriptors = 2 * 16

@@ -25,7 +25,7 @@ internal class Answers(private val context: Context) {
         else -> context.getString(R.string.picture_segmented, name, output.label, words.percent(output.share))
     }
 
-    /** Names the tier, its size and its accuracy. */
+    /** Describes the tier: its number, size and accuracy. */
     fun tier(info: NetworkInfo, tier: Int): String = info.tiers[tier].run {
         context.getString(R.string.tier_of, tier + 1, info.tiers.size, words.bytes(bytes), words.percent(accuracy))
     }

@@ -109,7 +109,7 @@ internal class ComparePresenter(context: Context) {
         state = state.copy(step = Step(Message(R.string.busy_loading)), denseSince = null, failure = null)
         worker.replace {
             val failure = attempt { work() }
-            if (failure != null && loaded.size > 1) unload() // A lack of memory can be the cause.
+            if (failure != null && loaded.size > 1) unload() // The cause can be a lack of memory.
             report { state = state.copy(step = null, denseSince = null, failure = failure) }
         }
     }

@@ -12,7 +12,7 @@ import io.frz.demo.work.find
 import io.frz.demo.work.show
 import io.frz.demo.work.visible
 
-/** The size, time and memory of the compressed network, compared with those of the dense one. */
+/** The size and times of the compressed network, compared with those of the dense one, and the memory in use. */
 internal class FiguresCard(private val root: View, private val words: Words, dense: (Boolean) -> Unit) {
     private val switch = root.find<Switch>(R.id.dense)
     private val size = figure(R.id.size, R.string.figure_size, R.string.smaller, R.string.larger)

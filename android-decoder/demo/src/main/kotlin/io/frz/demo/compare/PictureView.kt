@@ -6,7 +6,7 @@ import android.graphics.drawable.BitmapDrawable
 import android.util.AttributeSet
 import android.widget.ImageView
 
-/** Shows a picture with rounded corners. The view is as wide as the screen and fills at most [SHARE] of its height. */
+/** Shows a picture with rounded corners. It is as wide as its parent, and takes at most [SHARE] of the screen. */
 internal class PictureView(context: Context, attributes: AttributeSet) : ImageView(context, attributes) {
     init {
         clipToOutline = true

@@ -5,7 +5,7 @@ import android.graphics.Canvas
 import kotlin.math.exp
 import org.pytorch.Tensor
 
-/** The logits of one picture, of shape (labels,) for the whole picture or (labels, height, width) for each pixel. */
+/** The logits of one picture: of shape (1, labels) for the whole picture, or (1, labels, height, width) by pixel. */
 internal class Output(tensor: Tensor, private val network: NetworkInfo) {
     /** The logits in row-major order, as the runtime stores them. */
     val logits: FloatArray = tensor.dataAsFloatArray
@@ -19,7 +19,7 @@ internal class Output(tensor: Tensor, private val network: NetworkInfo) {
 
     private val area = logits.size / network.labels.size
 
-    /** The label of each pixel or of the whole picture: the first of those with the largest logit. */
+    /** The index of the label of each pixel, or of the whole picture: the first one with the largest logit. */
     val classes: IntArray = IntArray(area) { pixel ->
         var best = 0
         for (label in 1 until network.labels.size) {
@@ -40,7 +40,7 @@ internal class Output(tensor: Tensor, private val network: NetworkInfo) {
                 .sortedByDescending { it.second }
         }
 
-    /** Returns the share of pixels, or of pictures, that [other] labels in the same way. */
+    /** Returns the share of pixels that have the same label in [other]; for [Task.CLASSIFY], 1 if the labels match. */
     fun agreement(other: Output): Double = classes.indices.count { classes[it] == other.classes[it] } / area.toDouble()
 
     /** The probability of [label], or the fraction of the picture that it covers, from 0 to 1. */

@@ -29,7 +29,7 @@ internal class Pixels(
     val mean: FloatArray,
     val std: FloatArray
 ) {
-    /** Returns [picture] scaled to the size that the network needs, or [picture] itself if it has that size. */
+    /** Returns [picture], cropped and scaled to the size that the network needs, or [picture] itself if it fits. */
     fun fit(picture: Bitmap): Bitmap {
         val shrink = if (longest == 0) 1.0 else min(1.0, longest.toDouble() / max(picture.width, picture.height))
         val w = if (width > 0) width else max(LEAST, (shrink * picture.width).roundToInt())

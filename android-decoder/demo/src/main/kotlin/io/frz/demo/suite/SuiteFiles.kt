@@ -6,11 +6,11 @@ import java.io.File
 import java.io.IOException
 import java.io.InterruptedIOException
 
-/** The networks and inputs of the benchmark suite, which are files, because the suite measures how they load. */
+/** The networks and inputs of the benchmark suite, stored as files, because the suite measures how they load. */
 internal class SuiteFiles(private val context: Context) {
     /**
      * Returns the folder that a developer has copied to the phone, or else the one with the app's own files, which are
-     * unpacked the first time.
+     * unpacked on first use.
      */
     @Throws(IOException::class)
     fun folder(): File {

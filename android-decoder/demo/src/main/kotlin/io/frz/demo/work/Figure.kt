@@ -7,7 +7,7 @@ import io.frz.demo.R
 import kotlin.math.roundToInt
 
 /**
- * One quantity of the compressed network and of the dense one, each with a bar, the longer of which is full.
+ * One quantity of the compressed and the dense network, each with a bar; the bar of the larger value has full length.
  *
  * @param row a view of the layout `figure`
  * @param name the text that names the quantity
@@ -25,8 +25,8 @@ internal class Figure(
     }
 
     /**
-     * Shows both values. If the compressed one is not known, nothing is shown; the place remains while the app is
-     * [busy]. While the dense one is being measured, [elapsed] has passed. [ratio] is that of dense to compressed.
+     * Shows both values. If the compressed one is unknown, the row is hidden, but keeps its place while the app is
+     * [busy]. While the dense one is being measured, [elapsed] is the time so far. [ratio] is dense to compressed.
      */
     fun show(
         compressed: Double?,

@@ -15,7 +15,7 @@ internal class Worker(name: String) {
     private val executor = Executors.newSingleThreadExecutor { Thread(it, name) }
     private var job: Future<*>? = null
 
-    /** The number of the newest job that replaced others; older ones report nothing. */
+    /** The generation of new jobs. Abandoning jobs starts a new one; jobs of earlier generations report nothing. */
     private var newest = 0
 
     /** Whether all jobs are done; their last reports may not have arrived yet. */
@@ -33,7 +33,7 @@ internal class Worker(name: String) {
         job = executor.submit { Job(number).work() }
     }
 
-    /** Interrupts the job in progress. A running network finishes, but nothing more is reported. */
+    /** Cancels the last job, even while it runs. A running network finishes, but no earlier job reports anything. */
     fun abandon() {
         newest++
         job?.cancel(true)

@@ -3,7 +3,7 @@ package io.frz.elm.internal
 import io.frz.elm.HiddenLayer
 
 /**
- * Convolution filters with zero mean, followed by ReLU and average pooling, for images of bytes.
+ * Convolution filters with zero mean, followed by ReLU and average pooling, for images of unsigned bytes.
  *
  * Let U be the n seeded weights of a filter, K the integers 2²³ · U, u the filter's seeded bias, and x the bytes of a
  * window of size × size pixels. The filter's response is Σ (n · K − ΣK) · x + n · size · bias · 2²³ · u. A feature is

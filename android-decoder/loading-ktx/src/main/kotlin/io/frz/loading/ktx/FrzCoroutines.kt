@@ -26,8 +26,8 @@ import kotlinx.coroutines.suspendCancellableCoroutine
  * ```
  *
  * The calling coroutine owns the returned network. If the coroutine is cancelled first, loading ends as described for
- * [FrzLoader.loadAsync], everything loaded so far is freed, and a [CancellationException] is thrown, which is not an
- * [IOException]. All other failures throw the [IOException]s that [FrzLoader] describes. Loading runs on
+ * [io.frz.loading.FrzLoading.cancel], everything loaded so far is freed, and a [CancellationException] is thrown, which
+ * is not an [IOException]. All other failures throw the [IOException]s that [FrzLoader] describes. Loading runs on
  * [FrzLoadOptions.background], and progress is reported on [FrzLoadOptions.callbacks].
  */
 @Throws(IOException::class, CancellationException::class)

@@ -79,7 +79,7 @@ internal class Task<N : Any>(
         deliver(result)
     }
 
-    /** Prevents later calls of [cancel] from interrupting this thread. */
+    /** Prevents later calls to [cancel] from interrupting this thread. */
     private fun release() = synchronized(lock) {
         thread = null
         if (state == State.CANCELLED) Thread.interrupted()

@@ -7,7 +7,7 @@ internal class Message(private val bytes: ByteBuffer) {
     /** Whether the message has no bytes, which is always true for a numeric field. */
     val isEmpty: Boolean get() = !bytes.hasRemaining()
 
-    /** Calls [use] for each field with its field number and its value: either a number or a message. */
+    /** Calls [use] with the number of each field and its value: an integer or a message. Skips fixed-size fields. */
     fun each(use: (field: Int, number: Long, part: Message) -> Unit) {
         while (bytes.hasRemaining()) {
             val key = varint()

@@ -66,7 +66,7 @@ internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<FrzS
     } catch (e: LinkageError) {
         throw FrzLoadException(
             Kind.RUNTIME_MISSING,
-            "ONNX Runtime is not in this app, or not for this processor; " +
+            "this app lacks ONNX Runtime, or its native libraries for this processor; " +
                 "add com.microsoft.onnxruntime:onnxruntime-android with the native libraries of its ABI: $e",
             e
         )

@@ -19,8 +19,8 @@ import org.pytorch.Tensor
  */
 internal class HandOver(private val module: Module, private val file: FrzFile, private val load: FrzLoad) {
     /**
-     * The shares by tensor name. Creating them fails if the module does not accept weights, or if those in the file do
-     * not fit.
+     * The shares by tensor name. Creating them fails if the module does not accept weights, or if coefficients in the
+     * file do not fit.
      */
     private val shares = Share.of(file, Native.coefficientsWanted(module)).associateBy { it.info.name }
     private val total = shares.values.fold(0L) { sum, share ->

@@ -55,7 +55,7 @@ internal object Native {
     } catch (e: LinkageError) {
         throw FrzLoadException(
             Kind.RUNTIME_MISSING,
-            "PyTorch Mobile is not in this app, or not for this processor; " +
+            "this app lacks PyTorch Mobile, or its native libraries for this processor; " +
                 "add org.pytorch:pytorch_android_lite and the native libraries of its ABI: " + reason(e),
             e
         )

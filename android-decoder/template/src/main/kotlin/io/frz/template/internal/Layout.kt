@@ -27,7 +27,7 @@ internal enum class Kind {
     /** The tensor times the scale of a normalization along an axis, or that scale if there is no tensor. */
     SCALED,
 
-    /** The bias of a layer that is followed by a normalization. */
+    /** The bias of a layer, merged with the normalization that follows the layer. */
     SHIFTED
 }
 
@@ -45,7 +45,7 @@ internal class Value(val kind: Kind, val tensor: String?, val normalization: Nor
  * @property offset the offset of the first element in the file, in bytes
  * @property start the index of the first element in the value
  * @property counts the number of steps of each loop
- * @property strides the distance between two steps of each loop, in elements
+ * @property strides the distance between consecutive steps of each loop, in elements
  */
 internal class Place(
     val offset: Long,
