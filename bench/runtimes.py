@@ -20,7 +20,7 @@ from bench import DATA, ROOT, Missing, Row
 from bench.isolated import current_memory, measured, peak_memory, reset_peak
 from bench.unet import carvana, spectra
 from frformat.runtimes import export
-from frformat.runtimes.onnxruntime import input_session
+from frformat.runtimes.onnxruntime import session
 from frformat.torch import factorize, load_model
 from frformat.train.data import MNIST_PIXELS, UNIT_PIXELS, MissingDataError, load_mnist
 from frformat.train.models import LeNet5, UNet
@@ -54,7 +54,7 @@ def run() -> Iterator[Row]:
 
 def made(skeleton: Path, weights: Path) -> Callable[[Array], Array]:
     """Return a session as a function that takes images."""
-    running = input_session(skeleton, weights, options=options())
+    running = session(skeleton, weights, options=options())
     return lambda x: np.asarray(running.run(None, {"x": x})[0])
 
 
@@ -198,7 +198,7 @@ def load(path: str, weights: str | None = None) -> None:
     if weights is None:
         onnxruntime.InferenceSession(path, options())
     else:
-        input_session(path, weights, options=options())
+        session(path, weights, options=options())
     print(json.dumps({"seconds": time.process_time() - start}))
 
 

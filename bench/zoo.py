@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bench import Missing, Row
 from frformat.errors import EncodeError
 from frformat.runtimes import export
-from frformat.runtimes.onnxruntime import input_session
+from frformat.runtimes.onnxruntime import session
 from frformat.torch import save_model
 
 TORCHVISION: Final = (
@@ -119,7 +119,7 @@ def _compare(name: str, model: nn.Module, shape: tuple[int, ...]) -> Row:
                 )
             except EncodeError as error:
                 return Row(name, f"refused: {error}", "equal", False)
-            running = input_session(skeleton, weights)
+            running = session(skeleton, weights)
             found: Any = running.run(None, {running.get_inputs()[0].name: x.numpy()})[0]
             differences.append(float(np.abs(found - expected).max() / np.abs(expected).max()))
             sizes.append(written.bytes)

@@ -19,7 +19,7 @@ export(model, "model.ptl")
 save_model(model, "model.frz")
 print(f"model.ptl: {os.path.getsize('model.ptl'):,} bytes, model.frz: {os.path.getsize('model.frz'):,} bytes")
 
-# On a phone, the library io.frz:frz-pytorch does the following in one call: FrzModule.load(context, …).
+# On a phone, the library io.frz:frz-pytorch does the following in one line: FrzModule.loader(context, …).load().
 # Here, the lite interpreter of the installed PyTorch stands in for the phone.
 skeleton = _load_for_lite_interpreter("model.ptl")
 with frformat.open("model.frz") as file:

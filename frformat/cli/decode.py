@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from frformat.cli import terminal
-from frformat.cli.files import InputFile, open_frz
-from frformat.cli.options import base_option, json_option, memory_option, output_option, tier_option
+from frformat.cli.files import InputFile, Opening, open_frz
+from frformat.cli.options import json_option, opening_options, output_option
 from frformat.cli.output import force_option, messages_redirected, writing
 from frformat.cli.terminal import clean
 from frformat.errors import EncodeError, FrzError
@@ -66,21 +66,11 @@ class Decoded:
 @output_option("OUT", ".safetensors, .npz, .pt or .pth; or - for standard output, with --to.", dash=True)
 @click.option("--to", type=click.Choice(["safetensors", "npz", "pt"]), help="Format to write.  [default: by extension]")
 @click.option("--spectral", is_flag=True, help="Write spectra instead of weights, as sparse tensors in a .pt file.")
-@base_option
-@tier_option
-@memory_option
+@opening_options
 @force_option
 @json_option
 def decode(
-    source: str,
-    output: str,
-    to: str | None,
-    spectral: bool,
-    base: str | None,
-    tier: int | None,
-    memory_budget: int,
-    force: bool,
-    as_json: bool,
+    source: str, output: str, to: str | None, spectral: bool, opening: Opening, force: bool, as_json: bool
 ) -> None:
     """See :data:`HELP`."""
     from frformat import checkpoints
@@ -90,11 +80,12 @@ def decode(
     kind = to or checkpoints.writer_of(output)
     if spectral and kind != "pt":
         raise EncodeError(f"{output}: --spectral writes sparse tensors, which only .pt files can contain")
-    with writing(output, force) as target, open_frz(source, tier, memory_budget, base=base) as file:
+    with writing(output, force) as target, open_frz(source, opening) as file:
         total = sum(file.info(name).nbytes for name in file)
         if not spectral:
-            if kind == "pt" and total > memory_budget:
-                reason = f"a .pt file is built in memory and needs {total:,} bytes; {memory_budget:,} are allowed"
+            budget = opening.memory_budget
+            if kind == "pt" and total > budget:
+                reason = f"a .pt file is built in memory and needs {total:,} bytes; {budget:,} are allowed"
                 raise FrzError("BUDGET", reason, path=source)
             _check_room(total, target, output)
         with terminal.progress() as bar:

@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Final
 
 from frformat.format import limits
 from frformat.format.reader import FrzFile
@@ -23,6 +23,24 @@ class InputFile:
 
     file: str
     bytes: int
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How to open an ``.frz`` file.
+
+    Attributes:
+        base: the base of a delta file; None for other files.
+        tier: the capacity tier; None for the largest one present.
+        memory_budget: number of bytes that a request may use.
+    """
+
+    base: str | None = None
+    tier: int | None = None
+    memory_budget: int = limits.MEMORY_BUDGET
+
+
+DEFAULT: Final = Opening()
 
 
 def source(path: str) -> IO[bytes]:
@@ -44,17 +62,11 @@ def source(path: str) -> IO[bytes]:
         raise
 
 
-def open_frz(
-    path: str,
-    tier: int | None = None,
-    memory_budget: int = limits.MEMORY_BUDGET,
-    name: str | None = None,
-    base: str | None = None,
-) -> FrzFile:
+def open_frz(path: str, opening: Opening = DEFAULT, name: str | None = None) -> FrzFile:
     """Open the .frz file at ``path``, or standard input for ``-``; errors refer to it as ``name``."""
     file = source(path)
     try:
-        return FrzFile(file, name or path, tier, memory_budget, base)
+        return FrzFile(file, name or path, opening.tier, opening.memory_budget, opening.base)
     except BaseException:
         file.close()
         raise

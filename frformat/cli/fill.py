@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from frformat.cli import terminal
-from frformat.cli.options import base_option, json_option, memory_option, output_option, tier_option
+from frformat.cli.files import Opening
+from frformat.cli.options import json_option, opening_options, output_option
 from frformat.cli.output import force_option, messages_redirected, writing
 from frformat.cli.terminal import clean, echo
 from frformat.wording import count
@@ -26,26 +27,16 @@ Examples:
 @click.argument("template", type=click.Path())
 @click.argument("weights", type=click.Path())
 @output_option("OUT", "The model file to write; or - for standard output.", dash=True)
-@base_option
-@tier_option
-@memory_option
+@opening_options
 @force_option
 @json_option
-def fill(
-    template: str,
-    weights: str,
-    output: str,
-    base: str | None,
-    tier: int | None,
-    memory_budget: int,
-    force: bool,
-    as_json: bool,
-) -> None:
+def fill(template: str, weights: str, output: str, opening: Opening, force: bool, as_json: bool) -> None:
     """See :data:`HELP`."""
     from frformat.runtimes.template import fill_file
 
     with writing(output, force) as target:
-        size = fill_file(template, weights, target, tier=tier, memory_budget=memory_budget, base=base)
+        budget = opening.memory_budget
+        size = fill_file(template, weights, target, tier=opening.tier, memory_budget=budget, base=opening.base)
     with messages_redirected(output):
         if as_json:
             terminal.print_json({"file": output, "bytes": size})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from frformat.cli.files import Opening
 from frformat.errors import EncodeError
 from frformat.wording import parse_amount, parse_size
 
@@ -79,6 +81,19 @@ memory_option = click.option(
     metavar="SIZE",
     help="Maximum memory to use for tensors, e.g. 8GiB.",
 )
+
+
+def opening_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--base``, ``--tier`` and ``--memory-budget``, which the command receives together as ``opening``."""
+
+    @base_option
+    @tier_option
+    @memory_option
+    @functools.wraps(command)
+    def opening(*args: Any, base: str | None, tier: int | None, memory_budget: int, **rest: Any) -> Any:
+        return command(*args, opening=Opening(base, tier, memory_budget), **rest)
+
+    return opening
 
 
 def tier_cuts(text: str) -> list[int | float]:

@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from frformat.cli import errors
-from frformat.cli.files import open_frz
+from frformat.cli.files import Opening, open_frz
 from frformat.cli.options import base_option, json_option, memory_option
 from frformat.cli.terminal import clean, echo, print_json, progress
 from frformat.format.reader import FrzFile
@@ -78,7 +78,7 @@ def _check(path: str, rebuild: bool, base: str | None, memory_budget: int) -> tu
     """Return the result for one file, and the error if there is one."""
     result = Result(path)
     try:
-        with open_frz(path, memory_budget=memory_budget, base=base) as file:
+        with open_frz(path, Opening(base, memory_budget=memory_budget)) as file:
             result.bytes, result.tensors = file.container.size, len(file)
             result.tiers, result.tiers_present = file.tiers, file.tiers_present
             file.verify()

@@ -131,21 +131,20 @@ class Fields:
 
 
 @contextmanager
-def naming(path: str) -> Iterator[None]:
-    """Name the file in errors about its contents."""
-    try:
-        yield
-    except ReportError as error:
-        raise ReportError(f"{path}: {error}") from error
-
-
-def parse(path: str) -> Fields:
-    """Parse the document in a file.
+def reading(path: str) -> Iterator[Fields]:
+    """Parse the document in a file, and name the file in the ``ReportError`` of anything that reads the document.
 
     Raises:
         ReportError: it is too large, nested too deeply, or not JSON.
         OSError: it cannot be read.
     """
+    try:
+        yield _parsed(path)
+    except ReportError as error:
+        raise ReportError(f"{path}: {error}") from error
+
+
+def _parsed(path: str) -> Fields:
     if os.path.getsize(path) > DOCUMENT_BYTES:
         raise ReportError(f"it is larger than {DOCUMENT_BYTES >> 20} MiB")
     with open(path, "rb") as file:

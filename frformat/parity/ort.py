@@ -25,11 +25,11 @@ def main(arguments: list[str]) -> None:
 
 
 def _start(skeleton: Path, weights: Path, times: dict[str, float]) -> runner.Run:
-    from frformat.runtimes.onnxruntime import input_session
+    from frformat.runtimes.onnxruntime import session
 
     with timed(times, "total"):
         try:
-            loaded = input_session(skeleton, weights)
+            loaded = session(skeleton, weights)
         except (FrzError, LoadError) as error:
             raise SystemExit(str(error)) from error
     name = loaded.get_inputs()[0].name

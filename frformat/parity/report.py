@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.parity.fields import ELEMENTS, Fields, naming, parse
+from frformat.parity.fields import ELEMENTS, Fields, reading
 from frformat.parity.npy import read_array
 
 INPUTS: Final = 65_536
@@ -135,31 +135,31 @@ def read_report(path: str) -> Report:
         ReportError: it is not a valid report.
         OSError: it cannot be read.
     """
-    with naming(path):
-        return _report(parse(path), path)
+    with reading(path) as document:
+        document.identify(FORMAT, VERSION, "parity report")
+        model = document.object("model", required=True)
+        assert model is not None
+        skeleton, weights = model.object("skeleton", required=True), model.object("weights")
+        assert skeleton is not None
+        return Report(
+            path,
+            document.about("producer", "device", "runtime"),
+            _numbers(document.object("load")),
+            _numbers(document.object("memory")),
+            _file(skeleton),
+            None if weights is None else _file(weights),
+            _samples(document, os.path.dirname(path)),
+        )
 
 
-def _report(document: Fields, path: str) -> Report:
-    document.identify(FORMAT, VERSION, "parity report")
+def _samples(document: Fields, folder: str) -> dict[str, Sample]:
     samples: dict[str, Sample] = {}
     for index, value in enumerate(document.array("inputs", required=True, limit=INPUTS)):
-        sample = _sample(Fields(value, f"inputs[{index}]"), os.path.dirname(path))
+        sample = _sample(Fields(value, f"inputs[{index}]"), folder)
         if sample.name in samples:
             document.refuse(f"inputs[{index}].name", "is also the name of another input")
         samples[sample.name] = sample
-    model = document.object("model", required=True)
-    assert model is not None
-    skeleton, weights = model.object("skeleton", required=True), model.object("weights")
-    assert skeleton is not None
-    return Report(
-        path,
-        document.about("producer", "device", "runtime"),
-        _numbers(document.object("load")),
-        _numbers(document.object("memory")),
-        _file(skeleton),
-        None if weights is None else _file(weights),
-        samples,
-    )
+    return samples
 
 
 def _numbers(members: Fields | None) -> dict[str, float]:

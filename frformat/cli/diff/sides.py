@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from frformat.cli.files import open_frz
+from frformat.cli.files import Opening, open_frz
 from frformat.errors import EncodeError, FrzError
 from frformat.format.info import TensorInfo
 from frformat.format.tensor import CodedTensor
@@ -125,7 +125,7 @@ def open_side(
 class _FrzSide(Side):
     def __init__(self, given: File, memory_budget: int, base: str | None) -> None:
         self._given = given
-        self._file = open_frz(given.path, memory_budget=memory_budget, name=given.name, base=base)
+        self._file = open_frz(given.path, Opening(base, memory_budget=memory_budget), given.name)
         self.path = given.name
         self.size = self._file.container.size
         self.metadata = self._file.metadata

@@ -7,8 +7,8 @@ from typing import Final
 import click
 
 from frformat.cli import errors
-from frformat.cli.files import open_frz, source
-from frformat.cli.options import base_option, json_option, memory_option, tier_option
+from frformat.cli.files import Opening, open_frz, source
+from frformat.cli.options import json_option, opening_options
 from frformat.cli.terminal import clean, echo, print_json
 from frformat.errors import FrzError
 from frformat.format.reader import FrzFile
@@ -39,9 +39,7 @@ Examples:
 @click.option("--plot", metavar="OUT.png", type=click.Path(), help="Plot energy and bytes (needs matplotlib).")
 @click.option("--bytes", "as_bytes", is_flag=True, help="Explain every byte of the file; works on damaged files, too.")
 @click.option("--stats", is_flag=True, help="Also count the nonzero values of each tensor, which decodes the file.")
-@base_option
-@tier_option
-@memory_option
+@opening_options
 @json_option
 def dump(
     file: str,
@@ -49,9 +47,7 @@ def dump(
     plot: str | None,
     as_bytes: bool,
     stats: bool,
-    base: str | None,
-    tier: int | None,
-    memory_budget: int,
+    opening: Opening,
     as_json: bool,
 ) -> int:
     """Show a file, a tensor, every byte, or a picture. Return the exit code."""
@@ -60,23 +56,23 @@ def dump(
         raise click.UsageError("NAME, --plot and --bytes are mutually exclusive.", context)
     if stats and (name is not None or plot is not None or as_bytes):
         raise click.UsageError("--stats applies only to the listing of a whole file.", context)
-    if as_bytes and tier is not None:
+    if as_bytes and opening.tier is not None:
         raise click.UsageError("--bytes explains all tiers: omit --tier.", context)
     if as_bytes:
-        return _bytes(file, base, memory_budget, as_json)
+        return _bytes(file, opening, as_json)
     if plot is not None:
-        return _plot(file, base, plot, tier, memory_budget, as_json)
+        return _plot(file, plot, opening, as_json)
     if name is not None:
-        return _tensor(file, base, name, tier, memory_budget, as_json)
-    return _list(file, base, stats, tier, memory_budget, as_json)
+        return _tensor(file, name, opening, as_json)
+    return _list(file, stats, opening, as_json)
 
 
-def _list(path: str, base: str | None, stats: bool, tier: int | None, memory_budget: int, as_json: bool) -> int:
+def _list(path: str, stats: bool, opening: Opening, as_json: bool) -> int:
     """Show the file at a glance. A damaged segment does not prevent listing the directory."""
     from frformat.cli.dump import listing
     from frformat.cli.dump.survey import Survey, checksum_facts
 
-    with source(path) as file, FrzFile(file, path, tier, memory_budget, base) as found:
+    with source(path) as file, FrzFile(file, path, opening.tier, opening.memory_budget, opening.base) as found:
         facts = Survey(found, path, stats=stats)
         checksums, error = checksum_facts(file, found.container)
         if error is not None:
@@ -91,17 +87,16 @@ def _list(path: str, base: str | None, stats: bool, tier: int | None, memory_bud
     return errors.TROUBLE if as_json else errors.report(error, as_json)
 
 
-def _tensor(path: str, base: str | None, name: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
+def _tensor(path: str, name: str, opening: Opening, as_json: bool) -> int:
     """Show one tensor: its line of the listing, and its content."""
     from frformat.cli.dump import picture, tensor
     from frformat.cli.dump.survey import Survey
 
-    with open_frz(path, tier, memory_budget, base=base) as file:
+    with open_frz(path, opening) as file:
         info = file.info(name)
-        if as_json and info.spectral and info.kept[file.tier] * LISTED_BYTES > memory_budget:
-            reason = (
-                f"listing {info.kept[file.tier]:,} coefficients needs more than the {memory_budget:,} bytes allowed"
-            )
+        budget = opening.memory_budget
+        if as_json and info.spectral and info.kept[file.tier] * LISTED_BYTES > budget:
+            reason = f"listing {info.kept[file.tier]:,} coefficients needs more than the {budget:,} bytes allowed"
             raise FrzError("BUDGET", reason, path=path, tensor=name)
         facts = Survey(file, path)
         listed, tiers = facts.tensor(name), facts.summary().tiers
@@ -113,12 +108,12 @@ def _tensor(path: str, base: str | None, name: str, tier: int | None, memory_bud
     return 0
 
 
-def _bytes(path: str, base: str | None, memory_budget: int, as_json: bool) -> int:
+def _bytes(path: str, opening: Opening, as_json: bool) -> int:
     """Show every byte and its meaning, and report faults."""
     from frformat.cli.dump import hexdump, layout
 
     with source(path) as file:
-        found = layout.explain(file, path, memory_budget, base)
+        found = layout.explain(file, path, opening.memory_budget, opening.base)
         if as_json:
             print_json(hexdump.as_json(found, path))
         else:
@@ -128,12 +123,12 @@ def _bytes(path: str, base: str | None, memory_budget: int, as_json: bool) -> in
     return errors.TROUBLE if as_json else errors.report(found.error, as_json)
 
 
-def _plot(path: str, base: str | None, picture: str, tier: int | None, memory_budget: int, as_json: bool) -> int:
+def _plot(path: str, picture: str, opening: Opening, as_json: bool) -> int:
     """Draw the file as a picture."""
     from frformat.cli.dump import energy, plot
     from frformat.cli.dump.survey import Survey
 
-    with open_frz(path, tier, memory_budget, base=base) as file:
+    with open_frz(path, opening) as file:
         plot.save(Survey(file, path), energy.energy(file), picture)
     if as_json:
         print_json({"file": path, "plot": picture})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from frformat.parity.fields import Fields, naming, parse
+from frformat.parity.fields import Fields, reading
 
 FORMAT: Final = "frz-suite-report"
 VERSION: Final = 1
@@ -148,8 +148,8 @@ def is_suite_report(path: str) -> bool:
         ReportError: it is not a JSON document within the limits.
         OSError: it cannot be read.
     """
-    with naming(path):
-        return bool(parse(path).value("format") == FORMAT)
+    with reading(path) as document:
+        return bool(document.value("format") == FORMAT)
 
 
 def read_suite_report(path: str) -> SuiteReport:
@@ -159,25 +159,21 @@ def read_suite_report(path: str) -> SuiteReport:
         ReportError: it is not a valid report.
         OSError: it cannot be read.
     """
-    with naming(path):
-        return _report(parse(path), path)
-
-
-def _report(document: Fields, path: str) -> SuiteReport:
-    document.identify(FORMAT, VERSION, "report of the suite")
-    learning = document.object("learning")
-    return SuiteReport(
-        path=path,
-        about=document.about("producer", "device"),
-        threads=document.integer("threads", required=True) or 0,
-        short=_flag(document, "short"),
-        seconds=_number(document, "seconds"),
-        scores=tuple(_score(each) for each in _entries(document, "scores")),
-        networks=tuple(_network(each) for each in _entries(document, "networks")),
-        learning=_numbers(learning, "error", "tolerance", "score", "median_ms") if learning else {},
-        sharing=tuple(app for each in _entries(document, "sharing") for app in _apps(each)),
-        memory=tuple(_growth(each) for each in _entries(document, "memory")),
-    )
+    with reading(path) as document:
+        document.identify(FORMAT, VERSION, "report of the suite")
+        learning = document.object("learning")
+        return SuiteReport(
+            path=path,
+            about=document.about("producer", "device"),
+            threads=document.integer("threads", required=True) or 0,
+            short=_flag(document, "short"),
+            seconds=_number(document, "seconds"),
+            scores=tuple(_score(each) for each in _entries(document, "scores")),
+            networks=tuple(_network(each) for each in _entries(document, "networks")),
+            learning=_numbers(learning, "error", "tolerance", "score", "median_ms") if learning else {},
+            sharing=tuple(app for each in _entries(document, "sharing") for app in _apps(each)),
+            memory=tuple(_growth(each) for each in _entries(document, "memory")),
+        )
 
 
 def _score(members: Fields) -> Score:

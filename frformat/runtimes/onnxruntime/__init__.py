@@ -29,7 +29,7 @@ misleading, so a loader compares the skeleton and the file first. This is the co
   ignores.
 """
 
-from frformat.runtimes.onnxruntime.inputs import InputSession
-from frformat.runtimes.onnxruntime.loading import input_session, session
+from frformat.runtimes.onnxruntime.loading import session
+from frformat.runtimes.onnxruntime.sessions import Session
 
-__all__ = ["InputSession", "input_session", "session"]
+__all__ = ["Session", "session"]

@@ -13,7 +13,7 @@ from frformat.errors import DependencyError, LoadError
 from frformat.format import limits
 from frformat.format.reader import FrzFile, Source, open
 from frformat.runtimes.contract import Wanted
-from frformat.runtimes.onnxruntime.inputs import InputSession
+from frformat.runtimes.onnxruntime.sessions import Session
 from frformat.runtimes.onnxruntime.skeleton import DTYPES as ONNX_DTYPES
 from frformat.runtimes.onnxruntime.skeleton import Needs, needs
 from frformat.runtimes.weights import check, given
@@ -37,10 +37,11 @@ def session(
     base: Source | FrzFile | None = None,
     options: SessionOptions | None = None,
     **rest: Any,
-) -> InferenceSession:
+) -> Session:
     """Create an ONNX Runtime session with the weights of an ``.frz`` file. PyTorch is not needed.
 
-    The skeleton and the file are compared before any weight is decoded. ONNX Runtime copies the weights.
+    The skeleton and the file are compared before any weight is decoded. ONNX Runtime copies weights that are
+    initializers. It does not copy weights that are inputs: it therefore needs less memory, but runs more slowly.
 
     Args:
         skeleton: a file written by :func:`frformat.runtimes.export`, or its bytes.
@@ -49,47 +50,9 @@ def session(
         tier: the capacity tier; None for the largest one present.
         memory_budget: number of bytes that decoding a tensor may use.
         base: the base of a delta file; see :func:`frformat.open`.
-        options: options of the session. They contain the weights afterwards, so do not reuse them for another session.
+        options: options of the session. They contain the initializers afterwards, so do not reuse them for another
+            session.
         rest: additional arguments of ``onnxruntime.InferenceSession``, such as ``providers``.
-
-    Raises:
-        LoadError: the skeleton is damaged, ONNX Runtime cannot run it, its weights are inputs (use
-            :func:`input_session` then), or the weights do not fit it.
-        FrzError: the weights are damaged, or their base is missing or is a different file.
-        DependencyError: the packages of the extra ``onnx`` are not installed.
-        OSError: a file cannot be read.
-    """
-    data, needed = _read(skeleton)
-    if needed.inputs:
-        what = "the weights of this skeleton are inputs; load it with input_session"
-        raise LoadError("SKELETON_UNSUPPORTED", what)
-    values = _values(needed, weights, tier, memory_budget, base)
-    return _create(data, needed, values, options, rest)
-
-
-def input_session(
-    skeleton: StrPath | bytes,
-    weights: StrPath,
-    *,
-    tier: int | None = None,
-    memory_budget: int = limits.MEMORY_BUDGET,
-    base: Source | FrzFile | None = None,
-    options: SessionOptions | None = None,
-    **rest: Any,
-) -> InputSession:
-    """Create an ONNX Runtime session that takes the weights of an ``.frz`` file as inputs.
-
-    ONNX Runtime does not copy these weights. It therefore needs less memory, but runs more slowly. Skeletons whose
-    weights are initializers work as well.
-
-    Args:
-        skeleton: a file written by :func:`frformat.runtimes.export` with ``weights_as_inputs=True``, or its bytes.
-        weights: see :func:`session`.
-        tier: see :func:`session`.
-        memory_budget: see :func:`session`.
-        base: see :func:`session`.
-        options: see :func:`session`.
-        rest: see :func:`session`.
 
     Raises:
         LoadError: the skeleton is damaged, ONNX Runtime cannot run it, or the weights do not fit it.
@@ -100,7 +63,7 @@ def input_session(
     data, needed = _read(skeleton)
     values = _values(needed, weights, tier, memory_budget, base)
     inputs = {name: values.pop(name) for name in needed.inputs}
-    return InputSession(_create(data, needed, values, options, rest), inputs)
+    return Session(_create(data, needed, values, options, rest), inputs)
 
 
 def _read(skeleton: StrPath | bytes) -> tuple[bytes, Needs]:

@@ -12,7 +12,7 @@ from torch import nn
 import frformat
 from frformat import Spectrum
 from frformat.runtimes import LoadError, export
-from frformat.runtimes.onnxruntime import input_session, session
+from frformat.runtimes.onnxruntime import session
 from frformat.torch import load_model
 from tests.runtimes.onnxruntime.sessions import agree
 
@@ -72,7 +72,7 @@ def test_any_size_and_another_tier(weights: Path, tmp_path: Path):
 def test_coefficients_are_never_inputs(weights: Path, tmp_path: Path):
     path, example = tmp_path / "model.onnx", torch.zeros(1, 3, 24, 32)
     written = export(Net(), path, factored=True, example=example, weights=weights, weights_as_inputs=True)
-    made, model = input_session(path, weights), Net()
+    made, model = session(path, weights), Net()
     load_model(model, weights)
     assert {"body.4.bias", "body.5.weight", "head.weight"} <= made.weights.keys()
     assert made.weights.keys().isdisjoint(written.coefficients)

@@ -13,7 +13,7 @@ import torch
 
 import frformat
 from frformat.runtimes import ExportError, LoadError, export
-from frformat.runtimes.onnxruntime import input_session, session
+from frformat.runtimes.onnxruntime import session
 from frformat.runtimes.seal import LENGTH, sealed
 from frformat.torch import load_model
 from frformat.train.models import LeNet5
@@ -28,7 +28,7 @@ def skeleton(model: Mixed, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_any_size(model: Mixed, skeleton: Path, weights: Path):
-    made = input_session(skeleton, weights)
+    made = session(skeleton, weights)
     for shape in ((1, 3, 8, 9), (4, 3, 16, 18), (2, 3, 5, 4)):
         agree(model, made, torch.rand(shape))
     assert [each.name for each in made.get_inputs()] == ["x"]
@@ -47,19 +47,11 @@ def test_lenet5(tmp_path: Path):
     assert list(written.inputs) == ["x"]
     model = LeNet5()
     load_model(model, TRAINED)
-    agree(model, input_session(path, TRAINED), torch.rand(7, 1, 28, 28))
-
-
-def test_initializers_work_but_session_refuses_inputs(model: Mixed, skeleton: Path, weights: Path, tmp_path: Path):
-    made = input_session(exported(model, tmp_path, torch.rand(1, 3, 8, 9)), weights)
-    assert not made.weights
-    agree(model, made, torch.rand(2, 3, 8, 9))
-    with pytest.raises(LoadError, match=r"SKELETON_UNSUPPORTED: .* are inputs; load it with input_session"):
-        session(skeleton, weights)
+    agree(model, session(path, TRAINED), torch.rand(7, 1, 28, 28))
 
 
 def test_inputs_that_do_not_fit(skeleton: Path, weights: Path):
-    made, x = input_session(skeleton, weights), np.zeros((1, 3, 8, 9), np.float32)
+    made, x = session(skeleton, weights), np.zeros((1, 3, 8, 9), np.float32)
     with pytest.raises(ValueError, match=r"^conv.weight, thin: the session already has these weights; omit them$"):
         made.run(None, {"x": x, "conv.weight": x, "thin": x})
     with pytest.raises(ValueError, match=r"\(\['x'\]\) are missing"):
@@ -67,7 +59,7 @@ def test_inputs_that_do_not_fit(skeleton: Path, weights: Path):
 
 
 def test_onnx_runtime_reads_the_weights_where_they_are(skeleton: Path, weights: Path):
-    made, x = input_session(skeleton, weights), torch.rand(1, 3, 8, 9)
+    made, x = session(skeleton, weights), torch.rand(1, 3, 8, 9)
     before = run(made, x)[0]
     shift = made.weights["shift"]
     ctypes.memset(shift.data_ptr(), 0, 2 * 5)
@@ -76,7 +68,7 @@ def test_onnx_runtime_reads_the_weights_where_they_are(skeleton: Path, weights: 
 
 
 def test_weights_are_freed_with_the_session(skeleton: Path, weights: Path):
-    made = input_session(skeleton, weights)
+    made = session(skeleton, weights)
     kept = [weakref.ref(value) for value in made.weights.values()]
     assert all(each() is not None for each in kept)
     del made
@@ -89,10 +81,10 @@ def test_a_file_that_does_not_fit(skeleton: Path, weights: Path, tmp_path: Path)
     del tensors["thin"]
     frformat.save_file(tensors | {"other": np.ones(3)}, tmp_path / "a.frz")
     with pytest.raises(LoadError, match=r"MISMATCH: .*missing from the file: thin; not in the model: other"):
-        input_session(skeleton, tmp_path / "a.frz")
+        session(skeleton, tmp_path / "a.frz")
     frformat.save_file(dict(frformat.load_file(weights)) | {"shift": np.full(5, 40_000)}, tmp_path / "a.frz")
     with pytest.raises(LoadError, match=r"MISMATCH: .*shift has integers that do not fit into i16"):
-        input_session(skeleton, tmp_path / "a.frz")
+        session(skeleton, tmp_path / "a.frz")
 
 
 def test_a_damaged_skeleton(skeleton: Path, weights: Path):
@@ -100,10 +92,10 @@ def test_a_damaged_skeleton(skeleton: Path, weights: Path):
     for i in range(0, len(data), 7):
         for bad in (data[:i], data[:i] + bytes([data[i] ^ 4]) + data[i + 1 :]):
             with pytest.raises(LoadError, match="SKELETON_DAMAGED: this is not an intact skeleton"):
-                input_session(bad, weights)
+                session(bad, weights)
     wrong = sealed(data[: 10 - LENGTH].replace(b"shift\n", b"shilt\n").replace(b"\nshift", b"\nshilt"))
     with pytest.raises(LoadError, match="SKELETON_UNSUPPORTED: this is not a skeleton for ONNX Runtime: 'shilt'"):
-        input_session(wrong, weights)
+        session(wrong, weights)
 
 
 def test_contradictory_options(tmp_path: Path):

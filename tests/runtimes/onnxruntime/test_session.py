@@ -39,6 +39,7 @@ def test_any_size(model: Mixed, skeleton: Path, weights: Path):
     made = session(skeleton, weights)
     for shape in ((1, 3, 8, 9), (4, 3, 16, 18), (2, 3, 5, 4)):
         agree(model, made, torch.rand(shape))
+    assert not made.weights
     assert skeleton.stat().st_size < 2000
 
 

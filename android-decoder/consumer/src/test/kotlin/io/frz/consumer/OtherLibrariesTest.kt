@@ -1,6 +1,5 @@
 package io.frz.consumer
 
-import ai.onnxruntime.OrtSession
 import io.frz.FrzFile
 import io.frz.benchmark.BenchmarkException
 import io.frz.benchmark.Manifest
@@ -31,7 +30,7 @@ class OtherLibrariesTest {
 
     /** Only compiled, because these files do not exist. */
     @Suppress("unused")
-    private fun session(): FrzLoader<OrtSession> =
+    private fun session(): FrzLoader<FrzSession> =
         FrzSession.loaderOf(part("model.onnx"), part("model.frz")) { it.setIntraOpNumThreads(2) }
 
     /** Only compiled, because this module lacks the suite's assets. */
@@ -42,7 +41,7 @@ class OtherLibrariesTest {
     @Test
     fun `a template is filled`() {
         val folder = "template/src/test/resources"
-        val filled = FrzTemplate.fill(part("$folder/tiny.tflite.frt"), part("$folder/tiny.frz"))
+        val filled = FrzTemplate.loader(part("$folder/tiny.tflite.frt"), part("$folder/tiny.frz")).load()
         val bytes = ByteArray(filled.remaining()).also { filled.get(it) }
         assertArrayEquals(File("../$folder/tiny.tflite").readBytes(), bytes)
     }

@@ -25,7 +25,7 @@ internal class LiteEngine : Engine {
     override fun setThreads(count: Int) = PyTorchAndroid.setNumThreads(count)
 
     override fun load(skeleton: File, weights: File, base: File?, options: FrzLoadOptions): Model =
-        LiteModel(FrzModule.load(skeleton, weights, options.with(base)))
+        LiteModel(FrzModule.loaderOf(skeleton, weights).load(options.with(base)))
 
     override fun loadComplete(file: File): Model = LiteModel(LiteModuleLoader.load(file.path))
 

@@ -8,7 +8,7 @@ import ai.onnxruntime.OrtSession.SessionOptions
 import io.frz.cli.shell.Failure
 import io.frz.loading.FrzLoadOptions
 import io.frz.loading.FrzPart
-import io.frz.onnxruntime.FrzInputSession
+import io.frz.onnxruntime.FrzSession
 import java.io.File
 import java.nio.FloatBuffer
 
@@ -26,7 +26,7 @@ internal class OrtEngine : Engine {
     }
 
     override fun load(skeleton: File, weights: File, base: File?, options: FrzLoadOptions): Model =
-        FrzInputSession.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights), ::configure).load(options.with(base)).let {
+        FrzSession.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights), ::configure).load(options.with(base)).let {
             OrtModel(it, it.inputNames.first()) { inputs -> it.run(inputs) }
         }
 

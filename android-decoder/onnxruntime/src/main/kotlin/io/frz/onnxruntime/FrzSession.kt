@@ -1,76 +1,112 @@
 package io.frz.onnxruntime
 
+import ai.onnxruntime.OnnxTensor
+import ai.onnxruntime.OnnxTensorLike
 import ai.onnxruntime.OrtEnvironment
+import ai.onnxruntime.OrtException
 import ai.onnxruntime.OrtSession
 import android.content.Context
-import androidx.annotation.WorkerThread
-import io.frz.loading.FrzLoadOptions
 import io.frz.loading.FrzLoader
 import io.frz.loading.FrzPart
-import io.frz.onnxruntime.internal.InitializersOnly
 import io.frz.onnxruntime.internal.OnnxRuntime
-import java.io.IOException
+import io.frz.onnxruntime.internal.Tensors
+import java.util.concurrent.atomic.AtomicBoolean
 
 /**
- * Loads ONNX Runtime sessions with weights from `.frz` files, on Android and on any JVM.
+ * An ONNX Runtime session with weights from a `.frz` file, on Android and on any JVM.
  *
  * An app ships a skeleton, which is the network's graph without its weights (`model.onnx`), and the weights
  * (`model.frz`). Loading checks that the file contains the weights that the skeleton requires, rebuilds them, and
  * creates a session.
  *
  * ```
- * val session = FrzSession.load(context, "model.onnx", "model.frz")
- * val result = session.run(mapOf("x" to input))
+ * FrzSession.loader(context, "model.onnx", "model.frz").load().use { session ->
+ *     session.run(mapOf("x" to input)).use { result -> … }
+ * }
  * ```
  *
- * Loading fails only with an [IOException]: an [io.frz.FrzException] if the weights cannot be decoded, for example
- * because they are damaged or exceed the memory budget, and an [io.frz.loading.FrzLoadException] in all other cases. A
- * failed load leaves nothing behind. The caller owns the session and must close it.
+ * In most skeletons, the weights are initializers. ONNX Runtime copies these several times while it creates a session,
+ * so loading briefly needs up to four times their size in memory; the weights of a factored skeleton need only a few
+ * kilobytes. In skeletons exported with `--weights-as-inputs`, the weights are inputs. On every run, ONNX Runtime reads
+ * them from the direct buffers in which they have been rebuilt, and it keeps no copies, so loading needs memory for the
+ * weights only once. Runs take longer, because ONNX Runtime cannot prepare the weights in advance.
  *
- * [load] blocks; call it on a background thread. Interrupting the thread cancels loading; if ONNX Runtime is already
- * creating the session, loading ends when ONNX Runtime returns. Any number of threads can load at the same time. Use
- * [loader] to load asynchronously or from a coroutine.
+ * Like an [OrtSession], this object is thread-safe, except that [close] must not be called during a run. The caller
+ * must close it.
  *
- * ONNX Runtime copies the weights several times while it creates a session, so loading briefly needs up to four times
- * their size in memory; the weights of a factored skeleton need only a few kilobytes. [FrzInputSession] avoids these
- * copies. Sessions are created in [OrtEnvironment.getEnvironment]; to configure the environment, create it before
- * loading.
+ * @property session the session, whose inputs include [weights]. Use it for what [run] does not offer, such as pinned
+ *   outputs, and pass [weights] together with the other inputs. Do not close it
  */
-public object FrzSession {
-    /** Loads a session from the app assets [skeleton] and [weights]. */
-    @JvmStatic
-    @JvmOverloads
-    @Throws(IOException::class)
-    @WorkerThread
-    public fun load(
-        context: Context,
-        skeleton: String,
-        weights: String,
-        options: FrzLoadOptions = FrzLoadOptions.DEFAULT,
-        setup: FrzSessionSetup = DEFAULTS
-    ): OrtSession = loader(context, skeleton, weights, setup).load(options)
+public class FrzSession internal constructor(public val session: OrtSession, private val tensors: Tensors) :
+    AutoCloseable {
+    private val isClosed = AtomicBoolean()
 
-    /** Returns a loader for the app assets [skeleton] and [weights]. */
-    @JvmStatic
-    @JvmOverloads
-    public fun loader(
-        context: Context,
-        skeleton: String,
-        weights: String,
-        setup: FrzSessionSetup = DEFAULTS
-    ): FrzLoader<OrtSession> = loaderOf(FrzPart.asset(context, skeleton), FrzPart.asset(context, weights), setup)
+    /** The weights that are inputs, by name; empty if all weights are initializers. Do not close them. */
+    public val weights: Map<String, OnnxTensor> get() = tensors.all
+
+    /** The names of the inputs to pass to [run]: all inputs except the weights. */
+    public val inputNames: Set<String> get() = session.inputNames - weights.keys
 
     /**
-     * Returns a loader for a skeleton and weights, each from any source: an asset, a file, decrypted bytes in memory or
-     * a stream.
+     * Runs the network on [inputs] and the weights. The caller must close the result.
      *
-     * This function has its own name, rather than being an overload of [loader], so that Java code for other JVMs
-     * compiles without Android's classes.
+     * @param requestedOutputs the names of the outputs to compute; by default, all
+     * @param options the options of this run, or null for the defaults
+     * @throws IllegalArgumentException if [inputs] contains a weight
+     * @throws OrtException if [inputs] contains an unknown name or lacks an input, or if the network cannot run on them
      */
-    @JvmStatic
     @JvmOverloads
-    public fun loaderOf(skeleton: FrzPart, weights: FrzPart, setup: FrzSessionSetup = DEFAULTS): FrzLoader<OrtSession> =
-        FrzLoader(InitializersOnly(OnnxRuntime(setup)), skeleton, weights)
+    @Throws(OrtException::class)
+    public fun run(
+        inputs: Map<String, OnnxTensorLike>,
+        requestedOutputs: Set<String> = session.outputNames,
+        options: OrtSession.RunOptions? = null
+    ): OrtSession.Result {
+        val known = weights.keys.intersect(inputs.keys)
+        require(known.isEmpty()) { "${known.joinToString()}: the session already has these weights; omit them" }
+        return session.run(weights + inputs, requestedOutputs, options)
+    }
 
-    internal val DEFAULTS = FrzSessionSetup { }
+    /** Closes the session and frees the weights. Further calls have no effect. */
+    @Throws(OrtException::class)
+    override fun close() {
+        if (isClosed.getAndSet(true)) return
+        tensors.use { session.close() }
+    }
+
+    /**
+     * Returns loaders of sessions.
+     *
+     * Loading fails as described for [FrzLoader]. Interrupting the thread cancels loading; if ONNX Runtime is already
+     * creating the session, loading ends when ONNX Runtime returns. Any number of threads can load at the same time.
+     * Sessions are created in [OrtEnvironment.getEnvironment]; to configure the environment, create it before loading.
+     */
+    public companion object {
+        private val DEFAULTS = FrzSessionSetup { }
+
+        /** Returns a loader for the app assets [skeleton] and [weights]; [setup] configures its sessions. */
+        @JvmStatic
+        @JvmOverloads
+        public fun loader(
+            context: Context,
+            skeleton: String,
+            weights: String,
+            setup: FrzSessionSetup = DEFAULTS
+        ): FrzLoader<FrzSession> = loaderOf(FrzPart.asset(context, skeleton), FrzPart.asset(context, weights), setup)
+
+        /**
+         * Returns a loader for a skeleton and weights, each from any source: an asset, a file, decrypted bytes in
+         * memory or a stream.
+         *
+         * This function has its own name, rather than being an overload of [loader], so that Java code for other JVMs
+         * compiles without Android's classes.
+         */
+        @JvmStatic
+        @JvmOverloads
+        public fun loaderOf(
+            skeleton: FrzPart,
+            weights: FrzPart,
+            setup: FrzSessionSetup = DEFAULTS
+        ): FrzLoader<FrzSession> = FrzLoader(OnnxRuntime(setup), skeleton, weights)
+    }
 }

@@ -1,6 +1,5 @@
 package io.frz.onnxruntime
 
-import ai.onnxruntime.OrtSession
 import android.content.Context
 import android.content.res.AssetManager
 import io.frz.FrzFile
@@ -45,10 +44,10 @@ class LoaderTest : OnRuntime() {
     }
 
     /** Records the calls to a callback. */
-    private class Told<N : Any> : FrzCallback<N> {
+    private class Told : FrzCallback<FrzSession> {
         val all = LinkedBlockingQueue<Any>()
 
-        override fun onLoaded(network: N) {
+        override fun onLoaded(network: FrzSession) {
             all.add(network)
         }
 
@@ -59,40 +58,34 @@ class LoaderTest : OnRuntime() {
         fun next(): Any = checkNotNull(all.poll(20, TimeUnit.SECONDS)) { "nothing was reported" }
     }
 
-    /** Checks [loaded], and what [loader] loads in the background and from a coroutine. */
-    private fun <N : Any> checkWays(loaded: N, loader: FrzLoader<N>, check: (N) -> Unit) {
-        check(loaded)
-        val told = Told<N>()
-        loader.loadAsync(told)
-        @Suppress("UNCHECKED_CAST")
-        check(told.next() as N)
-        check(runBlocking { loader.await() })
-    }
-
     @Test
     fun `assets are loaded on this thread, in the background, and from a coroutine`() {
-        val loader = FrzSession.loader(context, "tiny.onnx", "tiny.frz")
-        checkWays(FrzSession.load(context, "tiny.onnx", "tiny.frz"), loader) { check(it, "tiny") }
-        val missing = assertThrows(FrzLoadException::class.java) { FrzSession.load(context, "tiny.onnx", "gone.frz") }
+        for (skeleton in listOf("tiny.onnx", "tiny.inputs.onnx")) {
+            val loader = FrzSession.loader(context, skeleton, "tiny.frz")
+            check(loader.load(), "tiny")
+            val told = Told()
+            loader.loadAsync(told)
+            check(told.next() as FrzSession, "tiny")
+            check(runBlocking { loader.await() }, "tiny")
+        }
+        val missing = assertThrows(FrzLoadException::class.java) {
+            FrzSession.loader(context, "tiny.onnx", "gone.frz").load()
+        }
         assertEquals(Kind.UNREADABLE, missing.kind)
         assertTrue("gone.frz" in missing.message!!, missing.message)
     }
 
     @Test
-    fun `assets whose weights are inputs can be loaded in the same ways`() {
-        val loader = FrzInputSession.loader(context, "tiny.inputs.onnx", "tiny.frz")
-        checkWays(FrzInputSession.load(context, "tiny.inputs.onnx", "tiny.frz"), loader) { check(it, "tiny") }
-    }
-
-    @Test
     fun `an interrupt cancels at every step, and the thread stays interrupted`() {
-        checkInterrupts(FrzSession.loaderOf(skeleton, weights))
-        checkInterrupts(FrzInputSession.loaderOf(inputSkeleton, weights))
-        checkInterruptInSetup(FrzSession.loaderOf(skeleton, weights) { Thread.currentThread().interrupt() })
-        checkInterruptInSetup(FrzInputSession.loaderOf(inputSkeleton, weights) { Thread.currentThread().interrupt() })
+        for (part in listOf(skeleton, inputSkeleton)) {
+            checkInterrupts(FrzSession.loaderOf(part, weights))
+            val interrupting = FrzSession.loaderOf(part, weights) { Thread.currentThread().interrupt() }
+            assertEquals(Kind.CANCELLED, assertThrows(FrzLoadException::class.java) { interrupting.load() }.kind)
+            assertTrue(Thread.interrupted())
+        }
     }
 
-    private fun <N : AutoCloseable> checkInterrupts(loader: FrzLoader<N>) {
+    private fun checkInterrupts(loader: FrzLoader<FrzSession>) {
         val steps = ArrayList<Long>()
         loader.load(FrzLoadOptions.builder().progress { done, _ -> steps += done }.build()).close()
         for (step in steps) {
@@ -105,11 +98,6 @@ class LoaderTest : OnRuntime() {
         }
     }
 
-    private fun checkInterruptInSetup(loader: FrzLoader<*>) {
-        assertEquals(Kind.CANCELLED, assertThrows(FrzLoadException::class.java) { loader.load() }.kind)
-        assertTrue(Thread.interrupted())
-    }
-
     @Test
     fun `a cancelled coroutine does not throw an IOException`() {
         val loader = FrzSession.loaderOf(skeleton, weights) { Thread.currentThread().interrupt() }
@@ -117,13 +105,13 @@ class LoaderTest : OnRuntime() {
     }
 
     /** Wraps a runtime and counts its open sessions. */
-    private class Counting<N : Any>(private val runtime: FrzRuntime<N>) : FrzRuntime<N> {
+    private class Counting(private val runtime: FrzRuntime<FrzSession>) : FrzRuntime<FrzSession> {
         val open = AtomicInteger()
 
-        override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): N =
+        override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): FrzSession =
             runtime.start(skeleton, weights, load).also { open.incrementAndGet() }
 
-        override fun free(network: N) {
+        override fun free(network: FrzSession) {
             runtime.free(network)
             open.decrementAndGet()
         }
@@ -131,22 +119,21 @@ class LoaderTest : OnRuntime() {
 
     @Test
     fun `whenever loading is cancelled, the session is delivered or closed`() {
-        checkCancelling<OrtSession>(FrzSession.loaderOf(skeleton, weights).runtime, skeleton)
-        checkCancelling<FrzInputSession>(FrzInputSession.loaderOf(inputSkeleton, weights).runtime, inputSkeleton)
+        for (part in listOf(skeleton, inputSkeleton)) checkCancelling(part)
     }
 
-    private inline fun <reified N : Any> checkCancelling(counted: FrzRuntime<N>, skeleton: FrzPart) {
+    private fun checkCancelling(skeleton: FrzPart) {
         val pool = Executors.newFixedThreadPool(2)
         val options = FrzLoadOptions.builder().background(pool).callbacks(pool).build()
-        val runtime = Counting(counted)
-        val told = Told<N>()
+        val runtime = Counting(FrzSession.loaderOf(skeleton, weights).runtime)
+        val told = Told()
         repeat(100) { i ->
             val loading = FrzLoader(runtime, skeleton, weights).loadAsync(told, options)
             LockSupport.parkNanos(i * 50_000L)
             val isCancelled = loading.cancel()
             val end = told.next()
             assertEquals(isCancelled, end is FrzLoadException)
-            if (end is N) runtime.free(end)
+            if (end is FrzSession) runtime.free(end)
         }
         pool.shutdown()
         assertTrue(pool.awaitTermination(20, TimeUnit.SECONDS))
@@ -157,7 +144,7 @@ class LoaderTest : OnRuntime() {
     @Test
     fun `many threads load at the same time`() {
         val pool = Executors.newFixedThreadPool(8)
-        val sessions = List(24) { pool.submit<OrtSession> { FrzSession.loaderOf(skeleton, weights).load() } }
+        val sessions = List(24) { pool.submit<FrzSession> { FrzSession.loaderOf(skeleton, weights).load() } }
         for (session in sessions) check(session.get(), "tiny")
         pool.shutdown()
     }

@@ -35,14 +35,8 @@ abstract class OnRuntime {
         }
 
         /** Checks that [session] returns the same output as PyTorch for the input `NAME.input.npy`, and closes it. */
-        fun check(session: OrtSession, name: String): Unit =
-            session.use { check(outputs(name) { x -> it.run(mapOf(it.inputNames.single() to x)) }, name) }
-
-        /** Checks that [session] returns the same output as PyTorch for the input `NAME.input.npy`, and closes it. */
-        fun check(session: FrzInputSession, name: String): Unit =
-            session.use { check(outputs(name) { x -> it.run(mapOf(it.inputNames.single() to x)) }, name) }
-
-        private fun check(found: FloatBuffer, name: String) {
+        fun check(session: FrzSession, name: String) {
+            val found = session.use { outputs(name) { x -> it.run(mapOf(it.inputNames.single() to x)) } }
             val (expected, _) = npy("$name.expected.npy")
             assertEquals(expected.remaining(), found.remaining())
             while (found.hasRemaining()) assertEquals(expected.get(), found.get(), 1e-4f)

@@ -20,38 +20,14 @@ import org.pytorch.Module
  * them to the skeleton.
  *
  * ```
- * val module = FrzModule.load(context, "model.ptl", "model.frz")
+ * val module = FrzModule.loader(context, "model.ptl", "model.frz").load()
  * val output = module.forward(IValue.from(input)).toTensor()
  * ```
  *
- * Loading fails only with an [IOException]: an [io.frz.FrzException] if the weights cannot be decoded, for example
- * because they are damaged or exceed the memory budget, and an [io.frz.loading.FrzLoadException] in all other cases. A
- * failed load leaves nothing behind. The caller owns the module and must free it with [Module.destroy].
- *
- * The `load` functions block; call them on a background thread. Interrupting the thread cancels loading. Any number of
- * threads can load at the same time. Use [loader] to load asynchronously or from a coroutine.
+ * Loading fails as described for [FrzLoader]. Any number of threads can load at the same time. The caller owns the
+ * module and must free it with [Module.destroy].
  */
 public object FrzModule {
-    /** Loads a module from the app assets [skeleton] and [weights]. */
-    @JvmStatic
-    @JvmOverloads
-    @Throws(IOException::class)
-    @WorkerThread
-    public fun load(
-        context: Context,
-        skeleton: String,
-        weights: String,
-        options: FrzLoadOptions = FrzLoadOptions.DEFAULT
-    ): Module = loader(context, skeleton, weights).load(options)
-
-    /** Loads a module from two files. */
-    @JvmStatic
-    @JvmOverloads
-    @Throws(IOException::class)
-    @WorkerThread
-    public fun load(skeleton: File, weights: File, options: FrzLoadOptions = FrzLoadOptions.DEFAULT): Module =
-        FrzLoader(LiteInterpreter(null), FrzPart.of(skeleton), FrzPart.of(weights)).load(options)
-
     /** Returns a loader for the app assets [skeleton] and [weights]. */
     @JvmStatic
     public fun loader(context: Context, skeleton: String, weights: String): FrzLoader<Module> =
@@ -69,6 +45,11 @@ public object FrzModule {
     @JvmStatic
     public fun loaderOf(skeleton: FrzPart, weights: FrzPart, cache: File): FrzLoader<Module> =
         FrzLoader(LiteInterpreter(cache), skeleton, weights)
+
+    /** Returns a loader for two files. The lite interpreter reads the skeleton where it is. */
+    @JvmStatic
+    public fun loaderOf(skeleton: File, weights: File): FrzLoader<Module> =
+        FrzLoader(LiteInterpreter(null), FrzPart.of(skeleton), FrzPart.of(weights))
 
     /**
      * Replaces the weights of a loaded [module], for example with another tier of the same file or with newly trained

@@ -30,10 +30,10 @@ class JavaCallerTest extends OnRuntime {
     /** The code of a Java app, which is only compiled, because this JVM has no Android context. */
     @SuppressWarnings("unused")
     static void inAnApp(Context context, AssetManager assets, FrzCallback<Module> callback) throws IOException {
-        Module module = FrzModule.load(context, "model.ptl", "model.frz");
+        Module module = FrzModule.loader(context, "model.ptl", "model.frz").load();
         FrzPart weights = FrzPart.asset(assets, "model.frz");
         FrzModule.loaderOf(FrzPart.asset(assets, "model.ptl"), weights, context.getCacheDir()).load().destroy();
-        FrzModule.load(context, "model.ptl", "model.frz", FrzLoadOptions.DEFAULT).destroy();
+        FrzModule.loader(context, "model.ptl", "model.frz").load(FrzLoadOptions.DEFAULT).destroy();
         FrzLoading loading = FrzModule.loader(context, "model.ptl", "model.frz").loadAsync(callback);
         loading.cancel();
         FrzModule.loadWeights(module, FrzPart.asset(context, "better.frz"));
@@ -83,7 +83,7 @@ class JavaCallerTest extends OnRuntime {
     void failuresAreTyped(@TempDir Path folder) {
         File nothing = folder.resolve("nothing").toFile();
         try {
-            FrzModule.load(nothing, nothing).destroy();
+            FrzModule.loaderOf(nothing, nothing).load().destroy();
         } catch (FrzLoadException e) {
             assertEquals(FrzLoadException.Kind.UNREADABLE, e.getKind());
             return;

@@ -90,7 +90,7 @@ class FaultTest : OnRuntime() {
         for ((text, given) in cases) {
             val (weights, options) = given
             val thrown = assertThrows(FrzLoadException::class.java) {
-                FrzModule.load(factored, resource(weights), options)
+                FrzModule.loaderOf(factored, resource(weights)).load(options)
             }
             assertEquals(Kind.MISMATCH, thrown.kind)
             assertTrue(text in thrown.message!! && "\n" !in thrown.message!!, thrown.message)
@@ -126,7 +126,7 @@ class FaultTest : OnRuntime() {
     fun `unreadable parts are reported`() {
         val nothing = File(cache, "nothing")
         for ((skeleton, weights) in listOf(nothing to resource("tiny.frz"), resource("tiny.ptl") to nothing)) {
-            val missing = assertThrows(FrzLoadException::class.java) { FrzModule.load(skeleton, weights) }
+            val missing = assertThrows(FrzLoadException::class.java) { FrzModule.loaderOf(skeleton, weights).load() }
             assertEquals(Kind.UNREADABLE, missing.kind)
             assertTrue("nothing" in missing.message!!, missing.message)
         }
@@ -157,14 +157,20 @@ class FaultTest : OnRuntime() {
     fun `a missing runtime is reported`() {
         val path = System.getProperty("java.class.path").split(File.pathSeparator).map { File(it).toURI().toURL() }
         URLClassLoader(path.toTypedArray(), null).let { loader ->
-            val load = loader.loadClass(FrzModule::class.java.name)
-                .getMethod("load", File::class.java, File::class.java)
+            val run = loader.loadClass(Loading::class.java.name).getMethod("run")
             repeat(2) {
                 val thrown = assertThrows(ReflectiveOperationException::class.java) {
-                    load.invoke(null, resource("tiny.ptl"), resource("tiny.frz"))
+                    run.invoke(null)
                 }
                 assertTrue("RUNTIME_MISSING" in thrown.cause!!.message!!, thrown.cause.toString())
             }
         }
     }
+}
+
+/** Loads a module. Called from another class loader. */
+internal object Loading {
+    @JvmStatic
+    fun run() =
+        FrzModule.loaderOf(File("src/test/resources/tiny.ptl"), File("src/test/resources/tiny.frz")).load().destroy()
 }

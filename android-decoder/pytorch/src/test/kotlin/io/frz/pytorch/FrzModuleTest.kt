@@ -39,7 +39,7 @@ class FrzModuleTest : OnRuntime() {
     }
 
     @Test
-    fun `weights of every type are loaded from files`() = check(FrzModule.load(skeleton, weights))
+    fun `weights of every type are loaded from files`() = check(FrzModule.loaderOf(skeleton, weights).load())
 
     @Test
     fun `loading from bytes leaves only the skeleton in the cache`(@TempDir cache: File) {
@@ -66,9 +66,9 @@ class FrzModuleTest : OnRuntime() {
     @Test
     fun `a tier is loaded and replaced in place`() {
         val low = FrzLoadOptions.builder().tier(0).build()
-        val module = FrzModule.load(resource("wide.ptl"), resource("wide.frz"), low)
+        val module = FrzModule.loaderOf(resource("wide.ptl"), resource("wide.frz")).load(low)
         val small = wideOutputOf(module)
-        val complete = FrzModule.load(resource("wide.ptl"), resource("wide.frz"))
+        val complete = FrzModule.loaderOf(resource("wide.ptl"), resource("wide.frz")).load()
         assertFalse(small.contentEquals(wideOutputOf(complete)))
         FrzModule.loadWeights(module, wideWeights)
         assertArrayEquals(wideOutputOf(complete), wideOutputOf(module))
@@ -82,7 +82,7 @@ class FrzModuleTest : OnRuntime() {
     fun `raw weights are read from the requested tier`() {
         for (tier in 0..1) {
             val options = FrzLoadOptions.builder().tier(tier).memoryBudget(144 + 16 + 144).verify(true).build()
-            val module = FrzModule.load(resource("other.ptl"), resource("rows.frz"), options)
+            val module = FrzModule.loaderOf(resource("other.ptl"), resource("rows.frz")).load(options)
             assertArrayEquals(FloatArray(4) { tier + 1f }, run(module, FloatArray(9), 1, 1, 3, 3))
             module.destroy()
         }
@@ -97,15 +97,15 @@ class FrzModuleTest : OnRuntime() {
         val seen = ArrayList<Pair<Long, Long>>()
         val skeleton = resource("wide.factored.ptl")
         val watched = options(1 shl 17).verify(true).progress { done, total -> seen.add(done to total) }.build()
-        val factored = FrzModule.load(skeleton, resource("wide.frz"), watched)
+        val factored = FrzModule.loaderOf(skeleton, resource("wide.frz")).load(watched)
         assertEquals(listOf(0L, coefficients + biases), seen.map { it.first })
         assertEquals(setOf(coefficients + biases), seen.map { it.second }.toSet())
         val refused = assertThrows(FrzException::class.java) {
-            FrzModule.load(skeleton, resource("wide.frz"), options(1000).build())
+            FrzModule.loaderOf(skeleton, resource("wide.frz")).load(options(1000).build())
         }
         assertEquals(ErrorCode.BUDGET, refused.code)
         assertTrue("take $needed bytes, but the memory budget is 1000" in refused.message!!, refused.message)
-        val rebuilt = FrzModule.load(resource("wide.ptl"), resource("wide.frz"))
+        val rebuilt = FrzModule.loaderOf(resource("wide.ptl"), resource("wide.frz")).load()
         val expected = wideOutputOf(rebuilt)
         assertArrayEquals(expected, wideOutputOf(factored), 1e-5f * expected.max())
         FrzModule.loadWeights(factored, wideWeights)
@@ -116,12 +116,12 @@ class FrzModuleTest : OnRuntime() {
     @Test
     fun `options reach the decoder`() {
         val threads = FrzLoadOptions.builder().threads(3).verify(true).build()
-        val module = FrzModule.load(resource("wide.ptl"), resource("wide.frz"), threads)
-        val other = FrzModule.load(resource("wide.ptl"), resource("wide.frz"))
+        val module = FrzModule.loaderOf(resource("wide.ptl"), resource("wide.frz")).load(threads)
+        val other = FrzModule.loaderOf(resource("wide.ptl"), resource("wide.frz")).load()
         assertArrayEquals(wideOutputOf(other), wideOutputOf(module))
         listOf(module, other).forEach(Module::destroy)
         val tier = FrzLoadOptions.builder().tier(7).build()
-        val missing = assertThrows(FrzException::class.java) { FrzModule.load(skeleton, weights, tier) }
+        val missing = assertThrows(FrzException::class.java) { FrzModule.loaderOf(skeleton, weights).load(tier) }
         assertEquals(ErrorCode.TIER, missing.code)
     }
 
@@ -142,7 +142,7 @@ class FrzModuleTest : OnRuntime() {
     fun `progress goes from zero to the total`() {
         val seen = ArrayList<Pair<Long, Long>>()
         val options = FrzLoadOptions.builder().progress { done, total -> seen.add(done to total) }.build()
-        FrzModule.load(resource("wide.ptl"), resource("wide.frz"), options).destroy()
+        FrzModule.loaderOf(resource("wide.ptl"), resource("wide.frz")).load(options).destroy()
         val total = 4L * (1024 * 1024 + 1024 + 512 * 1024 + 512)
         assertEquals(setOf(total), seen.map { it.second }.toSet())
         assertEquals(0L, seen.first().first)
@@ -154,12 +154,12 @@ class FrzModuleTest : OnRuntime() {
     @Test
     @Suppress("ExplicitGarbageCollectionCall")
     fun `weights outlive the buffer in which they were passed`() {
-        val module = FrzModule.load(skeleton, weights)
+        val module = FrzModule.loaderOf(skeleton, weights).load()
         repeat(3) {
             System.gc()
             // If the memory of the weights has been freed, this overwrites it.
             ByteBuffer.allocateDirect(8 shl 20)
-            FrzModule.load(resource("wide.ptl"), resource("wide.frz")).destroy()
+            FrzModule.loaderOf(resource("wide.ptl"), resource("wide.frz")).load().destroy()
         }
         check(module)
     }
@@ -191,14 +191,14 @@ class FrzModuleTest : OnRuntime() {
     @Test
     fun `an interrupt cancels and is not swallowed`() {
         Thread.currentThread().interrupt()
-        val cancelled = assertThrows(FrzLoadException::class.java) { FrzModule.load(skeleton, weights) }
+        val cancelled = assertThrows(FrzLoadException::class.java) { FrzModule.loaderOf(skeleton, weights).load() }
         assertTrue(Thread.interrupted())
         assertEquals(Kind.CANCELLED, cancelled.kind)
         val options = FrzLoadOptions.builder().progress { done, _ ->
             if (done > 0) Thread.currentThread().interrupt()
         }.build()
         val midway = assertThrows(FrzLoadException::class.java) {
-            FrzModule.load(resource("wide.ptl"), resource("wide.frz"), options)
+            FrzModule.loaderOf(resource("wide.ptl"), resource("wide.frz")).load(options)
         }
         assertTrue(Thread.interrupted())
         assertEquals(Kind.CANCELLED, midway.kind)

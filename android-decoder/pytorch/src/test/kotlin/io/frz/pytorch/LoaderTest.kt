@@ -31,7 +31,7 @@ class LoaderTest : OnRuntime() {
         `when`(context.codeCacheDir).thenReturn(folder)
         `when`(assets.open(anyString())).thenAnswer { call -> resource(call.getArgument(0)).inputStream() }
         `when`(assets.openFd(anyString())).thenThrow(FileNotFoundException("it is compressed"))
-        check(FrzModule.load(context, "tiny.ptl", "tiny.frz"))
+        check(FrzModule.loader(context, "tiny.ptl", "tiny.frz").load())
         assertEquals(1, File(folder, "frz").list()!!.size)
     }
 

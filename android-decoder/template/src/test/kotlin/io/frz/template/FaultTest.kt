@@ -47,7 +47,7 @@ class FaultTest : OnSynthetic() {
             }.build()
             val fills = listOf(
                 { fill(template, weights, options) },
-                { FrzTemplate.fillFile(FrzPart.of(template), FrzPart.of(weights), folder, options) }
+                { FrzTemplate.fileLoader(FrzPart.of(template), FrzPart.of(weights), folder).load(options) }
             )
             for (each in fills) {
                 assertEquals(Kind.CANCELLED, assertThrows(FrzLoadException::class.java) { each() }.kind, "$step")
@@ -70,7 +70,7 @@ class FaultTest : OnSynthetic() {
             child.inputStream.read() // Waits until the process has filled one file.
             TimeUnit.MILLISECONDS.sleep(Random(round).nextLong(50))
             child.destroyForcibly().waitFor()
-            val file = FrzTemplate.fillFile(FrzPart.of(template), FrzPart.of(weights), folder)
+            val file = FrzTemplate.fileLoader(FrzPart.of(template), FrzPart.of(weights), folder).load()
             assertArrayEquals(bytes("synthetic.bin"), file.readBytes())
             val complete = folder.listFiles()!!.filterNot { it.name.endsWith(".partial") }
             for (each in complete) assertArrayEquals(bytes("synthetic.bin"), each.readBytes())

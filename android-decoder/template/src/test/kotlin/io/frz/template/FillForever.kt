@@ -7,7 +7,7 @@ import java.io.File
 fun main(args: Array<String>) {
     fun part(name: String) = FrzPart.of(File("src/test/resources/$name"))
 
-    fun fill() = FrzTemplate.fillFile(part("synthetic.frt"), part("synthetic.frz"), File(args[0])).delete()
+    fun fill() = FrzTemplate.fileLoader(part("synthetic.frt"), part("synthetic.frz"), File(args[0])).load().delete()
     fill()
     print('.')
     System.out.flush()

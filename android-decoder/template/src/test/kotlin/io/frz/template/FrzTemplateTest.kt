@@ -134,22 +134,22 @@ class FrzTemplateTest : OnSynthetic() {
     @Test
     fun `files are filled once and verified on each use`(@TempDir folder: File) {
         val cache = File(folder, "cache")
-        fun fillFile(name: String = "tiny.frz") = FrzTemplate.fillFile(
+        fun filled(name: String = "tiny.frz") = FrzTemplate.fileLoader(
             FrzPart.of(bytes(if (name == "tiny.frz") "tiny.pte.frt" else "synthetic.frt")),
             FrzPart.of(bytes(name)),
             cache
-        )
-        val file = fillFile()
+        ).load()
+        val file = filled()
         assertArrayEquals(bytes("tiny.pte"), file.readBytes())
         val inode = Files.getAttribute(Paths.get(file.path), "unix:ino")
-        assertEquals(file, fillFile())
+        assertEquals(file, filled())
         assertEquals(inode, Files.getAttribute(Paths.get(file.path), "unix:ino"))
         file.writeBytes(file.readBytes().also { it[100] = (it[100] + 1).toByte() })
-        assertArrayEquals(bytes("tiny.pte"), fillFile().readBytes())
+        assertArrayEquals(bytes("tiny.pte"), filled().readBytes())
         file.writeBytes(ByteArray(3))
-        assertArrayEquals(bytes("tiny.pte"), fillFile().readBytes())
-        assertTrue(fillFile("synthetic.frz").readBytes().contentEquals(bytes("synthetic.bin")))
-        assertTrue(fillFile("half.frz").readBytes().contentEquals(bytes("half.bin")))
+        assertArrayEquals(bytes("tiny.pte"), filled().readBytes())
+        assertTrue(filled("synthetic.frz").readBytes().contentEquals(bytes("synthetic.bin")))
+        assertTrue(filled("half.frz").readBytes().contentEquals(bytes("half.bin")))
         assertEquals(3, cache.list()!!.size)
     }
 
@@ -160,17 +160,17 @@ class FrzTemplateTest : OnSynthetic() {
         val recent = File(folder, "filled-3.partial").apply { writeText("") }
         old.setLastModified(1)
         unused.setLastModified(1)
-        FrzTemplate.fillFile(FrzPart.of(template), FrzPart.of(weights), folder)
+        FrzTemplate.fileLoader(FrzPart.of(template), FrzPart.of(weights), folder).load()
         assertTrue(!old.exists() && !unused.exists() && recent.exists())
         val count = folder.list()!!.size
         val damaged = weights.clone().also { it[it.size - 5] = (it[it.size - 5] + 1).toByte() }
         assertThrows(FrzException::class.java) {
-            FrzTemplate.fillFile(FrzPart.of(template), FrzPart.of(damaged), folder)
+            FrzTemplate.fileLoader(FrzPart.of(template), FrzPart.of(damaged), folder).load()
         }
         assertEquals(count, folder.list()!!.size)
         val file = File(folder, "file").apply { writeText("") }
         val fault = assertThrows(FrzLoadException::class.java) {
-            FrzTemplate.fillFile(FrzPart.of(template), FrzPart.of(weights), file)
+            FrzTemplate.fileLoader(FrzPart.of(template), FrzPart.of(weights), file).load()
         }
         assertEquals(Kind.CACHE, fault.kind)
     }
@@ -180,7 +180,7 @@ class FrzTemplateTest : OnSynthetic() {
         Thread.currentThread().interrupt()
         try {
             val fault = assertThrows(FrzLoadException::class.java) {
-                FrzTemplate.fillFile(FrzPart.of(template), FrzPart.of(weights), folder)
+                FrzTemplate.fileLoader(FrzPart.of(template), FrzPart.of(weights), folder).load()
             }
             assertEquals(Kind.CANCELLED, fault.kind)
         } finally {

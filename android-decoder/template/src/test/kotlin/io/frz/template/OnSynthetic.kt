@@ -12,5 +12,5 @@ abstract class OnSynthetic {
     protected fun bytes(name: String): ByteArray = File("src/test/resources/$name").readBytes()
 
     protected fun fill(template: ByteArray, weights: ByteArray, options: FrzLoadOptions = FrzLoadOptions.DEFAULT) =
-        FrzTemplate.fill(FrzPart.of(template), FrzPart.of(weights), options)
+        FrzTemplate.loader(FrzPart.of(template), FrzPart.of(weights)).load(options)
 }

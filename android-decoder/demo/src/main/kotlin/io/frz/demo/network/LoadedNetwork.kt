@@ -76,7 +76,7 @@ constructor(
             if (done == 0L) first = System.nanoTime()
             progress.onProgress(done, total)
         }
-        module = FrzModule.load(context, skeleton, info.weights, loading.build())
+        module = FrzModule.loader(context, skeleton, info.weights).load(loading.build())
         loadTime = (System.nanoTime() - start) / NANOSECONDS
         skeletonTime = (first - start) / NANOSECONDS
         after = Memory()

@@ -21,7 +21,8 @@ internal class MobileRuntime(context: Context) : BenchmarkRuntime {
 
     override fun loadComplete(model: File): BenchmarkNetwork = Network(LiteModuleLoader.load(model.path))
 
-    override fun load(skeleton: File, weights: File): BenchmarkNetwork = Network(FrzModule.load(skeleton, weights))
+    override fun load(skeleton: File, weights: File): BenchmarkNetwork =
+        Network(FrzModule.loaderOf(skeleton, weights).load())
 
     private class Network(private val module: Module) : BenchmarkNetwork {
         init {

@@ -11,16 +11,13 @@ import io.frz.loading.FrzLoadException
 import io.frz.loading.FrzLoadException.Kind
 import io.frz.loading.FrzRuntime
 import io.frz.loading.FrzSkeleton
-import io.frz.onnxruntime.FrzInputSession
+import io.frz.onnxruntime.FrzSession
 import io.frz.onnxruntime.FrzSessionSetup
 
 /** Loads networks into ONNX Runtime, with session options from [setup]. */
-internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<FrzInputSession> {
-    override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): FrzInputSession =
-        start(Contract.of(skeleton.bytes), skeleton, weights, load)
-
-    /** Loads [skeleton], whose requirements are [contract], with [weights]. */
-    fun start(contract: Contract, skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): FrzInputSession {
+internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<FrzSession> {
+    override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): FrzSession {
+        val contract = Contract.of(skeleton.bytes)
         contract.misfit(weights)?.let { throw mismatch(it) }
         return guarded {
             val environment = OrtEnvironment.getEnvironment()
@@ -32,7 +29,7 @@ internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<FrzI
         }
     }
 
-    override fun free(network: FrzInputSession) = network.close()
+    override fun free(network: FrzSession) = network.close()
 
     private fun create(
         environment: OrtEnvironment,
@@ -40,7 +37,7 @@ internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<FrzI
         options: SessionOptions,
         weights: Weights,
         load: FrzLoad
-    ): FrzInputSession {
+    ): FrzSession {
         val contract = weights.contract
         val inputs = Tensors(load.memory(contract.inputBytes))
         var session: OrtSession? = null
@@ -55,14 +52,14 @@ internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<FrzI
                 environment.createSession(skeleton, options)
             }
             load.checkCancelled()
-            return FrzInputSession(session, inputs)
+            return FrzSession(session, inputs)
         } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
             inputs.use { session?.close() }
             throw e
         }
     }
 
-    private inline fun guarded(create: () -> FrzInputSession): FrzInputSession = try {
+    private inline fun guarded(create: () -> FrzSession): FrzSession = try {
         create()
     } catch (e: OrtException) {
         throw failure(e)

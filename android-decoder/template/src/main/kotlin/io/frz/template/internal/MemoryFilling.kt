@@ -27,7 +27,7 @@ internal object MemoryFilling : FrzRuntime<ByteBuffer> {
     } catch (e: OutOfMemoryError) {
         throw FrzException(
             ErrorCode.BUDGET,
-            "$size bytes of memory for the filled file cannot be allocated; use FrzTemplate.fillFile instead",
+            "$size bytes of memory for the filled file cannot be allocated; use FrzTemplate.fileLoader instead",
             cause = e
         )
     }

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
 /** Checks that networks run with weights as inputs, that these are not copied, and that closing frees them. */
-class FrzInputSessionTest : OnRuntime() {
+class InputsTest : OnRuntime() {
     private val skeleton = bytes("tiny.inputs.onnx")
     private val weights = bytes("tiny.frz")
 
@@ -29,27 +29,19 @@ class FrzInputSessionTest : OnRuntime() {
         skeleton: ByteArray = this.skeleton,
         weights: ByteArray = this.weights,
         options: FrzLoadOptions = FrzLoadOptions.DEFAULT
-    ) = FrzInputSession.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights)).load(options)
+    ) = FrzSession.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights)).load(options)
 
     private fun fault(skeleton: ByteArray, weights: ByteArray = this.weights): FrzLoadException =
         assertThrows(FrzLoadException::class.java) { load(skeleton, weights).close() }
 
-    private fun FrzInputSession.outputs() = outputs("tiny") { run(mapOf("x" to it)) }
+    private fun FrzSession.outputs() = outputs("tiny") { run(mapOf("x" to it)) }
 
-    private fun withSession(use: (FrzInputSession) -> Unit) = load().use(use)
+    private fun withSession(use: (FrzSession) -> Unit) = load().use(use)
 
     @Test
     fun `networks return the same outputs as in PyTorch`() {
         check(load(bytes("lenet5.inputs.onnx"), lenet5.readBytes()), "lenet5")
         for (weights in listOf("tiny.frz", "wide.frz")) check(load(weights = bytes(weights)), "tiny")
-    }
-
-    @Test
-    fun `skeletons whose weights are initializers can be loaded as well`() {
-        val session = load(bytes("tiny.onnx"))
-        assertTrue(session.weights.isEmpty())
-        check(session, "tiny")
-        check(load(bytes("rows.onnx"), bytes("rows.frz")), "rows")
     }
 
     @Test

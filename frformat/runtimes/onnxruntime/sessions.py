@@ -1,4 +1,4 @@
-"""Sessions whose weights are inputs."""
+"""Sessions with weights from ``.frz`` files."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession, NodeArg, OrtValue, RunOptions
 
 
-class InputSession:
-    """An ONNX Runtime session, and the weights that it takes as inputs on every run.
+class Session:
+    """An ONNX Runtime session, and the weights that it takes as inputs on every run, if there are any.
 
     It has the most important methods of ``onnxruntime.InferenceSession``. For the others, such as ``io_binding``, use
     ``session``, and pass ``weights`` together with the other inputs. The weights are freed together with this object.
 
     Attributes:
         session: the session, whose inputs include the weights.
-        weights: the weights that are inputs, by name, in the memory in which they were rebuilt.
+        weights: the weights that are inputs, by name, in the memory where they were rebuilt; empty if there are none.
     """
 
     def __init__(self, session: InferenceSession, weights: Mapping[str, OrtValue]) -> None:
