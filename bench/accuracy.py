@@ -3,13 +3,8 @@
     python -m bench.accuracy [WORD …]
 
 This command trains the missing networks (only runs whose name contains one of the words) for a few minutes each, and
-<<<<<<< HEAD
-then writes ``bench/results/lenet5.json`` and ``docs/lenet5-sizes.png``. If interrupted, it resumes where it stopped
-when it is run again. No run selects its best epoch: the network is tested after the last one.
-=======
-then writes ``bench/results/lenet5.json`` and ``docs/lenet5-curve.png``. Run it again to resume after an interruption.
+then writes ``bench/results/lenet5.json`` and ``docs/lenet5-sizes.png``. Run it again to resume after an interruption.
 No run selects its best epoch: the network is tested after the last one.
->>>>>>> proseA
 """
 
 from __future__ import annotations
@@ -43,7 +38,7 @@ COUNTS: Final = {
     3000: (230, 1300, 1188, 270),
     6600: (360, 2900, 2828, 500),
 }
-"""Number of coefficients of conv1, conv2, fc1 and fc2, by the total number of parameters. Each bias has 3."""
+"""Number of coefficients of conv1, conv2, fc1 and fc2, by the total number of parameters. Each bias has three."""
 
 SMALL_LR: Final = 0.02
 """Learning rate of runs with fewer parameters than the recipe trains. All other runs use the recipe's rate."""

@@ -112,7 +112,7 @@ def _speeds(size: str, arrays: list[Integers]) -> Iterator[Row]:
 
 
 def _best(name: str, arrays: list[Integers], times: int) -> tuple[int, float, float]:
-    """Return the size in bytes, and the shortest times of several runs to encode and to decode."""
+    """Return the size in bytes, and the shortest encoding and decoding times of several runs."""
     sizes, encoding, decoding = zip(*(_coded(name, arrays) for _ in range(times)), strict=True)
     return sizes[0], min(encoding), min(decoding)
 

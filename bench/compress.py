@@ -31,7 +31,7 @@ PICTURE: Final = ROOT / "docs" / "compression.png"
 
 DENSE: Final = 81.03
 SIZES: Final = {66_000: 80.7, 52_000: 80.2, 44_000: 79.5}
-"""Target accuracy by maximum size of a file in bytes; the mean of all seeds counts."""
+"""Target accuracy, as the mean over all seeds, by maximum file size in bytes."""
 
 BLIND: Final = {90_000: 80.5, 82_000: 80.1}
 """Target accuracy without calibration data, by maximum size in bytes: three quarters of the standard coder's size."""

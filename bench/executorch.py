@@ -75,7 +75,7 @@ def _delegates(model: nn.Module, x: Tensor, path: Path) -> Row:
 
 
 def _normalization(model: nn.Module, x: Tensor, path: Path) -> Row:
-    """Compare the first normalization alone with float64: ExecuTorch, PyTorch, and running float32 sums."""
+    """Compare the first normalization alone with float64: on ExecuTorch, in PyTorch, and with running float32 sums."""
     first: list[Tensor] = []
     norm = next(module for module in model.modules() if isinstance(module, nn.BatchNorm2d))
     hook = norm.register_forward_hook(lambda module, inputs, output: first.append(inputs[0]))

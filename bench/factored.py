@@ -102,7 +102,7 @@ def _compare(networks: tuple[nn.Module, ...], x: Tensor, truth: Tensor) -> Image
 
 
 def _memory(path: Path) -> Iterator[Row]:
-    """Measure memory in new processes, beyond that of a process that has imported and used all modules once."""
+    """Measure, in new processes that have already run a small network, how much memory loading and one run add."""
     rebuilt, factored = (measured("bench.factored", kind, path) for kind in ("rebuilt", "factored"))
     loaded = f"{factored['loaded'] / 1e6:.1f} MB, rebuilt {rebuilt['loaded'] / 1e6:.0f} MB"
     yield Row("… weights: resident after loading", loaded, "≤ 2 MB", factored["loaded"] <= 2e6)

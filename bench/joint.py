@@ -255,7 +255,7 @@ def _switch(model: nn.Module) -> float:
 
 
 def _step(joint: Recipe, alone: Recipe) -> float:
-    """Return the shortest time of a step with all tiers, relative to that of a step with only the largest."""
+    """Return the shortest time of a step with all tiers, relative to that of a step with only the largest tier."""
     runs = [Run(recipe, recipe.data(None), Workers()) for recipe in (joint, alone)]
     times: list[list[float]] = [[], []]
     for _ in range(STEPS):

@@ -2,8 +2,8 @@
 
     python -m bench.lenet5_sizes
 
-Our points are read from the results of :mod:`bench.rate` and :mod:`bench.accuracy`, which redraw the picture at their
-end. The published ones are listed in :data:`PUBLISHED`.
+Our points are read from the results of :mod:`bench.rate` and :mod:`bench.accuracy`, which redraw the picture when they
+finish. The published points are listed in :data:`PUBLISHED`.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ PUBLISHED: Final = (
 
 
 def trained() -> list[list[Point]]:
-    """Return the runs that were trained for a size, grouped by that size."""
+    """Return the runs that were trained for a file size: one list for each size."""
     groups = defaultdict(list)
     for name, run in recorded(RATE).items():
         if found := re.fullmatch(r"lenet5-(\d+)-\d+", name):
@@ -159,7 +159,7 @@ def draw() -> None:
 
 
 def _plot(axes: Axes, groups: Collection[list[Point]], label: str, **style: Any) -> list[Any]:
-    """Plot the mean of each group, with bars, and return the entry for the legend; none if there are no groups."""
+    """Plot the mean and the range of each group. Return the legend entry as a list, which is empty without groups."""
     if not groups:
         return []
     middle = [[mean(values) for values in zip(*group, strict=True)] for group in groups]

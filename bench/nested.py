@@ -51,7 +51,7 @@ def _reset(model: nn.Module) -> None:
 
 
 def _reset_resnet20(model: nn.Module) -> None:
-    """Initialize all layers as the network does."""
+    """Initialize all layers as :class:`ResNet20` does."""
     _reset(model)
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -94,7 +94,7 @@ class Case:
         return self.settings.epochs + 2 * len(self.nesting.shares) * self.nesting.epochs
 
     def names(self, kind: str, tier: int) -> list[str]:
-        """Return the names of the networks that are trained alone with the widths of a tier, one for each seed."""
+        """Return the names of the networks that are trained separately with the widths of a tier, one per seed."""
         return [f"{self.recipe.name}-{kind}{tier}-{seed}" for seed in SEEDS]
 
     def nested(self, seed: int) -> Json:
@@ -174,7 +174,7 @@ CASES: Final = (
 
 
 def profiles() -> dict[str, Json]:
-    """Return the tiers of each network that has all seeds, in the form of :mod:`bench.joint`; scores are means."""
+    """Return the tiers of each network trained with all seeds, in the form of :mod:`bench.joint`; scores are means."""
     found, made = recorded(RESULTS), {}
     for case in CASES:
         names = [f"{case.recipe.name}-nested-{seed}" for seed in SEEDS]
@@ -198,7 +198,7 @@ def profiles() -> dict[str, Json]:
 
 
 def _mean(found: dict[str, Json], names: Sequence[str]) -> float | None:
-    """Return the mean score of networks; None unless all are recorded."""
+    """Return the mean score of networks; None unless all of their scores are recorded."""
     return mean(found[name]["score"] for name in names) if all(name in found for name in names) else None
 
 

@@ -126,7 +126,7 @@ def coded(weights: Mapping[str, Tensor]) -> int:
 
 
 def _scans(array: NDArray[np.float32]) -> list[NDArray[np.int64]]:
-    """Return distances by rows, distances by columns, and values by rows only: their order hardly matters."""
+    """Return distances by rows and by columns, and values only by rows: the order of values hardly matters."""
     stored = quantized(array.reshape(-1), FORMAT).values
     matrix = stored.reshape(len(array), -1)
     gaps = [np.diff(np.flatnonzero(scan), prepend=-1) - 1 for scan in (matrix, np.ascontiguousarray(matrix.T))]

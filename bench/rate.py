@@ -1,4 +1,4 @@
-"""Train networks to given file sizes, and measure their accuracy and the time of a training step.
+"""Train networks to fit given file sizes, and measure their accuracy and the time of a training step.
 
     python -m bench.rate [WORD …]
 
@@ -6,14 +6,14 @@ This command trains the missing networks (only runs whose name contains one of t
 and writes ``bench/results/rate.json`` and ``docs/lenet5-sizes.png``. Run it again to resume after an interruption. No
 run selects an epoch: every network is tested after its last epoch, with weights decoded from its file.
 
-* The small network on scikit-learn's digits is trained by its recipe, for several sizes and without a size.
+* The small network on scikit-learn's digits is trained by its recipe, for several file sizes and without a limit.
 * LeNet-5 on MNIST learns, in equal parts, from the labels and from the published LeNet-5 that was pruned with ADMM
   (99.31 %). Images are shifted as in the recipe.
 * The published ResNet-20 is first fine-tuned on the JPEG images of CIFAR-10. All runs start from the result, which is
   also their teacher. The dense runs are the reference.
 * The UNet with 8 channels is first trained on ISBI 2012. The result is the teacher of all runs. The dense runs, which
-  are the reference, start from it; the others start from scratch.
-* The time of a step is processor time, relative to a step of LeNet-5's recipe without a size.
+  are the reference, start from it; all other runs start from scratch.
+* The time of a step is processor time, relative to a step of LeNet-5's recipe without a limit.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Case:
         recipe: the network, its data and its metric.
         settings: what all runs share.
         aims: target metric for each size in bytes. If the size is None, the network is dense or, if ``dense`` is None,
-            trained by its recipe without a size. A negative target is relative to the dense network.
+            trained by its recipe without a limit. A negative target is relative to the dense network.
         dense: changes to the settings of dense runs; None if there are none.
         start: returns the file with the weights that regularized runs start from; None to start from scratch.
         teacher: returns the file of the teacher, from which dense runs also start; None if there is none.

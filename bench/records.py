@@ -16,7 +16,7 @@ Result = dict[str, Any]
 
 
 def recorded(path: Path) -> dict[str, Result]:
-    """Return all results in a file, by key; none if it does not exist."""
+    """Return all results in a file, by key; an empty dict if the file does not exist."""
     found: dict[str, Result] = json.loads(path.read_text()) if path.exists() else {}
     return found
 

@@ -1,4 +1,4 @@
-"""Compare an undisturbed training run with one that is killed (SIGKILL) at random moments and resumed."""
+"""Compare an uninterrupted training run with one that is killed (SIGKILL) at random moments and resumed."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def _loading(rebuilt: Path, inputs: Path, weights: Path, complete: Path) -> Iter
 
 
 def _memory(rebuilt: Path, inputs: Path, factored: Path, weights: Path) -> Iterator[Row]:
-    """Measure the memory to load and run in new processes, beyond that of a process that has run LeNet-5."""
+    """Measure, in new processes that have already run LeNet-5, how much memory loading and one run add."""
     for path, aim in ((rebuilt, None), (inputs, None), (factored, 220)):
         mebibytes = {name: size / (1 << 20) for name, size in measured("bench.runtimes", "run", path, weights).items()}
         met = aim is None or mebibytes["peak"] <= aim
@@ -215,7 +215,7 @@ def run_once(skeleton: str, weights: str) -> None:
 
 
 def _warm_up() -> None:
-    """Run LeNet-5, which imports everything that the measured code uses."""
+    """Run LeNet-5, so that everything that the measured code uses is imported beforehand."""
     with tempfile.TemporaryDirectory() as folder:
         small, own = Path(folder) / "small.onnx", ROOT / "examples" / "lenet5.frz"
         export(LeNet5(), small, example=torch.zeros(1, 1, 28, 28), weights=own)

@@ -4,8 +4,8 @@ The tiers are those of ``bench/results/joint.json`` and ``bench/results/nested.j
 :mod:`bench.nested`. With a fixed size, all applications use the same tier. Its score is the higher of the tier's own
 score and the score of a model trained alone at that size. Shares are optimized for fixed sizes, too, so the tiers are
 the only difference. Scores between two fixed sizes are interpolated linearly, as if some devices used one size and some
-the other. The baseline of the NestDNN paper is weaker: every application uses the size at the knee of the curve of
-accuracy over work, and gets an equal share of the device. ``docs/scheduling.png`` shows the results for the tiers of
+the other. The baseline of the NestDNN paper is weaker: every application uses the size at the knee of
+accuracy versus work, and gets an equal share of the device. ``docs/scheduling.png`` shows the results for the tiers of
 ``joint.json``.
 """
 

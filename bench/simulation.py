@@ -98,7 +98,7 @@ def simulate(profile: Json, schedule: Scheduler, rows: Sequence[Json], patience:
         profile: the model that all applications run.
         schedule: makes the plans.
         rows: the tiers to choose from: those of ``profile``, or others in the same form.
-        patience: the cost of dropping one frame for each processed frame, in units of accuracy.
+        patience: the cost, in units of accuracy, if one frame is dropped for every frame processed.
     """
     out, before = Outcome(), dict[str, int]()
     tiers = tuple(Tier(row["accuracy"], row["multiply_adds"], row["peak_bytes"]) for row in rows)
@@ -130,7 +130,7 @@ def equal_shares(apps: Sequence[App], device: Budget) -> Plan:
 
 
 def knee(rows: Sequence[Json]) -> Json:
-    """Return the tier at the knee of accuracy over work: the furthest above the line from the first to the last."""
+    """Return the tier at the knee of accuracy versus work: the furthest above the line from the first to the last."""
     first, last = rows[0], rows[-1]
 
     def height(row: Json) -> float:
@@ -141,7 +141,7 @@ def knee(rows: Sequence[Json]) -> Json:
 
 
 def _spans(all_visits: Sequence[Visit]) -> Iterator[tuple[float, float, list[Visit]]]:
-    """Yield the start and end of each period in which the same applications run, and the list of these."""
+    """Yield each period in which the same applications run: its start, its end, and these applications."""
     times = sorted({time for visit in all_visits for time in (visit.start, visit.end)})
     for start, end in itertools.pairwise(times):
         running = [visit for visit in all_visits if visit.start <= start < visit.end]

@@ -59,7 +59,7 @@ def dtype_name(dtype: np.dtype[Any]) -> str:
 
 
 def all_finite(values: Array) -> bool:
-    """Return whether all elements are finite. Signalling NaNs count as not finite and raise no warning."""
+    """Return whether all elements are finite. Signaling NaNs count as not finite and raise no warning."""
     with np.errstate(invalid="ignore"):
         return bool(np.isfinite(values).all())
 

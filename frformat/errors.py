@@ -107,7 +107,7 @@ class ReportError(ValueError):
 
 
 LOAD_KINDS: Final = ("SKELETON_DAMAGED", "SKELETON_UNSUPPORTED", "MISMATCH", "RUNTIME_FAILED")
-"""The kinds of faults of a skeleton. The loaders for Android use the same names."""
+"""The kinds of :class:`LoadError`. The loaders for Android use the same names."""
 
 
 class LoadError(ValueError):

@@ -57,6 +57,6 @@ def are(number: int) -> str:
 
 
 def listed(texts: Sequence[str], most: int) -> str:
-    """Join texts, at most ``most`` of them: ``a, b and 3 more``."""
+    """Join at most ``most`` of the strings: ``a, b and 3 more``."""
     more = f" and {len(texts) - most:,} more" if len(texts) > most else ""
     return ", ".join(texts[:most]) + more

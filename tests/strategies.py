@@ -24,14 +24,14 @@ seeds = st.integers(0, 2**64 - 1)
 
 @st.composite
 def arrays(draw: st.DrawFn) -> np.ndarray:
-    """Return arrays of any dtype of the format with any bytes (only 0 and 1 for bool)."""
+    """Return arrays of any dtype that the format supports, with arbitrary bytes (only 0 and 1 for bool)."""
     dtype = DTYPES[draw(st.sampled_from(list(DTYPES)))]
     return draw(elements(dtype, draw(shapes)))
 
 
 @st.composite
 def elements(draw: st.DrawFn, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
-    """Return an array of any bytes."""
+    """Return an array of arbitrary bytes."""
     if dtype == np.bool_:
         return draw(hnp.arrays(np.bool_, shape))
     size = math.prod(shape) * dtype.itemsize

@@ -50,7 +50,7 @@ def slack(terms: int, magnitude: float, dtype: torch.dtype = torch.float32) -> f
 def same_sums(found: Tensor, expected: Tensor, terms: int) -> None:
     """Check shape and type, and that no element differs by more than sums of this many terms can.
 
-    The magnitudes of n terms of either sign add up to about √n times the largest sum.
+    For n terms of random signs, the sum of their magnitudes is about √n times the largest sum.
     """
     largest = float(expected.detach().abs().max()) if expected.numel() else 0.0
     assert_same(found, expected, slack(terms, math.sqrt(terms) * largest, expected.dtype))
@@ -77,7 +77,7 @@ def network_slack(model: nn.Module, *inputs: Tensor, dtype: torch.dtype = torch.
 
 
 def assert_same(found: Tensor, expected: Tensor, within: float) -> None:
-    """Check that shape and type agree, and that no elements differ by more than ``within``."""
+    """Check that shapes and types agree, and that no elements differ by more than ``within``."""
     torch.testing.assert_close(found, expected, rtol=0, atol=within)
 
 

@@ -37,7 +37,7 @@ NEEDS_MORE = (
     "train/__init__.py",
     "train/data/__init__.py",
 )
-"""Modules with examples that need a library or data that can be missing, or that are slow."""
+"""Modules whose examples are slow, or need a library or data that may be missing."""
 
 
 def _docstrings() -> Iterator[tuple[str, str]]:

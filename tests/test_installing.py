@@ -21,7 +21,7 @@ ADVICE: Final = re.compile(r"pip install ([^\s`'\"()]+|\"[^\"\s]*\")")
 """Matches ``pip install`` and the first argument after it."""
 
 OPTIONS: Final = ("--group", "--no-deps", "{package}{broken}")
-"""Other first arguments: options, and a package that the program inserts."""
+"""Other allowed first arguments: options, and a placeholder for a package that the program inserts."""
 
 
 def texts() -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 ``python android-decoder/benchmark/assets.py -o FOLDER`` writes ``manifest.json`` and the files that it names; see
 docs/benchmark-suite.md. Most weights are in examples/; those of ResNet-20, the UNet, and the dense LeNet-5 are in the
-folder ``FRFORMAT_DATA``. Without that folder, the suite is smaller.
+folder that the environment variable ``FRFORMAT_DATA`` names. Without that folder, the suite is smaller.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@
     ``NAME.json``, a parity report (docs/parity-report.md) of PyTorch on this machine with the weights of ``NAME.frz``.
 
 LeNet-5 is ``lenet5.frz`` in this folder, trained by :mod:`recipe`. The UNet comes from examples/, if that contains
-one; otherwise, it comes from the checkpoint that its authors publish, in the folder ``unet_fr`` of ``FRFORMAT_DATA``.
+one; otherwise, it comes from the checkpoint that its authors publish, in ``$FRFORMAT_DATA/unet_fr``.
 Without either, the app has no UNet.
 """
 

@@ -22,8 +22,8 @@ class Technique:
         sized: whether it adapts to a file size.
         rates: factors of the learning rate to choose from.
         strengths: the values of its own hyperparameter to choose from, at each size.
-        tuned: whether it starts from the dense network after further training. All others start from the dense network
-            itself, and train for as long on their own.
+        tuned: whether it starts from the dense network after further training. Techniques that train the
+            network start from the dense network itself, and train for the same number of epochs.
     """
 
     make: Callable[[Job], Made]
@@ -49,4 +49,5 @@ TECHNIQUES: Final = {
     "FR, schedule": Technique(bases.scheduled, strengths=(("prune", 0.5), ("start", 0.85), ("start", 1.1))),
     "FR, size": Technique(bases.by_size, strengths=("dense", "scratch")),
 }
-"""All techniques by name. Strengths are numbers of parameters per byte of the file, except for ``FR, size``."""
+"""All techniques by name. Strengths are numbers of parameters per byte of the file; those of ``FR, schedule`` also name
+the schedule, and those of ``FR, size`` are the weights to start from."""

@@ -26,7 +26,7 @@ NORMS: Final = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 
 
 def fitted(model: nn.Module, size: int | None) -> tuple[bytes, int]:
-    """Return the file of at most ``size`` bytes that has the most bits per weight, and this number of bits.
+    """Return the file of at most ``size`` bytes that has the most bits per weight, and its bits per weight.
 
     Raises:
         Unreachable: the file is larger even with the fewest bits.
@@ -55,7 +55,10 @@ def rounded_tensors(model: nn.Module, bits: int = BITS[0]) -> dict[str, Any]:
 
 
 def _rounded(model: nn.Module, state: Mapping[str, Any], bits: int, known: Mapping[str, str]) -> dict[str, Any]:
-    """Round each tensor of a state to its ``known`` number format, normalization to float16, others to ``bits``."""
+    """Round each tensor of a state to its number format in ``known``.
+
+    If it has none there, it is rounded to float16 if it belongs to a normalization, and otherwise to ``bits`` bits.
+    """
     norms = [name for name, module in model.named_modules() if isinstance(module, NORMS)]
     return {
         name: _in_format(value, known.get(name, "f16" if name.rpartition(".")[0] in norms else f"q{bits}"))

@@ -70,7 +70,8 @@ def load(read: Callable[[], object]) -> tuple[object, list[str]]:
         The content, and the names of the objects that were replaced.
 
     Raises:
-        UnpicklingError: PyTorch rejects the file for another reason.
+        UnpicklingError: PyTorch rejects the file for a reason other than unknown classes and functions, or the file
+            refers to too many of them.
     """
     kinds: dict[str, type] = {}
     for _ in range(TRIES):

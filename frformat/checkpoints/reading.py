@@ -85,7 +85,7 @@ def on_disk(source: Source, name: str | None = None) -> File:
 
     Args:
         source: where to read from.
-        name: its name in errors; None means its own name.
+        name: the name to use in errors; None means the source's own name.
 
     Raises:
         OSError: the source cannot be read.

@@ -1,8 +1,8 @@
 """The safetensors format: a JSON header, then the tensors' bytes.
 
 The ``safetensors`` package is not used: its NumPy interface does not support 8-bit floats, copies every tensor it
-reads, and can write tensors only if all of them are in memory at the same time. The header is checked as strictly as
-that package does.
+reads, and can write tensors only if all of them are in memory at the same time. This module checks the header as
+strictly as that package does.
 """
 
 from __future__ import annotations

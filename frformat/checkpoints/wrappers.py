@@ -1,4 +1,4 @@
-"""Remove the parts of names that wrappers add, such as torch.compile, data parallelism and checkpointing."""
+"""Remove what wrappers such as torch.compile, data parallelism and checkpointing add to names."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ MARKERS: Final = ("_orig_mod", "_fsdp_wrapped_module", "_fpw_module", "_checkpoi
 """Parts that only wrappers add to names, at any position."""
 
 AMBIGUOUS: Final = "module"
-"""The name that DataParallel, DistributedDataParallel and averaged models give to the model. Models themselves can also
-use it."""
+"""The name that DataParallel, DistributedDataParallel and averaged models give to the model. A model's own
+modules can have this name, too."""
 
 COUNTER: Final = "n_averaged"
 """The name of an averaged model's counter, which belongs to the wrapper, not to the model."""

@@ -60,7 +60,7 @@ class Commands(click.Group):
 
 
 def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
-    """Show the version, and whether the compiled coders, which are much faster, are in use."""
+    """Show the version, and whether the compiled coders are in use rather than the much slower ones in Python."""
     if wanted and not ctx.resilient_parsing:
         from frformat.format.coders.engine import engine
 

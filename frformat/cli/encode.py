@@ -78,7 +78,7 @@ Examples:
     "--base",
     metavar="OLD.frz",
     type=click.Path(),
-    help="Write a delta file: the difference from this older version. --format qN then uses its quantization steps.",
+    help="Write a delta file: the difference from this older version. --format qN then uses that version's steps.",
 )
 @click.option("--metadata", "-m", multiple=True, metavar="KEY=TEXT", help="Text to store as metadata. Repeatable.")
 @entry_option

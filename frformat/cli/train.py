@@ -92,7 +92,7 @@ def list_recipes(*, as_json: bool) -> None:
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Rules, as for encode, that replace the recipe's.")
 @click.option("--tiers", metavar="N,N%,…", help="Also train smaller tiers that keep this much of each tensor.")
 @click.option("--size", type=ByteCount(), metavar="SIZE", help="Train for a file of this size, such as 900 or 1.5kB.")
-@click.option("--dense", is_flag=True, help="Train the plain model: a reference, or a teacher.")
+@click.option("--dense", is_flag=True, help="Train the plain model, as a reference or a teacher.")
 @click.option("--nested", is_flag=True, help="Train tiers with fewer filters; --tiers gives their shares.")
 @click.option("--minimum", metavar="METRIC", type=float, help="Metric that the smallest tier must reach (--nested).")
 @click.option("--stage-epochs", metavar="N", type=int, help="Epochs of each stage of pruning and growing (--nested).")
@@ -211,7 +211,7 @@ def told() -> Iterator[None]:
 
 
 def _check(folder: str, resume: bool, force: bool) -> None:
-    """Check that no run is overwritten unless requested."""
+    """Check the options that start or continue a run; no run is overwritten without ``--force``."""
     from frformat.train.loop import CHECKPOINT
 
     if resume and force:

@@ -96,7 +96,7 @@ def _sparse(entry: Entry) -> Sparse | None:
     assert not isinstance(value, Spectrum | CodedTensor)
     if isinstance(value, Sparse):
         return value
-    return None if value.flat[-1] != 0 else Sparse.of(value)  # it is also the last in zigzag order
+    return None if value.flat[-1] != 0 else Sparse.of(value)  # the last element is also the last in zigzag order
 
 
 def _fills_slices(sparse: Sparse) -> bool:

@@ -83,8 +83,8 @@ class Energy:
 class MaxError:
     """Keeps the fewest coefficients with which no rebuilt weight is off by more than ``share`` of the largest weight.
 
-    The error is that of the actual rebuilt weights, including the number format. The number of coefficients is found by
-    bisection, to within 1/64 of the minimum.
+    The error is measured on the rebuilt weights and includes that of the number format. The number of coefficients is
+    found by bisection, to within 1/64 of the minimum.
     """
 
     share: float
@@ -171,7 +171,7 @@ def parse_share(text: str, what: str) -> float:
     """Parse a share such as ``0.999`` or ``99.9%``: above 0, at most 1.
 
     Raises:
-        EncodeError: ``text`` is neither.
+        EncodeError: ``text`` is not such a share.
     """
     try:
         share = float(text[:-1]) / 100 if text.endswith("%") else float(text)

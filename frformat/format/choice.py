@@ -80,7 +80,7 @@ def choose(
             continue
         choices.append(Choice(coder, _coded(coder, likeness, tiers, told)))
         told = None  # report progress only once
-    # Among equals, take the one that is faster to read.
+    # If several choices have the same size, take the one that is fastest to read.
     return min(choices, key=lambda choice: (_size(choice), choice.coder.slow, choice.coder.integers))
 
 

@@ -26,8 +26,8 @@ from frformat.spectral.rebuild import working_memory
 Array = NDArray[Any]
 
 REMEMBERED: Final = 1 << 24
-"""Size of the cache of decoded groups in bytes. After one tensor of a group, others are likely to be requested next.
-The last group is cached whatever its size, if the budget allows it."""
+"""Size of the cache of decoded groups in bytes. After one tensor of a group, the group's other tensors are likely to be
+requested next. The last group is cached whatever its size, if the budget allows it."""
 
 
 class Contents:
@@ -283,6 +283,6 @@ class Contents:
 
 
 def _check_shape(shape: Shape) -> None:
-    """Check that NumPy supports arrays of this shape. If a length is 0, the product of the others still counts."""
+    """Check that NumPy supports arrays of this shape. Its limit applies to the product of all lengths other than 0."""
     if math.prod(n for n in shape if n) >= 1 << 58:
         raise FrzError("BUDGET", f"NumPy does not support shape {list(shape)}")

@@ -14,4 +14,4 @@ DICTIONARY: Final = (
     "9410030303 9410100303 9420100303 9420200303 9440200303 9440400303 94cc80400303 94cc80cc800303"
     "94cd0100cc800303 94cd0100cd01000303 94cd0200cd01000303 94cd0200cd02000303 94cd0400cd02000303 94cd0400cd04000303"
 )
-"""Common parts of the names of layers, and shapes of 3×3 convolutions."""
+"""Common metadata, common parts of the names of tensors, and shapes of 3×3 convolutions."""

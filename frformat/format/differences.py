@@ -85,7 +85,7 @@ def _cost(values: Array, value_type: str) -> float:
 
 
 def _magnitudes(integers: Array) -> float:
-    """Return the sum of the base-2 logarithms of magnitudes, with a bit for each sign."""
+    """Return the sum of the base-2 logarithms of magnitudes, plus one bit for each sign."""
     total = 0.0
     for start in range(0, len(integers), delta.PART):
         part = np.abs(integers[start : start + delta.PART].astype(np.float64))

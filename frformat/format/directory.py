@@ -33,7 +33,7 @@ class Corners:
     """The number of core entries on each axis, for each tier and tensor.
 
     Attributes:
-        cells: integer array of shape (tiers, …): for each tensor a 1, then its entries on each axis.
+        cells: integer array of shape (tiers, …): for each tensor, a 1 and then its number of entries on each axis.
         starts: the position where the cells of each tensor begin.
     """
 

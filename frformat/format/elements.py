@@ -31,7 +31,7 @@ class Elements:
     """Elements in the form in which a file stores them.
 
     Attributes:
-        values: array of the tensor's shape: its elements, numbers of a number format, or int32.
+        values: array of the tensor's shape: its own elements, floats in a number format, or multiples of steps (int32).
         step: step code, if the values are multiples of steps.
         offsets: by axis, the step offset of each index.
     """

@@ -58,7 +58,7 @@ def _check_fields(group: Group, what: str) -> None:
 def _check_factors(group: Group, what: str) -> None:
     """Check a group of factors."""
     if group.views is not None or group.bases or group.kept is not None:
-        raise malformed(f"{what} has factors with views, bases or kept")
+        raise malformed(f"{what} has factors, which cannot have views, bases or kept")
     if group.dtype != "f32" or any(len(shape) != 2 for shape in group.shapes):
         raise malformed(f"{what} has factors that are not f32 matrices")
     if group.corners is not None:

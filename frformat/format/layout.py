@@ -20,7 +20,7 @@ def slabs(before: Sequence[int], now: Sequence[int]) -> list[Part]:
 
     Args:
         before: the smaller corner; zeros if there is none.
-        now: the larger one, of the same rank, which must not be 0.
+        now: the larger corner, of the same rank, which must be at least 1.
     """
     found = []
     for axis, (old, new) in enumerate(zip(before, now, strict=True)):

@@ -74,10 +74,13 @@ def check(data: bytes) -> None:
 
 
 def skip(data: bytes, start: int) -> int:
-    """Check the value at ``start`` without building it, and return the offset after it. Depth counts from there."""
+    """Check the value at ``start`` without building it, and return the offset after it.
+
+    The nesting depth is counted from this value.
+    """
     at, left, size = start, 1, len(data)
     outer: list[int] = []  # for each enclosing container, the number of values still missing
-    singly = 0  # values to examine one by one after a search for a run failed
+    singly = 0  # values to examine one by one after a failed search for a run
     while True:
         if not left:
             if not outer:
@@ -235,7 +238,7 @@ class Cursor:
         return known[value]
 
     def text(self, what: str) -> bytes:
-        """Read a string and return its UTF-8."""
+        """Read a string and return its UTF-8 bytes."""
         first = self._data[self.offset]
         if kind(first) != "string":
             raise _other(first, "string", what)

@@ -78,7 +78,7 @@ def _front_coded(names: Iterable[str]) -> list[int | str]:
 
 
 def _common(first: str, second: str) -> int:
-    """Return the number of leading characters that two texts share."""
+    """Return the number of leading characters that two strings share."""
     most = min(len(first), len(second))
     if first[:most] == second[:most]:
         return most

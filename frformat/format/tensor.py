@@ -221,7 +221,7 @@ class CodedTensor:
         return quantization.dequantize(self.values[part], self._sizes(part))
 
     def rebuild(self) -> Array:
-        """Rebuild the tensor as an array of ``shape`` and ``dtype``, which can be ``values`` itself."""
+        """Rebuild the tensor as an array of ``shape`` and ``dtype``. It can share memory with ``values``."""
         if self.exact and not self.ordered and self.corner == self.meant:
             return self.values.reshape(self.shape)
         out = np.empty(self.shape, DTYPES[self.dtype])

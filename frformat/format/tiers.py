@@ -23,7 +23,7 @@ def without_figures(metadata: Mapping[str, str], tiers: int) -> dict[str, str]:
 
 
 def as_metadata(figures: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Return metadata with the metrics of each tier. All tiers must have the same metrics, without spaces."""
+    """Return metadata with the metrics of each tier. All tiers must have the same metrics, without spaces in values."""
     return {OF_EACH + name: " ".join(each[name] for each in figures) for name in figures[0]}
 
 

@@ -151,7 +151,7 @@ class _Writer:
                 self._spool.copy(number, held, tier, file)
 
     def _is_tied(self, name: str, tensor: Tensor) -> bool:
-        """Return whether the same object has been stored in the same way; if so, record an alias."""
+        """Return whether the same object has already been stored in the same way; if so, record an alias."""
         known = self._names.setdefault(id(tensor), name)
         if known == name or self._way(known) != self._way(name):
             return False

@@ -39,7 +39,7 @@ class Results:
     """The results of all sides, for one input or for all inputs together.
 
     Attributes:
-        phone: difference between the phone's output and the desktop's; None if there is none.
+        phone: difference between the phone's output and the desktop's; None if the phone has no output.
         original: difference between the outputs of original and rebuilt weights; None if not requested.
         ms: running time by side; the median if there are several inputs.
         score: Dice or accuracy by side, if the ground truth is known; the mean if there are several inputs.

@@ -61,7 +61,7 @@ class Fields:
         """Return eight hexadecimal digits."""
         found = self.text(name, required=True)
         if found is None or not CHECKSUM.fullmatch(found):
-            self.refuse(name, "is not a CRC-32 of eight lower-case hexadecimal digits")
+            self.refuse(name, "is not a CRC-32 of eight lowercase hexadecimal digits")
         return found
 
     def integer(self, name: str, required: bool = False) -> int | None:

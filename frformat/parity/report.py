@@ -114,7 +114,7 @@ class Report:
         about: strings and numbers of ``producer``, ``device`` and ``runtime``, under names such as ``device.model``.
         load: loading times in ms, under the names of the specification.
         memory: resident bytes, under the names of the specification.
-        skeleton: the module.
+        skeleton: the file of the skeleton.
         weights: the ``.frz`` file, or None.
         inputs: the results for each input, by its name.
     """

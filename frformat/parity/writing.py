@@ -13,7 +13,7 @@ from frformat.format.atomic import replacing
 from frformat.parity.report import FORMAT, VERSION, StrPath, checksum
 
 Json = dict[str, Any]
-"""An object of the document."""
+"""An object in the document."""
 
 
 def describe(values: NDArray[Any], *, embed: bool = False) -> Json:

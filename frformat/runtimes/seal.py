@@ -1,7 +1,7 @@
 """The checksum at the end of a skeleton.
 
 Runtimes do not verify the data that they read, so a flipped bit causes wrong numbers or a crash. The last 18 bytes of a
-skeleton are ``frz:crc32:``, followed by the CRC-32 of all preceding bytes in eight lower-case hexadecimal digits.
+skeleton are ``frz:crc32:``, followed by the CRC-32 of all preceding bytes in eight lowercase hexadecimal digits.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def demands(app: App, budget: Budget) -> list[Demand]:
 
 
 def ideal(app: App, tiers: Demands) -> Demand:
-    """Return a demand with the best value of any tier in every respect; usually, no single tier has all of them."""
+    """Return a demand that combines the best values of all tiers; usually, no single tier has all of them."""
     return Demand(
         app,
         min(demand.shortfall for demand in tiers),
@@ -75,7 +75,7 @@ def ideal(app: App, tiers: Demands) -> Demand:
 
 
 def total(values: Iterable[float]) -> float:
-    """Return the sum from left to right. Since Python 3.12, ``sum`` compensates for rounding, which Kotlin does not."""
+    """Return the sum from left to right. Since Python 3.12, ``sum`` corrects rounding errors; Kotlin's does not."""
     result = 0.0
     for value in values:
         result += value

@@ -7,11 +7,11 @@ from frformat.scheduling.table import Table
 
 
 def exact(table: Table, start: list[int]) -> list[int]:
-    """Return the tiers with the lowest score; among equals, the lexicographically first.
+    """Return the tiers with the lowest score or, if several combinations have it, the lexicographically first one.
 
     This is branch and bound. Whatever tiers the undecided applications take, the score is no better than with their
-    ideal demands. A branch is cut only if it is worse by more than rounding can explain, so the result equals that of
-    trying all combinations.
+    ideal demands. A branch is cut only if this bound is worse than the best score so far by more than rounding can
+    explain, so the result equals that of trying all combinations.
 
     Args:
         table: the demands to choose from.
@@ -42,7 +42,7 @@ def exact(table: Table, start: list[int]) -> list[int]:
 
 
 def _hopeless(bound: Score, floor: float, best: Score, slack: float) -> bool:
-    """Return whether every score of at least ``bound`` is worse than ``best``; ``floor`` bounds the largest cost."""
+    """Return whether every score of at least ``bound`` is worse than ``best``; no largest cost is below ``floor``."""
     if bound[0] > best[0] + slack:
         return True
     return len(bound) > 1 and floor >= best[0] and bound[1] > best[1] + slack

@@ -23,7 +23,7 @@ def greedy(table: Table, start: list[int]) -> list[int]:
 
 
 def _descend(table: Table, start: list[int], rating: Rating) -> list[int]:
-    """Change one application's tier at a time, always with the highest rating, until no change gains anything."""
+    """Repeatedly change the tier of one application, by the best-rated change, until no change improves the score."""
     tiers, demands = list(start), table.chosen(start)
     score = table.score(demands)
     while True:

@@ -32,7 +32,7 @@ class Plan:
         choices: one for each application, in the order in which they were given.
         total: sum of all costs.
         largest: the largest cost.
-        exact: whether no other plan is better; otherwise the plan comes from the greedy search.
+        exact: whether the plan is known to be optimal; otherwise, it comes from the greedy search.
     """
 
     choices: tuple[Choice, ...]

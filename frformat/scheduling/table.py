@@ -19,7 +19,7 @@ class Table:
 
     Attributes:
         rows: for each application, its demand at each tier.
-        ideals: for each application, a demand with the best value of any of its tiers in every respect.
+        ideals: for each application, a demand that combines the best values of all its tiers.
         memory: bytes for all applications together.
     """
 
@@ -34,14 +34,14 @@ class Table:
         return [row[tier] for row, tier in zip(self.rows, tiers, strict=True)]
 
     def smallest(self) -> list[int]:
-        """Return the tiers that take the least memory; among equals, the first."""
+        """Return, for each application, the tier that takes the least memory; the first one if there are several."""
         sizes = ([demand.memory for demand in row] for row in self.rows)
         return [memory.index(min(memory)) for memory in sizes]
 
     def scored(self, chosen: Demands) -> Scored:
-        """Return the score of one demand for each application, and the shares that reach it."""
+        """Return the best score for the chosen demands, one per application, and the shares that reach it."""
         return SCORE[self._objective](chosen)
 
     def score(self, chosen: Demands) -> Score:
-        """Return the score of one demand for each application."""
+        """Return the best score for the chosen demands, one per application."""
         return self.scored(chosen)[0]

@@ -71,7 +71,7 @@ def forward(weights: Array, box: Sequence[int] | None = None) -> Floats:
     """
     spectrum = np.asarray(weights, np.float64)
     box = spectrum.shape if box is None else box
-    # The axis that shrinks most is transformed first, which leaves less work for the others.
+    # The axis that shrinks most is transformed first, which leaves less work for the other axes.
     for axis in sorted(range(spectrum.ndim), key=lambda a: box[a] / max(spectrum.shape[a], 1)):
         spectrum = _forward_axis(spectrum, axis, box[axis])
     return np.ascontiguousarray(spectrum)

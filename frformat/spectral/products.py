@@ -18,7 +18,7 @@ BLOCK: Final = 1 << 16
 ONE_THREAD: Final = 1 << 18
 SMALL_RANK: Final = 64
 """OpenBLAS divides a product of more than ONE_THREAD multiply-adds among threads, which costs more than it gains if the
-rank is small; blocks are kept below that."""
+rank is small; blocks are kept below that size."""
 
 ALLOWED: Final = 9e-7
 """Accepted error of float32 sums, relative to the largest element; the specification allows 1e-6 in total."""

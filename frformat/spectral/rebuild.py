@@ -1,6 +1,6 @@
 """Rebuild tensors: multiply a core along each axis by a basis (specification, section 8).
 
-Axes with an ``identity`` basis cost nothing: they are batch axes for the others, and large tensors are processed in
+Axes with an ``identity`` basis cost nothing: they are batch axes for the other axes, and large tensors are processed in
 chunks along one of them. All other axes but one are contracted on small float64 arrays. The last contraction writes
 each element of the output once, in blocks that stay in the processor's cache.
 """
@@ -146,7 +146,7 @@ def _chunks(bases: Sequence[Basis], size: int) -> tuple[int | None, int]:
 
 
 def _contract(core: Core, bases: list[Basis], out: Array) -> None:
-    """Contract chunk by chunk. A basis that selects must not have more rows than columns."""
+    """Contract chunk by chunk. Bases that select must be square; see :func:`_cut`."""
     axis, step = _chunks(bases, out.size)
     whole = tuple(slice(0, basis.count) for basis in bases)
     if axis is None:
@@ -201,8 +201,8 @@ def _merged(bases: Sequence[Basis]) -> list[Basis]:
 def _order(axes: Sequence[Basis]) -> list[Basis]:
     """Return the order of contraction: the axis with the smallest share of columns goes last.
 
-    This keeps arrays small until then. If they are small anyway, the first axis goes last, so that whole rows of the
-    output are written.
+    This keeps the intermediate arrays small. If they are small anyway, the first axis goes last, so that whole rows of
+    the output are written.
     """
     steps = sorted((basis for basis in axes if not basis.selects), key=lambda basis: basis.length / basis.count)
     first = axes[0]

@@ -33,7 +33,7 @@ Stored = Spectrum | CodedTensor | PerTier
 """Types that are stored unchanged."""
 
 LASTING: Final = (dict, OrderedDict)
-"""Mappings that keep their tensors alive; others may create tensors on each access."""
+"""Mappings that keep their tensors alive. Any other mapping may create tensors on each access."""
 
 
 def save_file(

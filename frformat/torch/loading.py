@@ -251,7 +251,7 @@ def _targets(model: nn.Module) -> dict[str, Target]:
 def _names(targets: Iterable[str], file: FrzFile) -> tuple[dict[str, str], Plan]:
     """Match the model's names with those in the file; the plan lists names that only the file has.
 
-    Names that match exactly come first, then those that match after removing what wrappers added to either.
+    Names that match exactly come first, then those that match after removing what wrappers added to either name.
     """
     plan = Plan()
     targets = list(targets)

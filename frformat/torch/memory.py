@@ -60,7 +60,7 @@ def replace(model: nn.Module, others: Mapping[int, Tensor]) -> None:
 
 
 def _once(tensor: Tensor, like: Tensor) -> Tensor:
-    """Return the part of a tensor that contains each element of an expanded one exactly once."""
+    """Return a tensor with only the first index on each axis along which ``like`` repeats its elements."""
     for axis, stride in enumerate(like.stride()):
         if stride == 0 and like.shape[axis] > 1:
             tensor = tensor.narrow(axis, 0, 1)

@@ -165,7 +165,7 @@ def load_model(
 
 @contextmanager
 def _whole(model: nn.Module) -> Iterator[None]:
-    """Switch the model to its largest tier within the block."""
+    """Within a ``with`` block, switch the model to its largest tier."""
     before = get_tier(model)
     set_tier(model, None)
     try:

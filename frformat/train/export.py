@@ -96,7 +96,7 @@ def export(run: Run, path: Path) -> Outcome:
         save_model(part, path, metadata=_metadata(recipe, figures, prices))
     workers.wait()
     again = recipe.model()
-    again.load_state_dict(trained.state_dict(), strict=False)  # includes what is not exported, such as a discriminator
+    again.load_state_dict(trained.state_dict(), strict=False)  # also loads parts that are not exported
     again.to(workers.device)
     with frformat.open(path) as file:
         ends = file.container.ends
@@ -149,7 +149,7 @@ def _metadata(recipe: Recipe, figures: Sequence[Mapping[str, float]], prices: Se
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Switch to evaluation mode without gradients within the block."""
+    """Within a ``with`` block, switch to evaluation mode without gradients."""
     training = model.training
     model.eval()
     try:

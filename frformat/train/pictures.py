@@ -1,4 +1,4 @@
-"""Arrange images in pictures for viewing."""
+"""Arrange several images in one picture for viewing."""
 
 from __future__ import annotations
 

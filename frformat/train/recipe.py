@@ -102,7 +102,7 @@ class Recipe(ABC):
 
     @abstractmethod
     def model(self) -> nn.Module:
-        """Return the plain network, initialized by PyTorch's global generator."""
+        """Return the plain network, initialized with PyTorch's global generator."""
 
     @abstractmethod
     def losses(self) -> Mapping[str, Loss]:
@@ -110,7 +110,7 @@ class Recipe(ABC):
 
     @abstractmethod
     def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
-        """Return metrics on samples that the model was not trained on, the same in all processes.
+        """Return metrics on samples that the model was not trained on. All processes return the same metrics.
 
         One of them is :attr:`metric`. The model is in evaluation mode, without gradients.
         """

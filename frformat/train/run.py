@@ -192,7 +192,7 @@ class Run:
         epoch = self.step // self.epoch_steps
         self._order = order(self.recipe.settings.seed, epoch, len(self.data.train))
         self._wrap()
-        self._enter(max(0, self.step - 1) / self.steps)  # as the last step left it
+        self._enter(max(0, self.step - 1) / self.steps)  # restores what the last step had set
 
     def _become_shorter(self, changed: bool) -> None:
         """Adapt to parameters that have become shorter, if any have."""

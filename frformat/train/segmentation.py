@@ -78,7 +78,7 @@ class Segmentation(Recipe):
 
 
 def dice(first: Tensor, second: Tensor) -> Tensor:
-    """Return the Dice coefficient 2|A∩B| / (|A|+|B|) of pairs of masks (n, height, width): (n,); 1 if both are 0."""
+    """Return the Dice coefficient 2|A∩B| / (|A|+|B|) of each pair of masks (n, height, width); 1 if both are empty."""
     shared, both = (first * second).sum((1, 2)), (first + second).sum((1, 2))
     return torch.where(both > 0, 2 * shared / both.clamp(min=1e-7), torch.ones_like(both))
 

@@ -31,7 +31,7 @@ class Settings:
         batch: number of samples per step, in all processes together.
         optimizer: ``adamw``; ``sgd``, with Nesterov momentum of 0.9, which is often better for fine-tuning a dense or
             decomposed network; or ``eigen`` for :class:`frformat.torch.regularization.EigenAdam`, which needs fewer
-            epochs but does not support a decreasing number of coefficients.
+            epochs than ``adamw`` but does not support a decreasing number of coefficients.
         lr: largest learning rate of coefficients, which need larger ones than weights; see
             :func:`frformat.torch.regularize`.
         plain_lr: largest learning rate of parameters that are not regularized, and of all parameters in a dense run.
@@ -43,9 +43,9 @@ class Settings:
         schedule: how the number of coefficients decreases. ``start`` uses the final number from the first step. The
             others begin with all coefficients and end with the numbers in ``keep`` and ``rules``: ``tail`` drops the
             same number each epoch, ``geometric`` drops the same share, and ``guarded`` drops some as long as the metric
-            stays within ``tolerance``; ``budget`` distributes the same total over the tensors where it matters most,
-            and ``prune`` keeps the largest coefficients of each tensor instead of the first ones and sets the others
-            to zero.
+            stays within ``tolerance``; ``budget`` distributes the same total over the tensors in which coefficients
+            matter most, and ``prune`` keeps the largest coefficients of each tensor instead of the first ones and
+            sets the others to zero.
         truncate_for: share of the run during which a schedule is active (not for ``start`` and ``guarded``).
         tolerance: by how much the metric may deteriorate (only for ``guarded``).
         holdout: share of the training samples, evenly spaced, to use as a validation set: metrics after each epoch are

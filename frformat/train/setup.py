@@ -44,7 +44,7 @@ def regularized(recipe: Recipe, model: nn.Module, data: Data, trained: bool) -> 
         recipe: what to train.
         model: its plain network.
         data: samples; a few of them are run through the network.
-        trained: whether the model is trained.
+        trained: whether the weights have been trained.
 
     Returns:
         The final number of coefficients of each tensor, by its name in the exported model.

@@ -75,7 +75,7 @@ def test_a_long_axis_with_all_coefficients_needs_no_quadratic_memory() -> None:
 
 
 def test_reading_one_tensor_does_not_decode_its_large_group_each_time() -> None:
-    """A file of a few hundred bytes has 16,000 one-byte tensors; decoding all of them each time would yield 256 MB."""
+    """A file of a few hundred bytes has 16,000 one-byte tensors; decoding them all per request would yield 256 MB."""
     tensors = [frz.Tensor(f"{i:x}", (), [7]) for i in range(16_000)]
     for coder in ("none", "deflate", "zstd"):
         data = File([frz.Group(tensors, "u8", coder=coder)]).bytes()

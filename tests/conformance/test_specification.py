@@ -101,7 +101,7 @@ def test_philox_matches_the_known_answers() -> None:
 
 
 def test_philox_matches_the_published_known_answers() -> None:
-    """The known answers of Random123 for counters and keys with all words set."""
+    """Random123's known answers for three pairs of counter and key: all zeros, all ones, and digits of π."""
     most = 2**32 - 1
     published = {
         ((0, 0, 0, 0), (0, 0)): (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8),

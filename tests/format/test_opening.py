@@ -46,7 +46,7 @@ HOSTILE = {
     ),
     "aliases": Directory([group(["a"])], aliases={f"{i}": "a" for i in range(30_000)}),
     "metadata": Directory([], metadata={f"{i}": "" for i in range(30_000)}),
-    # A string with one such character takes four bytes for each of its characters.
+    # If a Python string contains one character such as U+1F600, each of its characters takes four bytes.
     "wide names": Directory([group([f"\U0001f600{i:x}".ljust(900, "x") for i in range(3000)])]),
     "wide aliases": Directory([group(["a"])], aliases={f"\U0001f600{i:x}".ljust(900, "x"): "a" for i in range(3000)}),
     "wide metadata": Directory([], metadata={f"{i}": "\U0001f600" + "x" * 9000 for i in range(300)}),
@@ -128,7 +128,7 @@ class TestLimits:
             frformat.save({}, metadata={"m": text})
 
     def test_values_for_stored_bytes(self) -> None:
-        # At most 2^16 values for each of 40 + 16 bytes: larger tensors are not coded adaptively.
+        # 40 stored bytes may represent at most 2^16 · (40 + 16) values; larger tensors are not coded adaptively.
         count = limits.coded_values(40)
         tensor = CodedTensor(np.zeros(count, np.int32), (count,), "f32", step=0)
         with frformat.open(frformat.save({"x": tensor})) as file:

@@ -1,4 +1,4 @@
-"""Signalling NaNs, which stored bytes can contain, are refused or kept like other NaNs, without arithmetic warnings."""
+"""Signaling NaNs, which stored bytes can contain, are refused or kept like other NaNs, without arithmetic warnings."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ EXTREMES: Final = (
     2**63,
     2**64 - 1,
 )
-"""Numbers that overwrite others."""
+"""Numbers that overwrite other numbers."""
 
 TEXTS: Final = (
     b"2**63",
@@ -44,7 +44,7 @@ TEXTS: Final = (
     b"|O",
     b"<V8",
 )
-"""Strings that overwrite others in headers."""
+"""Strings that overwrite other strings in headers."""
 
 
 def damaged(whole: bytes, random: random.Random) -> bytes:

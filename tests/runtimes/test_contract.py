@@ -1,4 +1,4 @@
-"""The check that a file fits a skeleton, which all runtimes share."""
+"""The check, shared by all runtimes, that a file fits a skeleton."""
 
 from __future__ import annotations
 

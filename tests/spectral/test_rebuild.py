@@ -153,7 +153,8 @@ class TestExactly:
             assert out[x, b, y] == _rounded(product, dtype)
 
     def test_bfloat16_is_rounded_once(self) -> None:
-        # 1 + 2^-8 + 2^-40 lies above the midpoint of two numbers; via float32, it would be rounded to the even one.
+        # The product, about 1 + 2^-8 + 2^-31, lies above the midpoint of two bfloat16 numbers. Via float32, it would be
+        # rounded to the midpoint, and then to the even one of the two.
         out = np.empty((1,), ml_dtypes.bfloat16)
         core = np.array([1 + 2.0**-23], np.float32)
         factor = np.array([[1 + 2.0**-8 - 2.0**-23]], np.float32)

@@ -185,7 +185,7 @@ class Later(Extra):
 
 
 class Shared(Extra):
-    """Has an extra state that is one tensor in all instances."""
+    """Has an extra state: a tensor that all instances share."""
 
     state = torch.tensor([3])
     received = 0

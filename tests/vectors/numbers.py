@@ -34,7 +34,7 @@ def store(fmt: str, numbers: Sequence[int]) -> bytes:
 
 
 def difference(fmt: str, value: int, base: int) -> int:
-    """Return the smallest difference from the base's value to ``value``; ``fmt`` is empty for multiples of steps."""
+    """Return the difference of least magnitude from ``base`` to ``value``; ``fmt`` is empty for multiples of steps."""
     bits = 8 * BYTES[fmt] if fmt else 32
     found = (_code(fmt, bits, value) - _code(fmt, bits, base)) % (1 << bits)
     assert found != 1 << 31, "no difference can be −2^31"
@@ -64,7 +64,7 @@ def bf16(*values: float) -> list[int]:
 
 
 def bits(fmt: str, *values: float) -> list[int]:
-    """Return the stored numbers of values that are exact in ``fmt``."""
+    """Return the bits of values that are exact in ``fmt``."""
     return {"f32": f32, "f16": f16, "bf16": bf16}[fmt](*values)
 
 

@@ -74,7 +74,7 @@ class Stream:
         """Return the bytes of the number that ``pick`` chooses, by default the one with the most trailing zero bits.
 
         Args:
-            pick: chooses a number of the interval.
+            pick: chooses a number from the interval.
             strip: drop zero bytes at the end.
         """
         number = pick(self) if pick else roundest(self)

@@ -19,7 +19,7 @@ class Plan:
 
     Attributes:
         lane: log2 of the number of values per lane.
-        neighbour: which neighbouring value selects the table.
+        neighbor: which neighboring value selects the table.
         reach: the magnitude to which that value is clamped.
         classes: number of classes.
         row: the class of each row.
@@ -28,7 +28,7 @@ class Plan:
     """
 
     lane: int = 8
-    neighbour: int = 0
+    neighbor: int = 0
     reach: int = 0
     classes: int = 1
     row: Sequence[int] = ()
@@ -81,10 +81,10 @@ def symbol_of(q: int) -> tuple[int, int, int]:
 
 
 def contexts(plan: Plan, shape: Sequence[int], values: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the class of each value, and its clamped neighbour."""
+    """Yield the class of each value, and its clamped neighbor."""
     _, channels, positions = axes(shape)
     columns = channels * positions
-    lag = (0, 1, positions, columns)[plan.neighbour]
+    lag = (0, 1, positions, columns)[plan.neighbor]
     lane = 2**plan.lane
     for i in range(len(values)):
         r, c = divmod(i, columns)
@@ -127,11 +127,11 @@ def code(plan: Plan, shape: Sequence[int], values: Sequence[int], symbols: int |
         if plan.classes > 1 and n not in (1, len(values))
     ]
     side.append(Block(False, (plan.classes, near_count, symbols), [f for table in tables for f in table]))
-    return Coded([plan.lane, plan.neighbour, plan.reach, plan.classes, symbols], side, lanes)
+    return Coded([plan.lane, plan.neighbor, plan.reach, plan.classes, symbols], side, lanes)
 
 
 def lane(values: Sequence[tuple[tuple[int, int, int], list[int]]]) -> list[int]:
-    """Return the words of a lane, given each value's symbol with its extra bits, and its table."""
+    """Return the words of a lane, given the symbol, the extra bits and the table of each value."""
     x, words = START, []
 
     def emit_if(needed: bool) -> None:
@@ -152,5 +152,5 @@ def lane(values: Sequence[tuple[tuple[int, int, int], list[int]]]) -> list[int]:
 
 
 def encode(blocks: Sequence[Block], plan: Plan = PLAIN) -> bytes:
-    """Return a segment of integers, with one plan for all blocks; if the plan has classes, blocks have one shape."""
+    """Return a segment of integers, coded by one plan; if it has classes, all blocks must have the same shape."""
     return b"".join(code(replace(plan), block.shape, block.values).bytes() for block in blocks)

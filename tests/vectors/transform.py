@@ -16,7 +16,7 @@ from decimal import Decimal
 CONTEXT = decimal.Context(prec=40, Emin=-(10**6), Emax=10**6)
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
 SAMPLE = 64
-"""Number of weights to record for larger tensors."""
+"""Largest number of weights to record for a tensor."""
 
 Index = tuple[int, ...]
 Column = Callable[[int], Sequence[Decimal]]
@@ -33,7 +33,7 @@ def zigzag(shape: Sequence[int], k: int) -> list[Index]:
 
 
 def _below(shape: Sequence[int], reach: int) -> int:
-    """Return how many multi-indices have a sum below ``reach``; all their indices are below ``reach``, too."""
+    """Return how many multi-indices have a sum below ``reach``; all of their entries are below ``reach``, too."""
     counts = [1] + [0] * (reach - 1)
     for n in shape:
         counts = [sum(counts[max(0, total - n + 1) : total + 1]) for total in range(reach)]

@@ -13,8 +13,8 @@ COMPRESSED = (
     "KLUv/QRo/QIAgkQPFMDr+43XwrmrEJNtW0oREq6qqgAH/2quZgAfSbiMvSGsAozN8FM0vE9h1IcsasPiqouercR3jamO8DnWDxEgsBeLAQpdITMac"
     "BiIVrsA5sM22xRz622KgWJUbCP/L6xD"
 )
-"""Base64 of ``bytes(TEXT)`` of the coder vectors, by libzstd 1.5.7 at level 19 with a checksum, without content size.
-It is kept because other versions compress differently."""
+"""``bytes(TEXT)`` of the coder vectors in base64, after compression by libzstd 1.5.7 at level 19 with a checksum and
+without the content size. The result is stored here because other versions compress differently."""
 
 
 def frame(

@@ -15,7 +15,7 @@ from frformat.wording import count
 
 TITLES: Final = ("tensor", "shape", "coding", "bits", "bytes", "loss")
 SHOWN: Final = 0.0005
-"""Tensors with smaller shares of both the bytes and the loss are summarized in one line."""
+"""Tensors whose shares of the bytes and of the loss are both below this are summarized in one line."""
 
 
 def show(result: Compressed, source: str, output: str, seconds: float, *, as_json: bool) -> None:

@@ -50,7 +50,7 @@ class Energy:
             return self.cumulative / self.totals[:, None]
 
     def concentration(self) -> Floats:
-        """Return the mean energy of the coefficients between two edges, relative to the tensor's: (tensors, n)."""
+        """Return the mean energy of the coefficients between two edges, relative to the tensor's mean: (tensors, n)."""
         kept = self.kept[:, None]
         counts = np.diff(np.minimum(self.edges, kept), axis=1)
         return np.diff(self.shares(), axis=1) / np.where(counts > 0, counts, np.nan) * kept
@@ -66,7 +66,7 @@ def energy(file: FrzFile) -> Energy:
     """Measure the spectra of a file at its open tier, one at a time.
 
     Raises:
-        FrzError: a segment is damaged, or ``BUDGET``.
+        FrzError: ``BUDGET``, or a segment is damaged.
     """
     spectra = list(_spectra(file))
     if len(spectra) > MEASURED:

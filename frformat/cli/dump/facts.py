@@ -98,8 +98,8 @@ class GroupFacts:
     Attributes:
         group: its number, from 0.
         factors: whether it contains factors instead of tensors.
-        bases: kinds of the axes of its tensors; the last kind also applies to all remaining axes. None if all are
-            plain.
+        bases: kinds of basis of its tensors' axes; the last kind also applies to all remaining axes. None if the
+            tensors are plain.
         dtype: type of its tensors.
         format: number format of exact values, if not the dtype.
         stepped: whether values are integers times steps.
@@ -137,7 +137,7 @@ class TensorFacts:
         dtype: its element type.
         shape: its shape.
         view: shape that the core and the bases refer to, if not its own.
-        bases: the kind of each axis of the view; None if all are plain.
+        bases: the kind of basis of each axis of the view; None for a plain tensor.
         factors: numbers of the factors that ``stored`` axes use, or None.
         seeds: seeds of ``seeded`` axes, or None.
         kept: for each tier, the length of the zigzag prefix; None if the core is a corner.
@@ -193,7 +193,7 @@ class Checksums:
 
     Attributes:
         directory: whether the directory's checksum matches; if it does not, the file cannot be described.
-        segments: whether the checksums of all present segments match, or that they were not compared.
+        segments: whether the checksums of all present segments match; ``unchecked`` if they were not compared.
         segment_count: number of present segments.
     """
 

@@ -116,7 +116,7 @@ def bits(value: float | None) -> str:
 
 
 def summary(lines: Sequence[tuple[str, str]]) -> Table:
-    """Return a table of labels and texts."""
+    """Return a table of labels and their values."""
     from rich.table import Table
 
     grid = Table.grid(padding=(0, 2))
@@ -251,7 +251,7 @@ def _factor(factor: TensorFacts, tiers: Sequence[TierFacts]) -> Row:
 
 
 def _group(group: GroupFacts, tiers: int) -> Row:
-    """Return the cells of :data:`GROUP_COLUMNS`, with the bytes of the first ``tiers`` tiers before the last."""
+    """Return the cells of :data:`GROUP_COLUMNS`; the bytes of the first ``tiers`` tiers precede the last cell."""
     sizes = [*group.bytes_per_tier, *[0] * tiers][:tiers]
     return [
         str(group.group),

@@ -126,7 +126,7 @@ def curves(ax: Axes, energy: Energy, kept: Kept) -> None:
 
 
 def heat(figure: Figure, ax: Axes, energy: Energy, kept: Kept, rows: Sequence[Row]) -> None:
-    """Draw each tensor's energy along the zigzag order, relative to an even distribution; white where it ends."""
+    """Draw each tensor's energy along the zigzag order, relative to an even distribution; white after the spectrum."""
     from matplotlib.colors import LogNorm
 
     image = np.full((len(rows), len(energy.edges) - 1), np.nan)
@@ -176,7 +176,7 @@ def _key(figure: Figure, ax: Axes, mesh: AxesImage) -> None:
 
 
 def _labels(ax: Axes, rows: Sequence[Row]) -> None:
-    """Draw the names on the left; if there are many rows, only as many as remain legible."""
+    """Draw the names on the left. If there are too many to be legible, draw only every n-th name."""
     every = -(-len(rows) // READABLE)
     places = range(0, len(rows), every)
     ax.set_yticks(places, [rows[place].label for place in places], fontsize=8 if len(rows) <= LABELLED else 6.5)

@@ -34,7 +34,8 @@ class SpectralContent:
         rms: root mean square of the weights.
         indices: index of each listed coefficient, in zigzag order.
         coefficients: the listed coefficients.
-        cumulative_energy: for each listed coefficient, the share of the sum of squares up to it.
+        cumulative_energy: for each listed coefficient, the share of the sum of squares that it and all earlier
+            coefficients account for.
     """
 
     nonzero: int
@@ -75,7 +76,7 @@ class Numbers:
         mean: the mean of the finite values or magnitudes.
         not_finite: number of values that are not finite.
         first: the first values; complex ones as their two parts.
-        more: whether there are more.
+        more: whether the tensor has more values than ``first``.
     """
 
     axes: list[AxisFacts] | None

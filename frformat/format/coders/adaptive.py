@@ -17,8 +17,8 @@ from frformat.format.coders.runs import Runs
 from frformat.format.coders.scales import SCALES, scale_of
 
 CONFIDENCE: Final = {False: 16, True: 4}
-"""Weight of the initial counter estimates in bits; the key says whether values are exact. The weight is lower for
-exact values, because the estimates suit them poorly."""
+"""Number of coded bits that the initial estimate of a counter counts for; the key says whether values are exact. The
+number is lower for exact values, because the estimates suit them poorly."""
 
 TERM_BYTES: Final = 8
 OVER_BYTES: Final = 2

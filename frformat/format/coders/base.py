@@ -68,8 +68,8 @@ class Encoder(Protocol):
 
 
 Make = Callable[[str, bool], Any]
-"""Creates a coder's decoder or encoder for one group. The arguments are the type of the group's stored values, a key of
-:data:`~frformat.dtypes.DTYPES`, and whether the group has step offsets."""
+"""Creates a coder's decoder or encoder for one group. The arguments are the type of the group's stored values (a key of
+:data:`~frformat.dtypes.DTYPES`) and whether the group has step offsets."""
 
 
 def _no_memory(runs: Runs, stored: int) -> int:

@@ -1,4 +1,4 @@
-"""Choose the classes, the neighbour and the frequencies of static blocks so that the blocks take few bytes.
+"""Choose the classes, the neighbor and the frequencies of static blocks so that the blocks take few bytes.
 
 Readers accept any choice. All arithmetic is on integers, so that files are reproducible.
 """
@@ -20,7 +20,7 @@ SAMPLES: Final = (4, 32)
 """Minimum and maximum number of lanes in the sample on which choices are compared."""
 
 SHARE: Final = 32
-"""Between the limits :data:`SAMPLES`, the sample contains one lane in this many."""
+"""Within the limits :data:`SAMPLES`, the sample contains one lane in this many."""
 
 LEAST_WORDS: Final = 800
 """Minimum number of bytes that the words of a lane should take, so that its count and final state hardly matter."""
@@ -43,7 +43,7 @@ def plan(block: Block, source: Source, base: int) -> Tables:
         made.count(block, lane, choice, start, source.part(base + start, base + stop), counts)
     symbols = int(np.flatnonzero(counts.any(axis=0))[-1]) + 1
     frequency = made.scale(counts, symbols)
-    return Tables(block, lane, choice.neighbour, choice.reach, choice.classes, symbols, choice.axes, frequency)
+    return Tables(block, lane, choice.neighbor, choice.reach, choice.classes, symbols, choice.axes, frequency)
 
 
 def _sample(block: Block, source: Source, base: int) -> tuple[Integers, NDArray[np.uint64]]:
@@ -94,8 +94,8 @@ def _sums(block: Block, source: Source, base: int) -> Sums:
 
 
 def _lane(block: Block, choice: Choice, sampled: int) -> int:
-    """Return log2 of the lane length. Lanes are so long that overhead is low and most values have a neighbour."""
+    """Return log2 of the lane length. Lanes are so long that overhead is low and most values have a neighbor."""
     lane, least = LANES[4], LEAST_WORDS * sampled << FRACTION + 3
-    while lane < LANES[-1] and (choice.bits << lane < least or 8 * lag(block, choice.neighbour) > 1 << lane):
+    while lane < LANES[-1] and (choice.bits << lane < least or 8 * lag(block, choice.neighbor) > 1 << lane):
         lane += 1
     return lane

@@ -92,7 +92,7 @@ def head(chosen: Tables) -> bytes:
     integers = np.concatenate([*chosen.axes, chosen.frequency.reshape(-1).astype(np.int32)])
     [batch] = batches(side)
     stored = AdaptiveEncoder(False, False).integers([(batch, Plain(integers))], lambda count: None)
-    fields = (chosen.lane, chosen.neighbour, chosen.reach, chosen.classes, chosen.symbols)
+    fields = (chosen.lane, chosen.neighbor, chosen.reach, chosen.classes, chosen.symbols)
     return bytes(fields) + leb128(len(stored)) + stored
 
 
@@ -104,11 +104,11 @@ def read_head(data: memoryview, block: Block) -> tuple[Tables, int]:
     """
     if len(data) < HEAD_BYTES:
         raise malformed("a block ends within its header")
-    lane, neighbour, reach, classes, symbols = data[:HEAD_BYTES]
+    lane, neighbor, reach, classes, symbols = data[:HEAD_BYTES]
     if lane not in tables.LANES or not 1 <= symbols <= tables.MOST_SYMBOLS:
         raise malformed("a block has an invalid lane length or number of symbols")
-    if neighbour not in tables.NEIGHBOURS or reach not in (tables.REACHES if neighbour else (0,)):
-        raise malformed("a block has an invalid neighbour")
+    if neighbor not in tables.NEIGHBORS or reach not in (tables.REACHES if neighbor else (0,)):
+        raise malformed("a block has an invalid neighbor")
     if not 1 <= classes <= tables.MOST_CLASSES or classes * (2 * reach + 1) > tables.most_tables(block.size):
         raise malformed("a block has too many tables")
     size, bytes_of_size = read_leb128(data[HEAD_BYTES:])
@@ -126,7 +126,7 @@ def read_head(data: memoryview, block: Block) -> tuple[Tables, int]:
     if found.min() < 0 or found.max() > tables.TOTAL or not np.isin(sums, (0, tables.TOTAL)).all():
         raise malformed("the frequencies of a table do not sum to 4096")
     axes = (row, channel, position)
-    return Tables(block, lane, neighbour, reach, classes, symbols, axes, found.astype(np.uint16)), start + size
+    return Tables(block, lane, neighbor, reach, classes, symbols, axes, found.astype(np.uint16)), start + size
 
 
 def _read_block(data: memoryview, block: Block, sink: Sink, base: int) -> memoryview:

@@ -21,7 +21,7 @@ TOTAL: Final = 1 << PRECISION
 """The sum of the frequencies of a table."""
 
 LANES: Final = range(8, 15)
-NEIGHBOURS: Final = range(4)
+NEIGHBORS: Final = range(4)
 REACHES: Final = range(1, 5)
 MOST_CLASSES: Final = 64
 MOST_SYMBOLS: Final = 127
@@ -101,14 +101,14 @@ class Choice(NamedTuple):
     Attributes:
         axes: the classes of rows, channels and positions.
         classes: number of classes.
-        neighbour: number that identifies the neighbour.
-        reach: magnitude to which the neighbour is clamped.
+        neighbor: number that identifies the neighbor.
+        reach: magnitude to which the neighbor is clamped.
         bits: approximate size of the sample, in units of 2^-16 bits.
     """
 
     axes: Axes
     classes: int
-    neighbour: int = 0
+    neighbor: int = 0
     reach: int = 0
     bits: int = 0
 
@@ -120,9 +120,9 @@ class Tables:
     Attributes:
         block: the shape of the block.
         lane: log2 of the number of values per lane.
-        neighbour: the neighbour that helps to select the table: 0 for none, 1 for the previous value, 2 for the value
+        neighbor: the neighbor that helps to select the table: 0 for none, 1 for the previous value, 2 for the value
             one channel before, and 3 for the value one row before.
-        reach: magnitude to which the neighbour is clamped; 0 without a neighbour.
+        reach: magnitude to which the neighbor is clamped; 0 without a neighbor.
         classes: number of classes.
         symbols: number of frequencies per table.
         axes: the classes of rows, channels and positions; an empty array means that all are 0.
@@ -131,7 +131,7 @@ class Tables:
 
     block: Block
     lane: int
-    neighbour: int
+    neighbor: int
     reach: int
     classes: int
     symbols: int
@@ -140,8 +140,8 @@ class Tables:
 
     @property
     def lag(self) -> int:
-        """Distance from a value back to its neighbour."""
-        return lag(self.block, self.neighbour)
+        """Distance from a value back to its neighbor."""
+        return lag(self.block, self.neighbor)
 
     @property
     def lanes(self) -> int:
@@ -149,18 +149,18 @@ class Tables:
         return -(-self.block.size >> self.lane)
 
 
-def lag(block: Block, neighbour: int) -> int:
-    """Return the distance from a value back to its neighbour."""
-    return (0, 1, block.positions, block.columns)[neighbour]
+def lag(block: Block, neighbor: int) -> int:
+    """Return the distance from a value back to its neighbor."""
+    return (0, 1, block.positions, block.columns)[neighbor]
 
 
-def near_lag(block: Block, neighbour: int) -> int:
-    """Return the distance from a value back to its neighbour if tables for it could pay off, and 0 otherwise."""
-    # If an axis has length 1, its neighbour is the same value as that of another axis.
-    if (neighbour == 2 and block.positions == 1) or (neighbour == 3 and block.columns == 1):
+def near_lag(block: Block, neighbor: int) -> int:
+    """Return the distance from a value back to its neighbor if tables for it could pay off, and 0 otherwise."""
+    # If an axis has length 1, its neighbor is the same value as that of another axis.
+    if (neighbor == 2 and block.positions == 1) or (neighbor == 3 and block.columns == 1):
         return 0
-    found = lag(block, neighbour)
-    # Enough values must have their neighbour in the same lane.
+    found = lag(block, neighbor)
+    # Enough values must have their neighbor in the same lane.
     return found if 4 * found <= 1 << LANES[-1] and found < block.size else 0
 
 
@@ -177,17 +177,17 @@ class Contexts:
         block: the shape of the block.
         axes: see :class:`Tables`.
         classes: number of classes.
-        neighbour: see :class:`Tables`.
+        neighbor: see :class:`Tables`.
         reach: see :class:`Tables`.
     """
 
     def __init__(
-        self, block: Block, axes: tuple[Integers, Integers, Integers], classes: int, neighbour: int, reach: int
+        self, block: Block, axes: tuple[Integers, Integers, Integers], classes: int, neighbor: int, reach: int
     ) -> None:
         self._block = block
         self._classes = classes
         self._reach = reach
-        self._lag = lag(block, neighbour)
+        self._lag = lag(block, neighbor)
         self._row, channel, position = (found.astype(np.int16) for found in axes)
         self._column = np.zeros(0, np.int16)
         if channel.size or position.size:

@@ -29,7 +29,7 @@ def _fill(stored: Readable, out: memoryview) -> None:
 
 
 def _check_window(data: bytes) -> None:
-    """Check the window of a frame (RFC 8878, section 3.1.1.1). The library ignores windows that it does not need."""
+    """Check the window of a frame (RFC 8878, section 3.1.1.1), which the library ignores if it does not need it."""
     if len(data) < 6:
         return
     if data[4] & 0x20:  # the frame is a single segment, and its window is its content

@@ -41,7 +41,7 @@ class Variant:
     Attributes:
         name: ``dense``, ``rebuilt`` or ``factored``.
         failure: why it has no results, or None.
-        numbers: the members of the report that are numbers, under their names there.
+        numbers: its numeric results, under their names in the report.
         against_dense: ratios under their names in the report; empty for the dense network.
         reason: why it does not count toward the score, or None.
     """
@@ -118,7 +118,7 @@ class SuiteReport:
         seconds: duration.
         scores: one for each runtime.
         networks: one for each network and runtime.
-        learning: numbers of the test of on-device learning, under their names in the report; empty without it.
+        learning: results of the on-device learning test, under their names in the report; empty if it was not run.
         sharing: the applications of all runtimes.
         memory: the memory test of each runtime on which it was run.
     """

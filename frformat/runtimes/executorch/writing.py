@@ -52,7 +52,7 @@ def write(
         raise DependencyError("exporting for ExecuTorch", error) from error
 
     def convert(module: nn.Module, inputs: tuple[Any, ...]) -> bytes:
-        # The program would otherwise require inputs with the strides of the example, and fail with others.
+        # The program would otherwise require inputs with the strides of the example, and fail with other strides.
         inputs = tree_map_only(Tensor, Tensor.contiguous, inputs)
         program = to_edge_transform_and_lower(
             torch.export.export(module, inputs, strict=False),

@@ -58,7 +58,7 @@ class Norm(nn.Module):
 class Operations(nn.Module):
     """A replacement for :class:`frformat.torch.factorization.operations.Operations` with the same methods.
 
-    Computations in float64 do not call functions.
+    Only operations on float32 tensors call ONNX functions. Those on other dtypes are exported operator by operator.
     """
 
     def __init__(self, texts: dict[str, str]) -> None:

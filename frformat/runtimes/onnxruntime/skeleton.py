@@ -54,11 +54,11 @@ class Needs:
 
 
 def hollow(model: onnx.ModelProto, needed: Needs) -> bytes:
-    """Serialize a model without the elements of the weights that it needs.
+    """Serialize a model as a skeleton, without the elements of its weights.
 
     Args:
         model: the model, whose weights are initializers; their elements do not matter. It is modified in place.
-        needed: the weights that the skeleton will need. Coefficients must not be inputs.
+        needed: what the skeleton will need. A weight that is passed as coefficients must not be an input.
     """
     import onnx
 

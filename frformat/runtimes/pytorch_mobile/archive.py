@@ -20,8 +20,8 @@ FOLDER: Final = "m"
 NEVER: Final = (1980, 1, 1, 0, 0, 0)
 QUALIFIED: Final = re.compile(r"__torch__[\w.]+")
 UNREAD: Final = (".data/serialization_id", "byteorder")
-"""Records that lite interpreters do not read. They need no byte order, because they run only on little-endian
-platforms."""
+"""Records that lite interpreters do not read. The byte order is one of them, because lite interpreters run only on
+little-endian platforms."""
 
 NATIVE: Final = "__torch__.torch.classes."
 """Classes of the runtime itself, which must keep their names."""

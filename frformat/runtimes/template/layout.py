@@ -106,7 +106,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Digest:
-    """The position of the SHA-256 of a place's bytes, as 64 lower-case hexadecimal digits, in the filled file.
+    """The position of the SHA-256 of a place's bytes, as 64 lowercase hexadecimal digits, in the filled file.
 
     ExecuTorch uses digests as keys to share equal weights among models, so they must match the new weights.
 

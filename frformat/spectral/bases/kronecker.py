@@ -1,4 +1,4 @@
-"""Merge two adjacent axes into one: contracting several small bases together is faster."""
+"""Merge two adjacent axes into one: contracting small bases together is faster than one after the other."""
 
 from __future__ import annotations
 

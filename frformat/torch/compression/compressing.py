@@ -125,9 +125,9 @@ def compress(
         bits: maximum file size in bits per parameter.
         quality: from 1 (smallest file) to 10. Each increase by 3 reduces the loss to a tenth. The default is 6, for a
             loss of about 0.01.
-        outputs: ``logits`` for class logits, along the last axis of outputs of rank 2 or 3 and along axis 1 of others;
-            ``values`` for other numbers; or ``auto`` to assume logits if the output is one matrix with at least two
-            columns.
+        outputs: ``logits`` for class logits, along the last axis of outputs of rank 2 or 3 and along axis 1 of all
+            other outputs; ``values`` for other numbers; or ``auto`` to assume logits if the output is one matrix with
+            at least two columns.
         metadata: text to store in the file, in addition to the results of the search.
         effort: with ``size`` or ``bits``, the number of files close to the limit to create. The best one is kept.
         seed: seed for the random numbers used to sample gradients of the outputs.

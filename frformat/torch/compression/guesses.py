@@ -12,7 +12,7 @@ from frformat.torch.compression.forms import Form
 
 Doubles = NDArray[np.float64]
 
-NEIGHBOURS: Final = 0.75
+NEIGHBORS: Final = 0.75
 """Assumed correlation of inputs at neighboring kernel positions."""
 
 
@@ -30,7 +30,7 @@ class GuessedInputs:
         self._kernel: Doubles = np.ones((1, 1))
         for n in form.kernel:
             distance = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
-            self._kernel = np.kron(self._kernel, NEIGHBOURS**distance).astype(np.float64)
+            self._kernel = np.kron(self._kernel, NEIGHBORS**distance).astype(np.float64)
 
     @property
     def means(self) -> tuple[Doubles, Doubles]:

@@ -22,7 +22,7 @@ NEVER: Final = 1e30
 """A step so large that it rounds everything to zero."""
 
 DOWN: Final = 0.1
-"""Damping of the gradient moments when errors of one output change the weights of others."""
+"""Damping of the gradient moments when the errors of one output change the weights of other outputs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Layer:
 
     @cached_property
     def down(self) -> Doubles | None:
-        """The feedback factors of rows; None if errors of one output do not change the weights of others."""
+        """The feedback factors of rows; None if errors of one output do not change the weights of other outputs."""
         wide = self.gradients.ndim == 3 and self.form.outputs > 1
         return feedback(self.gradients, DOWN) if wide else None
 

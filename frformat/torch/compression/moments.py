@@ -20,7 +20,8 @@ from frformat.torch.compression.shrinkage import Shrinkage
 Doubles = NDArray[np.float64]
 
 WIDE: Final = 4096
-"""More inputs than this are split into independent blocks. For more outputs than this, only the diagonal is kept."""
+"""If a layer has more inputs than this, they are split into independent blocks. If it has more outputs, only the
+diagonal of their moments is kept."""
 
 BLOCK: Final = 1024
 """Approximate number of entries per block."""

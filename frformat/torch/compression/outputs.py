@@ -26,8 +26,9 @@ class Outputs:
     """The interpretation of a model's outputs.
 
     Args:
-        meaning: ``logits`` for class logits, along the last axis of outputs of rank 2 or 3 and along axis 1 of others;
-            ``values`` for any numbers; or ``auto`` for logits if the output is one matrix with at least two columns.
+        meaning: ``logits`` for class logits, along the last axis of outputs of rank 2 or 3 and along axis 1 of all
+            other outputs; ``values`` for any numbers; or ``auto`` for logits if the output is one matrix with at least
+            two columns.
 
     Raises:
         CompressionError: ``meaning`` is none of these.

@@ -25,7 +25,7 @@ PRICE: Final = 0.5
 """Price of a bit, relative to the loss that it saves on average when all steps become finer."""
 
 BIT: Final = 2 * math.log(2) / 24
-"""Loss, at scale 1, that one more bit per weight saves for each weight."""
+"""Loss per weight that one more bit per weight saves at scale 1."""
 
 PRIOR: Final = 4
 """Number of fictitious entries, of the tensor's mean magnitude, that are added to each row, channel and position."""

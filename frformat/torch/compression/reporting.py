@@ -44,7 +44,7 @@ def layers(contents: Contents, found: Mapping[str, Integers], data: bytes) -> li
         contents: the tensors.
         found: the integers of the quantized tensors.
         data: the file. The bytes of tensors that are coded together are divided among them in proportion to the sizes
-            that they would have separately.
+            that they would have if coded separately.
     """
     stored = contents.tensors(found)
     costs = {contents.file_name(name): max(each.cost, 0.0) for name, each in found.items()}

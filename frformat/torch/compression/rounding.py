@@ -18,7 +18,7 @@ from frformat.torch.compression.inputs import CompressionError
 Doubles = NDArray[np.float64]
 
 TILE: Final = 96
-"""Number of rows and columns of a tile. The errors of a whole tile change the later weights in one matrix product."""
+"""Number of rows and columns of a tile. One matrix product adjusts the later weights to the errors of a whole tile."""
 
 RATE: Final = 0.03
 """Fraction of a step by which the rounding threshold exceeds one half, because smaller integers take fewer bits."""
@@ -141,6 +141,6 @@ class _Tile:
 
 
 def _cheap(quotients: Doubles) -> Doubles:
-    """Return the nearest integers, but the one of smaller magnitude if two are about equally close."""
+    """Return the nearest integers; of two that are about equally close, the one with the smaller magnitude."""
     found: Doubles = np.copysign(np.floor(np.abs(quotients) + (0.5 - RATE)), quotients)
     return found

@@ -19,11 +19,11 @@ CLOSE: Final = 0.995
 """A file of at least this fraction of the limit is close enough."""
 
 PATIENCE: Final = 4
-"""Number of trials, besides ``effort``, after which :data:`LOOSE` applies: small models have few possible file
-sizes."""
+"""Number of trials, in addition to ``effort``, after which :data:`LOOSE` applies: small models have few possible
+file sizes."""
 
 LOOSE: Final = 0.97
-"""After these trials, a file of at least this fraction of the limit is close enough."""
+"""After the trials of :data:`PATIENCE`, a file of at least this fraction of the limit is close enough."""
 
 AIM: Final = 0.998
 """Size to aim for, as a fraction of the limit."""
@@ -43,7 +43,7 @@ CORRECTIONS: Final = 4
 """Maximum number of times to choose finer steps if a loss is larger than intended."""
 
 MOST: Final = 1 / 8
-"""Smallest factor by which to change the scale at a time."""
+"""Smallest factor by which the scale changes in one correction."""
 
 
 class Trial(Protocol):
@@ -113,7 +113,7 @@ def of_size(
 
 
 def _merit(found: Trial, size: int) -> tuple[bool, float]:
-    """Return the rank of a file: by its loss if it is close to the limit, and otherwise by its size."""
+    """Return a key for comparing files: those close to the limit by their losses, all others by their sizes."""
     close = found.nbytes >= CLOSE * size
     return close, -found.loss if close else found.nbytes
 

@@ -1,7 +1,8 @@
 """Correct the predicted loss of layers where it is far too small.
 
 Predictions assume that errors at different positions of a layer do not add up. In a convolution over a long signal
-whose weights mostly become zero, the same error occurs at all positions, and the loss can be a thousand times as large.
+whose weights mostly become zero, the same error occurs at all positions, and the loss can be a thousand times as
+large as predicted.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ MUCH: Final = 4.0
 """A loss of at most this multiple of its prediction is not corrected."""
 
 ROUNDS: Final = 3
-"""Number of times to correct a layer. The error of its prediction depends on its steps, and each correction makes these
-finer."""
+"""Number of times to correct a layer's prediction. The error of the prediction depends on the layer's steps, and each
+correction makes the steps finer."""
 
 LIMITS: Final = (1e-9, 1e9)
 """Smallest and largest ratio of a loss to its prediction."""
@@ -72,7 +73,7 @@ class _Losses:
         return min(most, max(least, real / max(sum(each.cost for each in rounded), 1e-30)))
 
     def correct(self, name: str, first: float) -> None:
-        """Divide the steps of a parameter by √r, where r is the ratio at the new steps without a correction.
+        """Divide the steps of a parameter by √r, where r = loss / uncorrected prediction, at the new steps.
 
         Args:
             name: name of the parameter.

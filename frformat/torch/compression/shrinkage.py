@@ -16,7 +16,7 @@ MOST: Final = 0.9
 
 
 class Shrinkage:
-    """The intensity with which to shrink a covariance matrix towards a multiple of the identity.
+    """The intensity with which to shrink a covariance matrix toward a multiple of the identity.
 
     Ledoit and Wolf (2004) choose the intensity that minimizes the expected squared error of the shrunk matrix: the
     variance of the matrix, divided by its squared distance from the multiple of the identity. Here, the variance is

@@ -34,8 +34,9 @@ UNIT: Final = 4
 """Offsets are multiples of this many sixteenths of an octave, because coarser offsets take fewer bits."""
 
 WORTH: Final = 3.0
-"""Bits that the ideal step saves per nonzero entry and squared octave of its distance from the mean step. The
-theoretical value is ln 2 if all entries are nonzero; if most are zero, the steps of the zeros matter, too."""
+"""Number of bits per nonzero entry that the ideal step saves if it is one octave away from the mean step. The saving
+grows with the square of this distance. In theory, the number is ln 2 if all entries are nonzero; if most are zero, the
+steps of the zeros matter, too."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -105,7 +105,7 @@ def _total(matrices: Iterable[Tensor]) -> Doubles:
 
 
 def _before_rounding(split: Doubles, inputs: Observed, number: int) -> Tensor:
-    """Return the output errors (outputs, n) in one call that result from the changed inputs alone."""
+    """Return the errors that the changed inputs alone cause in the outputs of one call: (outputs, n)."""
     found: Any = None
     for block in range(split.shape[1]):
         y = inputs.rounded(number, block)

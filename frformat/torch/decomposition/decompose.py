@@ -51,7 +51,7 @@ def decompose(
         ranks: ``"vbmf"`` estimates them. A float is a share of each axis. A mapping from names of
             weights contains one rank or share for both channel axes, or one for each:
             ``{"conv2.weight": (12, 8), "fc.weight": 0.25}``.
-        weaken: moves the ranks from those of EVBMF (0) towards full ranks (1).
+        weaken: moves the ranks from those of EVBMF (0) toward full ranks (1).
         parameters: instead of ``ranks`` and ``weaken``, a budget: use the largest ranks, weakened equally, with at most
             this many parameters in the model.
         multiply_adds: another budget: use the largest ranks, weakened equally, with at most this many multiply-adds in
@@ -98,7 +98,7 @@ def _budgeted(
     parameters: int | None,
     work: int | None,
 ) -> float:
-    """Return how much to weaken the ranks to meet a budget."""
+    """Return the largest ``weaken``, and thus the highest ranks, with which the model meets a budget."""
     if ranks != "vbmf" or weaken or (parameters is not None and work is not None):
         raise ValueError("a budget determines the ranks: pass only one budget, without ranks or weaken")
     if work is not None and not runs:

@@ -67,7 +67,7 @@ class Layer:
 
 
 def layers(model: nn.Module) -> tuple[list[Layer], dict[str, str]]:
-    """Return the layers that can be decomposed, and the reasons why others cannot, by name of the weight."""
+    """Return the layers that can be decomposed, and why the other layers cannot, by the names of their weights."""
     uses = Counter(id(parameter) for _, parameter in model.named_parameters(remove_duplicate=False))
     found, refused = [], {}
     for path, module in model.named_modules():
@@ -89,7 +89,7 @@ def choose(found: Sequence[Layer], ranks: Ranks, weaken: float) -> list[dict[int
     Args:
         found: the layers.
         ranks: see :data:`Ranks`; layers that a mapping does not name keep their full ranks.
-        weaken: how far to move from the ranks of EVBMF (0) towards full ranks (1); below 0, towards rank 1.
+        weaken: how far to move from the ranks of EVBMF (0) toward full ranks (1); below 0, toward rank 1.
 
     Raises:
         ValueError: a name or a rank is not valid.

@@ -43,7 +43,7 @@ class Decomposition(ModelSummary):
 
     Attributes:
         layers: the layers, in model order.
-        weaken: how far ranks were moved from those of EVBMF towards full ranks.
+        weaken: how far ranks were moved from those of EVBMF toward full ranks.
     """
 
     head = ("weight", "kind", "shape", "core", "parameters", "multiply-adds", "error", "why not")

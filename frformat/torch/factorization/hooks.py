@@ -53,7 +53,7 @@ def hand_over(source: nn.Module, target: nn.Module) -> None:
 
 @contextmanager
 def without_hooks(model: nn.Module) -> Iterator[None]:
-    """Disable a model's hooks within the block."""
+    """Within a ``with`` block, disable a model's hooks."""
     kept = [(module, name, getattr(module, name)) for module in model.modules() for name in CALLED]
     for module, name, hooks in kept:
         setattr(module, name, type(hooks)())

@@ -19,7 +19,7 @@ def portable(model: nn.Module) -> nn.Module:
     Its parameters and persistent buffers have the model's names and shapes: coefficients in zigzag order for factored
     layers, as in an ``.frz`` file, and rebuilt tensors for everything else. A model whose coefficients are all cores
     and factors is already portable. A skeleton lists which of its tensors are coefficients. Bases are computed
-    in each run, which takes about a millisecond; storing them would take a hundred times the space.
+    in each run, which takes about a millisecond; stored bases would take a hundred times the space of the coefficients.
 
     >>> export(portable(factorize(UNet(), image, "unet.frz")), "unet.ptl")
 

@@ -93,7 +93,7 @@ def from_file(model: nn.Module, file: FrzFile) -> dict[nn.Module, Weight]:
 
 
 def load_rest(model: nn.Module, file: FrzFile) -> None:
-    """Load all other tensors of a file, rebuilt, onto the devices of the model's tensors.
+    """Load the tensors of a file that belong to no coded layer, rebuilt, onto the devices of the model's tensors.
 
     Raises:
         MismatchError: names or shapes differ, or a buffer that is not stored is on the meta device.

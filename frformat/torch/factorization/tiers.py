@@ -50,8 +50,8 @@ def factorize_tiers(
     """Factorize all tiers of a model or a file; :func:`frformat.torch.set_tier` selects one.
 
     The layers to factor are chosen for each tier, and everything is prepared in advance, so switching copies nothing.
-    The coefficients of a smaller tier are the first ones of the largest tier, in the same memory. Only weights that are
-    faster to rebuild exist separately for each tier.
+    The coefficients of a smaller tier are the first ones of the largest tier, in the same memory. Only rebuilt weights
+    exist separately for each tier.
 
     >>> factored = factorize_tiers(UNet(), images[:1], "unet.frz")
     >>> set_tier(factored, 0)
@@ -76,7 +76,10 @@ def factorize_tiers(
 
 @torch.no_grad()
 def _share(smaller: nn.Module, whole: nn.Module) -> None:
-    """Make tensors of a model share the memory of equal tensors, or beginnings of tensors, of another model."""
+    """Make each tensor of ``smaller`` use the memory of the tensor with the same name in ``whole`` if they are equal.
+
+    A vector also uses the memory of a longer vector that begins with the same elements.
+    """
     tensors = dict(whole.named_parameters()) | dict(whole.named_buffers())
     for name, tensor in [*smaller.named_parameters(), *smaller.named_buffers()]:
         other = tensors.get(name)

@@ -1,4 +1,4 @@
-"""The low-rank engine: a weight is a core times a basis along its axes, and a layer can run on these factors.
+"""The low-rank engine: a weight is a core times a basis along each axis, and a layer can run on these factors.
 
 ``bases`` computes the tables, ``factors`` maps the axes of a spectrum to channels, ``algebra`` defines the computation,
 and ``cost`` estimates its cost. ``layers`` are modules that run on factors; ``stream`` passes their thin values

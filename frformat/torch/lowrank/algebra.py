@@ -34,7 +34,7 @@ def core(coefficients: Tensor, places: Tensor, tables: list[Tensor], shape: list
 
     Args:
         coefficients: (k,), in zigzag order.
-        places: (k,), int64: the position of each in the flat box.
+        places: (k,), int64: the position of each coefficient in the flat box.
         tables: see :func:`expand`.
         shape: shape of the result.
     """
@@ -172,9 +172,10 @@ def is_recorded() -> bool:
 
 
 def _products(flat: Tensor, middle: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the sums of products of coefficients in float64, (r, r), after subtracting a mean, and that mean.
+    """Return the sums of products of coefficients less a mean, (r, r) in float64, and the mean that was subtracted.
 
-    Nothing is subtracted from the last coefficient, which stays 1: its products are sums, and its square is the count.
+    Nothing is subtracted from the last coefficient, which stays 1: its products with the others add up to their sums,
+    and its squares to the count.
     """
     middle = torch.cat([middle[:-1], torch.zeros_like(middle[:1])])
     part = flat.double() - middle
@@ -184,7 +185,7 @@ def _products(flat: Tensor, middle: Tensor) -> tuple[Tensor, Tensor]:
 def normalize(
     basis: Tensor, mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> Tensor:
-    """Return the basis of the channels after batch normalization with these statistics and its affine part, if any."""
+    """Return the basis of the channels after batch normalization, given its statistics and its affine part, if any."""
     scale = torch.rsqrt(variance.double() + eps)
     if weight is not None:
         scale = scale * weight.double()

@@ -20,7 +20,7 @@ _PLACES: Final[WeakValueDictionary[tuple[object, ...], Tensor]] = WeakValueDicti
 
 
 def cosines(n: int, r: int) -> Tensor:
-    """Return the first ``r`` orthonormal DCT-II basis functions of length ``n``: float64 (n, r). Do not write to it."""
+    """Return the first ``r`` orthonormal DCT-II basis functions of length ``n``: float64 (n, r), not to be modified."""
     return _small(n, r) if n * r <= SMALL else _made(n, r)
 
 
@@ -33,7 +33,7 @@ def joint(lengths: Sequence[int], ranks: Sequence[int]) -> Tensor:
 
 
 def places(lengths: Sequence[int], kept: int, strides: Sequence[int]) -> Tensor:
-    """Return the positions of the first ``kept`` coefficients in a flat box: int64 (kept,). Do not write to it.
+    """Return the positions of the first ``kept`` coefficients in a flat box: int64 (kept,), not to be modified.
 
     All spectra with the same positions share one tensor as long as any of them is in use.
 

@@ -126,7 +126,7 @@ class Product(NamedTuple):
 
     @property
     def work(self) -> int:
-        """Number of multiply-adds of a large product that takes the same time."""
+        """Number of multiply-adds of a large product that would take as long as this one."""
         return self.pixels * max(self.entering, THIN) * max(self.leaving, THIN) * self.groups * self.taps
 
     @property

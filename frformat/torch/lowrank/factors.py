@@ -17,7 +17,7 @@ Mode = Literal["into", "out"]
 """The input channels of a layer (``into``) or its output channels (``out``)."""
 
 Modes = tuple[Mode, ...]
-"""The modes whose bases stay factors; the core is multiplied by the others."""
+"""The modes whose bases stay factors; the core is multiplied by all other bases."""
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 KINDS: Final[tuple[type[nn.Module], ...]] = (
@@ -51,7 +51,7 @@ class Axes:
 
     @classmethod
     def of(cls, shape: Sequence[int], view: Sequence[int] | None) -> Axes | None:
-        """Return the axes of a weight (n0, n1, …kernel); None if its first axis is joined with others."""
+        """Return the axes of a weight (n0, n1, …kernel); None if its first axis is joined with other axes."""
         lengths = tuple(view or shape)
         ends = [math.prod(lengths[:i]) for i in range(len(lengths) + 1)]
         if shape[0] not in ends:
@@ -101,7 +101,7 @@ class Factors:
         )  # a list, because torch.compile does not support generators
 
     def has(self, mode: Mode) -> bool:
-        """Return whether the channel axes are separate from others and have fewer coefficients than channels."""
+        """Return whether the channel axes are separate from other axes and have fewer coefficients than channels."""
         apart = self.axes.second is not None or (mode == "into") == self.transposed
         return apart and self.rank(mode) < self.length(mode)
 
@@ -143,7 +143,7 @@ class Factors:
         return 3 * self.kept + tables + sum(map(self.elements, modes))
 
     def operations(self) -> int:
-        """Return the number of operations besides products."""
+        """Return the number of operations other than products."""
         return 2 + len(self.box)
 
     def choices(self) -> list[Modes]:

@@ -92,7 +92,7 @@ class Factored(CodedLayer):
         return Coded(self.factors.shape, self.factors.axes.lengths)
 
     def core(self, shape: list[int]) -> Tensor:
-        """Return the core; along each channel axis, ``shape`` is the rank of the basis, or the number of channels."""
+        """Return the core in this shape, whose extents along channels are those that :meth:`width` returns."""
         return algebra.core(self.weight, self.places, self.tables(), shape)
 
     def table_names(self) -> list[str]:
@@ -149,7 +149,7 @@ def forms(model: nn.Module) -> dict[str, list[int]]:
 
 
 class FactoredLinear(Factored):
-    """:class:`torch.nn.Linear` on factors."""
+    """A :class:`torch.nn.Linear` that runs on factors."""
 
     def core_shape(self) -> list[int]:
         """Return the shape (out, into)."""
@@ -161,7 +161,7 @@ class FactoredLinear(Factored):
 
 
 class FactoredConvolution(Factored):
-    """A convolution or transposed convolution along any number of axes, on factors.
+    """A convolution or transposed convolution, along any number of axes, that runs on factors.
 
     Attributes:
         how: how the kernel moves over the input.

@@ -54,7 +54,7 @@ class Movement(NamedTuple):
         return x if self.mode is None else F.pad(x, self.pad, self.mode)
 
     def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """Return the convolution, without that padding."""
+        """Return the convolution of an input that :meth:`padded` has padded."""
         stride, padding, dilation, transposed, output_padding = self.geometry
         if transposed:
             function = TRANSPOSED[len(self.kernel)]

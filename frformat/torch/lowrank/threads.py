@@ -1,6 +1,6 @@
 """Run blocks in parallel, each on one thread, so that a block stays in the cache of one processor core.
 
-No thread waits for another. PyTorch's own threads, by contrast, share each operation. If it is short, distributing it
+No thread waits for another. PyTorch's own threads, by contrast, share each operation. Distributing a short operation
 takes longer than the operation itself, and much longer if another process delays one of the threads.
 """
 

@@ -30,8 +30,8 @@ Ranks = dict[int, int]
 class Tucker(Tiered, nn.Module):
     """A PyTorch parametrization that represents a weight as a core times factors along some axes.
 
-    The original parameters become the core, and a factor of shape (n, r) for each decomposed axis. All are trained. A
-    smaller tier uses a corner of the core, and the first columns of the factors.
+    The parameters of the parametrized weight are the core and, for each decomposed axis, a factor of shape (n, r). All
+    of them are trained. A smaller tier uses a corner of the core and the first columns of the factors.
 
     Attributes:
         shape: shape of the weight.

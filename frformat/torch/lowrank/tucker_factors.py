@@ -75,7 +75,7 @@ class TuckerFactors:
         return self.kept
 
     def operations(self) -> int:
-        """Return the number of operations besides products."""
+        """Return the number of operations other than products."""
         return VIEWS
 
     def choices(self) -> list[Modes]:

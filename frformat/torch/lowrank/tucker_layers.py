@@ -15,7 +15,7 @@ from frformat.torch.lowrank.tucker_factors import TuckerFactors
 
 
 class TuckerLayer(CodedLayer):
-    """A layer on a core and factors. Its code is valid TorchScript.
+    """A layer that runs on a core and factors. Its code is valid TorchScript.
 
     Attributes:
         factors: shapes of the core and the factors.

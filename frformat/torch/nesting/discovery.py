@@ -26,8 +26,8 @@ def filter_groups(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
     The dependencies come from torch-pruning (G. Fang et al., "DepGraph: towards any structural pruning", CVPR 2023).
     Each group is then tested: the network must have the same outputs when the filters are in a different order, and
     must run with half of them. Groups that fail either test are left out. So are the outputs of the network, groups
-    that include the outputs of several convolutions (residual connections), and filters that share an axis with others
-    (concatenation).
+    that include the outputs of several convolutions (residual connections), and filters that share an axis with other
+    filters (concatenation).
 
     Args:
         model: a plain network.

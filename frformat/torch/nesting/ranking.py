@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from frformat.torch.nesting.filters import TRANSPOSED, Groups
 
 Ranking = Callable[[nn.Module, Groups], Mapping[str, Tensor]]
-"""Function that returns, by layer, a score for each filter of the current tier: (filters,). The highest are kept."""
+"""Function that returns, by layer, a score for each filter of the current tier: (filters,). Filters with the highest
+scores are kept."""
 
 BATCH: Final = 250
 """Number of triplets to run at a time."""

@@ -131,12 +131,12 @@ def widths(model: nn.Module) -> list[dict[str, int]]:
 
 
 def originals(model: nn.Module) -> dict[str, Tensor]:
-    """Return the complete parameters and buffers, for all tiers, by the names of the plain network."""
+    """Return the parameters and buffers, complete for all tiers, by their names in the plain network."""
     return _tensors(model) | {name: held.original for name, held in parts(model).items()}
 
 
 def parts(model: nn.Module) -> dict[str, ParametrizationList]:
-    """Return the parametrizations of tensors that differ between tiers, by the names of the plain network."""
+    """Return the parametrizations of the tensors that differ between tiers, by their names in the plain network."""
     return cornered(model) | statistics(model)
 
 

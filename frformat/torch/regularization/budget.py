@@ -1,4 +1,4 @@
-"""Distribute a total number of coefficients over the tensors where they matter most."""
+"""Distribute a total number of coefficients among the tensors, according to where they matter most."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ POINTS: Final = 256
 
 @torch.no_grad()
 def relative_energy(tensor: SpectralTensor) -> Tensor:
-    """Return each coefficient's share of its tensor's energy, which would be lost without the coefficient."""
+    """Return, for each coefficient, the share of its tensor's energy that would be lost without it."""
     energy = tensor.coefficients.detach().double().square()
     return energy / energy.sum().clamp(min=torch.finfo(torch.float64).tiny)
 
 
 @torch.no_grad()
 def sensitivity(tensor: SpectralTensor) -> Tensor:
-    """Return (c · ∂loss/∂c)²: the first-order change of the loss without the coefficient (Molchanov et al. 2017).
+    """Return (c · ∂loss/∂c)²: the squared first-order change of the loss without c (Molchanov et al. 2017).
 
     Uses the gradients of the last backward pass; the more samples it covered, the better.
 

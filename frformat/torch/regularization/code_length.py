@@ -94,7 +94,7 @@ def bits(integers: Tensor, scales: Tensor) -> Tensor:
 
 
 def _probability(sizes: Tensor, scales: Tensor) -> Tensor:
-    """Return the probabilities of integers with these magnitudes, for one sign."""
+    """Return the probabilities of integers with these magnitudes and one particular sign."""
     half = 0.5 / scales
     inner = -torch.expm1(-half)
     # The integral of the density from n - 1/2 to n + 1/2, without overflow of either exponential.

@@ -91,7 +91,7 @@ def _needed(model: nn.Module, dropped: int) -> dict[str, int]:
 
 
 def _size(model: nn.Module, counts: dict[str, int]) -> int:
-    """Return the size of the file if each tensor had this many coefficients (0 means a single coefficient of zero)."""
+    """Return the file size for this number of coefficients of each tensor (0 means a single coefficient of zero)."""
     state, cut = {**spectral_state(model), **tucker_state(model)}, {}
     for name, tensor in spectral_tensors(model).items():
         spectrum = tensor.spectrum()

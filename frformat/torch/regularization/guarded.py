@@ -13,9 +13,10 @@ from frformat.torch.regularization.truncation import Counts
 class GuardedTruncation(Schedule):
     """Keeps truncating as long as a validation metric holds, that is, stays within ``tolerance`` of the best.
 
-    It waits with patience, like ``ReduceLROnPlateau``. Whenever :attr:`held` is True after a step, the model is at its
-    smallest good size so far: save a checkpoint then. A step whose metric does not hold changes nothing, so training
-    can recover.
+    ``patience`` works as in ``ReduceLROnPlateau``. A step whose metric holds truncates the model; a step whose metric
+    does not hold changes nothing, so training can recover. The truncated model has not been measured yet, so save a
+    checkpoint before each step, and keep it if :attr:`held` is True afterwards: it then contains the smallest good
+    model so far.
 
     Attributes:
         factor: share of the coefficients that remains at each step.
@@ -23,7 +24,7 @@ class GuardedTruncation(Schedule):
         tolerance: how far the metric may fall behind the best.
         patience: number of consecutive steps at which the metric may fail to hold; one more finishes the schedule.
         mode: ``max`` if larger metrics are better, ``min`` if smaller ones are.
-        best: the best metric so far, or the reference.
+        best: the best metric so far, including the reference.
         held: whether the last metric held.
         waited: number of consecutive steps at which it has not held.
     """
@@ -50,7 +51,7 @@ class GuardedTruncation(Schedule):
             tolerance: in the unit of the metric, at least 0.
             patience: at least 0.
             mode: ``max`` or ``min``.
-            reference: a metric to compare with, such as a plain model's; None compares with the best one so far.
+            reference: initial value of ``best``, such as a plain model's metric; None starts with the first metric.
 
         Raises:
             ValueError: a name or number is not valid.

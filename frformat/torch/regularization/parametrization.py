@@ -33,8 +33,8 @@ class Spectral(Tiered, nn.Module):
 
     Assigning to the parametrized tensor (``layer.weight = w``) keeps the first ``k`` coefficients of the new value.
 
-    With tiers, the tensor is computed from only the first coefficients, as many as the current tier keeps. Where the
-    descriptions below mention the tensor's coefficients, they refer to these.
+    With tiers, the tensor is computed from only those first coefficients that the current tier keeps. In the
+    descriptions below, "the tensor's coefficients" are the ones that the current tier keeps.
 
     Attributes:
         shape: shape of the tensor.
@@ -138,12 +138,16 @@ class Spectral(Tiered, nn.Module):
         return [Synthesis(whole.shape, count, place, dtype) for count in counts]
 
     def cut(self, cuts: Sequence[int | float], smaller: Sequence[Synthesis]) -> None:
-        """Replace the tiers, which keep at least one coefficient each, and use the largest."""
+        """Replace the tiers, each of which keeps at least one coefficient, and switch to the largest."""
         self._syntheses = nn.ModuleList([*smaller, self._whole])
         self.cuts, self.tier = tuple(cuts), len(cuts)
 
     def resize(self, kept: int) -> None:
-        """Prepare for a different number of coefficients. Each tier keeps its share of them, or at most its number."""
+        """Prepare for a different number of coefficients.
+
+        A tier that is defined as a share keeps this share of them; one that is defined as a number keeps at most this
+        number.
+        """
         for synthesis, count in zip(self._syntheses, kept_per_tier(kept, self.cuts), strict=True):
             assert isinstance(synthesis, Synthesis)
             if count != synthesis.kept:
@@ -226,7 +230,7 @@ def full_precision(tensor: Tensor) -> AbstractContextManager[object]:
 
 
 def resize(parametrizations: ParametrizationList, coefficients: Tensor) -> None:
-    """Replace the coefficients with any number of others, from 1 to the element count.
+    """Replace the coefficients. Their number can change; it must be from 1 to the element count.
 
     The parameter stays the same object, so optimizers continue with it. If it becomes shorter, so does its gradient; if
     it becomes longer, the gradient is removed.
@@ -261,7 +265,7 @@ def replace_data(parameter: Tensor, data: Tensor) -> None:
 
 
 def watch_state(parametrizations: ParametrizationList) -> None:
-    """Make state dicts describe the tensor that coefficients represent; loading adapts the number of coefficients."""
+    """Make state dicts describe the regularized tensor, and let loading change its number of coefficients."""
     parametrizations.register_state_dict_pre_hook(_note)  # type: ignore[no-untyped-call]
     parametrizations.register_load_state_dict_pre_hook(_adopt)  # type: ignore[no-untyped-call]
 
@@ -282,7 +286,7 @@ def _adopt(
     unexpected: list[str],
     errors: list[str],
 ) -> None:
-    """Check, before a state dict is loaded, that it fits, and adopt its number of coefficients."""
+    """Before a state dict is loaded, check that it fits, and resize to its number of coefficients."""
     assert isinstance(parametrizations, ParametrizationList)
     spectral, loaded = spectral_of(parametrizations), state.get(f"{prefix}original")
     name = prefix.replace("parametrizations.", "").rstrip(".")

@@ -17,8 +17,8 @@ class SpectralPruning(Schedule):
     """Gradually and permanently sets the smallest coefficients of each tensor to zero, until only a few are left.
 
     The prefix then ends with the last coefficient that is not zero. The zeros before it cost little: if most
-    coefficients are zero and the others are quantized, the entropy coder of ``.frz`` spends a fraction of a bit on
-    each. Where weights do not vary smoothly in any ordering, as along the channels of deep layers, the largest
+    coefficients are zero and the others are quantized, the entropy coder of ``.frz`` spends a fraction of a bit on each
+    zero. Where weights do not vary smoothly in any ordering, as along the channels of deep layers, the largest
     coefficients are worth more than the same number of leading ones. Pruning needs the whole spectrum to choose from,
     preferably that of a trained network.
 
@@ -94,6 +94,6 @@ class SpectralPruning(Schedule):
 
 
 def _end(pruned: Tensor) -> int:
-    """Return the length of the shortest prefix with all coefficients that have not been pruned, at least 1."""
+    """Return the length of the shortest prefix that contains all coefficients not yet pruned, at least 1."""
     places = (~pruned).nonzero()
     return int(places[-1]) + 1 if len(places) else 1

@@ -30,7 +30,7 @@ INITIAL: Final = 0.1
 """Initial rate term: small, compared with the loss of an untrained classifier."""
 
 FREEDOM: Final = 40.0
-"""Natural logarithm of the largest change of the integral part of the multiplier over all steps."""
+"""Natural logarithm of the largest factor by which the integral part can change the multiplier over all steps."""
 
 EAGERNESS: Final = 4.0
 """Inverse of the relative excess at which the integral part grows fastest."""

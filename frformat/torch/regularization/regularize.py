@@ -129,7 +129,7 @@ def _with_plain_statistics(model: Model) -> Model:
 def _expose(module: nn.Module, name: str) -> Tensor:
     """Remove a parametrization, and return its original tensor, now the module's own parameter or buffer."""
     attribute = name.rpartition(".")[2]
-    if is_parametrized(module, attribute):  # not the case if the module has several names
+    if is_parametrized(module, attribute):  # false if it was removed under another name of the module
         take_off(module, attribute, keep=False)
     own = getattr(module, attribute)
     assert isinstance(own, Tensor)

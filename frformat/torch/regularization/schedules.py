@@ -37,7 +37,7 @@ class _Unconditional(Schedule):
 
     @property
     def finished(self) -> bool:
-        """Whether no tensor has more than its minimum."""
+        """Whether no tensor has more coefficients than its minimum."""
         return all(count <= self.minimum[name] for name, count in self.kept.items())
 
     def step(self) -> bool:
@@ -58,7 +58,7 @@ class TailTruncation(_Unconditional):
     """Drops a few coefficients in each step: the dynamic tail truncation of Frequency Regularization.
 
     Attributes:
-        by: how many to drop: an int is a number, and a float is a share of the tensor's initial number.
+        by: how many coefficients to drop from each tensor: a number (int), or a share of its initial number (float).
     """
 
     def __init__(self, model: nn.Module, optimizer: Optimizers, *, by: int | float, minimum: Counts) -> None:
@@ -87,7 +87,7 @@ class TailTruncation(_Unconditional):
 
 
 class GeometricTruncation(_Unconditional):
-    """Drops the same share in each step, so that the minimum is reached after a given number of steps.
+    """Drops the same share of the remaining coefficients in each step, until the minimum is reached.
 
     Attributes:
         steps: number of steps until the minimum is reached.
@@ -114,7 +114,9 @@ class GeometricTruncation(_Unconditional):
 
 
 class BudgetTruncation(Schedule):
-    """Drops the same share of the total in each step, and distributes the rest over the tensors where it matters most.
+    """Drops the same share of the total in each step.
+
+    The remaining coefficients are distributed over the tensors in which they matter most; see :func:`allocate`.
 
     Attributes:
         total: final number of coefficients of all tensors together.
@@ -161,5 +163,5 @@ class BudgetTruncation(Schedule):
 
 
 def _geometric(start: int, end: int, share: float) -> int:
-    """Interpolate from ``start`` at share 0 to ``end`` at share 1 and beyond, in equal ratios."""
+    """Interpolate geometrically from ``start`` at share 0 to ``end`` at share 1; return ``end`` for larger shares."""
     return start if start <= end else max(end, round(start * (end / start) ** min(share, 1)))

@@ -66,7 +66,7 @@ class SpectralTensor:
         return int(torch.count_nonzero(coefficients if spectral.level is None else spectral.stored(coefficients)))
 
     def resize(self, coefficients: Tensor) -> None:
-        """Replace the coefficients with any number of others, from 1 to the element count; see also ``truncate``."""
+        """Replace the coefficients with any number of new ones, from 1 to the element count; see also ``truncate``."""
         resize(self.parametrizations, coefficients)
 
     @torch.no_grad()
@@ -100,7 +100,7 @@ def spectrum_of(name: str, coefficients: Any, shape: tuple[int, ...], view: tupl
         )
     fault = overflow(coefficients, torch.float32) or vanishing(coefficients, torch.float32)
     if fault:
-        raise EncodeError(f"tensor {name!r}: {fault}, the type in files; unregularize() to save the weights")
+        raise EncodeError(f"tensor {name!r}: {fault}, the type in files; call unregularize() to save the weights")
     values = coefficients.to("cpu", torch.float32).numpy().copy()
     return Spectrum(values, shape, view, dtype_name(coefficients.dtype))
 

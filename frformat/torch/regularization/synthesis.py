@@ -56,7 +56,7 @@ class Synthesis(nn.Module):
             shape: shape of any rank, without axes of length 0.
             kept: number of coefficients, from 1 to the element count.
             device: device of the coefficients.
-            dtype: type to compute in: float64, or float32 for all others.
+            dtype: type to compute in: float64, or float32 for all other types.
         """
         super().__init__()
         self.shape = tuple(shape) or (1,)
@@ -113,13 +113,13 @@ class Synthesis(nn.Module):
         return self.get_buffer(f"basis{axis}")
 
     def expand(self, axis: int, tensor: Tensor) -> Tensor:
-        """Expand a tensor's last axis from ``r`` coefficients to the ``n`` values of an axis before the short ones."""
+        """Expand a tensor's last axis from the ``r`` coefficients of ``axis``, which is not short, to ``n`` values."""
         by_fft = self._by_fft(axis)
         expanded: Tensor = transform.idct(tensor, self.shape[axis]) if by_fft else tensor @ self.basis(axis).T
         return expanded
 
     def project(self, axis: int, tensor: Tensor) -> Tensor:
-        """Project a tensor's last axis from ``n`` values to the ``r`` coefficients of an axis before the short ones."""
+        """Project a tensor's last axis from ``n`` values to the ``r`` coefficients of ``axis``, which is not short."""
         return transform.dct(tensor, self.box[axis]) if self._by_fft(axis) else tensor @ self.basis(axis)
 
     def project_rows(self, rows: Tensor) -> Tensor:

@@ -23,15 +23,15 @@ HUGE: Final = {torch.float32: np.float32, torch.float64: np.float64}
 """NumPy's element types by those of PyTorch."""
 
 BLOCK: Final = 1 << 20
-"""Number of elements to transform at a time, so that all passes except the final write find them in the cache. For
-smaller arrays, NumPy does not request huge pages."""
+"""Number of elements to transform at a time, so that all passes except the final write find them in the cache. NumPy
+requests huge pages only for arrays of at least this many float32 elements."""
 
 
 def empty(shape: Sequence[int], like: Tensor) -> Tensor:
     """Return an uninitialized tensor with the dtype and the device of another tensor.
 
-    NumPy requests huge pages from the system; PyTorch does not. With huge pages, the first access to new memory takes a
-    third of the time. For a large tensor, this saves as much time as transforming an axis takes.
+    NumPy requests huge pages from the system; PyTorch does not. Huge pages make the first access to new memory three
+    times as fast. For a large tensor, this saves as much time as transforming an axis takes.
     """
     if like.device.type != "cpu" or like.dtype not in HUGE or math.prod(shape) < BLOCK:
         return like.new_empty(shape)

@@ -27,7 +27,7 @@ NUMBER: Final = re.compile(r"[0-9]{1,18}(?=[^0-9]*$)")
 class MaskFolder(Dataset[tuple[Tensor, Tensor]]):
     """Images with one mask each, in the order of their numbers, read on request.
 
-    An item is an image, uint8 (1 or 3, height, width), and its mask, uint8 (height, width): 1 where the picture is
+    An item is an image, uint8 (1 or 3, height, width), and its mask, uint8 (height, width): 1 where the mask's file is
     not black, else 0.
 
     Args:

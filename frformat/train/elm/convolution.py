@@ -20,14 +20,14 @@ HALF: Final = 1 << 23
 """Seeded numbers are odd multiples of the reciprocal of this number."""
 
 ROWS: Final = 1 << 12
-"""Number of windows that are multiplied by the filters together."""
+"""Number of windows to multiply by the filters at a time."""
 
 
 @dataclass(frozen=True)
 class Convolution(Hidden):
     """Filters with zero mean, ReLU and average pooling, for uint8 images.
 
-    All sums are of integers and exact, so the features of an image are bit-identical in every language.
+    All sums are sums of integers and exact, so the features of an image are bit-identical in every language.
 
     Attributes:
         filters: number of filters.

@@ -53,7 +53,7 @@ class DenseLayer(Layer):
     Attributes:
         settings: the layer's settings.
         inputs: number of inputs.
-        seed: seed of the weights; ``seed + 1`` is that of the biases.
+        seed: seed of the weights; the seed of the biases is ``seed + 1``.
     """
 
     settings: Dense

@@ -38,7 +38,7 @@ class Layer(ABC):
     @property
     @abstractmethod
     def output_shape(self) -> tuple[int, ...]:
-        """Shape of the features, without the constant one."""
+        """Shape of the features, without the constant feature."""
 
     @abstractmethod
     def __call__(self, inputs: Array) -> Floats:
@@ -62,7 +62,7 @@ class Layer(ABC):
 
     @property
     def features(self) -> int:
-        """Number of features, including the constant one."""
+        """Number of features, including the constant feature."""
         return CONSTANT + math.prod(self.output_shape)
 
     @cached_property

@@ -86,7 +86,7 @@ class NormalEquations:
     """The sums HᵀH and HᵀT over all samples, from which :meth:`factor` computes the ridge solution.
 
     Args:
-        features: number of features; the first is constant 1.
+        features: number of features; the first feature is the constant 1.
         outputs: number of outputs.
         dtype: ``f64``, or ``f32`` for half the memory and twice the speed. HᵀT is always float64.
         memory: bytes of memory for matrices; matrices that do not fit are kept in temporary files.
@@ -115,7 +115,7 @@ class NormalEquations:
             targets: shape (n, outputs).
 
         Raises:
-            ValueError: a value is not finite, or is too large for the sums, which are unchanged.
+            ValueError: a value is not finite, or is too large for the sums. The sums are then unchanged.
         """
         self._accumulate(features, targets, 1)
 
@@ -135,9 +135,10 @@ class NormalEquations:
         self.products = np.hstack([self.products, np.outer(sums, np.full(count, target))])
 
     def factor(self, ridge: float) -> Factor:
-        """Factor HᵀH + ridge · mean · I, with the mean of the diagonal of HᵀH. The constant feature has no ridge.
+        """Factor HᵀH + ridge · mean · I, where ``mean`` is the mean of the diagonal of HᵀH.
 
-        A ridge that is too small for the precision is multiplied by 10, repeatedly if necessary.
+        The constant feature has no ridge and does not count toward the mean. A ridge that is too small for the
+        precision is multiplied by 10, repeatedly if necessary.
 
         Raises:
             ValueError: there are no samples.

@@ -2,8 +2,8 @@
 
 I. Goodfellow et al., "Generative adversarial nets", 2014, with the convolutions of A. Radford, L. Metz, S. Chintala,
 "Unsupervised representation learning with deep convolutional generative adversarial networks", 2016. With batch
-normalization, an image would depend on others in its batch. The generator therefore normalizes each image separately
-(Y. Wu, K. He, "Group normalization", 2018), and the discriminator has no normalization.
+normalization, an image would depend on the other images in its batch. The generator therefore normalizes each image
+separately (Y. Wu, K. He, "Group normalization", 2018), and the discriminator has no normalization.
 """
 
 from __future__ import annotations

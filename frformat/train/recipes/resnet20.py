@@ -18,7 +18,7 @@ MARGIN = 4
 
 
 def rules(*kept: int) -> tuple[str, ...]:
-    """Return rules with the number of coefficients per convolution in the three layers; other layers stay raw."""
+    """Return rules with the number of coefficients per convolution in each stage; the first and last layer stay raw."""
     layers = (f"layer{number}.*.conv?.weight: keep={count}" for number, count in enumerate(kept, 1))
     return (*layers, "conv1.weight: raw", "linear.*: raw")
 

@@ -81,7 +81,7 @@ class SrcnnOnPhoto(Recipe):
 
 
 def enlarged(images: Tensor) -> Tensor:
-    """Reduce images (n, 1, height, width) to half their size, and enlarge them again; even height and width."""
+    """Halve images (n, 1, height, width) in size, and enlarge them again; height and width must be even."""
     small = F.interpolate(images, scale_factor=1 / FACTOR, mode="bicubic", antialias=True)
     return F.interpolate(small, scale_factor=FACTOR, mode="bicubic").clamp(0, 1)
 

@@ -144,12 +144,12 @@ static void damage_lanes(frz_lanes *lanes, const uint8_t *counts, size_t number,
 
 static void fuzz_static(frz_shape s, const int32_t *values, int32_t *back, size_t count) {
     int32_t *row = some_classes(s.rows), *channel = some_classes(s.channels), *position = some_classes(s.positions);
-    const int neighbour = (int)below(4);
+    const int neighbor = (int)below(4);
     const uint64_t lags[4] = {0, 1, s.positions, s.channels * s.positions};
-    frz_tables t = {.shape = s, .lag = lags[neighbour], .row = below(3) ? row : NULL, .channel = below(3) ? channel : NULL};
+    frz_tables t = {.shape = s, .lag = lags[neighbor], .row = below(3) ? row : NULL, .channel = below(3) ? channel : NULL};
     t.position = below(3) ? position : NULL;
     t.lane = FRZ_LEAST_LANE + (unsigned)below(7);
-    t.reach = neighbour ? (unsigned)below(4) + 1 : 0;
+    t.reach = neighbor ? (unsigned)below(4) + 1 : 0;
     t.classes = (unsigned)below(9) + 1;
     t.symbols = FRZ_SYMBOLS;
     const size_t tables = (size_t)t.classes * (2 * t.reach + 1);
@@ -166,7 +166,7 @@ static void fuzz_static(frz_shape s, const int32_t *values, int32_t *back, size_
     check(!memcmp(values, back, count * sizeof *values), "values come back from lanes");
     for (int i = 0; i < 4; i++) damage_lanes(lanes, counts, number, words + start, most - start, back, count);
     frz_lanes_free(lanes);
-    /* Tables that contain an arbitrary number must be rejected unless they are valid, and must do no harm. */
+    /* Tables in which one number is arbitrary must be rejected unless they are valid; if accepted, they do no harm. */
     f[below(tables * FRZ_SYMBOLS)] = (uint16_t)next();
     if (frz_lanes_new(&t, &lanes) == FRZ_OK) {
         damage_lanes(lanes, counts, number, words + start, most - start, back, count);
@@ -199,7 +199,7 @@ static void fuzz_planning(frz_shape s, const int32_t *values, size_t count, cons
         if (s.channels > 1 && s.channels < count) channel = at, at += s.channels;
         if (s.positions > 1 && s.positions < count) position = at;
     }
-    const uint64_t lag = best.neighbour ? sample.lags[best.neighbour - 1] : 0;
+    const uint64_t lag = best.neighbor ? sample.lags[best.neighbor - 1] : 0;
     const unsigned lane = FRZ_LEAST_LANE + (unsigned)below(7);
     const frz_contexts c = {s, row, channel, position, best.classes, best.reach, lane, lag};
     const size_t tables = (size_t)best.classes * (2 * best.reach + 1);

@@ -41,7 +41,7 @@ class Outcome:
 
 
 def main() -> int:
-    """Run the targets. The exit code is 1 if one found a defect; its input is then in the folder ``--keep``."""
+    """Run the targets. The exit code is 1 if one finds a defect, whose input is then below the folder ``--keep``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"{', '.join((*PYTHON, KOTLIN))}; default: all")
     parser.add_argument("--seconds", type=int, default=60, help="time for each target")
@@ -122,7 +122,7 @@ def _command(target: str) -> list[str]:
 
 
 def _seeds(target: str, folder: Path, seconds: int) -> Path:
-    """Copy the saved corpus to a folder, and as many vectors as can be read in a fraction of ``seconds``."""
+    """Copy the saved corpus to a folder, and, for ``.frz`` files, up to five small vectors per second of the run."""
     family = target if target in ("safetensors", "npz", "pt") else "frz"
     for path in (CORPUS / family).glob("*"):
         shutil.copy(path, folder)

@@ -84,10 +84,10 @@ class Differential:
 
 
 def agree(ours: Said, theirs: Said) -> bool:
-    """Return whether two answers agree. Whether a file fits a budget depends on the decoder.
+    """Return whether two answers agree. ``BUDGET`` agrees with every answer, because decoders need different memory.
 
-    Two error codes agree if they are equal, or if both can describe the same file. Otherwise, Kotlin must have found
-    every tensor that Python found, with the same values.
+    Any other two error codes agree if they are equal, or if both can describe the same file. No other error agrees with
+    a result. Two results agree if Kotlin found every tensor that Python found, with the same values.
     """
     if "BUDGET" in (ours, theirs):
         return True

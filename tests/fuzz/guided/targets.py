@@ -33,7 +33,7 @@ class Target(NamedTuple):
     Attributes:
         read: reads an input; any exception is a defect.
         make: derives a new input from an input, a random generator, and the fuzzer's own mutation of bytes.
-        seeds: initial inputs, in addition to those of folders.
+        seeds: initial inputs, in addition to the files in the corpus and vector folders.
     """
 
     read: Callable[[bytes], object]

@@ -18,7 +18,7 @@ from frformat.torch import save_model
 
 
 class Net(nn.Module):
-    """Has normalizations that can be merged and ones that cannot, tied weights, and unused ones."""
+    """Has tied weights, unused weights, and normalizations of which some can be merged and some cannot."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -48,7 +48,7 @@ def test_scale_does_not_matter() -> None:
 
 @pytest.mark.parametrize("alpha", [0.01, 0.1, 0.5, 1.0])
 def test_the_edge_is_that_of_the_published_approximation(alpha: float) -> None:
-    # τ ≈ 2.5129 √α, exact to a few digits for square matrices and to a few percent for others.
+    # τ ≈ 2.5129 √α, accurate to a few digits for square matrices and to a few percent for other matrices.
     tau = 2.5129 * alpha**0.5
     assert _edge(alpha) == pytest.approx((1 + tau) * (1 + alpha / tau), rel=0.03 if alpha < 1 else 1e-4)
 

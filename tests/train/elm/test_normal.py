@@ -1,4 +1,4 @@
-"""The normal equations: any order of batches, removal, any size from one factor, memory, conditioning."""
+"""The normal equations: batches in any order, removed samples, all sizes from one factor, memory, conditioning."""
 
 import numpy as np
 import pytest

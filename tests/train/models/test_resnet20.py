@@ -24,7 +24,7 @@ def test_shortcuts_have_no_parameters_and_keep_every_other_pixel():
 
 
 def test_the_published_network_scores_as_measured():
-    """The accuracy is 81.03 % on all test images as JPEG and 80.0 % on every twentieth."""
+    """The accuracy is 81.03 % on all test images as JPEG and 80.0 % on every twentieth image."""
     checkpoint = torch.load(data_file("resnet_cifar10/resnet20-12fca82f.th"), weights_only=True, map_location="cpu")[
         "state_dict"
     ]

@@ -39,7 +39,7 @@ def test_the_bound_is_that_of_the_distributions():
 
 
 def test_the_loss_of_a_gray_image_is_the_mean_loss_of_images_drawn_from_it():
-    """Code all four images of two pixels with the same latent values."""
+    """Encode all four images of two pixels as the same latent values."""
     model, noise = VAE(5), torch.randn(1, 5)
     grey = torch.zeros(1, 1, 28, 28)
     grey[0, 0, 3, 3:5] = torch.tensor([0.25, 0.5])

@@ -66,7 +66,7 @@ def _segments() -> Iterator[Vector]:
     yield faulty("crc-second-group", about, _flip(tiered, second), "CHECKSUM", load="x", sound=["w"])
     group = File([Group([Tensor("x", (2,), f32(1.0, 2.0)), Tensor("y", (1,), f32(3.0))]), raw("z", "u8", (), (1,))])
     about = "damage to one tensor of a group affects the whole group, but no other group"
-    yield faulty("crc-of-neighbour", about, _flip(group.bytes(), len(group.head())), "CHECKSUM", load="y", sound=["z"])
+    yield faulty("crc-of-neighbor", about, _flip(group.bytes(), len(group.head())), "CHECKSUM", load="y", sound=["z"])
     about = "damage to a factor affects the tensors that use it"
     two = File([*TUCKER.groups, raw("z", "u8", (), (1,))])
     yield faulty("crc-factor", about, _flip(two.bytes(), len(two.head())), "CHECKSUM", load="w", sound=["z"])

@@ -93,7 +93,7 @@ def _static_heads() -> Iterator[Vector]:
         ("lane-0", "lanes of one value", Plan(0)),
         ("lane-7", "lanes of 128 values", Plan(7)),
         ("lane-15", "a lane of 32768 values", Plan(15)),
-        ("reach-0", "a neighbour with reach 0", Plan(8, 1, 0)),
+        ("reach-0", "a neighbor with reach 0", Plan(8, 1, 0)),
         ("reach-5", "reach 5", Plan(11, 1, 5)),
         ("classes-65", "65 classes", Plan(14, 0, 0, 65, row=[r % 65 for r in range(256)])),
     ):
@@ -104,16 +104,16 @@ def _static_heads() -> Iterator[Vector]:
     for symbols in (128, 255):
         block = _block(symbols=symbols)
         yield _static(f"symbols-{symbols}", f"tables of {symbols} symbols, otherwise correct", block.bytes())
-    # All values are 0, so that neighbours make no difference.
+    # All values are 0, so that neighbors make no difference.
     for name, about, plan in (
-        ("neighbour-4", "neighbour 4", Plan(8, 4, 1)),
-        ("neighbour-255", "neighbour 255", Plan(8, 255, 1)),
-        ("reach-without-neighbour-1", "reach 1 without a neighbour", Plan(8, 0, 1)),
-        ("reach-without-neighbour-4", "reach 4 without a neighbour", Plan(11, 0, 4)),
+        ("neighbor-4", "neighbor 4", Plan(8, 4, 1)),
+        ("neighbor-255", "neighbor 255", Plan(8, 255, 1)),
+        ("reach-without-neighbor-1", "reach 1 without a neighbor", Plan(8, 0, 1)),
+        ("reach-without-neighbor-4", "reach 4 without a neighbor", Plan(11, 0, 4)),
     ):
         count = 512 * plan.reach
-        block = static.code(replace(plan, neighbour=1), (count,), [0] * count)
-        block.fields[1] = plan.neighbour
+        block = static.code(replace(plan, neighbor=1), (count,), [0] * count)
+        block.fields[1] = plan.neighbor
         yield _static(name, f"a block of {about}, otherwise correct", block.bytes(), (count,))
     for field, place, numbers, plan in (
         ("lane", 0, (255,), Plan()),

@@ -170,7 +170,7 @@ def _streamed(first: Group, *others: Group, tiers: int = 1) -> bytes:
 def _coded(
     coder: str, shapes: list[tuple[int, ...]], stored: bytes, *, stepped: bool = True, offsets: int = 0
 ) -> bytes:
-    """Return a file of tensors that are declared to be stored in a few bytes."""
+    """Return a file with tensors of these shapes, whose only segment consists of the few bytes ``stored``."""
     names = frz.front_coded([f"{i}" for i in range(len(shapes))])
     fields: list[tuple[int, Any]] = [(DTYPE, DTYPES.index("f16")), (NAMES, names), (SHAPES, shapes)]
     fields += [(frz.STEPS, [0] * len(shapes))] if stepped else []
@@ -211,7 +211,7 @@ def _long_names(*, alias: bool) -> tuple[bytes, bytes]:
 
 
 def _names(count: int, prefix: int) -> list[int]:
-    """Return front-coded names, each of which consists of ``prefix`` times ``x`` and four of 94 characters.
+    """Return front-coded names, each of which consists of ``prefix`` letters ``x`` and four of 94 characters.
 
     A name that differs from the previous one only in its last letter takes few bytes. The bytes of 94 names repeat
     those of the previous 94, except for the letters in front.

@@ -58,7 +58,7 @@ def _not_finite() -> Iterator[Vector]:
     tensors = [Tensor("w", (3,), f32(1.0, NAN), kept=(2,)), Tensor("v", (3,), f32(1.0, 2.0), kept=(2,))]
     about = "a NaN in one tensor of a group does not affect others"
     file = File([spectral(tensors, "f32")]).bytes()
-    yield faulty("value-of-neighbour", about, file, "VALUE", load="w", sound=["v"])
+    yield faulty("value-of-neighbor", about, file, "VALUE", load="w", sound=["v"])
     factors = Group([Tensor("", (2, 2), f32(1.0, 2.0, 3.0, NAN)), Tensor("", (1, 2), f32(1.0, 2.0))])
     cores = [
         Group([Tensor(name, (2,), f32(1.0), corners=[(1,)], factors=(number,))], "f32", ["stored"])
@@ -92,7 +92,7 @@ def _overflow() -> Iterator[Vector]:
     ]
     file = File([Group(tensors, stepped=True, coder="adaptive")]).bytes()
     about = "a step code of 2040 in one tensor of a group does not affect others"
-    yield faulty("step-of-neighbour", about, file, "VALUE", load="w", sound=["v"])
+    yield faulty("step-of-neighbor", about, file, "VALUE", load="w", sound=["v"])
     tensor = Tensor("w", (2, 2), (1, 2, 3, 4), corners=[(1, 2), (2, 2)], offsets={0: (0, 4000)})
     file = File([Group([tensor], stepped=True, coder="adaptive")], tiers=2).bytes()
     yield faulty("step-in-tier-1", "a step code of 4000 in tier 1", file, "VALUE", load="w")

@@ -51,7 +51,7 @@ def _shapes() -> Iterator[Vector]:
 def _groups() -> Iterator[Vector]:
     tensors = [Tensor(name, (n,), weights("q", n, n), step=-8) for name, n in (("a", 9), ("b", 1), ("c", 0), ("d", 12))]
     group = Group(tensors, stepped=True, coder="adaptive")
-    about = "a model carries over from tensor to tensor, but terms and neighbours do not"
+    about = "a model carries over from tensor to tensor, but terms and neighbors do not"
     yield valid("adaptive-of-four-tensors", about, File([group]))
     tensors = [
         Tensor("a", (3, 4), weights("q", 12)),

@@ -17,7 +17,7 @@ PRODUCT = (0.9034701585769653, 0.0940122976899147, -0.7434992790222168, -0.92172
 """Factors whose product is a different binary64 number if they are multiplied from right to left, or in pairs."""
 
 ONCE = {"f16": (1.7646484375, 0.5813503265380859), "bf16": (1.3515625, 1.2456647157669067)}
-"""Products of two numbers of binary32, by the dtype that they are rounded to."""
+"""Two binary32 numbers whose product must be rounded only once, by the dtype to which it is rounded."""
 
 
 def factor(rows: int, length: int, seed: int = 1, **more: object) -> Tensor:

@@ -89,7 +89,7 @@ def _exact() -> Iterator[Vector]:
         new = [u ^ 1 for u in bits(kind, 1.0, -1.0, -0.5, -0.0, 0.0, float("inf"), -0.5)]
         base = Tensor("x", (7,), old)
         group = delta([(replace(base, values=new), base)], "static", dtype=kind)
-        yield from pair(f"delta-{kind}-near", f"neighbours of {kind}, by coder static", [Group([base], kind)], [group])
+        yield from pair(f"delta-{kind}-near", f"neighbors of {kind}, by coder static", [Group([base], kind)], [group])
     base = Tensor("w", (3, 4), f16(4.0, -1.0, 0.5), kept=[3])
     new = replace(base, values=f16(4.5, -1.0, 0.25))
     old = Group([base], "f32", ["dct"], "f16")

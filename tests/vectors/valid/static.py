@@ -1,4 +1,4 @@
-"""Integers coded by ``static``: lanes, neighbours, classes, symbols, and what a writer may choose freely."""
+"""Integers coded by ``static``: lanes, neighbors, classes, symbols, and what a writer may choose freely."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def vectors() -> Iterator[Vector]:
     about = "a block for each tensor that has values"
     yield valid("static-of-four-tensors", about, File([Group(tensors, stepped=True, coder="static")]))
     yield from _lanes()
-    yield from _neighbours()
+    yield from _neighbors()
     yield from _classes()
     yield from _symbols()
     yield from _freedom()
@@ -53,22 +53,22 @@ def _lanes() -> Iterator[Vector]:
     yield valid("static-zeros", "a table with one symbol: values without any bits", planned(Plan(10), (3000,), zeros))
 
 
-def _neighbours() -> Iterator[Vector]:
+def _neighbors() -> Iterator[Vector]:
     shape = (40, 5, 3, 3)
     walk = [0]
     for n in noise(math.prod(shape) - 1, 2):
         walk.append(walk[-1] + n if abs(walk[-1] + n) < 9 else 0)
-    for neighbour, what in ((1, "the value before"), (2, "the value one channel before"), (3, "one row before")):
+    for neighbor, what in ((1, "the value before"), (2, "the value one channel before"), (3, "one row before")):
         for reach in (1, 2, 3):
             about = f"tables by {what}, clamped to {reach}"
-            file = planned(Plan(9, neighbour, reach), shape, walk)
-            yield valid(f"static-neighbour-{neighbour}-reach-{reach}", about, file)
+            file = planned(Plan(9, neighbor, reach), shape, walk)
+            yield valid(f"static-neighbor-{neighbor}-reach-{reach}", about, file)
     about = "the largest reach: nine tables"
     yield valid("static-reach-4", about, planned(Plan(11, 1, 4), (2400,), (walk * 2)[:2400]))
-    about = "a row is longer than a lane, so no value has a neighbour"
-    yield valid("static-neighbour-beyond-lane", about, planned(Plan(8, 3, 1), (2, 300), walk[:600]))
-    about = "a value in the previous lane is not a neighbour"
-    yield valid("static-neighbour-of-lane", about, planned(Plan(8, 2, 1), (7, 50, 4), walk[:1400]))
+    about = "a row is longer than a lane, so no value has a neighbor"
+    yield valid("static-neighbor-beyond-lane", about, planned(Plan(8, 3, 1), (2, 300), walk[:600]))
+    about = "a value in the previous lane is not a neighbor"
+    yield valid("static-neighbor-of-lane", about, planned(Plan(8, 2, 1), (7, 50, 4), walk[:1400]))
 
 
 def _classes() -> Iterator[Vector]:
@@ -83,8 +83,8 @@ def _classes() -> Iterator[Vector]:
     plan = Plan(8, classes=2, row=rows * 10, channel=channels, position=positions)
     yield valid("static-classes", "classes of rows, channels and positions", planned(plan, long, many))
     plan = Plan(9, 1, 1, 3, [r % 4 for r in range(180)], [0, -1, 1], positions)
-    about = "classes and a neighbour: nine tables"
-    yield valid("static-classes-neighbour", about, planned(plan, (180, 3, 2, 2), values * 45))
+    about = "classes and a neighbor: nine tables"
+    yield valid("static-classes-neighbor", about, planned(plan, (180, 3, 2, 2), values * 45))
     far = Plan(8, classes=2, row=[4096, -4096, 0, 1] * 10, channel=[-4096, 0, 4096], position=[-4096, 4096, 0, 0])
     about = "classes far out of range, whose sums are clamped to the existing classes"
     yield valid("static-classes-far", about, planned(far, long, many))

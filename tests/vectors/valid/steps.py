@@ -35,7 +35,7 @@ def vectors() -> Iterator[Vector]:
     yield valid("steps-product-rounded-once", "products that two roundings would change", _once())
     yield valid(
         "steps-extremes",
-        "the largest integers, their neighbours, and every number of bits",
+        "the largest integers, their neighbors, and every number of bits",
         _plain((7, 9), [LARGEST, -LARGEST, LARGEST - 1, *(s * 2**b for b in range(30) for s in (1, -1))], -960),
     )
     for dtype in ("f16", "bf16", "f64"):
@@ -45,7 +45,7 @@ def vectors() -> Iterator[Vector]:
 
 
 def _once() -> File:
-    """Return a file of products q · step: q is not a binary32 number, or the product rounds to a tie in the dtype."""
+    """Return a file of products q · step: q is not a binary32 number, or the binary32 product is a tie in the dtype."""
     odd = 2**24 + 1
     products = [Tensor("f32", (4,), (odd, -odd, odd + 4, 2**30 + 65), step=1)]
     wider = [Tensor("f64", (3,), (odd, -odd, LARGEST), step=1)]

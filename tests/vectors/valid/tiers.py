@@ -79,7 +79,7 @@ def _mixed() -> Iterator[Vector]:
     only = File([raw("x", "u8", (2,), (1, 2))], tiers=4)
     yield valid("tiers-of-raw-only", "four tiers of a file that has plain tensors only: all are present", only)
     carried = [0] * 40 + [1, -1] * 20
-    about = "what a model learns in one tier carries over to the next; terms and neighbours do not"
+    about = "what a model learns in one tier carries over to the next; terms and neighbors do not"
     yield valid("tiers-models-steps", about, File([dct("w", "q", (80,), carried, kept=(40, 60, 80))], tiers=3))
     floats = [0x3C00] * 30 + [0x4200, 0xBC00] * 15
     group = dct("w", "f16", (60,), floats, "adaptive", kept=(30, 45, 60))

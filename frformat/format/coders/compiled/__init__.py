@@ -100,17 +100,17 @@ def choose(block: Block, found: Sums, values: Integers, starts: NDArray[np.uint6
     used = stored_axes(block, 2)
     axes: Integers = np.empty(sum(used), np.int32)
     lags = (near_lag(block, 1), near_lag(block, 2), near_lag(block, 3))
-    classes, neighbour, reach, bits = _native.choose(block, np.concatenate(found), values, starts, lags, LOGS, axes)
+    classes, neighbor, reach, bits = _native.choose(block, np.concatenate(found), values, starts, lags, LOGS, axes)
     if classes == 1:
         axes, used = axes[:0], (0, 0, 0)
     rows, channels = used[0], used[0] + used[1]
-    return Choice((axes[:rows], axes[rows:channels], axes[channels:]), classes, neighbour, reach, bits)
+    return Choice((axes[:rows], axes[rows:channels], axes[channels:]), classes, neighbor, reach, bits)
 
 
 def count(block: Block, lane: int, choice: Choice, first: int, values: Integers, out: NDArray[np.uint64]) -> None:
     """See :func:`frformat.format.coders.pure.planning.count`."""
-    axes, classes, neighbour, reach, _ = choice
-    _native.count(block, lane, lag(block, neighbour), reach, classes, *axes, first, values, out)
+    axes, classes, neighbor, reach, _ = choice
+    _native.count(block, lane, lag(block, neighbor), reach, classes, *axes, first, values, out)
 
 
 def scale(counts: NDArray[np.uint64], symbols: int) -> NDArray[np.uint16]:

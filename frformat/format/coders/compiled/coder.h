@@ -116,7 +116,7 @@ typedef struct {
     const int32_t *values;  /* the sampled values, lane after lane */
     const uint64_t *starts; /* the index in the block of each lane's first value */
     size_t count;           /* number of values, at least 1; all lanes except the last have FRZ_SAMPLE_LANE values */
-    uint64_t lags[3];       /* the lag of each neighbour, or 0 if tables for that neighbour cannot pay off */
+    uint64_t lags[3];       /* the lag of each neighbor, or 0 if tables for that neighbor cannot pay off */
 } frz_sample;
 
 typedef struct {
@@ -125,11 +125,11 @@ typedef struct {
 } frz_cost;
 
 typedef struct {
-    unsigned classes, neighbour, reach;
+    unsigned classes, neighbor, reach;
     frz_cost cost;
 } frz_choice;
 
-/* Choose classes and a neighbour that make the block small. `logs` contains the base-2 logarithms of 1 to 2 in FRZ_LOGS
+/* Choose classes and a neighbor that make the block small. `logs` contains the base-2 logarithms of 1 to 2 in FRZ_LOGS
  * steps, times 2^16. `axes` receives the classes of rows, channels and positions, but only for axes that have classes.
  * Return FRZ_OK or FRZ_MEMORY. */
 frz_result frz_choose(const frz_sample *sample, const int64_t *logs, int32_t *axes, frz_choice *best);

@@ -82,7 +82,7 @@ PyObject *frz_py_choose(PyObject *self, PyObject *args) {
         }
         if (logs != FRZ_LOGS) frz_value_error("the table of logarithms has the wrong size");
         else if (result != FRZ_OK) PyErr_NoMemory();
-        else done = Py_BuildValue("IIIL", best.classes, best.neighbour, best.reach, (long long)best.cost.bits);
+        else done = Py_BuildValue("IIIL", best.classes, best.neighbor, best.reach, (long long)best.cost.bits);
     }
     release(given, 5);
     return done;

@@ -1,4 +1,4 @@
-/* Choose the classes and the neighbour of static blocks. Only encoding needs this file. */
+/* Choose the classes and the neighbor of static blocks. Only encoding needs this file. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,7 +182,7 @@ static void apply(const work *w, const classes *c) {
     else if (c->position) shift(c->position, s.positions, c->low);
 }
 
-/* ---- neighbours ---- */
+/* ---- neighbors ---- */
 
 static void count_near(const work *w, unsigned number, uint64_t lag, unsigned reach) {
     const unsigned near = 2 * reach + 1, apart = near * w->width;
@@ -209,17 +209,17 @@ static void narrow(const work *w, unsigned number, unsigned reach) {
     }
 }
 
-/* Try all neighbours for which the maximum number of tables is large enough. */
+/* Try all neighbors for which the maximum number of tables is large enough. */
 static void compare(const work *w, frz_choice *best) {
-    for (unsigned neighbour = 1; neighbour < 4; neighbour++) {
-        const uint64_t lag = w->sample->lags[neighbour - 1];
+    for (unsigned neighbor = 1; neighbor < 4; neighbor++) {
+        const uint64_t lag = w->sample->lags[neighbor - 1];
         unsigned reach = lag ? FRZ_REACH : 0;
         while (reach && best->classes * (2 * reach + 1) > w->most) reach--;
         if (reach) count_near(w, best->classes, lag, reach);
         for (; reach; reach--) {
             const frz_cost cost = cost_of_all(w, best->classes * (2 * reach + 1));
             if (price(w, cost) < price(w, best->cost)) {
-                best->neighbour = neighbour, best->reach = reach, best->cost = cost;
+                best->neighbor = neighbor, best->reach = reach, best->cost = cost;
             }
             if (reach > 1) narrow(w, best->classes, reach);
         }

@@ -40,7 +40,7 @@ class Lanes:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._length = 1 << tables.lane
-        self._contexts = Contexts(tables.block, tables.axes, tables.classes, tables.neighbour, tables.reach)
+        self._contexts = Contexts(tables.block, tables.axes, tables.classes, tables.neighbor, tables.reach)
         self._slots: Words | None = None
 
     def encode(self, first: int, values: Integers) -> tuple[bytes, bytes]:
@@ -204,7 +204,7 @@ class _Encoding:
         extra = magnitude[chosen] - BASES[symbol[chosen]]
         for low in (np.minimum(bits, 16), np.maximum(bits - 16, 0)):
             shift = low.astype(np.uint32)
-            # x ≥ 2^(32 − low); if low is 0, x is below that.
+            # Emits if x ≥ 2^(32 − low), which is never true if low is 0.
             self._emit(chosen[self._x[chosen].astype(np.int64) >> (32 - low) > 0])
             self._x[chosen] = self._x[chosen] << shift | (extra & ((1 << low) - 1)).astype(np.uint32)
             extra = extra >> low

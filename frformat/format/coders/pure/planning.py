@@ -14,7 +14,7 @@ from frformat.format.coders.tables import (
     FRACTION,
     LOGS,
     MOST_CLASSES,
-    NEIGHBOURS,
+    NEIGHBORS,
     REACHES,
     SAMPLE_LANE,
     TOTAL,
@@ -64,13 +64,13 @@ def sums(values: Integers, rows: Array, channels: Array, positions: Array) -> No
 
 
 def choose(block: Block, found: Sums, values: Integers, starts: NDArray[np.uint64]) -> Choice:
-    """Choose classes and a neighbour with which the block takes few bytes.
+    """Choose classes and a neighbor with which the block takes few bytes.
 
     Args:
         block: the shape of the block.
         found: the sums of the magnitudes in each row, channel and position.
         values: a sample of the block, lane after lane.
-        starts: index in the block of each lane's first value.
+        starts: for each lane, the index of its first value in the block.
     """
     sample = _Sample(block, values, starts)
     chosen = best = None
@@ -82,8 +82,8 @@ def choose(block: Block, found: Sums, values: Integers, starts: NDArray[np.uint6
             break
     assert chosen is not None
     assert best is not None
-    for neighbour in NEIGHBOURS[1:]:
-        for found_near in _near(sample, chosen, neighbour):
+    for neighbor in NEIGHBORS[1:]:
+        for found_near in _near(sample, chosen, neighbor):
             if sample.price(found_near.cost) < sample.price(best.cost):
                 best = found_near
     return best.choice._replace(bits=best.cost.bits)
@@ -126,7 +126,7 @@ class _Sample:
 
 
 def _classified(sample: _Sample, found: Sums, resolution: int) -> _Classified:
-    """Choose classes at a given number of classes per octave, without a neighbour."""
+    """Choose classes at a given number of classes per octave, without a neighbor."""
     block = sample.block
     used = stored_axes(block, 2)
     most = min(resolution * MOST_CLASSES // RESOLUTIONS[-1], most_tables(block.size))
@@ -183,18 +183,18 @@ def _trimmed(sample: _Sample, counts: Array) -> tuple[int, Array]:
     return first, np.array(rows)
 
 
-def _near(sample: _Sample, chosen: _Classified, neighbour: int) -> Iterator[_Classified]:
-    """Yield the choices with a neighbour, from the largest reach down to 1."""
+def _near(sample: _Sample, chosen: _Classified, neighbor: int) -> Iterator[_Classified]:
+    """Yield the choices with a neighbor, from the largest reach down to 1."""
     block, classes = sample.block, chosen.choice.classes
     reaches = [r for r in REACHES if classes * (2 * r + 1) <= most_tables(block.size)]
-    lagging = near_lag(block, neighbour)
+    lagging = near_lag(block, neighbor)
     if not lagging or not reaches:
         return
     reach = reaches[-1]
-    tables = (2 * reach + 1) * chosen.classes + _neighbours(sample.values, SAMPLE_LANE, lagging, reach)
+    tables = (2 * reach + 1) * chosen.classes + _neighbors(sample.values, SAMPLE_LANE, lagging, reach)
     cube = sample.counts(tables, classes * (2 * reach + 1)).reshape(classes, -1, WIDTH)
     for reach in reversed(reaches):
-        choice = chosen.choice._replace(neighbour=neighbour, reach=reach)
+        choice = chosen.choice._replace(neighbor=neighbor, reach=reach)
         yield _Classified(choice, chosen.classes, _cost(cube.reshape(-1, WIDTH)))
         if reach > 1:
             inner = cube[:, 1:-1].copy()
@@ -203,8 +203,8 @@ def _near(sample: _Sample, chosen: _Classified, neighbour: int) -> Iterator[_Cla
             cube = inner
 
 
-def _neighbours(values: Integers, lane: int, lagging: int, reach: int) -> Array:
-    """Return the neighbour of each value in its lane, clamped and shifted so that the smallest possible value is 0."""
+def _neighbors(values: Integers, lane: int, lagging: int, reach: int) -> Array:
+    """Return the neighbor of each value in its lane, clamped and shifted so that the smallest possible value is 0."""
     found = np.full(len(values), reach, np.int64)
     for start in range(0, len(values) if reach else 0, lane):
         part = values[start : start + lane]
@@ -213,7 +213,7 @@ def _neighbours(values: Integers, lane: int, lagging: int, reach: int) -> Array:
 
 
 def _cost(counts: Array) -> _Cost:
-    """Return the cost of the values that some tables code."""
+    """Return the cost of coding values with tables made from their counts."""
     totals = counts.sum(axis=1)
     used = int(np.count_nonzero(counts))
     bits = int(_entropy(totals).sum() - _entropy(counts).sum())
@@ -241,15 +241,15 @@ def count(block: Block, lane: int, choice: Choice, first: int, values: Integers,
     Args:
         block: the shape of the block.
         lane: log2 of the number of values per lane.
-        choice: the classes and the neighbour.
+        choice: the classes and the neighbor.
         first: index of the first value, which must be the first of a lane.
         values: some values of the block.
         out: counts to add to, an array of shape (classes · (2 reach + 1), 128).
     """
-    _, classes, neighbour, reach, _ = choice
-    tables = _neighbours(values, 1 << lane, lag(block, neighbour), reach)
+    _, classes, neighbor, reach, _ = choice
+    tables = _neighbors(values, 1 << lane, lag(block, neighbor), reach)
     if classes > 1:
-        totals = Contexts(block, choice.axes, classes, neighbour, reach).totals(first, first + len(values))
+        totals = Contexts(block, choice.axes, classes, neighbor, reach).totals(first, first + len(values))
         tables += (2 * reach + 1) * np.clip(totals, 0, classes - 1).astype(np.int64)
     places = tables * WIDTH + symbols_of(values)
     out += np.bincount(places, minlength=out.size).reshape(out.shape).astype(np.uint64)

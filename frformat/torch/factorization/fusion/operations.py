@@ -73,7 +73,7 @@ Operation = Activation | MaxPool | Spatial | Nothing | Join | Size | nn.Module
 
 
 def operation(node: fx.Node, modules: Mapping[str, nn.Module]) -> Operation | None:
-    """Return the operation of a node, or None if it is not one of these."""
+    """Return the operation of a node, or None if :data:`Operation` does not include it."""
     if node.op == "call_module":
         return _of_module(modules[str(node.target)])
     if node.op not in ("call_function", "call_method"):

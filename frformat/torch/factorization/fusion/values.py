@@ -140,7 +140,7 @@ class Wide(Value):
 
 @dataclass
 class Stream:
-    """One pass over all channels, in blocks. Its first user adds the call, and later users add their results to it."""
+    """One pass over all channels, in blocks. Its first user adds the call to the graph; later users extend the call."""
 
     wide: Wide
     activation: Activation
@@ -164,7 +164,7 @@ class Stream:
         return builder.call(operator.getitem, self.call, len(self.pooled) - 1)
 
     def _how(self) -> Any:
-        """Return the description of the pass, with nodes for tensors."""
+        """Return the description of the pass, with graph nodes in place of tensors."""
         limits, projections = list(self.activation.limits), cast(list[Tensor], self.projections)
         return Pass(self.activation.name, limits, projections, self.pooled, self.window, self.wide.last)
 

@@ -20,8 +20,8 @@ public enum class Coder(public val id: Int, public val label: String) {
     ADAPTIVE(3, "adaptive"),
 
     /**
-     * Table-based coding of integers and floats: slightly larger files that decode several times faster than
-     * [ADAPTIVE].
+     * Table-based coding of integers and floats. Files are slightly larger than with [ADAPTIVE], but decode several
+     * times faster.
      */
     STATIC(4, "static")
 }

@@ -329,7 +329,7 @@ public class FrzFile private constructor(private val container: Container, base:
          * ```
          *
          * These bytes are memory-mapped and use no heap. The caller can close [channel] after this returns, but must
-         * not truncate the file while it is open.
+         * not truncate the file on disk while the returned [FrzFile] is open.
          *
          * @throws IllegalArgumentException if the channel's file is shorter than [offset] + [length]
          */

@@ -5,7 +5,7 @@ import java.util.zip.CRC32
 /**
  * The checksum at the end of a skeleton, the file that describes a network without its weights. Runtimes do not
  * validate their models, and altered bytes can crash them, so a loader checks the seal first. A sealed file ends with
- * `frz:crc32:` and the CRC-32 of all bytes before the digits, as eight lower-case hexadecimal digits.
+ * `frz:crc32:` and the CRC-32 of all bytes before the digits, as eight lowercase hexadecimal digits.
  */
 public object FrzSeal {
     private const val MARK = "frz:crc32:"

@@ -23,7 +23,7 @@ public class FrzTensor internal constructor(
     public val shape: LongArray get() = axes.clone()
 
     /**
-     * The elements, in little-endian order, which is the native order of all Android devices and nearly all others.
+     * The elements, in little-endian order, which is the native order of all Android and nearly all other devices.
      * Each call returns a new view, at position 0, of the same memory: the caller's buffer or a newly allocated direct
      * buffer. Android counts direct buffers against the app's heap limit; other virtual machines keep them outside the
      * heap.

@@ -40,7 +40,7 @@ class DocumentedErrorsTest {
     /** Returns the names of the small tensors of [file], and one that it does not contain. */
     private fun names(file: FrzFile) = file.tensors.filter { it.bytes <= 1 shl 20 }.map { it.name } + "nothing"
 
-    /** Returns the codes that the KDoc of each function names; that of the companion object names those of `open`. */
+    /** Returns the codes that the KDoc of each function names. For `open`, that is the companion object's KDoc. */
     private fun codes(source: String): Map<String, Set<String>> {
         val function = Regex("""(?s)/\*\*((?:(?!\*/).)*)\*/((?:(?!/\*\*).)*?)(?:fun (\w+)\(|companion object)""")
         val code = Regex("""ErrorCode\.([A-Z_]+)""")

@@ -67,7 +67,7 @@ public class NetworkAssets internal constructor(
     internal val judge: Map<String, String>,
     public val variants: List<Variant>
 ) {
-    /** The dense network, with which the others are compared. */
+    /** The dense variant, with which the other variants are compared. */
     public val dense: Variant get() = variants.first()
 }
 

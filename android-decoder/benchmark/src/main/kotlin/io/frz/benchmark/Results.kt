@@ -57,7 +57,7 @@ public class NetworkResult internal constructor(
  * @property error the relative L1 error, compared with the desktop, over all labeled inputs
  * @property tolerance the maximum acceptable error
  * @property score the task score, the mean over all labeled inputs
- * @property footprint the memory of loading and one run, or null if it could not be measured
+ * @property footprint the memory that loading and one run take, or null if it could not be measured
  * @property temperature the temperature of the device after the runs in °C, or null
  * @property failure why the variant has no results, in one line, or null
  */

@@ -31,7 +31,7 @@ class SuiteTest {
         schema.validate(report.toJson(), InputFormat.JSON).map { it.message }
     )
 
-    /** Reports 10 bytes for dense networks and 5 for others, plus 1 for each row of the input. */
+    /** Reports 10 bytes for dense networks and 5 for other networks, plus 1 for each row of the input. */
     private val footprints = Isolation { trial ->
         Footprint((if (trial.variant == "dense") 10L else 5L) + (trial.height ?: 0), 0)
     }

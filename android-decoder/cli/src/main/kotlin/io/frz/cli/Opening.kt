@@ -63,8 +63,8 @@ internal class Input : Opening() {
 }
 
 /**
- * Opens [file] and its base [older], and passes the file to [work]. Only a delta file needs the base. If it needs the
- * base, throws `BASE` if the base is invalid, and a [Failure] if it cannot be read.
+ * Opens [file] and its base [older], and passes the file to [work]. Only a delta file needs the base. For a delta file,
+ * throws `BASE` if the base is invalid, and a [Failure] if the base cannot be read.
  */
 internal fun <T> open(file: File, options: FrzOptions, older: File, work: (FrzFile) -> T): T {
     val base = try {

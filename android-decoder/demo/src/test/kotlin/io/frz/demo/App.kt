@@ -41,7 +41,7 @@ internal class App(begin: ActivityController<MainActivity>.() -> ActivityControl
     /** Milliseconds from the start of the activity until the first answer is on the screen. */
     val startTime: Double
 
-    /** The processor time for that in milliseconds, which other programs on the machine hardly affect. */
+    /** The processor time of the same period in milliseconds; other programs on the machine hardly affect it. */
     val startCpuTime: Double
 
     init {

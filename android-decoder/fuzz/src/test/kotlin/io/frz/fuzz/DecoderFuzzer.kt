@@ -7,7 +7,10 @@ import java.lang.management.ManagementFactory
 
 /** Jazzer's target: opens a file, lists its contents, and loads everything. It may throw only [FrzException]. */
 object DecoderFuzzer {
-    /** The limit for instrumented code, which is about fifteen times as slow: less than 2 s without instrumentation. */
+    /**
+     * The limit for instrumented code, which takes about fifteen times as long as other code. The limit corresponds to
+     * less than 2 s without instrumentation.
+     */
     private const val SECONDS = 20
     private const val BUDGET = 1L shl 22
 

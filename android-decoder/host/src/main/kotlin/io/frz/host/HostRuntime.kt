@@ -33,7 +33,7 @@ internal class HostRuntime private constructor(private val engine: Engine, overr
         /** The engines that the suite measures, with the extensions of their models. */
         private val MEASURED = listOf(Engines.ORT to "onnx", Engines.LITE to "ptl")
 
-        /** Returns the runtimes that can run here, and, by name, the reasons why others cannot. */
+        /** Returns the runtimes that can run here, and, by name, the reasons why the other runtimes cannot. */
         fun present(threads: Int): Pair<List<BenchmarkRuntime>, Map<String, String>> {
             val missing = LinkedHashMap<String, String>()
             val present = MEASURED.mapNotNull { (engines, extension) ->

@@ -22,7 +22,7 @@ public class FrzLoadException @JvmOverloads constructor(
         /** The skeleton is truncated or altered, or the file is not a skeleton. It was not passed to native code. */
         SKELETON_DAMAGED,
 
-        /** The skeleton is intact, but the runtime cannot run it, or it does not accept weights. */
+        /** The skeleton is intact, but it does not accept weights, or the runtime cannot run it. */
         SKELETON_UNSUPPORTED,
 
         /** The skeleton and the weights belong to different networks. */

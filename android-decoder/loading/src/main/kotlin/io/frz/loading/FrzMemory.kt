@@ -17,8 +17,8 @@ import java.nio.channels.FileChannel
  * Memory in which a [FrzRuntime] rebuilds weights: direct buffers, or mapped files if the options specify a scratch
  * folder.
  *
- * Small weights share a block. The largest block is kept for the next load, unless a garbage collection frees it first;
- * otherwise, repeated loading would accumulate direct buffers, which only a garbage collection frees.
+ * Small weights share a block. The largest block is kept for the next load, unless a garbage collection frees it first.
+ * Without this reuse, repeated loading would accumulate direct buffers, which only a garbage collection frees.
  */
 public class FrzMemory internal constructor(
     total: Long,

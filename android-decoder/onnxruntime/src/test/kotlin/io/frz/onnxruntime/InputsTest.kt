@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Checks that networks run with weights as inputs, that these are not copied, and that closing frees them. */
+/** Checks that networks run with weights as inputs, that the weights are not copied, and that closing frees them. */
 class InputsTest : OnRuntime() {
     private val skeleton = bytes("tiny.inputs.onnx")
     private val weights = bytes("tiny.frz")

@@ -3,8 +3,8 @@ package io.frz.internal.coder
 /**
  * A binary range decoder, which follows section 10.1 of the specification step by step.
  *
- * A counter is stored in one Int: the lowest 8 bits are n, the number of bits seen, and the next 22 bits are p, the
- * probability.
+ * A counter is stored in one Int: the lowest 8 bits are n, which grows with each bit seen, up to 255; the next 22 bits
+ * are p, the probability of a 1.
  */
 internal class BitDecoder(private val bytes: SegmentPart) {
     private var range = 0xFFFFFFFFL

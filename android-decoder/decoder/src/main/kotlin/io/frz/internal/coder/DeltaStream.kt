@@ -3,8 +3,8 @@ package io.frz.internal.coder
 import io.frz.DType
 
 /**
- * The values of one tensor of a delta file: the values of the [base] plus the [differences]. They are integers, or the
- * bits of floats of [type]; see section 6.2 of the specification.
+ * The values of one tensor of a delta file: the values of the [base] plus the [differences]. All values are integers,
+ * or the bits of floats of [type]; see section 6.2 of the specification.
  */
 internal class DeltaStream(
     private val differences: ValueStream,

@@ -59,7 +59,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
         val slots = tables.slots
         val last = tables.last
         val reach = tables.reach
-        val neighbours = 2 * reach + 1
+        val neighbors = 2 * reach + 1
         val isFar = reach > 0 && tables.lag > 1
         val lag = minOf(tables.lag, length.toLong()).toInt()
         var rowClass = tables.rows[row].toInt()
@@ -67,7 +67,7 @@ internal class StaticBlock(private val bytes: SegmentPart, private val block: Bl
         for (o in from until from + length) {
             if (isFar) near = if (o - from >= lag) reach + out[o - lag].coerceIn(-reach, reach) else reach
             val valueClass = maxOf(0, minOf(last, rowClass + columns[column]))
-            val slot = slots[(valueClass * neighbours + near shl StaticTables.SLOT_BITS) or (x and SLOT)]
+            val slot = slots[(valueClass * neighbors + near shl StaticTables.SLOT_BITS) or (x and SLOT)]
             x = ((slot ushr StaticTables.SLOT_BITS and SLOT) + 1) * (x ushr StaticTables.SLOT_BITS) + (slot and SLOT)
             if (x ushr WORD_BITS == 0) x = refilled(x)
             val symbol = slot ushr 2 * StaticTables.SLOT_BITS

@@ -35,13 +35,13 @@ internal class StaticTables(bytes: SegmentPart, block: Block) {
     init {
         val laneBits = field(bytes, "lane", 8, 14)
         lane = 1 shl laneBits
-        val neighbour = field(bytes, "neighbour", 0, 3)
-        lag = when (neighbour) {
+        val neighbor = field(bytes, "neighbor", 0, 3)
+        lag = when (neighbor) {
             1 -> 1
             2 -> block.positions
             else -> block.columns
         }
-        reach = if (neighbour == 0) field(bytes, "reach", 0, 0) else field(bytes, "reach", 1, 4)
+        reach = if (neighbor == 0) field(bytes, "reach", 0, 0) else field(bytes, "reach", 1, 4)
         val classes = field(bytes, "classes", 1, 64)
         last = classes - 1
         val symbols = field(bytes, "symbols", 1, Symbols.COUNT)

@@ -21,7 +21,7 @@ internal class NameBytes(private val allowance: Allowance) {
 
     operator fun get(number: Int): String = String(chunk(number), offset(number), length(number), Charsets.UTF_8)
 
-    /** Returns the array that contains name [number], starting at [offset]. */
+    /** Returns the array that contains name [number]; the name starts at its [offset]. */
     fun chunk(number: Int): ByteArray = chunks[starts[number] / CHUNK]
 
     fun offset(number: Int): Int = starts[number] % CHUNK

@@ -24,7 +24,7 @@ internal class Names(private val allowance: Allowance) {
         val wanted = name.toByteArray(Charsets.UTF_8)
         if (wanted.size > Limits.NAME_BYTES) return -1
         val number = table.find(wanted)
-        // A string that is not well-formed changes when it is converted to UTF-8, so the text is compared as well.
+        // A string that is not well-formed changes when it is converted to UTF-8, so the strings are compared as well.
         return if (number >= 0 && bytes[number] == name) number else -1
     }
 

@@ -19,7 +19,7 @@ internal class LinePoints(
     private val ofCell = DoubleArray(Kernel.POWERS)
     private var cell = NONE
 
-    /** Writes points [from] to [to] − 1 of line [number]. The values of the line on the grid are [line]. */
+    /** Writes points [from] to [to] − 1 of line [number], whose values on the grid are [line]. */
     fun write(line: DoubleArray, number: Int, from: Int, to: Int) {
         val start = number / product.inner * product.length * product.inner + number % product.inner
         cell = NONE
@@ -41,7 +41,7 @@ internal class LinePoints(
         if (product.length >= OF_A_CELL * grid.size) interpolateCells(line, count) else interpolatePoints(line, count)
     }
 
-    /** Interpolates cell by cell: between two grid points, all values are values of the same polynomial. */
+    /** Interpolates cell by cell: all values between two grid points are values of the same polynomial. */
     private fun interpolateCells(line: DoubleArray, count: Int) {
         var i = 0
         while (i < count) {

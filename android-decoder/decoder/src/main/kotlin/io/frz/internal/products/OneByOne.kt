@@ -48,12 +48,12 @@ internal class OneByOne(
             if (turn % CHECKED_ROWS == 0) request.check()
             for (level in 0 until Joins.LEVELS) {
                 val row = rows.size - 1 - turn + level
-                if (row in rows.indices) addNeighbours(rows[row], rows.getOrNull(row - 1), 1 shl level)
+                if (row in rows.indices) addNeighbors(rows[row], rows.getOrNull(row - 1), 1 shl level)
             }
         }
     }
 
-    private fun addNeighbours(row: DoubleArray, before: DoubleArray?, step: Int) {
+    private fun addNeighbors(row: DoubleArray, before: DoubleArray?, step: Int) {
         for (lane in LANES - 1 downTo 2 * step) if (lane and step != 0) row[lane] += row[lane - 2 * step]
         if (before != null) for (lane in step until 2 * step) row[lane] += before[LANES + lane - 2 * step]
     }

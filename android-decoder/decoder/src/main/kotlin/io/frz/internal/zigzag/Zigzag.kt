@@ -3,8 +3,8 @@ package io.frz.internal.zigzag
 /** Visits indices in zigzag order, run by run; see [Zigzag.walk]. */
 internal fun interface RunVisitor {
     /**
-     * Called for [count] indices, starting at [position] in the order, which have the offsets [offset], [offset] +
-     * [step], and so on.
+     * Called for [count] consecutive indices, the first of which is at [position] in the order. Their offsets are
+     * [offset], [offset] + [step], and so on.
      */
     fun visit(position: Int, count: Int, offset: Int, step: Int)
 }

@@ -64,7 +64,7 @@ internal class FiguresCard(private val root: View, private val words: Words, den
     }
 
     private companion object {
-        /** The milliseconds between updates of a running time. */
+        /** The number of milliseconds between updates of the elapsed time. */
         const val TICK = 100L
     }
 }

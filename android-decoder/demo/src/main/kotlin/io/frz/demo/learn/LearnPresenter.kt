@@ -24,7 +24,7 @@ internal class LearnPresenter(context: Context) {
     private var learner: ElmLearner? = null
     private var model: ElmModel? = null
 
-    /** The examples, the newest last, so that they can be removed again. */
+    /** All examples, the newest last; kept so that the user can remove the newest one. */
     private val examples = ArrayList<Pair<ByteArray, String>>()
 
     /** The classes that have examples. */

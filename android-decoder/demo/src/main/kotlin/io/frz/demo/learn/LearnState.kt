@@ -13,7 +13,7 @@ internal data class LearnState(
     val classes: List<Taught>,
     /** The guess for the picture on the pad; null if there is no picture, or nothing has been learned yet. */
     val guess: Guess? = null,
-    /** The milliseconds that the last example took to learn; null if nothing can be learned yet. */
+    /** The time that it took to learn the last example, in milliseconds; null if nothing can be learned yet. */
     val time: Double? = null,
     val failure: Message? = null
 ) {

@@ -50,7 +50,7 @@ constructor(
     /** The time from opening the assets until the module is ready to run, in milliseconds. */
     val loadTime: Double
 
-    /** The part of [loadTime] before the first weight, in milliseconds. */
+    /** The part of [loadTime] that passes before the first weight is decoded, in milliseconds. */
     val skeletonTime: Double
 
     /** The time of the first run, which is slower than later ones, in milliseconds; null before that run. */
@@ -82,7 +82,7 @@ constructor(
         after = Memory()
     }
 
-    /** The number of bytes that an app needs for the network in this form: compressed, or with all of its weights. */
+    /** The bytes that an app ships for the network in this form: the skeleton, and compressed or plain weights. */
     val shippedBytes: Long
         get() = skeletonBytes + if (form == Form.DENSE) weightsBytes else info.tiers.getOrNull(tier)?.bytes ?: fileBytes
 

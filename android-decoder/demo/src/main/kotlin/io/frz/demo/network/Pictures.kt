@@ -69,6 +69,6 @@ internal object Pictures {
     /** Pictures are halved in size while their longer side keeps at least this many pixels. */
     private const val LARGEST = 1024
 
-    /** The factor by which thumbnails are smaller; tiny pictures keep enough pixels to be recognized. */
+    /** The factor by which a thumbnail is smaller than its picture. Thumbnails of tiny pictures remain recognizable. */
     private const val SMALLER = 2
 }

@@ -87,7 +87,7 @@ internal class Pixels(
         const val GREEN = 8
         const val BLUE = 0
 
-        /** The minimum width and height in pixels, because a UNet halves the resolution four times. */
+        /** The minimum width and height in pixels. A UNet halves them four times and so still has 2 × 2 pixels. */
         const val LEAST = 32
     }
 }

@@ -71,7 +71,7 @@ public class SharedFiles : ContentProvider() {
         /** Returns the folder of the shared files. */
         fun folder(context: Context): File = File(context.cacheDir, "shared")
 
-        /** Writes a file to share, which replaces earlier ones. It appears only when it is complete. */
+        /** Deletes earlier shared files, and writes a new one, which appears only when it is complete. */
         @Throws(IOException::class)
         fun save(context: Context, name: String, write: (OutputStream) -> Unit): File {
             val folder = folder(context)

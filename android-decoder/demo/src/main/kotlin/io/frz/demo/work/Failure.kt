@@ -10,7 +10,7 @@ internal class Failure(val text: Message, cause: Throwable) : Exception(cause) {
     }
 }
 
-/** Runs [work]; if it fails, throws a [Failure] with the text [failed], whose argument is the reason. */
+/** Runs [work]; if it fails, throws a [Failure] with the string resource [failed], whose argument is the reason. */
 @Suppress("TooGenericExceptionCaught") // The interpreter's native code throws nothing more specific.
 internal inline fun <T> stage(failed: Int, work: () -> T): T = try {
     work()

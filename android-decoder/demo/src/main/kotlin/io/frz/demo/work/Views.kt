@@ -18,7 +18,7 @@ internal fun View.visible(yes: Boolean, busy: Boolean) {
     if (!yes && busy && visibility != View.GONE) visibility = View.INVISIBLE else visible(yes)
 }
 
-/** Shows [words], or nothing if they are null. Skips an unchanged text, which a screen reader would repeat. */
+/** Shows [words], or nothing if they are null. Unchanged words are not set again: a screen reader would repeat them. */
 internal fun TextView.show(words: CharSequence?) {
     if (text.toString() != words?.toString().orEmpty()) text = words
     visible(!words.isNullOrEmpty())

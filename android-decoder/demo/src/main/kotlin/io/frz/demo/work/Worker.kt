@@ -39,7 +39,7 @@ internal class Worker(name: String) {
         job?.cancel(true)
     }
 
-    /** Abandons all jobs and ends with [last]. Must be the last call. */
+    /** Abandons all jobs, runs [last] on the background thread, and ends. Must be the last call. */
     fun close(last: () -> Unit) {
         abandon()
         executor.execute(last)
