@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from torch import nn
@@ -51,7 +52,8 @@ class GuardedTruncation(Schedule):
             tolerance: in the unit of the metric, at least 0.
             patience: at least 0.
             mode: ``max`` or ``min``.
-            reference: initial value of ``best``, such as a plain model's metric; None starts with the first metric.
+            reference: initial value of ``best``, such as a plain model's metric; None starts with the first
+                metric that is not NaN.
 
         Raises:
             ValueError: a name or number is not valid.
@@ -62,6 +64,8 @@ class GuardedTruncation(Schedule):
                 f"factor={factor}, tolerance={tolerance}, patience={patience}, mode={mode!r}: must be "
                 "0 < factor < 1, tolerance ≥ 0, patience ≥ 0, mode 'max' or 'min'"
             )
+        if reference is not None and math.isnan(reference):
+            raise ValueError("reference=nan: must be a number, or None to start with the first metric")
         self.minimum = minima(model, minimum)
         self.factor, self.tolerance, self.patience, self.mode = factor, tolerance, patience, mode
         self.best = reference
@@ -85,9 +89,9 @@ class GuardedTruncation(Schedule):
         done = self.finished
         self.last_step += 1
         sign = 1 if self.mode == "max" else -1
-        if self.best is None or sign * metric > sign * self.best:
+        if not math.isnan(metric) and (self.best is None or sign * metric > sign * self.best):
             self.best = float(metric)
-        self.held = sign * metric >= sign * self.best - self.tolerance
+        self.held = self.best is not None and sign * metric >= sign * self.best - self.tolerance
         self.waited = 0 if self.held and not done else self.waited + (not self.held)
         if done or not self.held:
             return False

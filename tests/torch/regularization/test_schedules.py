@@ -179,6 +179,14 @@ def test_guarded_truncation_of_a_loss_with_a_reference():
     assert schedule.held
 
 
+def test_guarded_truncation_is_not_stuck_after_a_metric_that_is_not_a_number():
+    schedule = guarded(factor=0.5, tolerance=0.01)
+    assert [schedule.step(metric) for metric in (math.nan, 0.9, math.nan, 0.95)] == [False, True, False, True]
+    assert schedule.best == 0.95
+    with pytest.raises(ValueError, match="reference=nan"):
+        guarded(reference=math.nan)
+
+
 def test_learning_rate_schedulers_continue_in_parallel():
     model, optimizer, schedule = make("tail")
     rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10)
