@@ -27,7 +27,7 @@ internal class AxisProduct(val outer: Int, val terms: Int, val basis: Basis, val
     fun workingBytes(threads: Int): Long = when (method) {
         Method.SIDE_BY_SIDE -> Transforms.workingBytes(this, SideBySide.workingBytes(this), threads)
         Method.ONE_BY_ONE -> Transforms.workingBytes(this, OneByOne.workingBytes(this), threads)
-        Method.BLOCKS -> 0
+        Method.BLOCKS -> BlockProduct.workingBytes(this, threads)
         else -> saturatedProduct(threads.toLong(), DirectProduct.workingBytes(this))
     }
 

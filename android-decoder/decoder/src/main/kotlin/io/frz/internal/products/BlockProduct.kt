@@ -12,7 +12,7 @@ import io.frz.internal.bases.Wave
 internal class BlockProduct(product: AxisProduct, source: DoubleArray, target: Destination, request: Request) :
     PanelProduct(product, source, target, request) {
     private val wave = Wave(length)
-    private val size = minOf(Panel.LENGTH / inner, length / BLOCKS)
+    private val size = sizeOf(product)
     private val waves = Array(2 * terms) { row ->
         val values = DoubleArray(size)
         if (row < terms) {
@@ -51,8 +51,18 @@ internal class BlockProduct(product: AxisProduct, source: DoubleArray, target: D
         }
     }
 
-    private companion object {
+    companion object {
         /** The minimum number of blocks of a line. */
-        const val BLOCKS = 8
+        private const val BLOCKS = 8
+
+        private fun sizeOf(product: AxisProduct) = minOf(Panel.LENGTH / product.inner, product.length / BLOCKS)
+
+        /** Returns the memory in bytes that [product] needs for waves and, on each of [threads] threads, a panel. */
+        fun workingBytes(product: AxisProduct, threads: Int): Long {
+            val (rows, size) = 2L * product.terms to sizeOf(product)
+            val panel = (padded(2 * product.terms) + 1L) * size + Panel.LENGTH
+            val weights = rows + padded(2 * product.terms)
+            return Double.SIZE_BYTES * (rows * size + threads * (panel + weights))
+        }
     }
 }
