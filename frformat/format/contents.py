@@ -175,7 +175,7 @@ class Contents:
         return tensor
 
     def _content(self, group_index: int, index: int) -> Content:
-        """Return the values of one tensor: from its decoded group or, if possible in a large group, read separately."""
+        """Return the values of one tensor; they are read alone if its group is large, uncoded and not yet decoded."""
         group = self._groups[group_index]
         if group_index not in self._decoded:
             needed = values_bytes(group, self._tier)

@@ -40,7 +40,7 @@ class Base:
         self.sha256: Final = file.sha256()
 
     def difference(self, part: Pending) -> Pending:
-        """Return a tensor as differences from the base's, or unchanged if that is not possible or takes more bits."""
+        """Return a tensor as differences from the base, or unchanged if that is not possible or takes more bits."""
         stepped = part.likeness.stepped
         pieces = part.pieces(0)
         base = self._values(part.name, part.likeness.value_type, stepped, [run for run, _ in pieces])

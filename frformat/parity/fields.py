@@ -132,7 +132,7 @@ class Fields:
 
 @contextmanager
 def reading(path: str) -> Iterator[Fields]:
-    """Parse the document in a file, and name the file in the ``ReportError`` of anything that reads the document.
+    """Yield the document in a file, and add the file's name to any ``ReportError`` from parsing it or from the block.
 
     Raises:
         ReportError: it is too large, nested too deeply, or not JSON.

@@ -155,7 +155,7 @@ def narrow(array: Array) -> Array | CodedTensor:
 
 
 def _even(sizes: NDArray[np.float64], array: Array) -> bool:
-    """Return whether one step suits all elements. The limit is stricter for values of one sign, such as variances."""
+    """Return whether one step suits all elements. Those of one sign, such as variances, must be closer together."""
     if array.min() >= 0 or array.max() <= 0:
         return bool(sizes.max() < RANGE * sizes.min())
     return bool(sizes.max() < RANGE * np.sqrt(np.square(sizes).mean()))

@@ -87,7 +87,7 @@ def together(
         meet: function to call before functions are resumed, with the positions where they wait, by index in ``works``.
 
     Raises:
-        Exception: a function or ``meet`` raised it; all other functions have been ended.
+        Exception: a function or ``meet`` raised it; all other functions have been stopped.
     """
     runs = [Run(work) for work in works]
     try:

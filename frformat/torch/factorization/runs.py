@@ -26,7 +26,8 @@ INSIDE = "_runs_now"
 def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -> dict[nn.Module, list[Run] | str]:
     """Run a model on the meta device, where tensors have shapes but no elements.
 
-    If that is not possible, the model itself is run. Its hooks are called only if it does not run without them.
+    If that is not possible, the model itself is run. Hooks are called only if the model does not run
+    on the meta device without them.
 
     Args:
         model: any module, in evaluation mode.

@@ -44,7 +44,7 @@ class UNetOnCarvana(Segmentation):
 
 
 class UNetOnIsbi(UNetOnCarvana):
-    """Segments the membranes between cells, in images with more detail."""
+    """Segments the membranes between cells, in images with more detail than those of Carvana."""
 
     name = "unet-isbi"
     summary = "the 31 M UNet on cell membranes (ISBI 2012): 2,944 parameters"

@@ -56,7 +56,7 @@ def test_networks_with_several_outputs():
 
 
 class Branches(nn.Module):
-    """Has filters that cannot be removed: in a concatenation, with groups, or used by position in the code itself."""
+    """Has filters that cannot be removed: concatenated, in groups, or used by position in the code itself."""
 
     def __init__(self):
         super().__init__()

@@ -198,7 +198,7 @@ def _million(*, named: bool, count: int = 2**20 + 1, beside: int = 0) -> tuple[b
 
 
 def _long_names(*, alias: bool) -> tuple[bytes, bytes]:
-    """Return a directory, and its stream, of 65,536 tensors whose names of 1,024 bytes are short when front-coded.
+    """Return a directory, and its stream, of 65,536 tensors whose 1,024-byte names are short when front-coded.
 
     One more name, of a tensor or of an alias, brings the total to 2^26 + 1 bytes.
     """

@@ -134,7 +134,7 @@ static void add(const work *w, unsigned from, unsigned to) {
     for (unsigned s = 0; s < w->width; s++) w->counts[(size_t)to * w->width + s] += w->counts[(size_t)from * w->width + s];
 }
 
-/* Add the counts of table `from` to those of table `to` if that saves bytes. Return whether they were added. */
+/* Add the counts of table `from` to those of table `to` if that costs no bytes. Return whether they were added. */
 static int add_if_better(const work *w, unsigned from, unsigned to) {
     uint32_t *one = w->counts + (size_t)from * w->width, *other = w->counts + (size_t)to * w->width;
     const int64_t apart = price(w, cost_of(w, one)) + price(w, cost_of(w, other));
@@ -145,8 +145,8 @@ static int add_if_better(const work *w, unsigned from, unsigned to) {
     return 1;
 }
 
-/* Merge the lowest and the highest totals: rare totals, totals in excess of the maximum number of classes, and totals
- * that cost fewer bytes when merged. */
+/* Merge totals at both ends: rare totals, totals in excess of the maximum number of classes, and totals that cost no
+ * more bytes when merged. */
 static void merge(const work *w, unsigned most, classes *c) {
     const size_t outside = w->sample->count / OUTSIDE;
     unsigned first = 0, last = c->range - 1, top = last;

@@ -167,7 +167,7 @@ def _steps(found: Array, scale: int, resolution: int) -> Integers:
 
 
 def _trimmed(sample: _Sample, counts: Array) -> tuple[int, Array]:
-    """Merge the lowest and the highest classes while that saves bytes. Also return the number of low classes merged."""
+    """Merge classes at both ends while that costs no bytes. Also return the number of low classes merged."""
     rows = list(counts)
 
     def merged(one: Array, other: Array) -> bool:

@@ -109,7 +109,7 @@ class LearnIT {
 internal class Hand(private val app: App) {
     private val pad = app.activity.findViewById(R.id.pad) as DrawingPad
 
-    /** Draws a circle whose radius is the share [size] of the pad's height. */
+    /** Draws a circle whose radius is [size] times the pad's height. */
     fun circle(size: Float) = stroke(
         List(33) { step ->
             val angle = step * Math.PI / 16
@@ -134,7 +134,7 @@ internal class Hand(private val app: App) {
 
     private fun rows() = app.activity.findViewById(R.id.classes) as ViewGroup
 
-    /** Draws through [points] in the pad's central square, from (0, 0), top left, to (1, 1), bottom right. */
+    /** Draws a line through [points] of the pad's central square: (0, 0) is top left, (1, 1) bottom right. */
     private fun stroke(points: List<Pair<Float, Float>>) {
         val time = SystemClock.uptimeMillis()
         points.forEachIndexed { index, (x, y) ->

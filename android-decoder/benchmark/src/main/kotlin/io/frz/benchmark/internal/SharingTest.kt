@@ -98,7 +98,7 @@ internal class SharingTest(
         if (interrupted) Thread.currentThread().interrupt()
     }
 
-    /** Repeats [run] at most once per [period] until [end], both in ns, and returns the rate per second. */
+    /** Repeats [run] until [end], on average at most once per [period] (both in ns); returns the rate per second. */
     private fun paced(period: Double, end: Long, run: () -> Unit): Double {
         val start = System.nanoTime()
         var done = 0

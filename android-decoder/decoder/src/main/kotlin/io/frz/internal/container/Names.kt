@@ -19,7 +19,7 @@ internal class Names(private val allowance: Allowance) {
 
     operator fun get(number: Int): String = bytes[number]
 
-    /** Returns the number of [name], or -1. */
+    /** Returns the position of [name] in file order, or -1 if there is no such name. */
     fun find(name: String): Int {
         val wanted = name.toByteArray(Charsets.UTF_8)
         if (wanted.size > Limits.NAME_BYTES) return -1

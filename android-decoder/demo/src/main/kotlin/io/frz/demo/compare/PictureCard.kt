@@ -96,7 +96,7 @@ internal class PictureCard(private val root: View, private val answers: Answers,
         /** The number of labels shown. */
         const val BEST = 3
 
-        /** The milliseconds before progress is shown. */
+        /** The delay before progress is shown, in milliseconds. */
         const val PATIENCE = 200L
     }
 }
