@@ -1,5 +1,5 @@
-# ruff: noqa: RUF005, B905, PERF401 — TorchScript has no unpacking, no strict and no generators, and does not understand
-# postponed annotations of a NamedTuple.
+# ruff: noqa: RUF005, B905 — TorchScript has no unpacking and no strict, and does not understand postponed annotations of
+# a NamedTuple.
 """Pass thin values through an activation: expand them to all channels and project back, a block of pixels at a time.
 
 The channels of one block fit into a processor's second-level cache, and only one block's channels exist at a time.
@@ -155,12 +155,12 @@ def _blocks(z: Tensor, basis: Tensor, how: Pass, block: int) -> list[Tensor]:
     maxima = pixels.new_empty([n // k for n, k in zip(extent, windows)] + [to_maxima.shape[0]])
     box, blocks = _divide(extent, windows, block // basis.shape[0])
     activation, limits = how.activation, how.limits
-    if torch.jit.is_scripting() and activation == "relu":  # in PyTorch Mobile for x86-64, relu_ takes four times as long
-        activation, limits = "hardtanh", [0.0, float("inf")]
-    work = _Work(grid, basis, activation, limits, to_all, to_maxima, out, maxima, windows, box)
     if torch.jit.is_scripting():  # type: ignore[attr-defined]
-        _run(work, 0, blocks)
+        if activation == "relu":  # PyTorch Mobile's library for x86-64 does not vectorize relu_
+            activation, limits = "hardtanh", [0.0, float("inf")]
+        _run(_Work(grid, basis, activation, limits, to_all, to_maxima, out, maxima, windows, box), 0, blocks)
     else:
+        work = _Work(grid, basis, activation, limits, to_all, to_maxima, out, maxima, windows, box)
         _run_in_parallel(work, blocks)
 
     everywhere = out.reshape(size + [to_all.shape[0]])
@@ -189,7 +189,7 @@ def _divide(extent: list[int], windows: list[int], most: int) -> tuple[list[int]
     Returns:
         The extent of a block along each axis, and the number of blocks.
     """
-    box = [n for n in windows]
+    box = list(windows)
     pixels, blocks = 1, 1
     for n in windows:
         pixels *= n
