@@ -64,6 +64,16 @@ with warnings.catch_warnings():
     _SCRIPTED = torch.jit.script(stream)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e30, -1e30])
+def test_extreme_values_pass_like_those_of_the_whole(value):
+    z, basis = torch.randn(1, 2, 6, 4), torch.eye(2)
+    z[0, 0, 3, 1] = value
+    how = Pass("relu", [], [torch.eye(2)[:1], torch.eye(2)[:1]], [True, False], [2, 2], False)
+    for run in (stream, _SCRIPTED):
+        for ours, expected in zip(run(z, basis, how, 8), module._whole(z, basis, how), strict=True):
+            torch.testing.assert_close(ours, expected, equal_nan=True)
+
+
 @given(calls())
 def test_gradients(call):
     args, block = call
@@ -74,7 +84,10 @@ def test_gradients(call):
     torch.testing.assert_close(z.grad, direct.grad)
 
 
-def test_only_some_channels_exist_at_a_time(monkeypatch):
+@pytest.mark.parametrize(
+    ("size", "window"), [((200, 100), []), ((200, 100), [2, 3]), ((7, 5000), [2, 2]), ((5000, 7), [3, 2])]
+)
+def test_only_some_channels_exist_at_a_time(monkeypatch, size, window):
     largest = 0
 
     def watch(y, *args):
@@ -83,9 +96,9 @@ def test_only_some_channels_exist_at_a_time(monkeypatch):
         return activate(y, *args)
 
     monkeypatch.setattr(module, "activate", watch)
-    z, basis = torch.randn(1, 4, 200, 100), torch.randn(64, 4)
-    stream(z, basis, Pass("relu", [], [torch.randn(4, 64)], [False], [], False))
-    assert 0 < largest <= module.BLOCK
+    z, basis = torch.randn(2, 4, *size), torch.randn(64, 4)
+    stream(z, basis, Pass("relu", [], [torch.randn(4, 64)], [window != []], window, False))
+    assert module.BLOCK / 2 < largest <= module.BLOCK
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
