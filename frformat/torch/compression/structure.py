@@ -42,10 +42,18 @@ class Structure:
 
 
 class _Made:
-    """The origin of a tensor: the layer whose output it is."""
+    """The origin of a tensor: the layer whose output it is.
 
-    def __init__(self, site: Site) -> None:
+    Attributes:
+        site: the layer's weights.
+        uses: number of functions that use the tensor.
+        norm: path of the batch normalization that uses it.
+        normal: whether the layer's outputs lie along axis 1, as the channels of batch normalization do.
+    """
+
+    def __init__(self, site: Site, out: Tensor) -> None:
         self.site, self.uses, self.norm = site, 0, ""
+        self.normal: bool = out.dim() == len(site.form.kernel) + 2
 
 
 @torch.no_grad()
@@ -71,7 +79,7 @@ def structure(model: nn.Module, run: Any) -> Structure:
             found.biases[site] = None
         found.calls[site] += 1
         found.positions[site] += out.numel() // site.form.outputs // site.form.groups
-        made.append(_Made(site))
+        made.append(_Made(site, out))
         setattr(out, MARK, made[-1])
         return out
 
@@ -82,7 +90,7 @@ def structure(model: nn.Module, run: Any) -> Structure:
             mark = getattr(leaf, MARK, None) if isinstance(leaf, Tensor) else None
             if mark is not None:
                 mark.uses += 1
-                if func is F.batch_norm and leaf is args[0]:
+                if func is F.batch_norm and leaf is args[0] and mark.normal:
                     mark.norm = norms.get(id(args[1]), "")
 
     with Recorder(model, after=after, other=use):

@@ -122,3 +122,26 @@ def test_tensors_that_several_modules_own_are_not_folded(shared, tmp_path):
     load_model(folded, tmp_path / "model.frz")
     with torch.no_grad():
         assert float((folded(x) - model(x)).norm() / model(x).norm()) < 0.03
+
+
+class Steps(nn.Module):
+    """Normalizes the steps of a sequence, of which there are as many as a layer has outputs, not those outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.norm = nn.Linear(6, 4), nn.BatchNorm1d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.norm(self.linear(x))
+        return out
+
+
+def test_normalization_along_another_axis_is_not_folded():
+    x = torch.randn(16, 4, 6)
+    model = seasoned(Steps(), x)
+    folded = copy.deepcopy(model)
+    found = seen(folded, x)
+    assert not found.folds
+    fold(folded, found)
+    assert torch.equal(folded(x), model(x))
+    assert list(seen(Steps().eval(), torch.randn(16, 6)).folds.values()) == ["norm"]
