@@ -187,6 +187,9 @@ def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
         if target.extra is not None:
             extras.append((target.extra, value))
         elif held is not None:
+            if way.assign:
+                device, dtype = way.device_for(held.original), way.dtype_for(held.original)
+                (held.to_empty(device=device) if held.original.is_meta else held).to(device, dtype)
             held.original.copy_(value)  # for all tiers
             if file.info(source).per_tier:
                 for tier, row in enumerate(held.original[: file.tier]):
