@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import IO, Any, Final
 
 import numpy as np
@@ -35,6 +37,7 @@ class Contents:
 
     Args:
         file: the file.
+        lock: held while the file is read or decoded values are cached, since threads can share an open file.
         container: the result of opening it.
         index: finds its tensors.
         tier: the tier at which tensors are decoded.
@@ -45,6 +48,7 @@ class Contents:
     def __init__(
         self,
         file: IO[bytes],
+        lock: AbstractContextManager[Any],
         container: Container,
         index: Index,
         tier: int,
@@ -52,6 +56,7 @@ class Contents:
         base: Contents | None = None,
     ) -> None:
         self._file = file
+        self._lock = lock
         self._container = container
         self._groups = container.directory.groups
         self._index = index
@@ -120,7 +125,7 @@ class Contents:
             yield tensor
 
     def stored(self, group_index: int, index: int) -> CodedTensor:
-        """Return a tensor as the file stores it.
+        """Return a tensor as the file stores it. Changing its arrays changes nothing else.
 
         Raises:
             FrzError: ``BUDGET``, ``CHECKSUM``, ``STREAM`` or ``VALUE``.
@@ -129,7 +134,8 @@ class Contents:
         self.require_base([group])
         self.afford(self._values_bytes(group, index))
         _check_shape(group.shapes[index] if group.kept is None else ())
-        return self._stored(group_index, index)
+        found = self._stored(group_index, index)
+        return found if group.tensors == 1 and group.factors is None else _copied(found)
 
     def verified(self, group_index: int, tier: int) -> Iterator[None]:
         """Check a group at a tier: first its segments, then, with each iteration, the values of one tensor."""
@@ -177,27 +183,30 @@ class Contents:
     def _content(self, group_index: int, index: int) -> Content:
         """Return the values of one tensor; they are read alone if its group is large, uncoded and not yet decoded."""
         group = self._groups[group_index]
-        if group_index not in self._decoded:
-            needed = values_bytes(group, self._tier)
-            if needed > REMEMBERED and group.tensors > 1 and CODERS[group.coder].plain:
-                return self._read_alone(group_index, index)
-        return self._values(group_index).of(index)
+        with self._lock:
+            if group_index not in self._decoded:
+                needed = values_bytes(group, self._tier)
+                if needed > REMEMBERED and group.tensors > 1 and CODERS[group.coder].plain:
+                    return self._read_alone(group_index, index)
+            return self._values(group_index).of(index)
 
     def _values(self, group_index: int) -> Values:
         """Return the values of a group, and cache them if it has several tensors."""
         group = self._groups[group_index]
-        found = self._decoded.pop(group_index, None)
-        if found is None:
-            self._forget(values_bytes(group, self._tier))
-            found = self._decode(group_index, self._tier)
-        if group.tensors > 1:
-            self._decoded[group_index] = found
+        with self._lock:
+            found = self._decoded.pop(group_index, None)
+            if found is None:
+                self._forget(values_bytes(group, self._tier))
+                found = self._decode(group_index, self._tier)
+            if group.tensors > 1:
+                self._decoded[group_index] = found
         return found
 
     def _decode(self, group_index: int, tier: int) -> Values:
         """Return the values of a group at a tier, decoded from its segments and, in a delta file, added to the base."""
         group = self._groups[group_index]
-        found = values.decode(self._file, self._container, group_index, tier)
+        with self._lock:
+            found = values.decode(self._file, self._container, group_index, tier)
         if self._base is None or not group.delta or not group.values[0]:
             return found
         parts = [
@@ -280,6 +289,16 @@ class Contents:
             self.afford(needed)
         bases = [KINDS[kind].make(n, r, None) for kind, n, r in zip(group.kinds(index), view, corner, strict=True)]
         self.afford(needed + working_memory(bases))
+
+
+def _copied(tensor: CodedTensor) -> CodedTensor:
+    """Return a tensor whose arrays, unlike those of decoded groups, are not cached for later requests."""
+    axes = tuple(
+        replace(axis, argument=_copied(axis.argument)) if isinstance(axis.argument, CodedTensor) else axis
+        for axis in tensor.axes
+    )
+    offsets = {axis: found.copy() for axis, found in tensor.offsets.items()}
+    return replace(tensor, values=tensor.values.copy(), axes=axes, offsets=offsets)
 
 
 def _check_shape(shape: Shape) -> None:

@@ -103,4 +103,6 @@ def _per_index(array: Array, format: str, axis: int) -> Elements:
         shape = [1] * array.ndim
         shape[axis] = -1
         values[part] = quantization.whole(array[part].astype(np.float64) / sizes[part[axis]].reshape(shape))
+    if size is None and largest.any() and not values.any():
+        raise EncodeError(f"values of up to {largest.max():g} are too small for steps; scale the tensor")
     return Elements(values, code, {axis: offsets.astype(np.int32)} if offsets.any() else {})

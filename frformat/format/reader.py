@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from threading import RLock
 from typing import IO, Any
 
 import numpy as np
@@ -29,7 +30,7 @@ Source = StrPath | bytes | IO[bytes]
 
 
 class FrzFile:
-    """An open file. Use it as a context manager, or call :meth:`close`.
+    """An open file. Use it as a context manager, or call :meth:`close`. Several threads can read it at once.
 
     Iteration yields the names of all tensors in file order, aliases last. ``f[name]`` rebuilds one tensor at the open
     tier.
@@ -52,6 +53,7 @@ class FrzFile:
         base: Source | FrzFile | None = None,
     ) -> None:
         self._file = file
+        self._lock = RLock()
         self._path = path
         with self._located():
             self.container: Container = container.read(file, memory_budget)
@@ -86,7 +88,8 @@ class FrzFile:
 
     def sha256(self) -> bytes:
         """Return the SHA-256 digest of the whole file, by which a delta file identifies its base."""
-        return delta.sha256(self._file)
+        with self._lock:
+            return delta.sha256(self._file)
 
     def __iter__(self) -> Iterator[str]:
         yield from self._index.names()
@@ -279,7 +282,7 @@ class FrzFile:
         """Return the file's contents at a tier."""
         chosen = self.tier if tier is None else tier
         base = self._base.contents if self._base is not None else None
-        return Contents(self._file, self.container, self._index, chosen, self._budget, base)
+        return Contents(self._file, self._lock, self.container, self._index, chosen, self._budget, base)
 
     def _based(self, given: Source | FrzFile | None, stack: ExitStack) -> FrzFile | None:
         """Return the given base after checking that it fits, or None if the file needs none.

@@ -156,7 +156,9 @@ class CodedTensor:
         dtype = dtype_name(array.dtype)
         # Convert to little-endian C order; an array that already has that form is not copied.
         found = elements.elements(np.asarray(array, DTYPES[dtype], order="C"), dtype, format, axis)
-        return cls(found.values, array.shape, dtype, step=found.step, offsets=found.offsets)
+        coded = cls(found.values, array.shape, dtype, step=found.step, offsets=found.offsets)
+        coded._check_range()
+        return coded
 
     @classmethod
     def like(cls, array: Array, other: CodedTensor) -> CodedTensor | None:
@@ -177,9 +179,11 @@ class CodedTensor:
         try:
             for part in tiles(values.shape, BLOCK):
                 values[part] = quantization.whole(array[part].astype(np.float64) / other._sizes(part))
+            found = cls(values, other.shape, other.dtype, step=other.step, offsets=other.offsets)
+            found._check_range()
         except EncodeError:
             return None
-        return cls(values, other.shape, other.dtype, step=other.step, offsets=other.offsets)
+        return found
 
     @property
     def meant(self) -> Shape:
@@ -251,6 +255,21 @@ class CodedTensor:
                 raise FrzError("VALUE", "an element of a bool tensor is neither 0 nor 1")
         elif (finite or not self.exact) and not all_finite(self.values):
             raise FrzError("VALUE", "a value is not finite; the program that wrote the file is faulty")
+
+    def _check_range(self) -> None:
+        """Check that plain elements of a half-precision type do not overflow because they were rounded up.
+
+        Raises:
+            EncodeError: an element overflows.
+        """
+        if self.exact or self.dtype not in ("f16", "bf16"):
+            return
+        largest = 0.0
+        for part in tiles(self.values.shape, BLOCK):
+            largest = max(largest, float(np.abs(self.numbers(part)).max(initial=0)))
+        with np.errstate(over="ignore"):
+            if not all_finite(np.asarray(largest, np.float32).astype(DTYPES[self.dtype])):
+                raise EncodeError(f"an element is rounded to {largest:g}, too large for {self.dtype}; scale the tensor")
 
     def _check_multiples(self, step: int) -> None:
         """Check the sums of step code and offsets, and that multiples are finite; extremes are checked first."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import IO, Any
 
 import numpy as np
@@ -137,6 +137,7 @@ class _Writer:
             except EncodeError as error:
                 raise EncodeError(f"tensor {name!r}: {error}") from error
             del tensor  # before the next one is loaded
+        self._check_names({*tensors, *self._aliases})
         for group in self._groups:
             self._code(group)
         factors = [self._spool.add(parts) for parts in self._factors.groups(SHARED_VALUES)]
@@ -149,6 +150,13 @@ class _Writer:
         for tier in range(contents.tiers):
             for number, held in coded:
                 self._spool.copy(number, held, tier, file)
+
+    def _check_names(self, known: Set[str]) -> None:
+        """Check that options by name belong to tensors of the file."""
+        for option, given in (("format", self._options.formats), ("tiers", self._options.tiers)):
+            unknown = sorted(given.keys() - known) if isinstance(given, Mapping) else []
+            if unknown:
+                raise EncodeError(f"{option}: no tensor of the file is called {unknown[0]!r}")
 
     def _is_tied(self, name: str, tensor: Tensor) -> bool:
         """Return whether the same object has already been stored in the same way; if so, record an alias."""
@@ -167,6 +175,8 @@ class _Writer:
         if isinstance(tensor, Spectrum):
             tensor = CodedTensor.of_spectrum(tensor, self._options.format(name))
         elif not isinstance(tensor, CodedTensor | PerTier):
+            if np.ma.is_masked(tensor):
+                raise EncodeError("a masked array has elements without values; fill them, or store the mask separately")
             tensor = CodedTensor.of_array(np.asarray(tensor), "auto")
         cuts = self._options.cuts(name)
         part = pending(name, tensor, cuts, self._factors.numbers(tensor))

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 BATCH_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def owners(model: nn.Module) -> Counter[int]:
+    """Return how many modules own each parameter, buffer and module of a model, by its id.
+
+    What several modules own must not change for the sake of one of them.
+    """
+    found: Counter[int] = Counter()
+    for module in model.modules():
+        own = (*module._parameters.values(), *module._buffers.values(), *module._modules.values())
+        found.update({id(each) for each in own if each is not None})
+    return found
 
 
 def scale(norm: Any) -> Tensor:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parameter import is_lazy
@@ -144,7 +145,7 @@ def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
         if first not in sources:
             sources[first] = source
             plan.steps.append((source, target))
-        elif sources[first] != source and file[sources[first]].tobytes() != file[source].tobytes():
+        elif sources[first] != source and not _equal(file[sources[first]], file[source]):
             plan.faults.append(f"{first}, {name}: one tensor in the model, but two that differ in the file")
     plan.missing += [
         name
@@ -186,6 +187,9 @@ def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
         if target.extra is not None:
             extras.append((target.extra, value))
         elif held is not None:
+            if way.assign:
+                device, dtype = way.device_for(held.original), way.dtype_for(held.original)
+                (held.to_empty(device=device) if held.original.is_meta else held).to(device, dtype)
             held.original.copy_(value)  # for all tiers
             if file.info(source).per_tier:
                 for tier, row in enumerate(held.original[: file.tier]):
@@ -307,6 +311,11 @@ def _fault(file: FrzFile, source: str, target: Target, way: Way) -> str | None:
     if dtype != tensor.dtype and not (dtype.is_floating_point and tensor.dtype.is_floating_point):
         return f"{dtype} in the file, {tensor.dtype} in the model"
     return None
+
+
+def _equal(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Return whether two arrays have the same type and the same elements, bit for bit."""
+    return one.dtype == other.dtype and one.tobytes() == other.tobytes()
 
 
 def _is_narrow(file: FrzFile, source: str, tensor: object) -> bool:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -270,3 +272,24 @@ class TestPerTier:
     def test_refuses_tensors_that_differ_in_more_than_values(self, tensors: list) -> None:
         with pytest.raises(EncodeError, match=r"at least one tensor|complete core|in more than its values"):
             PerTier(tensors)
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+@pytest.mark.parametrize("format", ["q2", "q3", "q4", "bf16"])
+def test_half_precision_elements_are_not_rounded_up_to_infinity(format: str, axis: int | None) -> None:
+    saved = 0
+    for largest in range(60_000, 65_505, 32):
+        array = np.array([[largest, 1], [-largest, 3]], np.float16)
+        with contextlib.suppress(EncodeError):
+            coded = CodedTensor.of_array(array, format, axis=axis)
+            saved += 1
+            assert np.isfinite(coded.rebuild()).all()
+    assert saved
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+def test_values_too_small_for_any_step_are_refused(axis: int | None) -> None:
+    with pytest.raises(EncodeError, match="too small"):
+        CodedTensor.of_array(np.full((2, 3), 1e-45, np.float32), "q8", axis=axis)
+    coded = CodedTensor.of_array(np.array([[1e-45, 0], [1, 2]], np.float32), "q8", axis=0)
+    assert coded.rebuild()[0].tolist() == [0, 0]

@@ -372,3 +372,19 @@ class TestAtomicity:
             tensors, tmp_path / "x.frz", progress=lambda name, n: done.update({name: done.get(name, 0) + n})
         )
         assert done == {"large": 8 * 10**6, "small": 40, "spectrum": 28, "coded": 360_000}
+
+
+@pytest.mark.parametrize("options", [{"format": {"wieght": "q8"}}, {"tiers": {"wieght": [3]}}])
+def test_options_for_a_tensor_that_is_not_in_the_file_are_refused(options: dict[str, Any]) -> None:
+    spectrum = Spectrum.of(np.eye(4, dtype="f4"), 9)
+    with pytest.raises(EncodeError, match="no tensor of the file is called 'wieght'"):
+        frformat.save({"weight": spectrum}, **options)
+    renamed = {option: {"tied": value["wieght"]} for option, value in options.items()}
+    assert frformat.load(frformat.save({"weight": spectrum, "tied": spectrum}, **renamed)).keys() == {"weight", "tied"}
+
+
+def test_masked_elements_have_no_values_to_store() -> None:
+    array = np.ma.masked_array(np.arange(3.0), [False, True, False])
+    with pytest.raises(EncodeError, match="tensor 'x': a masked array"):
+        frformat.save({"x": array})
+    assert frformat.load(frformat.save({"x": array.filled(0)}))["x"].tolist() == [0, 0, 2]

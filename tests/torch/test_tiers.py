@@ -295,3 +295,26 @@ def test_costs_are_those_of_the_tier():
     plain = costs(nn.Sequential(nn.Linear(100, 200), nn.ReLU(), nn.Linear(200, 50)), torch.zeros(1, 100))
     assert (plain.numbers, plain.multiply_adds) == (30250, 30000)
     assert plain.peak_bytes == plain.weight_bytes + 4 * (200 + 200)
+
+
+@pytest.mark.parametrize("tiers_before", [False, True])
+def test_statistics_of_tiers_are_assigned_to_a_model_on_the_meta_device(tiers_before, tmp_path):
+    def network():
+        return regularize(nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8)), 12)
+
+    torch.manual_seed(0)
+    x = torch.randn(16, 6)
+    make_tiers(model := network(), [0.5])
+    for tier in range(2):
+        set_tier(model, tier)
+        model((1 + tier) * x + 3)
+    save_model(model.eval(), tmp_path / "model.frz")
+    loaded = network()
+    if tiers_before:
+        make_tiers(loaded, [0.5])
+    load_model(loaded.to("meta").eval(), tmp_path / "model.frz", assign=True, dtype=torch.float64)
+    assert not any(tensor.is_meta for tensor in (*loaded.parameters(), *loaded.buffers()))
+    for tier in range(2):
+        set_tier(model, tier)
+        set_tier(loaded, tier)
+        torch.testing.assert_close(loaded(x.double()).float(), model(x), rtol=1e-4, atol=1e-4)

@@ -128,6 +128,17 @@ def test_tied_tensors_of_the_model_must_agree_in_the_file(path: Path):
         load_model(Tied(), path)
 
 
+def test_tied_tensors_with_the_same_bits_in_different_types_do_not_agree(path: Path):
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = self.b = nn.Parameter(torch.zeros(2))
+
+    save_file({"a": torch.ones(2).half(), "b": torch.ones(2).half().view(torch.bfloat16)}, path)
+    with pytest.raises(MismatchError, match="two that differ in the file"):
+        load_model(Model(), path)
+
+
 def test_kinds_of_numbers_must_agree(path: Path):
     save_file({"weight": torch.ones(2, 2, dtype=torch.int64), "bias": torch.ones(2)}, path)
     with pytest.raises(MismatchError, match=r"weight: torch.int64 in the file, torch.float32 in the model"):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._pytree import tree_leaves
 
-from frformat.torch.batch_norm import BATCH_NORMS, reset_statistics, scale
+from frformat.torch.batch_norm import BATCH_NORMS, owners, reset_statistics, scale
 from frformat.torch.compression.recording import Call, Recorder, Site
 
 MARK: Final = "_frz_made_by"
@@ -29,7 +29,8 @@ class Structure:
         sites: weights in the order of their first use.
         calls: number of uses of each site.
         biases: name of each site's bias; None if there is none or it differs between uses.
-        folds: for each site whose output is used only by batch normalization, the path of that module.
+        folds: for each site whose output is used only by batch normalization, the path of that module. No other module
+            owns a tensor of either.
         positions: number of positions at which each site was applied.
     """
 
@@ -41,10 +42,18 @@ class Structure:
 
 
 class _Made:
-    """The origin of a tensor: the layer whose output it is."""
+    """The origin of a tensor: the layer whose output it is.
 
-    def __init__(self, site: Site) -> None:
+    Attributes:
+        site: the layer's weights.
+        uses: number of functions that use the tensor.
+        norm: path of the batch normalization that uses it.
+        normal: whether the layer's outputs lie along axis 1, as the channels of batch normalization do.
+    """
+
+    def __init__(self, site: Site, out: Tensor) -> None:
         self.site, self.uses, self.norm = site, 0, ""
+        self.normal: bool = out.dim() == len(site.form.kernel) + 2
 
 
 @torch.no_grad()
@@ -56,7 +65,8 @@ def structure(model: nn.Module, run: Any) -> Structure:
         run: a function without arguments that runs the model.
     """
     found = Structure()
-    norms = _norms(model)
+    count = owners(model)
+    norms = _norms(model, count)
     made: list[_Made] = []
 
     def after(call: Call, out: Tensor) -> Tensor:
@@ -69,7 +79,7 @@ def structure(model: nn.Module, run: Any) -> Structure:
             found.biases[site] = None
         found.calls[site] += 1
         found.positions[site] += out.numel() // site.form.outputs // site.form.groups
-        made.append(_Made(site))
+        made.append(_Made(site, out))
         setattr(out, MARK, made[-1])
         return out
 
@@ -80,25 +90,35 @@ def structure(model: nn.Module, run: Any) -> Structure:
             mark = getattr(leaf, MARK, None) if isinstance(leaf, Tensor) else None
             if mark is not None:
                 mark.uses += 1
-                if func is F.batch_norm and leaf is args[0]:
+                if func is F.batch_norm and leaf is args[0] and mark.normal:
                     mark.norm = norms.get(id(args[1]), "")
 
     with Recorder(model, after=after, other=use):
         run()
     counts = Counter(each.norm for each in made)
     for each in made:
+        own = [model.get_parameter(name) for name in (each.site.name, found.biases[each.site]) if name is not None]
+        if any(count[id(parameter)] != 1 for parameter in own):
+            continue
         whole = (each.site.start, each.site.stop) == (0, len(model.get_parameter(each.site.name)))
         if each.uses == 1 and each.norm and counts[each.norm] == 1 and found.calls[each.site] == 1 and whole:
             found.folds[each.site] = each.norm
     return found
 
 
-def _norms(model: nn.Module) -> dict[int, str]:
-    """Return the paths of the batch normalizations that can be folded, by the identity of their running means."""
+def _norms(model: nn.Module, count: Counter[int]) -> dict[int, str]:
+    """Return the paths of the batch normalizations that can be folded, by the identity of their running means.
+
+    Args:
+        model: the model.
+        count: see :func:`owners`.
+    """
     found = {}
     for path, module in model.named_modules():
         plain = type(module) in BATCH_NORMS and module.track_running_stats and not module.training
-        if plain and module.affine and module.running_mean is not None:
+        if not plain or not module.affine or module.running_mean is None:
+            continue
+        if all(count[id(each)] == 1 for each in (*module._parameters.values(), *module._buffers.values())):
             found[id(module.running_mean)] = path
     return found
 

@@ -7,13 +7,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 
 @torch.no_grad()
 def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
     """Replace running means and variances with those of some inputs, in place.
 
-    Only layers with such statistics are in training mode during the call. Weights do not change.
+    Only layers that estimate such statistics are in training mode during the call; frozen statistics stay unchanged.
+    Of a model with tiers, the statistics of the current tier are replaced. Weights do not change.
 
     Args:
         model: any module.
@@ -25,9 +27,11 @@ def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
     Raises:
         ValueError: there is no batch; the statistics are unchanged.
     """
-    norms: list[Any] = [each for each in model.modules() if getattr(each, "running_mean", None) is not None]
+    norms: list[Any] = [module for module in model.modules() if _is_estimated(module)]
     training = {module: module.training for module in model.modules()}
-    before = [(norm, norm.momentum, {name: buffer.clone() for name, buffer in norm.named_buffers()}) for norm in norms]
+    momenta = [(norm, norm.momentum) for norm in norms]
+    before = [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers()]
+    hooks = []
     count = 0
     try:
         model.eval()
@@ -35,19 +39,41 @@ def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
             norm.reset_running_stats()
             norm.momentum = None  # the mean over all batches
             norm.train()
+            if isinstance(norm, _InstanceNorm):
+                hooks.append(norm.register_forward_pre_hook(_Cumulative()))
         for batch in batches:
             model(batch)
             count += 1
         if not count:
             raise ValueError("there is no batch to estimate statistics from")
     except BaseException:
-        for norm, _, buffers in before:
-            for name, buffer in buffers.items():
-                getattr(norm, name).copy_(buffer)
+        for buffer, value in before:
+            buffer.copy_(value)
         raise
     finally:
-        for norm, momentum, _ in before:
+        for hook in hooks:
+            hook.remove()
+        for norm, momentum in momenta:
             norm.momentum = momentum
         for module, mode in training.items():
             module.training = mode
     return model
+
+
+def _is_estimated(module: Any) -> bool:
+    """Return whether a module estimates its statistics while it trains. Frozen ones keep theirs."""
+    if not all(hasattr(module, name) for name in ("momentum", "reset_running_stats")):
+        return False
+    held = isinstance(getattr(module, "running_mean", None), Tensor)
+    return held and bool(getattr(module, "track_running_stats", True))
+
+
+class _Cumulative:
+    """Lets instance normalization average over all batches; unlike batch normalization, it has no mode for that."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+
+    def __call__(self, module: Any, inputs: object) -> None:
+        self._calls += 1
+        module.momentum = 1 / self._calls

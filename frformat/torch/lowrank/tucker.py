@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
 
 from frformat.checkpoints.regularized import Facts
+from frformat.torch.autocast import full_precision
 from frformat.torch.capacity import Tiered
 from frformat.torch.lowrank.cost import Run
 from frformat.torch.lowrank.override import override
@@ -94,13 +95,15 @@ class Tucker(Tiered, nn.Module):
     def forward(self, core: Tensor, *factors: Tensor) -> Tensor:
         """Return the weight of shape :attr:`shape` from the core (…, r, …) and factors (n, r)."""
         core, *factors = self.corner(core, *factors)  # type: ignore[assignment]
-        for axis, factor in zip(self.ranks, factors, strict=True):
-            core = torch.tensordot(factor, core, dims=([1], [axis])).movedim(0, axis)
+        with full_precision(core):
+            for axis, factor in zip(self.ranks, factors, strict=True):
+                core = torch.tensordot(factor, core, dims=([1], [axis])).movedim(0, axis)
         return core
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, ...]:
         """Return the core and factors that best approximate a weight of :attr:`shape`."""
-        core, factors = partial_tucker(weight.detach(), self.ranks)
+        with full_precision(weight):
+            core, factors = partial_tucker(weight.detach(), self.ranks)
         return tuple(each.to(weight.dtype) for each in (core, *factors))
 
     def get_extra_state(self) -> Tensor:

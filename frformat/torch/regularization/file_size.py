@@ -97,17 +97,12 @@ def _size(model: nn.Module, counts: dict[str, int]) -> int:
         spectrum = tensor.spectrum()
         values = spectrum.coefficients[: counts[name]] if counts[name] else np.zeros(1, np.float32)
         cut[name] = Spectrum(values, spectrum.shape, spectrum.view, spectrum.dtype)
-    ties = aliases({name: each for name, each in state.items() if isinstance(each, torch.Tensor)})
+    ties = aliases(state)  # before spectra are cut, because tied names share a spectrum
     names = plain_names(model, state)
-    known: dict[int, Any] = {}
     arrays: dict[str, Any] = {}
     for name, plain in names.items():
-        value = state[name]
-        if name in ties:
-            continue
-        if isinstance(value, torch.Tensor):
-            arrays[plain] = to_numpy(value)
-        else:
-            arrays[plain] = known.setdefault(id(value), cut.get(name, value))
+        if name not in ties:
+            value = state[name]
+            arrays[plain] = to_numpy(value) if isinstance(value, torch.Tensor) else cut.get(name, value)
     held = {names[name]: each for name, each in formats(model).items()}
     return len(frformat.save(arrays, aliases={names[a]: names[b] for a, b in ties.items()}, format=held or "auto"))

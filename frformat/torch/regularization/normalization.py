@@ -9,7 +9,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from frformat.torch.batch_norm import BATCH_NORMS, reset_statistics, scale
+from frformat.torch.batch_norm import BATCH_NORMS, owners, reset_statistics, scale
 from frformat.torch.regularization.rounding import level_of
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, spectral_tensors
 
@@ -24,7 +24,8 @@ def absorb_statistics(model: nn.Module) -> int:
     then take almost no space in a file. Outputs in training mode, by contrast, change.
 
     Only modules whose scale and shift are both regularized, keep all of their coefficients and have no tiers are
-    changed. Learned steps are reset so that they round coefficients to 9 bits.
+    changed, and only if no other module owns these or the statistics. Learned steps are reset so that they round
+    coefficients to 9 bits.
 
     Args:
         model: a regularized model.
@@ -73,11 +74,14 @@ def _absorbable(model: nn.Module) -> Iterator[Absorbable]:
         for name, tensor in spectral_tensors(model).items()
         if tensor.kept == tensor.elements and tensor.spectral.tiers == 1
     }
+    count = owners(model)
     for path, module in model.named_modules():
         weight, bias = (whole.get(f"{path}.{name}".removeprefix(".")) for name in ("weight", "bias"))
         batch = isinstance(module, BATCH_NORMS) and module.running_mean is not None
         if batch and weight is not None and bias is not None:
-            yield module, weight, bias
+            held = (weight.parametrizations, bias.parametrizations, module.running_mean, module.running_var)
+            if all(count[id(each)] == 1 for each in held):
+                yield module, weight, bias
 
 
 def _set(tensor: SpectralTensor, values: Tensor) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import torch
@@ -14,6 +13,7 @@ from frformat.checkpoints.precision import overflow
 from frformat.checkpoints.regularized import Facts
 from frformat.format.grouping import kept_per_tier
 from frformat.spectral import zigzag
+from frformat.torch.autocast import full_precision
 from frformat.torch.capacity import Tiered
 from frformat.torch.regularization.rounding import check_format, fake_quantize, learned_quantize, level_of, step_of
 from frformat.torch.regularization.synthesis import Synthesis
@@ -190,7 +190,8 @@ class Spectral(Tiered, nn.Module):
         if tuple(tensor.shape) != self.shape:
             raise ValueError(f"expected a tensor of shape {list(self.shape)}, got {list(tensor.shape)}")
         whole = self._whole
-        return whole.adjoint(tensor.to(whole.short_basis.dtype).reshape(whole.shape))
+        with full_precision(tensor):
+            return whole.adjoint(tensor.to(whole.short_basis.dtype).reshape(whole.shape))
 
     def get_extra_state(self) -> Tensor:
         """Return the description of the tensor for state dicts, where the coefficients alone would not identify it."""
@@ -220,13 +221,6 @@ class Spectral(Tiered, nn.Module):
         if synthesis.kept < len(coefficients):
             coefficients = coefficients[: synthesis.kept]
         return coefficients.to(synthesis.short_basis.dtype)
-
-
-def full_precision(tensor: Tensor) -> AbstractContextManager[object]:
-    """Disable autocast: a sum over many basis functions is rounded once, as a whole."""
-    device = tensor.device.type
-    possible = torch.amp.is_autocast_available(device)  # not available on the meta device
-    return torch.autocast(device, enabled=False) if possible and torch.is_autocast_enabled(device) else nullcontext()
 
 
 def resize(parametrizations: ParametrizationList, coefficients: Tensor) -> None:

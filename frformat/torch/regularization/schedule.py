@@ -45,8 +45,8 @@ class Schedule(ABC):
         """Whether further steps would change nothing."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything but the model and the optimizers, which have their own state dicts."""
-        return {key: value for key, value in vars(self).items() if key not in self._not_in_state}
+        """Return a copy of everything but the model and the optimizers, which have their own state dicts."""
+        return copy.deepcopy({key: value for key, value in vars(self).items() if key not in self._not_in_state})
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from the state of a schedule of the same kind.

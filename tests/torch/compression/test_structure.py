@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 from torch import Tensor, nn
 
+from frformat.torch import compress, load_model
 from frformat.torch.compression.recording import Call, Recorder
 from frformat.torch.compression.structure import Structure, fold, structure
 from tests.torch.compression.models import Pictures, Sounds, Words, seasoned
@@ -88,3 +90,58 @@ class Twice(nn.Module):
 
 def test_outputs_used_elsewhere_are_not_folded():
     assert not seen(Twice().eval(), torch.randn(3, 2, 5)).folds
+
+
+class Tied(nn.Module):
+    """Two convolutions with normalization that share some tensors."""
+
+    def __init__(self, *shared: str) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3)
+        self.conv2, self.bn2 = nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3)
+        for name in shared:
+            module, _, attribute = name.partition(".")
+            setattr(self.get_submodule(f"{module}2"), attribute, getattr(self.get_submodule(f"{module}1"), attribute))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.bn2(self.conv2(torch.tanh(self.bn1(self.conv1(x)))))
+        return out
+
+
+@pytest.mark.parametrize(
+    "shared", [("bn.weight",), ("bn.bias",), ("bn.running_mean", "bn.running_var"), ("conv.bias",), ("conv.weight",)]
+)
+def test_tensors_that_several_modules_own_are_not_folded(shared, tmp_path):
+    torch.manual_seed(0)
+    x = torch.randn(32, 3, 9, 9)
+    model = seasoned(Tied(*shared), x)
+    folded = copy.deepcopy(model)
+    fold(folded, seen(folded, x))
+    torch.testing.assert_close(folded(x), model(x), atol=1e-5, rtol=1e-4)
+    compress(model, tmp_path / "model.frz", [x], quality=10, outputs="values")
+    load_model(folded, tmp_path / "model.frz")
+    with torch.no_grad():
+        assert float((folded(x) - model(x)).norm() / model(x).norm()) < 0.03
+
+
+class Steps(nn.Module):
+    """Normalizes the steps of a sequence, of which there are as many as a layer has outputs, not those outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.norm = nn.Linear(6, 4), nn.BatchNorm1d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.norm(self.linear(x))
+        return out
+
+
+def test_normalization_along_another_axis_is_not_folded():
+    x = torch.randn(16, 4, 6)
+    model = seasoned(Steps(), x)
+    folded = copy.deepcopy(model)
+    found = seen(folded, x)
+    assert not found.folds
+    fold(folded, found)
+    assert torch.equal(folded(x), model(x))
+    assert list(seen(Steps().eval(), torch.randn(16, 6)).folds.values()) == ["norm"]

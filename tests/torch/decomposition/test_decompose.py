@@ -9,9 +9,10 @@ from torch import nn
 import frformat
 from frformat.checkpoints import load as load_checkpoint
 from frformat.errors import EncodeError
-from frformat.torch import MismatchError, decompose, load_model, recompose, save_model, summary
+from frformat.torch import MismatchError, decompose, load_model, recompose, save_model, set_tier, summary
 from frformat.torch.decomposition import Decomposition, reestimate
 from frformat.torch.lowrank.tucker import Tucker, partial_tucker
+from frformat.torch.regularization import make_tiers
 from tests.torch.decomposition.models import Net
 
 
@@ -147,6 +148,55 @@ def test_without_batches_statistics_are_kept(net: Net) -> None:
     with pytest.raises(ValueError, match="no batch"):
         reestimate(net, [])
     assert bool((net.norm.running_mean == 3).all())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d, nn.InstanceNorm2d])
+def test_statistics_are_means_over_all_batches(norm: type[nn.Module], images: torch.Tensor) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), norm(4, momentum=0.2, track_running_stats=True))  # type: ignore[call-arg]
+    reestimate(model, [images[:3], 5 + images[3:]])
+    inputs = model[0](torch.cat([images[:3], 5 + images[3:]]))
+    assert close(model[1].running_mean, inputs.mean((0, 2, 3)))  # type: ignore[arg-type]
+    assert bool((model[1].running_var != 1).all())  # type: ignore[union-attr,arg-type]
+    assert model[1].momentum == 0.2
+    assert not model[1]._forward_pre_hooks
+    assert model[1].training
+
+
+@torch.no_grad()
+def test_each_tier_has_its_own_statistics(net: Net, images: torch.Tensor) -> None:
+    make_tiers(decompose(net, 0.5), [0.5])
+    for tier in range(2):
+        set_tier(net, tier)
+        reestimate(net, [images])
+    for tier in range(2):
+        set_tier(net, tier)
+        assert close(net.norm.running_mean, net.first(images).mean((0, 2, 3)))
+    before = copy.deepcopy(net.state_dict())
+    with pytest.raises(ValueError, match="no batch"):
+        reestimate(net, [])
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+class Frozen(nn.Module):
+    """Statistics that training does not change, as in torchvision's ``FrozenBatchNorm2d``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("running_mean", torch.full((4,), 3.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x - self.get_buffer("running_mean").reshape(-1, 1, 1)
+
+
+def test_frozen_statistics_are_kept(images: torch.Tensor) -> None:
+    still = nn.BatchNorm2d(4)
+    still.track_running_stats = False
+    still.get_buffer("running_mean").fill_(3)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), Frozen(), still)
+    reestimate(model, [images])
+    assert bool((model[1].running_mean == 3).all())  # type: ignore[arg-type,union-attr]
+    assert bool((still.get_buffer("running_mean") == 3).all())
 
 
 class FailsError(Exception):

@@ -16,6 +16,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
+from frformat.torch import decompose, recompose
 from frformat.torch.regularization import regularize, spectra, spectral_tensors, truncate
 from tests.sums import same_sums
 from tests.torch.regularization.models import Net, net_input
@@ -71,6 +72,19 @@ def test_under_autocast_weights_are_rounded_once():
     assert out.dtype == factors.dtype == torch.bfloat16
     (out.float().sum() + factors.float().sum()).backward()
     assert model.parametrizations.weight.original.grad.dtype == torch.float32
+
+
+def test_under_autocast_coefficients_and_factors_of_a_trained_model_keep_their_precision():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(60, 50), nn.Linear(50, 40))
+    x = torch.randn(3, 60)
+    spectral, low = regularize(copy.deepcopy(model), trained=True), decompose(copy.deepcopy(model), 0.5)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(regularize(copy.deepcopy(model), trained=True)[0].weight, spectral[0].weight)
+        factors = decompose(copy.deepcopy(model), 0.5)
+        plain = recompose(copy.deepcopy(factors))
+    torch.testing.assert_close(factors(x), low(x))
+    torch.testing.assert_close(plain(x), low(x))
 
 
 @pytest.mark.parametrize("keep", [90, 1.0])

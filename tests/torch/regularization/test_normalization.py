@@ -49,6 +49,42 @@ def test_only_complete_regularized_scales_and_shifts_absorb_statistics(rules):
     assert torch.equal(model[1].running_mean, mean)
 
 
+class Shared(nn.Module):
+    """Two normalizations that share some tensors but have different inputs."""
+
+    def __init__(self, shared: tuple[str, ...]) -> None:
+        super().__init__()
+        self.first, self.second = nn.BatchNorm1d(4), nn.BatchNorm1d(4)
+        for name in shared:
+            setattr(self.second, name, getattr(self.first, name))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.second(torch.exp(self.first(x)))
+        return out
+
+
+@pytest.mark.parametrize("shared", [("weight", "bias"), ("weight",), ("bias",), ("running_mean", "running_var")])
+def test_tensors_that_several_modules_own_are_not_absorbed(shared):
+    torch.manual_seed(0)
+    model = Shared(shared)
+    for _ in range(20):
+        model(1 + 2 * torch.randn(32, 4))
+    regularize(model.eval(), rules=["*: keep=100%"], trained=True)
+    x = torch.randn(8, 4)
+    before = model(x)
+    assert absorb_statistics(model) == 0
+    assert torch.equal(model(x), before)
+
+
+def test_a_module_with_two_names_absorbs_its_statistics_once():
+    model = nn.Sequential(norm := nn.BatchNorm1d(4), nn.Tanh(), norm)
+    model(3 + torch.randn(32, 4))
+    regularize(model.eval(), rules=["*: keep=100%"], trained=True)
+    before = model(x := torch.randn(8, 4))
+    assert absorb_statistics(model) == 1
+    torch.testing.assert_close(model(x), before, atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("norm", [nn.BatchNorm1d(4, track_running_stats=False), nn.LayerNorm(4), nn.GroupNorm(2, 4)])
 def test_normalization_without_running_statistics_is_not_changed(norm):
     model = regularize(nn.Sequential(nn.Linear(4, 4), norm), rules=["1.*: keep=100%"], trained=True)

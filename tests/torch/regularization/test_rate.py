@@ -163,11 +163,13 @@ def test_a_schedule_can_truncate_in_the_meantime():
     assert 0 < rate().detach() < before
 
 
-def test_tied_tensors_count_once():
+def test_tied_tensors_count_once(tmp_path):
     model = regularize(Tied(), 9)
     RateTerm(model, 400, steps=1)
     size = file_size(model)
     assert fit_file_size(model, size) <= size
+    save_model(model, tmp_path / "model.frz")
+    assert (tmp_path / "model.frz").stat().st_size == file_size(model)
 
 
 def test_coefficients_are_dropped_until_the_file_fits():

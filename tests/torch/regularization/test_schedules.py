@@ -227,3 +227,14 @@ def test_states_of_other_schedules_and_models_are_refused():
         third.load_state_dict(schedule.state_dict())
     with pytest.raises(ValueError, match=r"Linear has no regularized tensor: call regularize\(model\) first"):
         TailTruncation(nn.Linear(3, 3), (), by=1, minimum=1)
+
+
+def test_a_state_does_not_change_with_the_schedule():
+    model = regularize(nn.Linear(8, 8), trained=True)
+    pruning = SpectralPruning(model, torch.optim.SGD(model.parameters(), 0.1), steps=5, minimum=0.1)
+    pruning.step()
+    state = pruning.state_dict()
+    before = copy.deepcopy(state)
+    pruning.step()
+    assert state["last_step"] == before["last_step"] == 1
+    assert all(torch.equal(mask, before["pruned"][name]) for name, mask in state["pruned"].items())
