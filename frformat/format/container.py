@@ -204,7 +204,7 @@ def head(contents: Directory) -> bytes:
         FrzError: a reader would reject the directory.
     """
     packed = packing.pack(contents)
-    parser.parse(packed, budget=1 << 62)
+    parser.parse(packed, budget=limits.UNBOUNDED)
     stored = pack_directory(packed)
     flags = DEFLATED if len(stored) < len(packed) else 0
     if not flags:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain
 
 from frformat.errors import EncodeError
+from frformat.format import limits
 from frformat.format.directory import Group, Shape
 from frformat.format.grouping import Pending, pending
 from frformat.format.per_tier import PerTier
@@ -62,7 +63,7 @@ class Factors:
             whole = all(r == factor.shape[0] for r in rows[:-1])
             cuts: list[Shape] = [] if whole else [(r, length) for r in rows[:-1]]
             try:
-                part = pending("", factor, cuts or [1 << 62] * (self._tiers - 1), factor=True)
+                part = pending("", factor, cuts or [limits.UNBOUNDED] * (self._tiers - 1), factor=True)
             except EncodeError as error:
                 raise EncodeError(f"a factor of shape {list(factor.shape)}: {error}") from error
             at = open_groups.get(part.likeness)

@@ -28,6 +28,9 @@ ZSTD_WINDOW_LOG: Final = 23
 MEMORY_BUDGET: Final = 4 << 30
 """Memory budget of a request in bytes if the caller sets none (not part of the format)."""
 
+UNBOUNDED: Final = 1 << 62
+"""A number greater than any size or count in a file."""
+
 
 def coded_values(stored: int) -> int:
     """Return the largest number of values that ``stored`` entropy-coded bytes may represent."""

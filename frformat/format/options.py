@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Final
 
 from frformat.errors import EncodeError
@@ -73,10 +74,18 @@ class Options:
         Raises:
             EncodeError: an option is invalid.
         """
+        for option, given in (("metadata", metadata), ("aliases", aliases)):
+            if not isinstance(given, Mapping | None):
+                raise EncodeError(f"{option} must be a mapping of strings, not {given!r}")
+        if not isinstance(formats, str | Mapping):
+            raise EncodeError(f"format must be a string, or a mapping of strings by tensor name, not {formats!r}")
         for key, text in (metadata or {}).items():
             if not (isinstance(key, str) and isinstance(text, str) and key):
                 raise EncodeError(f"metadata {key!r}: {text!r}: the key must be a nonempty string, the value a string")
         by_name = tiers if isinstance(tiers, Mapping) else {"": tiers}
+        for cuts in by_name.values():
+            if isinstance(cuts, str) or not isinstance(cuts, Sequence):
+                raise EncodeError(f"tiers {cuts!r}: must be a sequence with an entry for each tier before the last")
         lengths = sorted({len(cuts) for cuts in by_name.values()}) or [0]
         if len(lengths) > 1:
             raise EncodeError(
@@ -101,12 +110,14 @@ class Options:
 
     def cuts(self, name: str) -> Sequence[Cut]:
         """Return the parts of a core that the tiers before the last keep."""
-        return self.tiers.get(name, [1 << 62] * self.smaller) if isinstance(self.tiers, Mapping) else self.tiers
+        if not isinstance(self.tiers, Mapping):
+            return self.tiers
+        return self.tiers.get(name, [limits.UNBOUNDED] * self.smaller)
 
 
 def _check_cut(cut: Cut) -> None:
     if isinstance(cut, tuple):
         if not all(isinstance(r, int) and r >= 0 for r in cut):
             raise EncodeError(f"tier {cut!r} is not a corner, that is, a number of entries for each axis")
-    elif not (cut >= 0 and (isinstance(cut, int) or cut < 1)):
+    elif not (isinstance(cut, Real) and cut >= 0 and (isinstance(cut, int) or cut < 1)):
         raise EncodeError(f"tier {cut!r} is neither a number of coefficients nor a share below 1")

@@ -211,6 +211,8 @@ def check_format(wanted: str) -> None:
     Raises:
         EncodeError: it does not exist.
     """
+    if not isinstance(wanted, str):
+        raise EncodeError(f"a format must be a string, not {wanted!r}")
     if wanted != "auto" and wanted not in FORMATS:
         parse_format(wanted)
 

@@ -125,6 +125,8 @@ class _Writer:
 
     def write(self, tensors: Tensors, file: IO[bytes]) -> None:
         """Process all tensors, and write the file."""
+        if not isinstance(tensors, Mapping):
+            raise EncodeError(f"tensors must be a mapping from names to tensors, not of type {type(tensors).__name__}")
         for name in tensors:
             if not isinstance(name, str):
                 raise EncodeError(f"a tensor's name must be a string, not {name!r}")

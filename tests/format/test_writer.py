@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -388,3 +389,30 @@ def test_masked_elements_have_no_values_to_store() -> None:
     with pytest.raises(EncodeError, match="tensor 'x': a masked array"):
         frformat.save({"x": array})
     assert frformat.load(frformat.save({"x": array.filled(0)}))["x"].tolist() == [0, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metadata": "MIT"}, "metadata must be a mapping of strings, not 'MIT'"),
+        ({"metadata": ["license"]}, "metadata must be a mapping"),
+        ({"aliases": "xy"}, "aliases must be a mapping"),
+        ({"format": 8}, "format must be a string"),
+        ({"format": ["q8"]}, "format must be a string"),
+        ({"format": {"x": 8}}, "a format must be a string, not 8"),
+        ({"tiers": 3}, "tiers 3: must be a sequence"),
+        ({"tiers": "50%"}, "tiers '50%': must be a sequence"),
+        ({"tiers": ["50%"]}, "tier '50%' is neither"),
+        ({"tiers": {"x": 3}}, "tiers 3: must be a sequence"),
+        ({"compression": None}, "compression None is not one of"),
+    ],
+)
+def test_options_of_a_wrong_type_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(EncodeError, match=re.escape(message)):
+        frformat.save({"x": Spectrum.of(np.eye(4, dtype="f4"), 9)}, **options)
+
+
+@pytest.mark.parametrize("tensors", [None, 3, "x", ["x"], np.zeros(3)])
+def test_tensors_that_are_not_a_mapping_are_refused(tensors: Any) -> None:
+    with pytest.raises(EncodeError, match="tensors must be a mapping"):
+        frformat.save(tensors)
