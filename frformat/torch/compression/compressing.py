@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from frformat.format.atomic import replacing
 from frformat.format.reader import opened
+from frformat.torch.capacity import tier_count
 from frformat.torch.compression import versions
 from frformat.torch.compression.contents import Contents
 from frformat.torch.compression.inputs import CompressionError, Told, runs
@@ -137,7 +138,7 @@ def compress(
 
     Raises:
         CompressionError: the model fails on a batch, the metric is not a finite number, the limit cannot be met, or
-            arguments contradict each other. No file is written.
+            arguments contradict each other, or the model has tiers. No file is written.
         EncodeError: the format cannot represent a tensor.
         OSError: the file cannot be written.
     """
@@ -249,6 +250,11 @@ def _check(goals: Mapping[str, float | None], model: object, batches: object, me
         raise CompressionError(f"quality {quality} is not within 1 … 10")
     if not isinstance(model, nn.Module | Mapping):
         raise CompressionError(f"the model is of type {type(model).__name__}, not a module or a mapping of tensors")
+    if isinstance(model, nn.Module) and (tiers := tier_count(model)) > 1:
+        raise CompressionError(
+            f"the model has {tiers} tiers, but compress writes one: save the model, load a tier into a plain model "
+            "with load_model(plain, path, tier=…), and compress that"
+        )
     if not isinstance(model, nn.Module) and (batches is not None or metric is not None):
         raise CompressionError("tensors alone cannot be run on batches or measured: pass the model")
     if goals["max_drop"] is not None and metric is None and batches is None:

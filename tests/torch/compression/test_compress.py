@@ -13,8 +13,18 @@ from torch import Tensor, nn
 
 import frformat
 from frformat import Spectrum
-from frformat.torch import CompressionError, compress, decompose, factorize, load_file, load_model, regularize
+from frformat.torch import (
+    CompressionError,
+    compress,
+    decompose,
+    factorize,
+    load_file,
+    load_model,
+    regularize,
+    save_model,
+)
 from frformat.torch.compression import steps
+from frformat.torch.regularization import make_tiers
 from tests.torch.compression.models import Pictures, Sounds, Words, seasoned
 
 torch.manual_seed(0)
@@ -343,6 +353,17 @@ def test_steps_of_pruned_weights_account_for_fixed_zeros(monkeypatch: pytest.Mon
         after[before == 0].any()
         for before, after in zip(weights, (found.model[0].weight, found.model[2].weight), strict=True)
     )
+
+
+def test_models_with_tiers_are_refused(tmp_path):
+    model = regularize(nn.Linear(10, 10), 20)
+    make_tiers(model, [0.5])
+    with pytest.raises(CompressionError, match="the model has 2 tiers"):
+        compress(model, tmp_path / "small.frz", [torch.randn(8, 10)])
+    save_model(model, tmp_path / "tiers.frz")
+    plain = nn.Linear(10, 10)
+    load_model(plain, tmp_path / "tiers.frz", tier=0)
+    assert compress(plain, tmp_path / "small.frz", [torch.randn(8, 10)]).nbytes > 0
 
 
 @pytest.mark.parametrize("factored", [False, True])
