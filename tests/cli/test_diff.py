@@ -37,7 +37,9 @@ def test_differences_in_storage_are_reported_but_do_not_count(model: Path, tmp_p
     other = write_model(tmp_path / "other.frz", tiers=[], compression="none", format="f32", metadata={"license": "X"})
     outcome = frformat("diff", model, other)
     assert outcome.code == 0
-    assert f"- {model}: {model.stat().st_size:,} bytes\n+ {other}: {other.stat().st_size:,} bytes\n" in outcome.out
+    first, second = (path.stat().st_size for path in (model, other))
+    note = "  3 tiers, 3 present; the last one present is compared\n"
+    assert f"- {model}: {first:,} bytes\n{note}+ {other}: {second:,} bytes\n" in outcome.out
     assert "values f16 → f32; coder " in outcome.out
     assert "- metadata license: MIT\n+ metadata license: X\n" in outcome.out
     assert "\x1b" not in outcome.out

@@ -129,7 +129,8 @@ class _FrzSide(Side):
         self.path = given.name
         self.size = self._file.container.size
         self.metadata = self._file.metadata
-        self.notes = []
+        tiers, present = self._file.tiers, self._file.tiers_present
+        self.notes = [] if tiers == 1 else [f"{tiers} tiers, {present} present; the last one present is compared"]
         infos = map(self._file.info, self._file)
         self.kinds = {
             info.name: Kind(info.dtype, info.shape, info.nbytes, _stored(info, self._file.tier)) for info in infos
