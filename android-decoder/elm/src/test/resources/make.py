@@ -34,6 +34,28 @@ def main() -> None:
     frformat.save_file(
         {"x": x, "y": elm.load(HERE / "curve.frz").predict(x)}, HERE / "curve.expected.frz", compression="deflate"
     )
+    malformed(HERE / "malformed")
+
+
+def malformed(folder: Path) -> None:
+    """Write files in which one fact about the hidden layer is wrong."""
+    right = {"input": "4 4", "hidden": "convolution", "pool": "2", "bias": "0"}
+    faults = {
+        "bias": {"bias": "1.5"},
+        "negative": {"bias": "-1"},
+        "pool": {"pool": str(2**31 - 1)},
+        "zero": {"pool": "0"},
+    }
+    weights = {"hidden.weight": np.ones((1, 1, 2, 2), np.float32), "hidden.bias": np.ones(1, np.float32)}
+    scalar = {**weights, "hidden.weight": np.ones((), np.float32)}
+    wide = {**weights, "hidden.weight": np.ones((1, 2**16), np.float32)}
+    large = {"input": f"{2**16} {2**16 + 1}", "hidden": "dense", "activation": "relu"}
+    cases = {name: (weights, right | fault) for name, fault in faults.items()}
+    cases |= {"scalar": (scalar, right), "large": (wide, large)}
+    folder.mkdir(exist_ok=True)
+    for name, (tensors, facts) in cases.items():
+        metadata = {f"elm.{key}": value for key, value in facts.items()}
+        frformat.save_file(tensors, folder / f"{name}.frz", metadata=metadata)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 ``lenet5.onnx`` and ``lenet5.factored.onnx`` run with the weights in ``examples/``. ``tiny.onnx`` has weights of every
 dtype that a session accepts, some of them tied and some unused. ``tiny.frz`` contains these weights, ``wide.frz``
-contains them in larger types, and ``other.frz`` contains the weights of another network. In ``NAME.inputs.onnx``, the
+contains them in larger types, in ``longer.frz`` and ``integers.frz`` a tied weight has another shape or type, and
+``other.frz`` contains the weights of another network. In ``NAME.inputs.onnx``, the
 weights are inputs. ``rows.onnx`` is a factored skeleton with loops over rows of pixels, and ``rows.frz`` contains its
 weights. ``NAME.expected.npy`` is the output of PyTorch for ``NAME.input.npy``.
 """
@@ -81,6 +82,10 @@ def main() -> None:
     wider = {"binary16": np.float32, "brain16": np.float64, "mask": np.uint8, "octets": np.int64, "shorts": np.int32}
     wide = {name: value.astype(wider.get(name, value.dtype)) for name, value in tensors.items()}
     frformat.save_file(wide, HERE / "wide.frz", compression="core")
+    untied = {"longer": np.ones((16, 8), np.float32), "integers": np.ones((8, 8), np.int64)}
+    for name, value in untied.items():
+        others = {other: tensor for other, tensor in tensors.items() if other != "mix.weight"}
+        frformat.save_file(others | {"mix.weight": value}, HERE / f"{name}.frz")
     save_model(nn.Linear(8, 4), HERE / "other.frz")
     lenet5 = LeNet5().eval()
     load_model(lenet5, LENET5)

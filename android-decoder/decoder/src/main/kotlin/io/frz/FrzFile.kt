@@ -232,7 +232,7 @@ public class FrzFile private constructor(private val container: Container, base:
     private fun core(info: TensorInfo, request: Request): FrzTensor {
         val dtype = if (info.record.isExact(info.index)) info.dtype else DType.F32
         val shape = info.kept?.let { longArrayOf(it.toLong()) } ?: info.box
-        return FrzTensor(info.name, dtype, shape, loader.core(info.record, info.index, request))
+        return FrzTensor(info.name, dtype, shape, loader.core(info.record, info.index, 0, request))
     }
 
     /**

@@ -73,7 +73,7 @@ public class TensorInfo internal constructor(
         get() {
             val kinds = record.axes.kinds(index)
             return if (kept != null) {
-                (view ?: shape).takeIf { kinds.all { it == BasisKind.DCT } }
+                (view ?: shape).takeIf { kinds.isNotEmpty() && kinds.all { it == BasisKind.DCT } }
             } else {
                 formOfFactors(kinds, shape, box)
             }

@@ -9,11 +9,13 @@ import io.frz.internal.container.GroupField.CORNERS
 import io.frz.internal.container.GroupField.DTYPE
 import io.frz.internal.container.GroupField.FACTORS
 import io.frz.internal.container.GroupField.FORMAT
+import io.frz.internal.container.GroupField.KEPT
 import io.frz.internal.container.GroupField.SEEDS
 import io.frz.internal.container.GroupField.SHAPES
 import java.util.Random
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
@@ -97,6 +99,18 @@ class BasesTest {
     }
 
     private fun core(axes: List<Axis>) = numbers(axes.fold(1) { product, axis -> product * axis.r })
+
+    @Test
+    fun `a scalar has no coefficients`() {
+        val spectrum = mapOf(BASES to FrzBuilder.DCT, KEPT to listOf(listOf(1)))
+        val fields = FrzBuilder.tensor("w", DType.F16, emptyList()) + spectrum
+        val file = FrzFile.open(FrzBuilder().group(fields, FrzBuilder.shorts(0x3C00)).build())
+        assertNull(file.tensor("w").form)
+        assertEquals(0, file.tensor("w").coefficients)
+        refused(ErrorCode.NOT_FOUND) { file.coefficients("w") }
+        assertEquals(DType.F16, file.core("w").dtype)
+        assertEquals(0x3C00, file.load("w").buffer.getShort(0).toInt())
+    }
 
     @Test
     fun `coefficients are the core and its factors`() {

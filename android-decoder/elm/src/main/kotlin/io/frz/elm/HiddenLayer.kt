@@ -35,8 +35,8 @@ public abstract class HiddenLayer internal constructor(shape: IntArray) {
     /**
      * Returns the features of an array of numbers.
      *
-     * @throws IllegalArgumentException if the array does not have [inputSize] numbers, or the layer expects the bytes
-     *   of an image
+     * @throws IllegalArgumentException if the array does not have [inputSize] numbers, a number is not finite, or the
+     *   layer expects the bytes of an image
      */
     public open fun features(input: FloatArray): DoubleArray =
         throw IllegalArgumentException("this hidden layer takes the bytes of an image, not floats")

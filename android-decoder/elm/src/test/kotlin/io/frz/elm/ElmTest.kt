@@ -155,6 +155,29 @@ class ElmTest {
     }
 
     @Test
+    fun `malformed layers are refused`() {
+        for (name in listOf("bias", "negative", "pool", "zero", "large", "scalar")) {
+            open("malformed/$name.frz").use { file ->
+                assertThrows(ElmException::class.java, { HiddenLayer.of(file) }, name)
+            }
+        }
+    }
+
+    @Test
+    fun `numbers that are not finite are refused`() {
+        val curve = open("curve.frz").use(ElmModel::of)
+        val learner = ElmLearner(curve.hidden)
+        for (i in -20..20) learner.add(floatArrayOf(i / 20f), if (i < 0) "negative" else "positive")
+        for (number in listOf(Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY)) {
+            val input = floatArrayOf(number)
+            assertThrows(IllegalArgumentException::class.java) { learner.add(input, "other") }
+            assertThrows(IllegalArgumentException::class.java) { learner.solve().classify(input) }
+        }
+        assertEquals(41, learner.examples)
+        assertEquals("negative", learner.solve().classify(floatArrayOf(-0.7f)))
+    }
+
+    @Test
     fun `every cut of a file is refused`() {
         val whole = javaClass.getResourceAsStream("/digits.frz")!!.use { it.readBytes() }
         for (size in whole.indices step 7) {

@@ -133,6 +133,16 @@ class FrzSessionTest : OnRuntime() {
     }
 
     @Test
+    fun `all copies of a tied weight must fit`() {
+        val faults = mapOf("longer" to "shape [16, 8] in the file", "integers" to "i64 in the file, f32 in the model")
+        for ((name, problem) in faults) {
+            val fault = fault(skeleton, bytes("$name.frz"))
+            assertEquals(Kind.MISMATCH, fault.kind)
+            assertTrue(problem in fault.message!!, fault.message)
+        }
+    }
+
+    @Test
     fun `intact files that are not skeletons are refused`() {
         assertEquals(Kind.SKELETON_UNSUPPORTED, fault(sealed(ByteArray(1000) { it.toByte() })).kind)
         for (size in 0 until skeleton.size - 22 step 13) {
@@ -156,7 +166,7 @@ class FrzSessionTest : OnRuntime() {
     fun `a budget covers the weights, their copies and conversions`() {
         fun load(bytes: Long, weights: String) =
             load(skeleton, bytes(weights), FrzLoadOptions.builder().memoryBudget(bytes).build()).close()
-        for ((name, converted) in listOf("tiny.frz" to 0, "wide.frz" to 8 * 8)) {
+        for ((name, converted) in listOf("tiny.frz" to 0, "wide.frz" to 2 * 4 * 8 * 8)) {
             val needed = 4L * TINY_BYTES + converted
             load(maxOf(needed, 1L shl 16), name)
             val refused = assertThrows(FrzException::class.java) { load(needed - 1, name) }

@@ -2,6 +2,7 @@ package io.frz.template
 
 import io.frz.ErrorCode
 import io.frz.FrzException
+import io.frz.FrzFile
 import io.frz.loading.FrzLoadException
 import io.frz.loading.FrzLoadException.Kind
 import io.frz.loading.FrzLoadOptions
@@ -89,6 +90,18 @@ class FrzTemplateTest : OnSynthetic() {
         val options = FrzLoadOptions.builder().memoryBudget(2000).build()
         val fault = assertThrows(FrzException::class.java) { fill(bytes("tiny.pte.frt"), bytes("tiny.frz"), options) }
         assertEquals(ErrorCode.BUDGET, fault.code)
+    }
+
+    @Test
+    fun `the parts of normalizations count toward the budget`() {
+        val options = FrzLoadOptions.builder().memoryBudget(0).build()
+        val fault = assertThrows(FrzException::class.java) { fill(template, weights, options) }
+        FrzFile.open(weights).use { file ->
+            val small = listOf("weight", "bias", "running_mean", "running_var").sumOf { file.tensor("norm.$it").bytes }
+            val largest = file.tensors.maxOf { it.bytes }
+            val needed = bytes("synthetic.bin").size + COPIES * largest + small
+            assertTrue("take $needed bytes" in fault.message!!, "$needed: ${fault.message}")
+        }
     }
 
     @Test
@@ -190,6 +203,8 @@ class FrzTemplateTest : OnSynthetic() {
     }
 
     private companion object {
+        /** Tied copies are compared, so two tensors are in memory. */
+        const val COPIES = 2
         val VALUES = byteArrayOf(1, 0x7F, -1, 2, -128)
         const val VERSION = 4
         const val HEADER = 9

@@ -11,6 +11,7 @@ import io.frz.internal.products.MemoryDestination
 import io.frz.internal.products.Output
 import io.frz.internal.products.Panel
 import io.frz.internal.saturatedProduct
+import io.frz.internal.saturatedSum
 import io.frz.internal.values.Zeros
 import java.nio.ByteBuffer
 
@@ -44,14 +45,23 @@ internal class Contraction(
     /** Whether threads share the batches rather than the work on each batch. */
     private val isShared = batch < pieces && batch.toLong() * elements < SHARED_VALUES
     private val inner = if (isShared) Workers(1) else workers
-    private val plan = Plan(batch, this.axes, tensor, inner.count)
+    private val plan = plan(batch)
+
+    /** The plan for the last batch. */
+    private val lastPlan = if (pieces % batch == 0) plan else plan(pieces % batch)
+
+    /** The sizes of the arrays of a thread; see [Plan.arrays]. */
+    private val sizes = IntArray(2) { maxOf(plan.arrays[it], lastPlan.arrays[it]).toInt() }
 
     /** The memory needed in addition to the core and the result, in bytes. */
     val workingBytes: Long
         get() {
-            val result = if (lines.areAll) 0 else Double.SIZE_BYTES * saturatedProduct(batch.toLong(), lines.values)
-            return saturatedProduct(if (isShared) workers.count.toLong() else 1, plan.workingBytes + result)
+            val arrays = Double.SIZE_BYTES * sizes.sumOf { it.toLong() }
+            val steps = maxOf(plan.workingBytes, lastPlan.workingBytes)
+            return saturatedProduct(if (isShared) workers.count.toLong() else 1, saturatedSum(arrays, steps))
         }
+
+    private fun plan(count: Int) = Plan(count, axes, tensor, inner.count, lines.areAll)
 
     /** Fills [target] from its position to its limit with the weights of [core], a corner in row-major order. */
     fun into(core: FloatArray, target: ByteBuffer, request: Request) {
@@ -74,14 +84,14 @@ internal class Contraction(
         private val target: ByteBuffer,
         private val request: Request
     ) {
-        private var values = DoubleArray(0)
-        private var spare = DoubleArray(0)
+        private var values = DoubleArray(sizes[0])
+        private var spare = DoubleArray(sizes[1])
 
         fun make(number: Int) {
             request.check()
             val first = number * batch
             val count = minOf(batch, pieces - first)
-            val plan = if (count == batch) plan else Plan(count, axes, tensor, inner.count)
+            val plan = if (count == batch) plan else lastPlan
             load(first * entries, count * entries)
             for (product in plan.products.dropLast(1)) expand(product)
             val last = plan.products.last()
@@ -93,10 +103,11 @@ internal class Contraction(
                 expand(last)
                 copy(count, Output.of(dtype, memory))
             }
+            // The next cores must again be loaded into the first array.
+            if ((plan.products.size - if (lines.areAll) 1 else 0) % 2 == 1) swap()
         }
 
         private fun load(from: Int, count: Int) {
-            if (values.size < count) values = DoubleArray(count)
             for (start in 0 until count step CHUNK) {
                 request.check()
                 for (i in start until minOf(count, start + CHUNK)) values[i] = core[from + i].toDouble()
@@ -104,11 +115,12 @@ internal class Contraction(
         }
 
         private fun expand(product: AxisProduct) {
-            val size = product.lines * product.length
-            val result = if (spare.size >= size) spare else DoubleArray(size)
-            product.multiply(values, ArrayDestination(result), inner, request)
-            spare = values
-            values = result
+            product.multiply(values, ArrayDestination(spare), inner, request)
+            swap()
+        }
+
+        private fun swap() {
+            values = spare.also { spare = values }
         }
 
         private fun memory(first: Int, count: Int): ByteBuffer {

@@ -71,8 +71,8 @@ internal class Loader(
         for (info in tensors) prepare(info.record, info.index, reserved)
         for (group in groups) {
             if (group.isFactors) continue
-            contents.visit(group, reserved, request, { i -> allocate(info(group, i)) }) { i, core, memory ->
-                if (core != null) synthesis.rebuild(group, i, core, memory, reserved, request)
+            contents.visit(group, reserved, request, { i -> allocate(info(group, i)) }) { i, core, memory, held ->
+                if (core != null) synthesis.rebuild(group, i, core, memory, held, request)
                 deliver(info(group, i), memory)
             }
         }
@@ -86,12 +86,15 @@ internal class Loader(
         for (group in groups) contents.check(group, request)
     }
 
-    /** Returns the canonical values of tensor [i] of [group] in new memory, in little-endian order. */
-    fun core(group: Group, i: Int, request: Request): ByteBuffer {
+    /**
+     * Returns the canonical values of tensor [i] of [group] in new memory, in little-endian order, for a request that
+     * already uses [held] bytes.
+     */
+    fun core(group: Group, i: Int, held: Long, request: Request): ByteBuffer {
         val bytes = contents.footprint.core(group, i)
         contents.requireInstalled(group, i)
-        budget.require(saturatedProduct(2, bytes), group.name(i))
-        val core = contents.core(group, i, bytes, request)
+        budget.require(saturatedSum(held, saturatedProduct(2, bytes)), group.name(i))
+        val core = contents.core(group, i, saturatedSum(held, bytes), request)
         val memory = Budget.allocate(bytes, group.name(i))
         if (core.isExact) memory.put(core.elements()).rewind() else memory.asFloatBuffer().put(core.floats())
         return memory
@@ -99,14 +102,17 @@ internal class Loader(
 
     /** Returns the core of [info] and the rows of its [factors] that it uses, back to back in a new buffer. */
     fun coefficients(info: TensorInfo, factors: List<TensorInfo>, request: Request): ByteBuffer {
-        if (factors.isEmpty()) return core(info.record, info.index, request)
+        if (factors.isEmpty()) return core(info.record, info.index, 0, request)
         val bytes = info.coefficients * Float.SIZE_BYTES
-        budget.require(saturatedProduct(3, bytes), info.name)
+        val parts = factors + info
+        val most = parts.maxOf { contents.footprint.core(it.record, it.index) }
+        for (part in parts) contents.requireInstalled(part.record, part.index)
+        budget.require(saturatedSum(bytes, saturatedProduct(2, most)), info.name)
         val memory = Budget.allocate(bytes, info.name)
-        memory.put(core(info.record, info.index, request))
+        memory.put(core(info.record, info.index, bytes, request))
         val ranks = info.form!!.drop(info.shape.size).filter { it != 0L }
         for ((factor, rank) in factors.zip(ranks)) {
-            val rows = core(factor.record, factor.index, request)
+            val rows = core(factor.record, factor.index, bytes, request)
             rows.limit((-rank * factor.shape[1]).toInt() * Float.SIZE_BYTES)
             memory.put(rows)
         }

@@ -12,12 +12,25 @@ import io.frz.internal.saturatedSum
  * chosen to minimize the total time of all steps. Of the other axes, those that enlarge the core least come first.
  *
  * @param batch the number of cores that are stored back to back and multiplied together
+ * @param isStreamed whether the last product is written to its destination at once, not to an array first
  */
-internal class Plan(private val batch: Int, private val axes: List<Axis>, private val tensor: String?, threads: Int) {
+internal class Plan(
+    private val batch: Int,
+    private val axes: List<Axis>,
+    private val tensor: String?,
+    threads: Int,
+    isStreamed: Boolean
+) {
     /** The steps; the last one produces the weights. */
     val products: List<AxisProduct>
 
-    /** The memory that the steps need in addition to the result, in bytes. */
+    /**
+     * The sizes of two arrays that hold the values between the steps in turn: the first the cores, the second the
+     * result of the first step, the first that of the second step, and so on.
+     */
+    val arrays = LongArray(2)
+
+    /** The memory that the steps need in addition to [arrays] and the destination, in bytes. */
     val workingBytes: Long
 
     init {
@@ -34,12 +47,17 @@ internal class Plan(private val batch: Int, private val axes: List<Axis>, privat
             Budget.requireArray(maxOf(inputs, outputs), "values", tensor)
             if (basis.hasTransform) Budget.requireArray(Grid.sizeOf(basis.length, axes[j].terms), "values", tensor)
             val product = AxisProduct(outer.toInt(), axes[j].terms, basis, inner.toInt())
-            val kept = if (step < order.size - 1) outputs else 0
-            needed = maxOf(needed, saturatedSum(Double.SIZE_BYTES * (inputs + kept), product.workingBytes(threads)))
+            hold(step, inputs)
+            if (step < order.size - 1 || !isStreamed) hold(step + 1, outputs)
+            needed = maxOf(needed, product.workingBytes(threads))
             sizes[j] = axes[j].length.toLong()
             product
         }
         workingBytes = needed
+    }
+
+    private fun hold(step: Int, values: Long) {
+        arrays[step % 2] = maxOf(arrays[step % 2], values)
     }
 
     private fun bestOrder(): List<Int> {

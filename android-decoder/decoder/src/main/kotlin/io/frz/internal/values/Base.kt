@@ -70,6 +70,7 @@ internal class Base(private val container: Container, private val tensor: (name:
         val info = place(name)
         val group = info.record
         last?.let { (of, values) -> if (of === group) return values[info.index] }
+        last = null // Only one group is kept in memory at a time.
         val readers = List(group.size) { RawReader(group, it, request) }
         groups.readAll(group, request) { readers[it] }
         val values = readers.map { it.values }

@@ -56,19 +56,26 @@ internal class Contents(private val container: Container, private val base: Base
 
     /**
      * Reads all tensors of [group] in order. A tensor for which [target] returns null is only checked. For all others,
-     * calls [visit] with the memory and, unless it already contains the elements, with the core.
+     * calls [visit] with the memory and, unless it already contains the elements, with the core. Also passes it the
+     * number of bytes that the request uses at that moment, excluding the core.
      */
     fun visit(
         group: Group,
         held: Long,
         request: Request,
         target: (i: Int) -> ByteBuffer?,
-        visit: (i: Int, core: Core?, memory: ByteBuffer) -> Unit
+        visit: (i: Int, core: Core?, memory: ByteBuffer, held: Long) -> Unit
     ) {
         when {
-            isRemembered(group, held) -> visit(group, remembered(group, held, request), target, visit)
+            isRemembered(group, held) -> visit(group, remembered(group, held, request), target) { i, core, memory ->
+                visit(i, core, memory, held)
+            }
+
             group.size == 1 || group.usedTiers(tier).count() == 1 -> visitInOrder(group, held, request, target, visit)
-            else -> visit(group, all(group, held, request), target, visit)
+
+            else -> visit(group, all(group, held, request), target) { i, core, memory ->
+                visit(i, core, memory, saturatedSum(held, footprint.cores(group) - footprint.core(group, i)))
+            }
         }
     }
 
@@ -76,7 +83,7 @@ internal class Contents(private val container: Container, private val base: Base
         group: Group,
         cores: Array<Core>,
         target: (i: Int) -> ByteBuffer?,
-        visit: (i: Int, core: Core?, memory: ByteBuffer) -> Unit
+        visit: (i: Int, core: Core, memory: ByteBuffer) -> Unit
     ) = cores.forEachIndexed { i, core ->
         val memory = target(i)
         core.checked(group.name(i))
@@ -89,9 +96,11 @@ internal class Contents(private val container: Container, private val base: Base
         held: Long,
         request: Request,
         target: (i: Int) -> ByteBuffer?,
-        visit: (i: Int, core: Core?, memory: ByteBuffer) -> Unit
+        visit: (i: Int, core: Core?, memory: ByteBuffer, held: Long) -> Unit
     ) {
         if (group.size > 1) check(group, request)
+        // Several tensors are visited while the group is still being decoded.
+        val visiting = if (group.size > 1) needed(group, 0, held) else held
         val scratch = Scratch(request, group.numbers.mostCount)
         fun start(i: Int): Reading {
             val memory = target(i)
@@ -102,7 +111,7 @@ internal class Contents(private val container: Container, private val base: Base
         }
         fun end(i: Int, reading: Reading) {
             Core.check(reading.reader.problem(), group.name(i))
-            reading.memory?.let { visit(i, reading.core, it) }
+            reading.memory?.let { visit(i, reading.core, it, visiting) }
         }
         if (group.size == 1) {
             val reading = start(0)

@@ -14,6 +14,8 @@ internal class Dense(
 
     override fun features(input: FloatArray): DoubleArray {
         checkSize(input.size)
+        // A single such number would spoil all later solutions of a learner.
+        require(input.all(Float::isFinite)) { "the input has numbers that are not finite" }
         return DoubleArray(features) { feature ->
             if (feature == 0) {
                 1.0

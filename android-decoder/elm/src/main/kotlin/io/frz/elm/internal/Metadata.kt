@@ -10,23 +10,24 @@ import io.frz.elm.HiddenLayer
 internal class Metadata(private val file: FrzFile) {
     fun hiddenLayer(): HiddenLayer {
         val shape = text("input").split(' ').map { positive("input", it) }.toIntArray()
+        val inputs = shape.fold(1L) { product, length -> if (product > Int.MAX_VALUE) product else product * length }
         val weights = floats("hidden.weight")
         val biases = floats("hidden.bias")
         val axes = file.tensor("hidden.weight").shape
+        check(axes.isNotEmpty() && inputs <= Int.MAX_VALUE)
         return when (val kind = text("hidden")) {
             "convolution" -> {
                 val image = if (shape.size == 2) intArrayOf(1) + shape else shape
                 val size = axes.last().toInt()
                 val pool = positive("pool", text("pool"))
-                val fits = image.size == 3 && minOf(image[1], image[2]) >= size + pool - 1
+                val fits = image.size == 3 && pool <= minOf(image[1], image[2]) - size + 1
                 check(fits && axes.contentEquals(lengths(biases.size, image[0], size, size)))
-                Convolution(image, weights, biases, size, pool, text("bias").toInt())
+                Convolution(image, weights, biases, size, pool, whole("bias", text("bias")))
             }
 
             "dense" -> {
                 val activation = Activation.values().find { it.name.lowercase() == text("activation") }
-                val inputs = shape.fold(1, Int::times)
-                check(activation != null && axes.contentEquals(lengths(biases.size, inputs)))
+                check(activation != null && axes.contentEquals(lengths(biases.size, inputs.toInt())))
                 Dense(shape, weights, biases, activation!!)
             }
 
@@ -39,6 +40,7 @@ internal class Metadata(private val file: FrzFile) {
         val bias = floats("output.bias")
         val output = floats("output.weight")
         val labels = file.metadata["${PREFIX}classes"]?.split('\n') ?: emptyList()
+        check(file.tensor("output.weight").shape.firstOrNull() == bias.size.toLong())
         check(output.size == bias.size * (hidden.features - 1) && (labels.isEmpty() || labels.size == bias.size))
         val weights = Array(bias.size) { row ->
             DoubleArray(hidden.features) {
@@ -51,8 +53,12 @@ internal class Metadata(private val file: FrzFile) {
     private fun text(key: String): String = file.metadata[PREFIX + key]
         ?: throw ElmException("the file does not contain an Extreme Learning Machine: its metadata has no $PREFIX$key")
 
-    private fun positive(key: String, text: String): Int = text.toIntOrNull()?.takeIf { it > 0 }
-        ?: throw ElmException("$PREFIX$key contains \"$text\", which is not a positive integer")
+    private fun positive(key: String, text: String): Int = whole(key, text).also {
+        if (it == 0) throw ElmException("$PREFIX$key contains \"$text\", which is not a positive integer")
+    }
+
+    private fun whole(key: String, text: String): Int = text.toIntOrNull()?.takeIf { it >= 0 }
+        ?: throw ElmException("$PREFIX$key contains \"$text\", which is not an integer of at least 0")
 
     private fun floats(name: String): FloatArray {
         val tensor = if (name in file) file.load(name) else throw ElmException("the file has no tensor $name")

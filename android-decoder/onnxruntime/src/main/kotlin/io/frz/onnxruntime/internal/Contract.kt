@@ -36,7 +36,7 @@ internal class Contract private constructor(
 
     /** Returns a description of how [file] differs from what the skeleton requires, or null if the file fits. */
     fun misfit(file: FrzFile): String? =
-        names.misfit(file) { name, sources -> wanted.getValue(name).misfit(sources.first(), file) }
+        names.misfit(file) { name, sources -> sources.firstNotNullOfOrNull { wanted.getValue(name).misfit(it, file) } }
 
     companion object {
         // The field numbers of ONNX's messages.

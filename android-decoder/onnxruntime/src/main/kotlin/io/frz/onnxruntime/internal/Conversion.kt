@@ -16,9 +16,7 @@ internal class Conversion(private val name: String, private val source: DType, p
         }
         while (elements.hasRemaining()) {
             when (target) {
-                DType.F16 -> to.putShort(Fp16Conversions.floatToFp16(real(elements).toFloat()))
-                DType.BF16 -> to.putShort(Fp16Conversions.floatToBf16(real(elements).toFloat()))
-                DType.F32 -> to.putFloat(real(elements).toFloat())
+                DType.F16, DType.BF16, DType.F32 -> put(real(elements), to)
                 DType.F64 -> to.putDouble(real(elements))
                 else -> put(whole(elements), to)
             }
@@ -38,6 +36,32 @@ internal class Conversion(private val name: String, private val source: DType, p
         DType.BF16 -> Fp16Conversions.bf16ToFloat(from.getShort()).toDouble()
         DType.F32 -> from.getFloat().toDouble()
         else -> from.getDouble()
+    }
+
+    /** Writes [value], rounded once to the nearest number of a type with up to 32 bits. */
+    private fun put(value: Double, to: ByteBuffer) {
+        val isInfinite = when (target) {
+            DType.F16 -> Fp16Conversions.floatToFp16(odd(value)).also { to.putShort(it) }.isInfinite(F16_INFINITY)
+            DType.BF16 -> Fp16Conversions.floatToBf16(odd(value)).also { to.putShort(it) }.isInfinite(BF16_INFINITY)
+            else -> value.toFloat().also { to.putFloat(it) }.isInfinite()
+        }
+        if (isInfinite && !value.isInfinite()) {
+            throw OnnxRuntime.mismatch("$name has elements that do not fit into ${target.label}")
+        }
+    }
+
+    private fun Short.isInfinite(infinity: Int): Boolean = toInt() and SIGNLESS == infinity
+
+    /**
+     * Returns [value] if it is a 32-bit float, otherwise the neighboring float with an odd significand. Rounding the
+     * result to 16 bits is the same as rounding [value] itself, which rounding to the nearest float first is not.
+     */
+    private fun odd(value: Double): Float {
+        val nearest = value.toFloat()
+        if (value.isNaN() || nearest.toDouble() == value) return nearest
+        val isBeyond = Math.abs(nearest.toDouble()) > Math.abs(value)
+        val truncated = nearest.toRawBits() - if (isBeyond) 1 else 0
+        return Float.fromBits(truncated or 1)
     }
 
     private fun whole(from: ByteBuffer): Long = when (source) {
@@ -68,5 +92,8 @@ internal class Conversion(private val name: String, private val source: DType, p
 
     private companion object {
         const val BYTE = 0xFFL
+        const val SIGNLESS = 0x7FFF
+        const val F16_INFINITY = 0x7C00
+        const val BF16_INFINITY = 0x7F80
     }
 }

@@ -29,9 +29,8 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
      */
     fun rebuild(memory: (name: String) -> FrzMemory): Map<String, ByteBuffer> {
         val largest = file.tensors.filter { it.name in rebuilt }.maxByOrNull { it.bytes }
-        val converted = file.tensors.filter(::isConverted).maxOfOrNull { it.bytes } ?: 0
-        // A tensor that must be converted is rebuilt outside the buffer of its weight.
-        load.admit(file, COPIES * contract.initializerBytes + contract.inputBytes + converted, largest?.name)
+        val outside = file.tensors.maxOfOrNull(::bytesOutside) ?: 0
+        load.admit(file, COPIES * contract.initializerBytes + contract.inputBytes + outside, largest?.name)
         load.report(0, total)
         for (name in coefficients.keys) add(file.coefficients(name), coefficients.getValue(name), memory)
         file.forEach({ room(it, memory) }, { add(it, rebuilt.getValue(it.name), memory) })
@@ -48,8 +47,16 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
         return found
     }
 
-    private fun isConverted(info: TensorInfo) =
-        rebuilt[info.name].orEmpty().any { contract.wanted.getValue(it).dtype != info.dtype }
+    /**
+     * Returns the memory that [info] needs outside the buffers of its weights: it is rebuilt there if it must be
+     * converted, or compared with another tensor, and a comparison converts it once more.
+     */
+    private fun bytesOutside(info: TensorInfo): Long {
+        val weights = rebuilt[info.name].orEmpty()
+        val compared = weights.filter { contract.sources(it, file).size > 1 }
+        val isOutside = compared.isNotEmpty() || weights.any { contract.wanted.getValue(it).dtype != info.dtype }
+        return if (isOutside) info.bytes + (compared.maxOfOrNull { contract.wanted.getValue(it).bytes } ?: 0) else 0
+    }
 
     /** Returns the buffer of a weight that has the same type as the tensor [info], or null if no weight does. */
     private fun room(info: TensorInfo, memory: (String) -> FrzMemory): ByteBuffer? {

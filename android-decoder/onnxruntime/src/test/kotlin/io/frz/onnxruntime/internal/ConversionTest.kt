@@ -59,4 +59,50 @@ class ConversionTest {
             }
         }
     }
+
+    private fun converted(value: Double, target: DType): ByteBuffer {
+        val from = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putDouble(0, value)
+        val to = ByteBuffer.allocate(target.bytes).order(ByteOrder.LITTLE_ENDIAN)
+        Conversion("w", DType.F64, target).copy(from, to)
+        return to
+    }
+
+    @Test
+    fun `floats that do not fit are refused`() {
+        // The middle between the largest number and the next power of two.
+        val least = mapOf(
+            DType.F16 to Math.scalb(2048 - 0.5, 5),
+            DType.BF16 to Math.scalb(256 - 0.5, 120),
+            DType.F32 to Math.scalb((1 shl 24) - 0.5, 104)
+        )
+        for ((target, value) in least) {
+            for (sign in listOf(1.0, -1.0)) {
+                for (large in listOf(value, 1e300)) {
+                    val thrown = assertThrows(FrzLoadException::class.java) { converted(sign * large, target) }
+                    assertEquals(FrzLoadException.Kind.MISMATCH, thrown.kind)
+                    assertTrue(
+                        "w has elements that do not fit into ${target.label}" in thrown.message!!,
+                        thrown.message
+                    )
+                }
+                converted(sign * Math.nextDown(value), target)
+                converted(sign * Double.POSITIVE_INFINITY, target)
+            }
+            converted(Double.NaN, target)
+        }
+    }
+
+    @Test
+    fun `floats are rounded once`() {
+        // Just above and below the middle between two 16-bit floats; the nearest 32-bit float is the middle itself.
+        val tiny = 1.0 / (1L shl 40)
+        for ((target, ulp) in listOf(DType.F16 to 1.0 / 1024, DType.BF16 to 1.0 / 128)) {
+            val (one, up) = if (target == DType.F16) 0x3C00 to 0x3C01 else 0x3F80 to 0x3F81
+            val expected = mapOf(1.0 to one, 1.0 + ulp / 2 - tiny to one, 1.0 + ulp / 2 + tiny to up, 1.0 + ulp to up)
+            for ((value, bits) in expected) {
+                assertEquals(bits, converted(value, target).getShort(0).toInt(), "$value as ${target.label}")
+                assertEquals(bits or 0x8000, converted(-value, target).getShort(0).toInt() and 0xFFFF)
+            }
+        }
+    }
 }

@@ -29,7 +29,10 @@ internal class Filler(
         }
         val largest = weights.tensors.maxByOrNull { it.bytes }
         val copies = if (layout.ties.isEmpty()) 1 else 2
-        load.admit(weights, layout.size + copies * (largest?.bytes ?: 0), largest?.name)
+        val small = layout.normalizations.flatMap { it.tensors }.toSet().sumOf {
+            weights.tensor(contract.sources(it).first()).bytes
+        }
+        load.admit(weights, layout.size + copies * (largest?.bytes ?: 0) + small, largest?.name)
     }
 
     /** Fills [target], which has the size of the filled file. */
