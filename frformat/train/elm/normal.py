@@ -182,8 +182,11 @@ class NormalEquations:
         )
 
     def _accumulate(self, features: Floats, targets: Floats, sign: int) -> None:
-        if len(features) != len(targets):
-            raise ValueError(f"there are {len(features)} features but {len(targets)} targets")
+        if features.shape[1:] != (self.features,) or targets.shape != (len(features), self.products.shape[1]):
+            raise ValueError(
+                f"features {features.shape} and targets {targets.shape} do not match "
+                f"(n, {self.features}) and (n, {self.products.shape[1]})"
+            )
         samples = len(features) + self.samples
         self.check_features(features, samples)
         self.check_targets(targets, samples)
