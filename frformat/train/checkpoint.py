@@ -50,7 +50,7 @@ def sources(data: Data, teacher: StrPath | None, weights: StrPath | None) -> dic
 
 
 def _checksum(tensor: Tensor) -> int:
-    return zlib.crc32(memoryview(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy()))
+    return zlib.crc32(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
 
 
 def save(path: Path, recipe: Recipe, sources: Mapping[str, Any], state: Mapping[str, Any]) -> None:

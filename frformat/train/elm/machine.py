@@ -133,8 +133,8 @@ class Machine(BaseEstimator):  # type: ignore[misc]
         try:
             yield
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             if equations is not None:
                 equations.products = products
             raise

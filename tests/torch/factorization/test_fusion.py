@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable
 
 import pytest
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from frformat.torch import regularize, unregularize
-from frformat.torch.factorization import candidates, factorize, summary
+from frformat.torch.factorization import candidates, factorize, portable, summary
 from frformat.train.models import UNet
 from tests.sums import assert_same, network_slack
 
@@ -290,3 +291,19 @@ def add_in_place(h: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
 def test_a_model_whose_trace_is_right_is_fused(between):
     fused = check(Branching(between), torch.randn(2, 6, 9, 8, dtype=torch.float64), tolerance=1e-5)
     assert summary(fused).fusion == ""
+
+
+def test_a_fused_model_can_be_pickled():
+    x = torch.randn(2, 6, 9, 8, dtype=torch.float64)
+    parts = [nn.Conv2d(6, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 6, 3)]
+    fused = check(nn.Sequential(*parts), x)
+    assert summary(fused).fusion == ""
+    restored = pickle.loads(pickle.dumps(fused))
+    assert summary(restored) == summary(fused)
+    assert restored.state_dict().keys() == fused.state_dict().keys()
+    for model in (fused, restored):
+        model.get_parameter("0.weight").data *= 2
+    with torch.no_grad():
+        assert_close(restored(x), fused(x))
+        assert_close(portable(restored)(x), fused(x))
+        assert_close(restored.float()(x.float()), fused(x).float(), rtol=1e-3, atol=1e-3)
