@@ -48,7 +48,7 @@ class Desktop:
             except Exception as error:  # the model can raise anything
                 raise ReportError(f"the model cannot run on an input of shape {list(values.shape)}: {error}") from error
             spent = 1000 * (time.perf_counter() - start)
-        layers = dict(found) if isinstance(found, Mapping) else {OUTPUT: found}
+        layers = dict(found) if isinstance(self._run, Probe) else {OUTPUT: found}
         output = layers.pop(OUTPUT, None)
         if not isinstance(output, Tensor):
             raise ReportError(

@@ -39,7 +39,7 @@ def _start(skeleton: Path, weights: Path, times: dict[str, float]) -> runner.Run
             found = loaded.run(None, {name: values})[0]
         except Exception as error:  # ONNX Runtime's exceptions have no common base class
             raise runner.RunError(str(error)) from error
-        return {OUTPUT: np.ascontiguousarray(found, np.float32)}
+        return {OUTPUT: np.asarray(found, np.float32, order="C")}
 
     return run
 

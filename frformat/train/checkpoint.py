@@ -5,41 +5,76 @@ from __future__ import annotations
 import io
 import os
 import warnings
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import torch
+from torch import Tensor
 
 from frformat.checkpoints.reading import said
 from frformat.format.atomic import replacing
-from frformat.train.recipe import Recipe
+from frformat.train.recipe import Data, Recipe, StrPath
 
 VERSION: Final = 1
 
-PARTS: Final = ("recipe", "settings", "state")
+PARTS: Final = ("recipe", "settings", "sources", "state")
+
+NAMES: Final = {"data": "the samples are", "teacher": "the teacher is", "weights": "the use of initial weights is"}
+"""How to describe a difference between the sources of two runs."""
 
 
 class CheckpointError(ValueError):
     """Raised if a checkpoint is damaged or belongs to a different run."""
 
 
-def save(path: Path, recipe: Recipe, state: Mapping[str, Any]) -> None:
-    """Write a run's state, and the settings with which it must be resumed.
+def sources(data: Data, teacher: StrPath | None, weights: StrPath | None) -> dict[str, Any]:
+    """Return what determines a run besides its recipe and settings, as plain values.
+
+    Args:
+        data: the samples.
+        teacher: the file of the teacher, if there is one.
+        weights: the file of the initial weights, if there is one. Only its use counts, because a checkpoint contains
+            the weights.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    tensors = [*data.train.tensors, *data.watched.tensors]
+    return {
+        "data": [[*tensor.shape, str(tensor.dtype), _checksum(tensor)] for tensor in tensors],
+        "teacher": None if teacher is None else zlib.crc32(Path(teacher).read_bytes()),
+        "weights": weights is not None,
+    }
+
+
+def _checksum(tensor: Tensor) -> int:
+    return zlib.crc32(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+
+
+def save(path: Path, recipe: Recipe, sources: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Write a run's state, and the settings and sources with which it must be resumed.
 
     Raises:
         OSError: the file cannot be written; the old one is unchanged.
     """
-    whole = {"version": VERSION, "recipe": recipe.name, "settings": recipe.settings.as_dict(), "state": dict(state)}
+    whole = {
+        "version": VERSION,
+        "recipe": recipe.name,
+        "settings": recipe.settings.as_dict(),
+        "sources": dict(sources),
+        "state": dict(state),
+    }
     with replacing(path) as file:
         torch.save(whole, file)
 
 
-def load(path: Path, recipe: Recipe) -> Mapping[str, Any]:
+def load(path: Path, recipe: Recipe, sources: Mapping[str, Any]) -> Mapping[str, Any]:
     """Read a run's state without executing any of it.
 
     Raises:
-        CheckpointError: it is damaged, or belongs to a different recipe or different settings.
+        CheckpointError: it is damaged, or belongs to a different recipe, settings or sources.
         OSError: it cannot be read.
     """
     content = path.read_bytes()
@@ -54,6 +89,7 @@ def load(path: Path, recipe: Recipe) -> Mapping[str, Any]:
     differences = recipe.settings.differences(whole["settings"])
     if whole["recipe"] != recipe.name:
         differences.insert(0, f"the recipe was {whole['recipe']!r}, not {recipe.name!r}")
+    differences += [f"{NAMES[name]} different" for name, own in sources.items() if whole["sources"].get(name) != own]
     if differences:
         raise CheckpointError(f"{os.fspath(path)} belongs to another run: {'; '.join(differences)}")
     state: Mapping[str, Any] = whole["state"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from frformat.torch import each_tier
 from frformat.train import checkpoint, history, setup
@@ -60,7 +60,7 @@ def train(
 
     Raises:
         MissingDataError, DataError: the data is missing or damaged.
-        CheckpointError: the checkpoint belongs to a different run, or is damaged.
+        CheckpointError: the checkpoint belongs to a run with other settings, samples or teacher, or is damaged.
         ValueError: the settings cannot be satisfied.
         OSError: a file cannot be read or written.
     """
@@ -70,7 +70,8 @@ def train(
         raise ValueError(f"distill={recipe.settings.distill}, but no teacher was given")
     if teacher is not None:
         recipe.teacher = setup.plain_model(recipe, teacher).to(workers.device).eval().requires_grad_(False)
-    loop = _Loop(Run(recipe, data, workers, weights), place, watcher if workers.first else None)
+    sources = checkpoint.sources(data, teacher, weights)
+    loop = _Loop(Run(recipe, data, workers, weights), place, watcher if workers.first else None, sources)
     if resume and (place / CHECKPOINT).exists():
         loop.resume()
     workers.wait()  # no process may read a checkpoint while another replaces it
@@ -86,18 +87,19 @@ class _Loop:
         run: the run.
         place: the folder of its files.
         watcher: the callback.
+        sources: see :func:`frformat.train.checkpoint.sources`.
         rows: one for each epoch.
         clock: measures the working time.
     """
 
-    def __init__(self, run: Run, place: Path, watcher: Watcher | None) -> None:
-        self.run, self.place, self.watcher = run, place, watcher
+    def __init__(self, run: Run, place: Path, watcher: Watcher | None, sources: dict[str, Any]) -> None:
+        self.run, self.place, self.watcher, self.sources = run, place, watcher, sources
         self.rows: list[Row] = []
         self.clock = _Clock(0.0)
 
     def resume(self) -> None:
         """Continue from the last checkpoint."""
-        state = checkpoint.load(self.place / CHECKPOINT, self.run.recipe)
+        state = checkpoint.load(self.place / CHECKPOINT, self.run.recipe, self.sources)
         self.run.load_state_dict(state["run"])
         self.rows = [Row(**row) for row in state["rows"]]
         self.clock = _Clock(state["seconds"])
@@ -135,7 +137,7 @@ class _Loop:
         if self.run.workers.first:
             rows = [asdict(row) for row in self.rows]
             state = {"run": self.run.state_dict(), "rows": rows, "seconds": self.clock.seconds}
-            checkpoint.save(self.place / CHECKPOINT, self.run.recipe, state)
+            checkpoint.save(self.place / CHECKPOINT, self.run.recipe, self.sources, state)
         self.clock.mark()
 
 

@@ -16,7 +16,7 @@ from frformat.train import CheckpointError, Data, Workers, history, train
 from frformat.train.loop import CHECKPOINT, HISTORY
 from frformat.train.run import Run
 from tests.sums import same_sums
-from tests.train.tiny import tiny
+from tests.train.tiny import Tiny, tiny
 
 WAYS = {
     "start": {},
@@ -144,6 +144,31 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
     with pytest.raises(CheckpointError, match="seed was 0, not 1"):
         train(tiny(epochs=1, seed=1), tmp_path, resume=True)
     assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
+def test_a_run_with_other_samples_or_another_teacher_is_not_continued(tmp_path):
+    def killed(name, **sources):
+        with pytest.raises(Death):
+            train(tiny(epochs=2, distill=0.5), tmp_path / name, checkpoint_every=0, watcher=Killer(4), **sources)
+
+    class Other(Tiny):
+        def data(self, folder):
+            found = super().data(folder)
+            return Data(change(*found.train.tensors), found.test)
+
+    teacher, another = (train(tiny(epochs=1, dense=True, seed=seed), tmp_path / f"{seed}").path for seed in (0, 1))
+    killed("run", teacher=teacher)
+    before = (tmp_path / "run" / CHECKPOINT).read_bytes()
+    changes = [lambda x, y: TensorDataset(x[:32], y[:32]), lambda x, y: TensorDataset(x, 1 - y)]
+    for change in changes:  # noqa: B007 — used by the class
+        with pytest.raises(CheckpointError, match="belongs to another run: the samples are different"):
+            train(Other(tiny(epochs=2, distill=0.5).settings), tmp_path / "run", teacher=teacher, resume=True)
+    with pytest.raises(CheckpointError, match="the teacher is different"):
+        train(tiny(epochs=2, distill=0.5), tmp_path / "run", teacher=another, resume=True)
+    with pytest.raises(CheckpointError, match="the use of initial weights is different"):
+        train(tiny(epochs=2, distill=0.5), tmp_path / "run", teacher=teacher, weights=teacher, resume=True)
+    assert (tmp_path / "run" / CHECKPOINT).read_bytes() == before
+    train(tiny(epochs=2, distill=0.5), tmp_path / "run", teacher=teacher, resume=True)
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"PK" + b[5:]])

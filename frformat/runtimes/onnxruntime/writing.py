@@ -77,7 +77,7 @@ def write(
     texts = outline(copy)
     graph, unused = traced(copy, example, dynamic)
     plan = _plan(model, set(graph.graph.initializers), unused)
-    _name_axes(graph)
+    _name_values(graph, plan)
     simplify(graph, plan.wanted)
     if not with_weights:
         for name in plan.wanted:
@@ -134,10 +134,24 @@ def _plan(model: nn.Module, initializers: set[str], unused: set[str]) -> Contrac
     return Contract(wanted, ties, spare)
 
 
-def _name_axes(model: ir.Model) -> None:
-    """Name input axes of variable length after their input and index, and outputs after their order."""
+def _name_values(model: ir.Model, plan: Contract) -> None:
+    """Name input axes of variable length after their input and index, and outputs after their order.
+
+    Inputs must not have the name of a weight. Outputs must not be inputs or weights, which the optimizer would rename.
+    """
     import onnx_ir as ir
 
+    taken = {*plan.wanted, *plan.ties, *plan.unused, *(value.name for value in model.graph.inputs)}
+    for value in model.graph.inputs:
+        if value.name in plan.wanted:
+            value.name = next(name for i in range(len(taken) + 1) if (name := f"{value.name}_{i}") not in taken)
+            taken.add(value.name)
+    for i, value in enumerate(model.graph.outputs):
+        if value.producer() is None:
+            node = ir.node("Identity", [value])
+            node.outputs[0].shape, node.outputs[0].type = value.shape, value.type
+            model.graph.append(node)
+            model.graph.outputs[i] = node.outputs[0]
     names: dict[str, str] = {}
     for value in model.graph.inputs:
         assert value.shape is not None

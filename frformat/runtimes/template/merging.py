@@ -132,6 +132,8 @@ class _Merging:
         if weight is None or (bias is not None and bias_name is None):
             return False
         shape = self.contract.wanted[weight].shape
+        if layer.target is not _ATEN.linear.default and layer.meta["val"].dim() != len(shape):
+            return False  # there is no batch, so the output channels are axis 0
         name = f"merged_{number}"
         with self.module.graph.inserting_before(layer):
             new = (

@@ -71,7 +71,8 @@ def factorize(
         example: an input (a tensor, a sequence of positional inputs, or a mapping of keyword inputs) of the size to
             optimize for. Only its shape matters; other sizes work as well.
         weights: an ``.frz`` file with the coefficients and everything else in a plain model's state dict.
-        fuse: whether to fuse layers with the operations between them, if :mod:`torch.fx` can trace the model.
+        fuse: whether to fuse layers with the operations between them, if :mod:`torch.fx` can trace the model and the
+            trace does on the example what the model does. Optional inputs that the example contains become required.
         prefer: optimize for the shortest run (``speed``), or for the fewest resident bytes (``memory``).
         tier: the capacity tier to read from the file; None means the largest that is present.
         memory_budget: bytes that one tensor of the file and its working memory may take.
@@ -98,7 +99,7 @@ def factorize(
         with frformat.open(weights, tier=tier, memory_budget=memory_budget, base=base) as file:
             net, layers = _factor(net, example, from_file(net, file), fuse, prefer)
             load_rest(net, file)
-    fusion = fuse_layers(net) if fuse else Fusion(net, problem="not requested")
+    fusion = fuse_layers(net, example) if fuse else Fusion(net, problem="not requested")
     attach(fusion.model, Summary(tuple(layers), fusion.streams, fusion.problem))
     return fusion.model
 

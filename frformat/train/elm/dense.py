@@ -80,6 +80,13 @@ class DenseLayer(Layer):
         """The biases, shape (neurons,)."""
         return philox.uniform(self.seed + 1, 0, self.units).astype(np.float32)
 
+    def bound(self, inputs: Array) -> float:
+        """See :class:`Layer`."""
+        if self.settings.activation == "tanh" or not inputs.size:
+            return 0.0
+        largest = float(np.abs(inputs).max())
+        return largest * float(np.abs(self.weights).sum(1).max()) + float(np.abs(self.biases).max())
+
     def __call__(self, inputs: Array) -> Floats:
         """See :class:`Layer`. Sums are in float64."""
         flat = np.asarray(inputs, np.float64).reshape(len(inputs), self.inputs)

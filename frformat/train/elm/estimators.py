@@ -56,23 +56,25 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
             classes: labels of all classes. Classes can also be added with their first samples.
 
         Raises:
-            ValueError: inputs do not match earlier ones, or a value is not finite.
+            ValueError: inputs do not match earlier ones, a value is not finite, or some labels are strings and others
+                numbers. The estimator is then unchanged.
         """
         inputs, labels = self._labelled(X, y)
         known = getattr(self, "classes_", None)
-        found = np.unique(
-            np.concatenate([labels, *(np.asarray(more) for more in (classes, known) if more is not None)])
-        )
-        if known is None:
-            if len(found) < 2:
-                raise ValueError(f"{type(self).__name__} needs samples of at least 2 classes, got 1 class")
-            self._start(inputs.shape[1:], len(found))
-        elif len(found) > len(known):
-            added = np.setdiff1d(found, known)
-            order = np.argsort(np.concatenate([known, added]), kind="stable")
-            self._add_outputs(len(added), NO, order)
-        self.classes_ = found
-        self._learn(inputs, self._targets(labels))
+        given = [labels, *(column_or_1d(more) for more in (classes, known) if more is not None)]
+        _check_alike(given)
+        found = np.unique(np.concatenate(given))
+        with self._all_or_nothing():
+            if known is None:
+                if len(found) < 2:
+                    raise ValueError(f"{type(self).__name__} needs samples of at least 2 classes, got 1 class")
+                self._start(inputs.shape[1:], len(found))
+            elif len(found) > len(known):
+                added = np.setdiff1d(found, known)
+                order = np.argsort(np.concatenate([known, added]), kind="stable")
+                self._add_outputs(len(added), NO, order)
+            self.classes_ = found
+            self._learn(inputs, self._targets(labels))
         return self
 
     def forget(self, X: Any, y: Any) -> ELMClassifier:  # noqa: N803
@@ -81,10 +83,12 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
         The ridge and the size that have been chosen so far stay fixed, whatever is learned later.
 
         Raises:
-            ValueError: there are more samples than were learned, or a label was never learned.
+            ValueError: there are more samples than were learned, or a label was never learned. The estimator is then
+                unchanged.
         """
         self._fitted()
         inputs, labels = self._labelled(X, y)
+        _check_alike([labels, self.classes_])
         if not np.isin(labels, self.classes_).all():
             raise ValueError("a label is not one of the classes; only samples that were learned can be forgotten")
         self._unlearn(inputs, self._targets(labels))
@@ -115,6 +119,13 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
         return np.where(labels[:, None] == self.classes_, YES, NO)
 
 
+def _check_alike(labels: list[Array]) -> None:
+    """Check that labels are all strings or all numbers; otherwise, NumPy would turn numbers into strings."""
+    kinds = {"strings" if each.dtype.kind in "USO" else "numbers" for each in labels}
+    if len(kinds) > 1:
+        raise ValueError("labels must be either all strings or all numbers, in all calls")
+
+
 class ELMRegressor(RegressorMixin, Machine):  # type: ignore[misc]
     """A regressor with a random hidden layer and a ridge regression on top.
 
@@ -143,13 +154,15 @@ class ELMRegressor(RegressorMixin, Machine):  # type: ignore[misc]
         """Learn from further samples.
 
         Raises:
-            ValueError: inputs or targets do not match earlier ones, or a value is not finite.
+            ValueError: inputs or targets do not match earlier ones, or a value is not finite. The estimator is then
+                unchanged.
         """
         inputs, targets = self._sampled(X, y)
-        if not hasattr(self, "_equations"):
-            self.flat_ = targets.ndim == 1
-            self._start(inputs.shape[1:], 1 if self.flat_ else targets.shape[1])
-        self._learn(inputs, targets.reshape(len(targets), -1))
+        with self._all_or_nothing():
+            if not hasattr(self, "_equations"):
+                self.flat_ = targets.ndim == 1
+                self._start(inputs.shape[1:], 1 if self.flat_ else targets.shape[1])
+            self._learn(inputs, targets.reshape(len(targets), -1))
         return self
 
     def forget(self, X: Any, y: Any) -> ELMRegressor:  # noqa: N803

@@ -44,6 +44,10 @@ class Layer(ABC):
     def __call__(self, inputs: Array) -> Floats:
         """Return the features, shape (n, features), of inputs of shape (n, …)."""
 
+    def bound(self, inputs: Array) -> float:
+        """Return a number that no feature of the inputs exceeds in magnitude; 0 if they are small for all inputs."""
+        return 0.0
+
     @property
     def units(self) -> int:
         """Number of neurons or filters. The features of the first n units are those of a layer with n units."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from numbers import Integral, Real
 from typing import Any, Final
 
 import numpy as np
@@ -101,7 +104,18 @@ class Machine(BaseEstimator):  # type: ignore[misc]
             self.__dict__.pop(name, None)
         self._solved = False
 
+    def _check_settings(self) -> None:
+        if not isinstance(self.batch, Integral) or self.batch < 1:
+            raise ValueError(f"batch must be a positive whole number, not {self.batch!r}")
+        if not isinstance(self.seed, Integral) or not 0 <= self.seed < 2**64:
+            raise ValueError(f"seed must be a whole number of 64 bits, not {self.seed!r}")
+        for name in ("ridge", "tolerance"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, Real) and 0 <= value < np.inf):
+                raise ValueError(f"{name} must be a finite number of at least 0, or None, not {value!r}")
+
     def _start(self, shape: tuple[int, ...], outputs: int) -> None:
+        self._check_settings()
         hidden = Dense() if self.hidden is None else self.hidden
         self._adopt(shape, hidden.layer(shape, self.seed))
         self._equations = NormalEquations(self._whole.features, outputs, dtype=self.dtype, memory=self.memory)
@@ -110,14 +124,42 @@ class Machine(BaseEstimator):  # type: ignore[misc]
         self._judged = (np.empty((0, *shape), np.uint8), np.empty((0, outputs))) if judging else None
         self._every = 1
 
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Within a ``with`` block, undo what has changed if learning fails, such as new classes."""
+        before = dict(vars(self))
+        equations = before.get("_equations")
+        products = None if equations is None else equations.products
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            if equations is not None:
+                equations.products = products
+            raise
+
     def _learn(self, inputs: Array, targets: Floats) -> None:
+        self._check_settings()
         equations = self._fitted()
         seen = equations.samples
-        for start in range(0, len(inputs), self.batch):
-            equations.add(self._whole(inputs[start : start + self.batch]), targets[start : start + self.batch])
+        for features, wanted in self._checked_batches(inputs, targets):
+            equations.add(features, wanted)
         if self._judged is not None:
             self._judge(seen, inputs, targets)
         self._solved = False
+
+    def _checked_batches(self, inputs: Array, targets: Floats) -> Iterator[tuple[Floats, Floats]]:
+        """Yield the features and targets of each batch. All are checked first, so that no part is learned alone."""
+        equations = self._fitted()
+        cuts = [slice(start, start + self.batch) for start in range(0, len(inputs), self.batch)]
+        samples = equations.samples + len(inputs)
+        if len(cuts) > 1 and self._whole.bound(inputs) >= equations.limit(samples):  # a feature may be too large
+            for cut in cuts:
+                equations.check_features(self._whole(inputs[cut]), samples)
+        equations.check_targets(targets, samples)
+        for cut in cuts:
+            yield self._whole(inputs[cut]), targets[cut]
 
     def _judge(self, seen: int, inputs: Array, targets: Floats) -> None:
         """Keep every nth sample for leave-one-out errors; n doubles whenever more than :data:`JUDGED` are kept."""
@@ -141,8 +183,10 @@ class Machine(BaseEstimator):  # type: ignore[misc]
     def _unlearn(self, inputs: Array, targets: Floats) -> None:
         self._solve()  # the ridge and the size stay unchanged
         equations = self._fitted()
-        for start in range(0, len(inputs), self.batch):
-            equations.remove(self._whole(inputs[start : start + self.batch]), targets[start : start + self.batch])
+        if len(inputs) > equations.samples:
+            raise ValueError(f"cannot remove {len(inputs)} of {equations.samples} samples")
+        for features, wanted in self._checked_batches(inputs, targets):
+            equations.remove(features, wanted)
         self._judged, self._solved = None, False
 
     def _solve(self) -> None:

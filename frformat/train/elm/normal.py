@@ -107,6 +107,30 @@ class NormalEquations:
         """Number of samples that were added and not removed again."""
         return round(float(self.gram[0, 0][0, 0]))
 
+    def limit(self, samples: int) -> float:
+        """Return the magnitude that features and targets must stay below if the sums contain this many samples."""
+        return math.sqrt(np.finfo(self.gram.dtype).max / max(1, samples))
+
+    def check_features(self, features: Floats, samples: int) -> None:
+        """Check that features, shape (n, features), can be part of sums of this many samples.
+
+        Raises:
+            ValueError: the shape does not match, a value is not finite, or one is too large for the sums.
+        """
+        if features.shape[1:] != (self.features,):
+            raise ValueError(f"features {features.shape} do not match (n, {self.features})")
+        self._check_size(features, samples)
+
+    def check_targets(self, targets: Floats, samples: int) -> None:
+        """Check that targets, shape (n, outputs), can be part of sums of this many samples.
+
+        Raises:
+            ValueError: the shape does not match, a value is not finite, or one is too large for the sums.
+        """
+        if targets.shape[1:] != (self.products.shape[1],):
+            raise ValueError(f"targets {targets.shape} do not match (n, {self.products.shape[1]})")
+        self._check_size(targets, samples)
+
     def add(self, features: Floats, targets: Floats) -> None:
         """Add samples.
 
@@ -163,9 +187,9 @@ class NormalEquations:
                 f"features {features.shape} and targets {targets.shape} do not match "
                 f"(n, {self.features}) and (n, {self.products.shape[1]})"
             )
-        limit = math.sqrt(np.finfo(self.gram.dtype).max / max(1, len(features) + self.samples))
-        if not (np.abs(features).max(initial=0) < limit and np.abs(targets).max(initial=0) < limit):
-            raise ValueError(f"a feature or target is not finite, or larger than {limit:.2g}")
+        samples = len(features) + self.samples
+        self.check_features(features, samples)
+        self.check_targets(targets, samples)
         narrow = features.astype(self.gram.dtype, copy=False)
         signed = narrow if sign == 1 else -narrow
         for i, rows in enumerate(self.gram.rows):
@@ -175,6 +199,11 @@ class NormalEquations:
                 block += left @ narrow[:, columns.start : columns.stop]
                 self.gram[i, j] = block
         self.products += sign * (features.T @ targets)
+
+    def _check_size(self, values: Floats, samples: int) -> None:
+        limit = self.limit(samples)
+        if not np.abs(values).max(initial=0) < limit:
+            raise ValueError(f"a feature or target is not finite, or larger than {limit:.2g}")
 
     def _triangle(self) -> Triangle:
         size = Triangle.nbytes(self.features, self.dtype)

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import frformat
 from frformat import FrzError
 from frformat.runtimes import ExportError, LoadError, export
 from frformat.runtimes.onnxruntime import session
-from frformat.torch import load_model
+from frformat.torch import load_model, save_model
 from frformat.train.models import LeNet5
 from tests.runtimes.onnxruntime.sessions import Mixed, agree, exported, run
 
@@ -156,3 +157,26 @@ def test_models_that_cannot_be_exported(tmp_path: Path):
     with pytest.raises(ExportError, match="onnxruntime has no option 'probe'"):
         export(LeNet5(), tmp_path / "a.onnx", example=torch.ones(1, 1, 28, 28), probe=True)
     assert not list(tmp_path.iterdir())
+
+
+class NamesakeInput(nn.Module):
+    """Has a weight with the name of its input, and returns an input and a weight unchanged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.x = nn.Parameter(torch.randn(4))
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return self.fc(x) * self.x, y, self.fc.weight
+
+
+@pytest.mark.parametrize("weights_as_inputs", [False, True])
+def test_names_that_occur_twice_and_values_that_are_returned_unchanged(weights_as_inputs: bool, tmp_path: Path):
+    model, inputs = NamesakeInput().eval().requires_grad_(False), (torch.randn(2, 4), torch.randn(3, 5))
+    export(model, tmp_path / "model.onnx", example=inputs, weights_as_inputs=weights_as_inputs)
+    save_model(model, tmp_path / "model.frz")
+    made = session(tmp_path / "model.onnx", tmp_path / "model.frz")
+    assert [each.name for each in made.get_inputs()] == ["x_0", "y"]
+    agree(model, made, *inputs)
+    agree(model, made, torch.randn(5, 4), torch.randn(1, 2))

@@ -109,3 +109,20 @@ def test_models_that_cannot_be_templates_are_refused(net: Net, tmp_path: Path):
 
     with pytest.raises(ExportError, match="Net cannot be exported for Test: RuntimeError: no such operator"):
         write(net, path, Exporter("Test", "tests 1", fails), example=EXAMPLE, with_weights=False)
+
+
+def test_a_normalization_along_another_axis_than_the_outputs_is_not_merged():
+    class Unbatched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(2, 6, 3), nn.BatchNorm1d(6)
+            nn.init.normal_(self.norm.running_mean)  # type: ignore[arg-type]
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.norm(self.conv(x))  # (6, 6, 6), of which axis 1 is normalized
+
+    torch.manual_seed(0)
+    model, x = Unbatched().eval(), torch.randn(2, 8, 8)
+    found = merged(model, (x,), contract(model))
+    assert [type(value).__name__ for value in found.values[:2]] == ["Scaled", "Shifted"]
+    assert found.values[0].tensor is None  # a product of its own

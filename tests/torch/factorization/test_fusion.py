@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import pickle
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
+from torch.testing import assert_close
 
 from frformat.torch import regularize, unregularize
-from frformat.torch.factorization import candidates, factorize, summary
+from frformat.torch.factorization import candidates, factorize, portable, summary
 from frformat.train.models import UNet
 from tests.sums import assert_same, network_slack
 
@@ -225,3 +228,82 @@ def test_gradients_through_a_fused_network():
     fused(x).square().sum().backward()
     model(y).square().sum().backward()
     torch.testing.assert_close(x.grad, y.grad, rtol=1e-6, atol=1e-8)
+
+
+class Branching(nn.Module):
+    """Two convolutions with ``between`` in the middle, which gets the values and the optional second input."""
+
+    def __init__(self, between: Callable[..., torch.Tensor]) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(6, 8, 3, padding=1), nn.Conv2d(8, 6, 3, padding=1)
+        self.between = between
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        out: torch.Tensor = self.second(self.between(self.first(x), mask))
+        return out
+
+
+def kept_double(h: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    same = h
+    h *= 2
+    return h.relu() + same
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda h, mask: h.relu() if mask is None else h,
+        lambda h, mask: h.relu() if isinstance(h, torch.Tensor) else h,
+        lambda h, mask: h if torch.is_grad_enabled() else h.relu(),
+        lambda h, mask: h if mask is None else h * mask,
+        kept_double,
+    ],
+    ids=["is None", "isinstance", "no_grad", "is not None", "in place"],
+)
+def test_a_model_whose_trace_computes_something_else_is_not_fused(between, capfd: pytest.CaptureFixture[str]):
+    fused = check(Branching(between), torch.randn(2, 6, 9, 8, dtype=torch.float64))
+    assert "trace" in summary(fused).fusion
+    assert capfd.readouterr().err == ""
+
+
+def test_an_optional_input_of_the_example_is_required():
+    model = regularize(Branching(lambda h, mask: h.relu() if mask is None else h * mask).double().eval(), 30)
+    x, mask = torch.randn(2, 6, 9, 8, dtype=torch.float64), torch.rand(9, 8, dtype=torch.float64)
+    for example in ((x, mask), {"x": x, "mask": mask}):
+        fused = factorize(model, example)
+        assert summary(fused).fusion == ""
+        with torch.no_grad():
+            assert_close(fused(x, mask), model(x, mask))
+            with pytest.raises(TypeError, match="missing 1 required positional argument: 'mask'"):
+                fused(x)
+
+
+def add_in_place(h: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    h = h.relu()
+    h += h.flip(2)
+    h -= torch.arange(h.shape[1], dtype=h.dtype).view(1, -1, 1, 1) * 2
+    return h
+
+
+@pytest.mark.parametrize(
+    "between", [add_in_place, lambda h, mask: h.relu().to(torch.float32).to(h.dtype), lambda h, mask: F.relu(h)]
+)
+def test_a_model_whose_trace_is_right_is_fused(between):
+    fused = check(Branching(between), torch.randn(2, 6, 9, 8, dtype=torch.float64), tolerance=1e-5)
+    assert summary(fused).fusion == ""
+
+
+def test_a_fused_model_can_be_pickled():
+    x = torch.randn(2, 6, 9, 8, dtype=torch.float64)
+    parts = [nn.Conv2d(6, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 6, 3)]
+    fused = check(nn.Sequential(*parts), x)
+    assert summary(fused).fusion == ""
+    restored = pickle.loads(pickle.dumps(fused))
+    assert summary(restored) == summary(fused)
+    assert restored.state_dict().keys() == fused.state_dict().keys()
+    for model in (fused, restored):
+        model.get_parameter("0.weight").data *= 2
+    with torch.no_grad():
+        assert_close(restored(x), fused(x))
+        assert_close(portable(restored)(x), fused(x))
+        assert_close(restored.float()(x.float()), fused(x).float(), rtol=1e-3, atol=1e-3)

@@ -92,3 +92,80 @@ def test_regression_of_several_outputs():
 def test_before_learning():
     with pytest.raises(NotFittedError, match="this ELMClassifier has not been fitted yet; call fit first"):
         ELMClassifier().predict(np.zeros((1, 3)))
+
+
+def learned(model: Any) -> Any:
+    return model.samples_, model.weights_.copy(), getattr(model, "classes_", None)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_a_step_that_fails_in_a_later_batch_changes_nothing(dtype: str):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(300, 6)), rng.integers(0, 2, 300)
+    huge = x.copy()
+    huge[250] = 1e170
+    model: Any = ELMClassifier(Dense(20, activation="relu"), ridge=1e-3, batch=100, dtype=dtype).fit(x, y)
+    before = learned(model)
+    for call, inputs, labels, message in (
+        (model.forget, np.vstack([x, x]), np.hstack([y, y]), "cannot remove 600 of 300 samples"),
+        (model.forget, huge, y, "not finite, or larger than"),
+        (model.partial_fit, huge, y, "not finite, or larger than"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call(inputs, labels)
+        after = learned(model)
+        assert after[0] == before[0]
+        np.testing.assert_array_equal(after[1], before[1])
+    far: Any = ELMRegressor(Dense(20), ridge=1e-3, batch=100, dtype=dtype).fit(x, y.astype(float))
+    weights = far.weights_.copy()
+    with pytest.raises(ValueError, match="not finite, or larger than"):
+        far.partial_fit(x, np.where(np.arange(300) == 250, 1e170, 0.0))
+    assert far.samples_ == 300
+    np.testing.assert_array_equal(far.weights_, weights)
+
+
+def test_a_step_that_fails_adds_no_class():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(300, 6)), rng.integers(0, 2, 300)
+    model = ELMClassifier(Dense(20, activation="relu"), ridge=1e-3, batch=100).fit(x, y)
+    with pytest.raises(ValueError, match="not finite, or larger than"):
+        model.partial_fit(x * 1e170, np.full(300, 7))
+    assert model.classes_.tolist() == [0, 1]
+    again = ELMClassifier(Dense(20, activation="relu"), ridge=1e-3, batch=100).fit(x, y)
+    for each in (model, again):
+        each.partial_fit(x[:9], np.full(9, 7))
+    np.testing.assert_array_equal(model.weights_, again.weights_)
+
+
+def test_labels_are_all_strings_or_all_numbers():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 6)), rng.integers(0, 2, 60)
+    message = "labels must be either all strings or all numbers"
+    with pytest.raises(ValueError, match=message):
+        ELMClassifier(Dense(20)).partial_fit(x, y, classes=["0", "1"])
+    model = ELMClassifier(Dense(20), ridge=1e-3).fit(x, y)
+    for call in (model.partial_fit, model.forget):
+        for labels in (y.astype(str), np.where(y, "a", "b").astype(object)):
+            with pytest.raises(ValueError, match=message):
+                call(x, labels)
+    assert model.classes_.tolist() == [0, 1]
+    assert model.samples_ == 60
+    assert set(model.predict(x).tolist()) <= {0, 1}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"batch": 0},
+        {"batch": -1},
+        {"ridge": -1e-3},
+        {"ridge": np.nan},
+        {"tolerance": -0.1},
+        {"seed": -1},
+        {"seed": 2**64},
+    ],
+)
+def test_settings_out_of_range(settings: dict[str, Any]):
+    x, y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2
+    with pytest.raises(ValueError, match=rf"{next(iter(settings))} must be"):
+        ELMClassifier(Dense(20), **settings).fit(x, y)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
+from inspect import isfunction
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from frformat.torch.factorization.fusion.fidelity import departure, require
 from frformat.torch.factorization.fusion.operations import Activation, Join, MaxPool, Nothing, Size, in_place, operation
 from frformat.torch.factorization.fusion.values import Active, Builder, Dense, Joined, Projection, Stream, Value, Wide
 from frformat.torch.factorization.hooks import hand_over, is_watched, without_hooks
-from frformat.torch.lowrank import algebra
+from frformat.torch.lowrank import algebra, stream
 from frformat.torch.lowrank.layers import CodedLayer, Factored, FactoredConvolution
+from frformat.torch.regularization.views import Example
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,12 @@ class Fusion:
     thin_outputs: frozenset[str] = frozenset()
 
 
-def fuse(model: nn.Module) -> Fusion:
+def fuse(model: nn.Module, example: Example | None = None) -> Fusion:
     """Fuse factored layers with the operations between them, as far as possible.
 
     Args:
         model: in evaluation mode.
+        example: an input on which to check that the trace does what the model does; None does not check it.
     """
     if isinstance(model, Factored) or not any(isinstance(module, Factored) for module in model.modules()):
         return Fusion(model, problem="there are no operations between layers that run on spectra")
@@ -52,6 +56,11 @@ def fuse(model: nn.Module) -> Fusion:
             traced = _Tracer().trace(model)
     except Exception as error:  # tracing can raise anything
         return Fusion(model, problem=f"the model cannot be traced: {(str(error) or repr(error)).splitlines()[0]}")
+    problem = "" if example is None else departure(model, traced, example)
+    if problem:
+        return Fusion(model, problem=problem)
+    if example is not None:
+        require(traced, example)
     modules = dict(model.named_modules(remove_duplicate=False))
     leaves = {str(node.target) for node in traced.nodes if node.op == "call_module"}
     problem = _watched(modules, leaves)
@@ -66,6 +75,7 @@ def fuse(model: nn.Module) -> Fusion:
     lowering = _Lowering(modules)
     for node in traced.nodes:
         lowering.lower(node)
+    lowering.builder.graph._tracer_cls = Retracer
     fused = fx.GraphModule(model, lowering.builder.graph, type(model).__name__)
     fused.graph.eliminate_dead_code()
     fused.recompile()
@@ -112,6 +122,16 @@ def complete(fused: fx.GraphModule, model: nn.Module) -> None:
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, module: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(module, Factored) or super().is_leaf_module(module, module_qualified_name)
+
+
+class Retracer(fx.Tracer):
+    """Restores a fused model from a pickle, which contains its code. The functions of the graph are not traced into."""
+
+    proxy_buffer_attributes = True  # otherwise, bases would become constants
+
+    def __init__(self) -> None:
+        found = (value for module in (algebra, stream) for value in vars(module).values() if isfunction(value))
+        super().__init__(autowrap_functions=tuple(found))
 
 
 def _is_pointwise(layer: nn.Module | None) -> bool:

@@ -1,0 +1,42 @@
+"""The models that the two sides of a comparison run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from frformat.parity import ReportError, ort
+from frformat.parity.desktop import Desktop
+from frformat.runtimes import export
+from frformat.torch import save_model
+
+
+class Total(nn.Linear):
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input).sum()
+
+
+class Named(nn.Linear):
+    def forward(self, input: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
+        return {"logits": super().forward(input)}
+
+
+def test_a_single_number_has_no_axis_on_either_side(tmp_path: Path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    model, x = Total(4, 3), np.ones((2, 4), np.float32)
+    export(model, tmp_path / "model.onnx", example=torch.zeros(2, 4))
+    save_model(model, tmp_path / "model.frz")
+    (found,) = ort._start(tmp_path / "model.onnx", tmp_path / "model.frz", {})(x).values()
+    expected, _, _ = Desktop(model)(x)
+    assert found.shape == expected.shape == ()
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_a_model_that_returns_a_dict_is_refused_by_its_type():
+    with pytest.raises(ReportError, match="returns an object of type dict"):
+        Desktop(Named(4, 3))(np.ones((2, 4), np.float32))
