@@ -61,9 +61,11 @@ class Contract:
             _listed(
                 "",
                 [
-                    f"{name}: {fault}"
+                    f"{each}: {fault}"
                     for name, source in sources.items()
-                    if source is not None and (fault := _fault(self.wanted[name], file, source))
+                    for each in self.names(name)
+                    if each == source or (each in file and each not in file.aliases)
+                    if (fault := _fault(self.wanted[name], file, each))
                 ],
             ),
         ]

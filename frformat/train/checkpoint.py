@@ -84,12 +84,15 @@ def load(path: Path, recipe: Recipe, sources: Mapping[str, Any]) -> Mapping[str,
             whole = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch can raise any exception for a damaged file
         raise CheckpointError(f"{os.fspath(path)}: not a complete checkpoint: {_reason(error)}") from error
-    if not isinstance(whole, dict) or whole.get("version") != VERSION or not whole.keys() >= {*PARTS}:
+    complete = isinstance(whole, dict) and whole.get("version") == VERSION and whole.keys() >= {*PARTS}
+    if not complete or not isinstance(whole["sources"], dict):
         raise CheckpointError(f"{os.fspath(path)}: not a checkpoint of this version of frformat")
     differences = recipe.settings.differences(whole["settings"])
     if whole["recipe"] != recipe.name:
         differences.insert(0, f"the recipe was {whole['recipe']!r}, not {recipe.name!r}")
-    differences += [f"{NAMES[name]} different" for name, own in sources.items() if whole["sources"].get(name) != own]
+    # A damaged file can contain tensors, whose comparison fails.
+    stored = {name: repr(value) for name, value in whole["sources"].items()}
+    differences += [f"{NAMES[name]} different" for name, own in sources.items() if stored.get(name) != repr(own)]
     if differences:
         raise CheckpointError(f"{os.fspath(path)} belongs to another run: {'; '.join(differences)}")
     state: Mapping[str, Any] = whole["state"]

@@ -19,6 +19,8 @@ from frformat.train.recipes import RECIPES
 from tests.fuzz.kinds import Kind, saved
 from tests.fuzz.mutations import damaged
 
+SOURCES = {"data": [[3, 2, "torch.float32", 1]], "teacher": None, "weights": False}
+
 
 def other_kinds() -> dict[str, Kind]:
     """Return one small file of each kind."""
@@ -35,7 +37,7 @@ def other_kinds() -> dict[str, Kind]:
         "png": Kind(png, damaged, lambda path: pictures.read(path, "RGB", name=str(path))),
         "jpeg": Kind(jpeg, damaged, lambda path: pictures.read(path, "L", name=str(path))),
         "report": Kind(_report(), damaged, _read_report),
-        "run": Kind(_run(), damaged, lambda path: checkpoint.load(path, RECIPES["digits"]())),
+        "run": Kind(_run(), damaged, lambda path: checkpoint.load(path, RECIPES["digits"](), SOURCES)),
     }
 
 
@@ -69,5 +71,5 @@ def _read_report(path: Path) -> None:
 def _run() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint.pt"
-        checkpoint.save(path, RECIPES["digits"](), {"weights": {"a": torch.ones(3)}, "step": 7})
+        checkpoint.save(path, RECIPES["digits"](), SOURCES, {"weights": {"a": torch.ones(3)}, "step": 7})
         return path.read_bytes()

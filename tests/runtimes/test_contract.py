@@ -28,6 +28,7 @@ def path(tmp_path: Path) -> Path:
         (Contract({"a": MATRIX, "s": CORE}, unused=["n"]), ""),
         (Contract({"a": MATRIX, "s": MATRIX, "n": Wanted((3,), "i32")}), ""),
         (Contract({"b": MATRIX, "s": CORE}, {"a": "b"}, ["n"]), ""),
+        (Contract({"a": MATRIX, "s": CORE}, {"n": "a"}), "n: shape [3] in the file, [4, 3] in the model"),
         (Contract({"a": MATRIX, "s": CORE}), "not in the model: n"),
         (Contract({"a": MATRIX, "s": CORE, "x": CORE}, unused=["n"]), "missing from the file: x"),
         (Contract({"a": Wanted((3, 4), "f32"), "s": CORE}, unused=["n"]), "a: shape [4, 3] in the file, [3, 4]"),

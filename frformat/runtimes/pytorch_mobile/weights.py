@@ -69,6 +69,12 @@ def _misfit(name: str, given: Tensor, mine: Tensor, coded: bool) -> str:
         fault = f"{name} has another dtype; the model expects {wanted}"
     elif not given.is_floating_point() and not torch.equal(given.to(mine.dtype).to(given.dtype), given):
         fault = f"{name} has integers that do not fit into the model's dtype"
+    elif given.dtype != mine.dtype and given.is_floating_point():
+        # A difference from itself is 0 or, for an infinity and for NaN, NaN, which is unequal to itself.
+        zeros, fitted = given - given, given.to(mine.dtype)
+        fitted = fitted - fitted
+        if not torch.equal(fitted != fitted, zeros != zeros):
+            fault = f"{name} has elements that do not fit into the model's dtype"
     return fault
 
 

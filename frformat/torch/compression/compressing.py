@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from frformat.format.atomic import replacing
 from frformat.format.reader import opened
-from frformat.torch.capacity import tier_count
 from frformat.torch.compression import versions
 from frformat.torch.compression.contents import Contents
 from frformat.torch.compression.inputs import CompressionError, Told, runs
@@ -25,6 +24,7 @@ from frformat.torch.compression.reporting import LayerReport, layers
 from frformat.torch.compression.search import of_loss, of_metric, of_size
 from frformat.torch.compression.state import Bag, copied
 from frformat.torch.compression.trials import Point, Trial, Trials
+from frformat.torch.regularization.tiers import statistics
 
 StrPath = str | os.PathLike[str]
 
@@ -138,7 +138,8 @@ def compress(
 
     Raises:
         CompressionError: the model fails on a batch, the metric is not a finite number, the limit cannot be met, or
-            arguments contradict each other, or the model has tiers. No file is written.
+            arguments contradict each other, or the model has running
+            statistics for each tier. No file is written.
         EncodeError: the format cannot represent a tensor.
         OSError: the file cannot be written.
     """
@@ -250,10 +251,10 @@ def _check(goals: Mapping[str, float | None], model: object, batches: object, me
         raise CompressionError(f"quality {quality} is not within 1 … 10")
     if not isinstance(model, nn.Module | Mapping):
         raise CompressionError(f"the model is of type {type(model).__name__}, not a module or a mapping of tensors")
-    if isinstance(model, nn.Module) and (tiers := tier_count(model)) > 1:
+    if isinstance(model, nn.Module) and statistics(model):
         raise CompressionError(
-            f"the model has {tiers} tiers, but compress writes one: save the model, load a tier into a plain model "
-            "with load_model(plain, path, tier=…), and compress that"
+            "the model has running statistics for each tier, but compress writes one tier: save the model, load a tier "
+            "into a plain model with load_model(plain, path, tier=…), and compress that"
         )
     if not isinstance(model, nn.Module) and (batches is not None or metric is not None):
         raise CompressionError("tensors alone cannot be run on batches or measured: pass the model")

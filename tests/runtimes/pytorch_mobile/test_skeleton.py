@@ -98,6 +98,9 @@ def test_every_fault_is_named_and_nothing_is_loaded(mixed: tuple[Mixed, Any], da
         ),
         "do not fit": st.just(("short", torch.tensor([1, 2, 1 << 15], dtype=torch.int32))),
         "do not fit into": st.just(("mask", torch.tensor([0, 1, 2], dtype=torch.uint8))),
+        "elements": st.sampled_from([("norm.weight", 1e39, torch.float64), ("brain", 3.4e38, torch.float32)]).map(
+            lambda each: (each[0], torch.full(weights[each[0]].shape, each[1], dtype=each[2]))
+        ),
     }
     kinds = data.draw(st.sets(st.sampled_from(sorted(wrong)), min_size=1, max_size=3))
     faults = {kind: data.draw(wrong[kind]) for kind in sorted(kinds)}
@@ -106,6 +109,16 @@ def test_every_fault_is_named_and_nothing_is_loaded(mixed: tuple[Mixed, Any], da
     for name, tensor in dict(faults.values()).items():
         assert f"{name} " in told, tensor
     assert set(module.run_method("weights_missing")) == set(weights)
+
+
+def test_infinities_and_nan_are_not_mistaken_for_elements_that_do_not_fit(mixed: tuple[Mixed, Any]):
+    model, export = mixed
+    module, weights = load(export), as_given(model)
+    for name in ("norm.weight", "brain"):
+        values = torch.zeros(weights[name].shape, dtype=torch.float64)
+        values.flatten()[:3] = torch.tensor([torch.inf, -torch.inf, torch.nan])[: values.numel()]
+        module.run_method("load_weights", {name: values})
+        assert name not in module.run_method("weights_missing")
 
 
 def test_all_missing_weights_are_named(mixed: tuple[Mixed, Any]):
