@@ -104,6 +104,6 @@ def test_long_tables_and_arrays_are_streamed(monkeypatch: pytest.MonkeyPatch):
         try:
             columns.show(["a", "b"], rows(), columns.measure(rows(), 2).widths)
             terminal.print_json({"n": 1}, {"rows": rows()})
-            assert tracemalloc.get_traced_memory()[1] < 1 << 20
+            assert tracemalloc.get_traced_memory()[1] < 3 << 19  # a list of the rows alone takes 2.6 MB
         finally:
             tracemalloc.stop()
