@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_map_only
 from frformat.torch.factorization.hooks import CALLED, without_hooks
 from frformat.torch.lowrank.cost import Run
 from frformat.torch.regularization import Spectral
-from frformat.torch.regularization.views import Example
+from frformat.torch.regularization.views import Example, call
 
 INSIDE = "_runs_now"
 """Name of a stand-in's attribute that counts the calls to its forward method that are in progress."""
@@ -55,6 +55,17 @@ def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -
             problems.append(error)
     kind, advice = type(model).__name__, "" if elements else "; create the model on the CPU if it reads values"
     raise ValueError(f"{kind} does not run on the example: {problems[-1]}{advice}") from problems[-1]
+
+
+def without_elements(value: Any) -> Any:
+    """Move the tensors in lists, tuples and dicts to the meta device."""
+    return tree_map_only(Tensor, lambda tensor: tensor.to("meta"), value)
+
+
+def on_meta(model: nn.Module) -> Callable[..., Any]:
+    """Return a function that runs a model with parameters and buffers on the meta device. The model does not change."""
+    state = without_elements({**dict(model.named_parameters()), **dict(model.named_buffers())})
+    return lambda *args, **kwargs: functional_call(model, state, args, kwargs)
 
 
 def replaced(model: nn.Module, others: Mapping[nn.Module, nn.Module]) -> nn.Module:
@@ -101,14 +112,10 @@ class _Watch:
         """Run the model."""
         if not self._meta:
             with torch.no_grad():
-                return _call(self.model, example)
-        state = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
-
-        def call(*args: Any, **kwargs: Any) -> None:
-            functional_call(self.model, _without_elements(state), args, kwargs)
-
+                call(self.model, example)
+                return
         with torch.no_grad(), torch.device("meta"):
-            return _call(call, _without_elements(example))
+            call(on_meta(self.model), without_elements(example))
 
     def runs(self) -> dict[nn.Module, list[Run] | str]:
         """See :func:`find_runs`."""
@@ -174,14 +181,3 @@ def _noting(kind: type[nn.Module]) -> type[nn.Module]:
             return self._parameters["weight"]
 
     return Noting
-
-
-def _without_elements(value: Any) -> Any:
-    return tree_map_only(Tensor, lambda tensor: tensor.to("meta"), value)
-
-
-def _call(function: Callable[..., Any], example: Example) -> None:
-    if isinstance(example, Mapping):
-        function(**example)
-    else:
-        function(*([example] if isinstance(example, Tensor) else example))

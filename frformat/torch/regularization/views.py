@@ -28,6 +28,13 @@ ELEMENTWISE: Final = (
 """Names of functions whose result has the axes of their first argument; in-place versions (``relu_``) are included."""
 
 
+def call(function: Callable[..., Any], example: Example) -> Any:
+    """Call a model or another function on an input, a sequence of positional inputs, or a mapping of keyword inputs."""
+    if isinstance(example, Mapping):
+        return function(**example)
+    return function(*([example] if isinstance(example, Tensor) else example))
+
+
 def find_views(model: nn.Module, example: Example) -> dict[str, Axes]:
     """Run a model once, and find the axes of linear layers' inputs before a flatten and of outputs after an unflatten.
 
@@ -48,10 +55,7 @@ def find_views(model: nn.Module, example: Example) -> dict[str, Axes]:
     model.eval()
     try:
         with torch.no_grad(), torch.random.fork_rng(devices), probe:
-            if isinstance(example, Mapping):
-                model(**example)
-            else:
-                model(*([example] if isinstance(example, Tensor) else example))
+            call(model, example)
     finally:
         for module, mode in training.items():
             module.training = mode

@@ -8,16 +8,18 @@ its graph are both run on the example, and all operations on values that depend 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from functools import partial
 from typing import Any, Final
 
 import torch
 from torch import Tensor, fx, nn
-from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from frformat.torch.factorization.hooks import without_hooks
-from frformat.torch.regularization.views import Example
+from frformat.torch.factorization.runs import on_meta, without_elements
+from frformat.torch.regularization.views import Example, call
 
 SERIAL: Final = "_frformat_serial"
 """Name of a tensor's attribute: the number of the value that it contains."""
@@ -39,13 +41,13 @@ def departure(model: nn.Module, graph: fx.Graph, example: Example) -> str:
     traced = _Quiet(fx.GraphModule(model, graph))
     elements = not any(tensor.is_meta for tensor in (*model.parameters(), *model.buffers(), *tree_leaves(example)))
     with without_hooks(model), torch.no_grad():
-        for device in ("meta", None) if elements else ("meta",):
+        for meta in (True, False) if elements else (True,):
             try:
-                expected = _calls(model, example, device)
+                expected = _calls(model, example, meta)
             except Exception:  # the model can fail in any way, for example because tensors have no elements
                 continue
             try:
-                found = _calls(traced, example, device)
+                found = _calls(traced, example, meta)
             except Exception as error:  # the graph can fail in any way, too
                 return f"its trace fails on the example: {(str(error) or repr(error)).splitlines()[0]}"
             if found != expected:
@@ -116,24 +118,14 @@ class _Value(tuple[int]):
     """The number of a value that depends on the input."""
 
 
-def _calls(model: nn.Module, example: Example, device: str | None) -> list[Call]:
-    state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-
-    def fresh(value: Any) -> Any:
-        return tree_map_only(Tensor, lambda each: each.to("meta") if device else each.detach().clone(), value)
-
-    inputs: Any = fresh(dict(example) if isinstance(example, Mapping) else example)
+def _calls(model: nn.Module, example: Example, meta: bool) -> list[Call]:
+    inputs: Any = dict(example) if isinstance(example, Mapping) else example
+    copy = without_elements if meta else partial(tree_map_only, Tensor, lambda tensor: tensor.detach().clone())
+    inputs, run = copy(inputs), on_meta(model) if meta else model
     log = _Log()
     log.note(tree_leaves(inputs))
-    args = () if isinstance(example, Mapping) else (inputs,) if isinstance(example, Tensor) else tuple(inputs)
-    kwargs = inputs if isinstance(example, Mapping) else {}
-    if device:
-        held = fresh(state)
-        with torch.device(device), log:
-            out = functional_call(model, held, args, kwargs)
-    else:
-        with log:
-            out = model(*args, **kwargs)
+    with torch.device("meta") if meta else nullcontext(), log:
+        out = call(run, inputs)
     return [*log.calls, tuple(log.described(each) for each in tree_leaves(out))]
 
 
