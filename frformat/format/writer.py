@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 import numpy as np
@@ -139,7 +139,7 @@ class _Writer:
             except EncodeError as error:
                 raise EncodeError(f"tensor {name!r}: {error}") from error
             del tensor  # before the next one is loaded
-        self._check_names({*tensors, *self._aliases})
+        self._check_names(tensors)
         for group in self._groups:
             self._code(group)
         factors = [self._spool.add(parts) for parts in self._factors.groups(SHARED_VALUES)]
@@ -153,10 +153,10 @@ class _Writer:
             for number, held in coded:
                 self._spool.copy(number, held, tier, file)
 
-    def _check_names(self, known: Set[str]) -> None:
+    def _check_names(self, names: Iterable[str]) -> None:
         """Check that options by name belong to tensors of the file."""
         for option, given in (("format", self._options.formats), ("tiers", self._options.tiers)):
-            unknown = sorted(given.keys() - known) if isinstance(given, Mapping) else []
+            unknown = sorted(set(given).difference(names, self._aliases)) if isinstance(given, Mapping) else []
             if unknown:
                 raise EncodeError(f"{option}: no tensor of the file is called {unknown[0]!r}")
 
