@@ -155,12 +155,12 @@ def _blocks(z: Tensor, basis: Tensor, how: Pass, block: int) -> list[Tensor]:
     maxima = pixels.new_empty([n // k for n, k in zip(extent, windows)] + [to_maxima.shape[0]])
     box, blocks = _divide(extent, windows, block // basis.shape[0])
     activation, limits = how.activation, how.limits
+    if torch.jit.is_scripting() and activation == "relu":  # type: ignore[attr-defined]
+        activation, limits = "hardtanh", [0.0, float("inf")]  # PyTorch Mobile does not vectorize relu_ on x86-64
+    work = _Work(grid, basis, activation, limits, to_all, to_maxima, out, maxima, windows, box)
     if torch.jit.is_scripting():  # type: ignore[attr-defined]
-        if activation == "relu":  # PyTorch Mobile's library for x86-64 does not vectorize relu_
-            activation, limits = "hardtanh", [0.0, float("inf")]
-        _run(_Work(grid, basis, activation, limits, to_all, to_maxima, out, maxima, windows, box), 0, blocks)
+        _run(work, 0, blocks)
     else:
-        work = _Work(grid, basis, activation, limits, to_all, to_maxima, out, maxima, windows, box)
         _run_in_parallel(work, blocks)
 
     everywhere = out.reshape(size + [to_all.shape[0]])
