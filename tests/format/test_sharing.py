@@ -1,0 +1,69 @@
+"""Results of an open file do not depend on other threads, or on what the caller does with earlier results."""
+
+from __future__ import annotations
+
+import io
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+import frformat
+from frformat import Axis, CodedTensor, Spectrum
+
+
+def test_threads_share_an_open_file() -> None:
+    rng = np.random.default_rng(0)
+    arrays = {f"a{i}": rng.normal(size=(40, 50)).astype("f4") for i in range(8)}
+    stepped = {f"q{i}": CodedTensor.of_array(arrays[f"a{i}"], "q8", axis=0) for i in range(8)}
+    data = frformat.save({**arrays, **stepped, **{f"s{i}": Spectrum.of(arrays[f"a{i}"], 300) for i in range(8)}})
+    wanted = frformat.load(data)
+    names = list(wanted)
+
+    with frformat.open(_Slow(data)) as file, ThreadPoolExecutor(6) as pool:
+        # Each thread reads the tensors in another order, so that groups are decoded again and again.
+        orders = [np.random.default_rng(seed).permutation(len(names)) for seed in range(6)]
+        found = pool.map(lambda order: [(names[i], file.stored(names[i], tier=0).rebuild()) for i in order], orders)
+        assert all(np.array_equal(array, wanted[name]) for each in found for name, array in each)
+
+
+class _Slow(io.BytesIO):
+    """A file whose reads let other threads run first."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        time.sleep(1e-4)
+        return super().read(size)
+
+    def readinto(self, buffer: Any) -> int:
+        time.sleep(1e-4)
+        return super().readinto(buffer)
+
+
+def test_changing_stored_values_changes_no_other_result() -> None:
+    weights = np.random.default_rng(0).normal(size=(6, 8)).astype("f4")
+    factor = np.eye(3, 8, dtype="f4")
+    tensors = {
+        "plain": weights,
+        "other": 2 * weights,
+        "spectrum": Spectrum.of(weights, 20),
+        "second": Spectrum.of(2 * weights, 20),
+        "steps": CodedTensor.of_array(weights, "q8", axis=0),
+        "more steps": CodedTensor.of_array(2 * weights, "q8", axis=0),
+        "factors": CodedTensor(weights[:, :3], (6, 8), "f32", (Axis(), Axis("stored", factor))),
+    }
+    data = frformat.save(tensors)
+    wanted = frformat.load(data)
+    with frformat.open(data) as file:
+        for name in tensors:
+            stored = file.stored(name)
+            stored.values[...] = 1
+            for offsets in stored.offsets.values():
+                offsets[...] = 1
+            for axis in stored.axes:
+                if isinstance(axis.argument, CodedTensor):
+                    axis.argument.values[...] = 1
+            if file.info(name).spectral:
+                file.spectrum(name).coefficients[...] = 1
+                file.coefficients(name)[...] = 1
+        assert all(np.array_equal(file[name], array) for name, array in wanted.items())
