@@ -137,9 +137,8 @@ def compress(
             difference. Nothing is searched, so ``max_drop``, ``size``, ``bits`` and ``quality`` must not be passed.
 
     Raises:
-        CompressionError: the model fails on a batch, the metric is not a finite number, the limit cannot be met, or
-            arguments contradict each other, or the model has running
-            statistics for each tier. No file is written.
+        CompressionError: the model fails on a batch, the metric is not a finite number, the limit cannot be met,
+            arguments contradict each other, or the model has running statistics for each tier. No file is written.
         EncodeError: the format cannot represent a tensor.
         OSError: the file cannot be written.
     """
