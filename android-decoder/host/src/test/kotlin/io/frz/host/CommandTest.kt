@@ -86,6 +86,19 @@ class CommandTest {
     }
 
     @Test
+    fun `a report replaces no input, and its outputs are not mixed with the inputs`() {
+        input("a", -1f, 1f, 1, 1, 6, 6)
+        val skeleton = model("tiny.ptl").copyTo(File(folder, "s.ptl"))
+        for (target in listOf(skeleton, inputs, File(inputs, "a.npy"), File(inputs, "report.json"))) {
+            val refused = host("report", skeleton, model("tiny.frz"), inputs, "-o", target)
+            assertEquals(2, refused.code)
+            assertTrue(refused.err.startsWith("frz-host: $target: "), refused.err)
+        }
+        assertEquals(model("tiny.ptl").length(), skeleton.length())
+        assertEquals(listOf("a.npy"), inputs.list()!!.toList())
+    }
+
+    @Test
     fun `the reference network returns the same outputs as on the desktop`() = reference("unet.ptl")
 
     @Test

@@ -20,11 +20,20 @@ public abstract class Shell {
         val subcommands = line.subcommands.values.map { it.commandSpec }.filterNot { it.helpCommand() }
         for (command in subcommands) command.mixinStandardHelpOptions(true)
         for (command in subcommands + line.commandSpec) command.version("${line.commandName} $version")
+        line.setExecutionStrategy(::run)
         return line.setExecutionExceptionHandler { failure, command, _ ->
             if (failure !is Failure && failure !is IOException) throw failure
             command.err.println("${line.commandName}: ${failure.message}")
             command.err.flush()
             CommandLine.ExitCode.USAGE
         }
+    }
+
+    /** Runs a command, and checks that its output has been written: printing does not report errors. */
+    private fun run(parsed: CommandLine.ParseResult): Int {
+        val code = CommandLine.RunLast().execute(parsed)
+        val lines = parsed.asCommandLineList()
+        if (lines.none { it.out.checkError() } && !System.out.checkError()) return code
+        throw CommandLine.ExecutionException(lines[0], "", Failure("the output cannot be written"))
     }
 }
