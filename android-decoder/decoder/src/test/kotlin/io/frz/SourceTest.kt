@@ -2,7 +2,9 @@ package io.frz
 
 import com.github.luben.zstd.Zstd
 import io.frz.internal.container.GroupField
+import java.io.ByteArrayInputStream
 import java.io.File
+import java.io.IOException
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
 import java.util.concurrent.CountDownLatch
@@ -75,6 +77,16 @@ class SourceTest {
                 assertThrows(IllegalArgumentException::class.java) { FrzFile.open(it.channel, offset, length) }
             }
         }
+    }
+
+    @Test
+    fun `a stream that returns no bytes is not read forever`() {
+        val idle = object : ByteArrayInputStream(bytes) {
+            override fun read(target: ByteArray, from: Int, count: Int): Int =
+                super.read(target, from, minOf(count, available() / 2))
+        }
+        val thrown = assertThrows(IOException::class.java) { FrzFile.open(idle) }
+        assertTrue("returned no bytes" in thrown.message!!, thrown.message)
     }
 
     @Test
