@@ -35,6 +35,9 @@ public class FrzLoadOptions private constructor(private val settings: Settings) 
     /** Returns a builder that starts from these options. */
     public fun newBuilder(): Builder = Builder().also { it.settings = settings }
 
+    /** Returns these options for one load, which closes the base; see [FrzPart.claim]. */
+    internal fun claimed(): FrzLoadOptions = newBuilder().base(base?.claim()).build()
+
     /** Returns the options for the decoder. */
     internal fun decoding(): FrzOptions {
         val builder = decodingBase().newBuilder()
