@@ -119,6 +119,7 @@ class SourceTest {
             Executor { asked.incrementAndGet().also { _ -> pool.execute(it) } },
             Executor { asked.incrementAndGet() },
             Executor { throw RejectedExecutionException("${asked.incrementAndGet()}") },
+            Executor { error("closed for today: ${asked.incrementAndGet()}") },
             Executor { asked.incrementAndGet().also { _ -> it.run() } }
         )
         for (executor in executors) {

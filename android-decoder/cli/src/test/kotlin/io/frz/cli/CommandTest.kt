@@ -2,11 +2,12 @@ package io.frz.cli
 
 import com.google.gson.JsonObject
 import com.google.gson.JsonParser
+import java.io.ByteArrayOutputStream
 import java.io.File
 import java.io.IOException
+import java.io.OutputStream
 import java.io.PrintWriter
 import java.io.StringWriter
-import java.io.Writer
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.file.Files
@@ -119,17 +120,20 @@ class CommandTest {
         val decode = frz("decode", example, "-o", File(folder, name))
         assertEquals(2, decode.code)
         assertTrue(decode.err.startsWith("frz: ${File(folder, name)}: it cannot be written: "), decode.err)
-        val full = object : Writer() {
-            override fun write(text: CharArray, from: Int, count: Int) = throw IOException("the disk is full")
-
-            override fun flush() = Unit
-
-            override fun close() = Unit
+        val before = System.out
+        try {
+            for ((reason, code) in listOf("the disk is full" to 2, "Broken pipe" to 141)) {
+                val failing = object : OutputStream() {
+                    override fun write(byte: Int) = throw IOException(reason)
+                }
+                assertEquals(code, Frz().execute(arrayOf("dump", example.path), failing))
+            }
+            val bytes = ByteArrayOutputStream()
+            assertEquals(0, Frz().execute(arrayOf("verify", example.path), bytes))
+            assertEquals(frz("verify", example).out, bytes.toString())
+        } finally {
+            System.setOut(before)
         }
-        val err = StringWriter()
-        val line = Frz().commandLine().setOut(PrintWriter(full)).setErr(PrintWriter(err))
-        assertEquals(2, line.execute("dump", example.path))
-        assertEquals("frz: the output cannot be written", err.toString().trim())
     }
 
     @Test

@@ -96,7 +96,7 @@ public class ElmLearner(public val hidden: HiddenLayer) {
         val known = digests[label]
         val digest = digest(features)
         val times = known?.get(digest)
-        require(known != null && times != null) { "the learner has no such example with the label \"$label\"" }
+        require(known != null && times != null) { "no such example has the label \"$label\"" }
         equations.accumulate(features, targets(label), -1.0)
         if (times > 1) known[digest] = times - 1 else known.remove(digest)
         if (known.isNotEmpty()) return
