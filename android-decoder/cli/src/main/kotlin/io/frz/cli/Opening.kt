@@ -76,12 +76,7 @@ internal class Input : Opening() {
  * Opens the base [older], calls [open] with it, and passes the file that it returns to [work]. Only a delta file needs
  * the base. For a delta file, throws `BASE` if the base is invalid, and a [Failure] if the base cannot be read.
  */
-internal fun <T> opened(
-    older: File,
-    options: FrzOptions,
-    open: (base: FrzFile?) -> FrzFile,
-    work: (FrzFile) -> T
-): T {
+internal fun <T> opened(older: File, options: FrzOptions, open: (base: FrzFile?) -> FrzFile, work: (FrzFile) -> T): T {
     val base = try {
         on(older) { FrzFile.open(older, FrzOptions.builder().memoryBudget(options.memoryBudget).build()) }
     } catch (e: Failure) {

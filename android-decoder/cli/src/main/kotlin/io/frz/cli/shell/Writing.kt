@@ -13,10 +13,14 @@ import java.nio.file.StandardCopyOption
 public fun requireWritable(target: File, sources: List<File> = emptyList()) {
     val problem = when {
         !target.absoluteFile.parentFile.isDirectory -> "its folder does not exist; create it first"
+
         !target.exists() -> return
+
         !target.isFile -> "it is not a regular file; choose another output"
+
         sources.any { it.exists() && Files.isSameFile(it.toPath(), target.toPath()) } ->
             "it is also an input; choose another output"
+
         else -> return
     }
     throw Failure("$target: $problem")
