@@ -83,7 +83,7 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
         The ridge and the size that have been chosen so far stay fixed, whatever is learned later.
 
         Raises:
-            ValueError: there are more samples than were learned, of all classes or of one, or a label was never learned.
+            ValueError: there are more samples than were learned, in total or of a class, or a label was never learned.
                 The estimator is then unchanged.
         """
         equations = self._fitted()
