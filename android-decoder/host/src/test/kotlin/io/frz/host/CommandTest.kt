@@ -101,11 +101,11 @@ class CommandTest {
     @Test
     fun `failures of the runtime are reported in one line`() {
         val (right, wrong) = listOf(1L, 3L).map { input("in$it", -1f, 1f, 1, it, 6, 6) }
-        val bench = listOf("bench", model("tiny.ptl"), model("tiny.frz"), "--runs", 1)
+        val bench = listOf<Any>("bench", model("tiny.ptl"), model("tiny.frz"), "--runs", 1)
         for (arguments in listOf(
             bench + listOf(model("complete.ptl"), "--input", wrong),
             bench + listOf("nothing.ptl", "--input", right),
-            listOf("stress", model("tiny.ptl"), model("tiny.frz"), "--cycles", 1, "--input", wrong)
+            listOf<Any>("stress", model("tiny.ptl"), model("tiny.frz"), "--cycles", 1, "--input", wrong)
         )) {
             val failed = host(*arguments.toTypedArray())
             assertEquals(2, failed.code)

@@ -10,9 +10,9 @@ import java.util.concurrent.Executor
  *
  * @property threads the maximum number of threads that rebuild a tensor together
  * @property helpers the executor that provides additional threads, or null for the pool that all loads share
- * @property memoryBudget the maximum number of bytes for the weights and the buffers in which they are rebuilt, and also
- *   for the decoder's working memory for a tensor; if null, only the memory for each tensor is limited, to the maximum
- *   heap size
+ * @property memoryBudget the maximum number of bytes for the weights and the buffers in which they are rebuilt, and
+ *   also for the decoder's working memory for a tensor; if null, only the memory for each tensor is limited, to the
+ *   maximum heap size
  * @property scratch the folder for the memory-mapped files in which tensors are rebuilt, or null for direct buffers
  * @property base the base of the weights, if they are a delta file, or null
  * @property tier the tier to load, or null for the highest in the file
