@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     """Write both files."""
-    writer.SHARED_VALUES = 1 << 24  # type: ignore[misc]  # Other writers can make larger groups than this package does.
+    writer.SHARED_VALUES = 1 << 24  # type: ignore[attr-defined]  # Other writers can make larger groups than this package does.
     weights = {f"w{i}": np.zeros((100, 100), np.float32) for i in range(100)}
     for name, base in (("base.frz", None), ("delta.frz", HERE / "base.frz")):
         for weight in weights.values():
