@@ -26,7 +26,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class Plan:
-    """A tier and a share for each application. Shares add up to at most 1; the rest of the device stays idle.
+    """A tier and a share for each application.
+
+    Shares add up to at most 1, except for rounding; the rest of the device stays idle.
 
     Attributes:
         choices: one for each application, in the order in which they were given.

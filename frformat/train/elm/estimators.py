@@ -83,14 +83,19 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
         The ridge and the size that have been chosen so far stay fixed, whatever is learned later.
 
         Raises:
-            ValueError: there are more samples than were learned, or a label was never learned. The estimator is then
-                unchanged.
+            ValueError: there are more samples than were learned, in total or of a class, or a label was never learned.
+                The estimator is then unchanged.
         """
-        self._fitted()
+        equations = self._fitted()
         inputs, labels = self._labelled(X, y)
         _check_alike([labels, self.classes_])
         if not np.isin(labels, self.classes_).all():
             raise ValueError("a label is not one of the classes; only samples that were learned can be forgotten")
+        learned = (equations.products[0] - NO * equations.samples) / (YES - NO)  # from the sums of the constant feature
+        for label, known in zip(self.classes_, learned, strict=True):
+            found = np.count_nonzero(labels == label)
+            if known < found and len(labels) <= equations.samples:
+                raise ValueError(f"cannot remove {found} of {known:.0f} samples of the class {label}")
         self._unlearn(inputs, self._targets(labels))
         return self
 

@@ -68,6 +68,13 @@ def test_forgetting(digits: tuple[np.ndarray, np.ndarray]):
         model.forget(images, labels)
     with pytest.raises(ValueError, match="a label is not one of the classes"):
         model.forget(images[:1], np.array([77]))
+    of_one = labels[:150] == labels[0]
+    with pytest.raises(ValueError, match=f"cannot remove 60 of {of_one.sum()} samples of the class {labels[0]}"):
+        model.forget(images[:60], np.full(60, labels[0]))
+    assert model.samples_ == 150
+    model.forget(images[:150][of_one], labels[:150][of_one])
+    with pytest.raises(ValueError, match="cannot remove 1 of 0 samples of the class"):
+        model.forget(images[:1], labels[:1])
 
 
 def test_a_smaller_layer_if_it_is_good_enough(digits: tuple[np.ndarray, np.ndarray]):

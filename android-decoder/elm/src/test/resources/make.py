@@ -51,7 +51,10 @@ def malformed(folder: Path) -> None:
     wide = {**weights, "hidden.weight": np.ones((1, 2**16), np.float32)}
     large = {"input": f"{2**16} {2**16 + 1}", "hidden": "dense", "activation": "relu"}
     cases = {name: (weights, right | fault) for name, fault in faults.items()}
-    cases |= {"scalar": (scalar, right), "large": (wide, large)}
+    infinite = {**weights, "hidden.bias": np.array([np.inf], np.float32)}
+    filters = {"hidden.weight": np.ones((2**16, 1, 1, 1), np.float32), "hidden.bias": np.ones(2**16, np.float32)}
+    many = right | {"input": f"{2**15} {2**15}", "pool": "1"}  # 2⁴⁶ features
+    cases |= {"scalar": (scalar, right), "large": (wide, large), "infinite": (infinite, right), "many": (filters, many)}
     folder.mkdir(exist_ok=True)
     for name, (tensors, facts) in cases.items():
         metadata = {f"elm.{key}": value for key, value in facts.items()}

@@ -59,7 +59,7 @@ public class FrzFile private constructor(private val container: Container, base:
         }
     )
 
-    private val loader = Loader(container, tensors, base?.asBase(), options)
+    private val loader = Loader(container, tensors, base?.asBase(options), options)
 
     /** A map from each alias, such as the second name of a tied weight, to the name of the tensor that it refers to. */
     public val aliases: Map<String, String> = Collections.unmodifiableMap(directory.aliases())
@@ -256,8 +256,10 @@ public class FrzFile private constructor(private val container: Container, base:
     @Throws(IOException::class)
     public fun sha256(): ByteArray = container.lifetime.request(null) { container.digest(tier, it) }
 
-    /** Returns this file as the base of a delta file. */
-    private fun asBase() = Base(container) { name -> directory.find(name).let { if (it < 0) null else tensors[it] } }
+    /** Returns this file as the base of a delta file that is opened with [options]. */
+    private fun asBase(options: FrzOptions) = Base(container, Budget(options.memoryBudget)) { name ->
+        directory.find(name).let { if (it < 0) null else tensors[it] }
+    }
 
     /** Closes the file. Tensors that have been loaded remain valid. */
     @Throws(IOException::class)
@@ -377,7 +379,7 @@ public class FrzFile private constructor(private val container: Container, base:
                 return lifetime.request(null) { request ->
                     val container = Container.open(source, options, lifetime, request)
                     val own = base?.takeIf { container.directory.base != null }
-                    own?.asBase()?.check(container, request)
+                    own?.asBase(options)?.check(container, request)
                     FrzFile(container, own, options).also { opened = true }
                 }
             } finally {

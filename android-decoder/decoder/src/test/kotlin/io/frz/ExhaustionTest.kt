@@ -36,6 +36,28 @@ class ExhaustionTest {
     }
 
     @Test
+    fun `values of a base are not kept beyond a request, unless they are few`() {
+        fun bytes(name: String) = javaClass.getResourceAsStream("/$name")!!.use { it.readBytes() }
+        val decoded = 4L * 100 * 100 * 100
+        val options = FrzOptions.builder().memoryBudget(2 * decoded).build()
+        FrzFile.open(bytes("base.frz")).use { base ->
+            FrzFile.open(bytes("delta.frz"), options, base).use { delta ->
+                assertEquals(2f, delta.load("w0").buffer.getFloat(0), 0.01f)
+                val before = settledHeap()
+                delta.forEach { }
+                assertTrue(settledHeap() - before < decoded / 4)
+            }
+        }
+    }
+
+    /** Returns the size of all reachable objects on the heap. */
+    @Suppress("ExplicitGarbageCollectionCall")
+    private fun settledHeap(): Long {
+        System.gc()
+        return Runtime.getRuntime().run { totalMemory() - freeMemory() }
+    }
+
+    @Test
     fun `exceptions of the caller's own code are passed through unchanged`(@TempDir folder: File) {
         val path = File(folder, "m.frz")
         path.writeBytes(FrzBuilder().spectrum("w", listOf(4), floatArrayOf(1f)).build())

@@ -2,7 +2,9 @@ package io.frz
 
 import com.github.luben.zstd.Zstd
 import io.frz.internal.container.GroupField
+import java.io.ByteArrayInputStream
 import java.io.File
+import java.io.IOException
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
 import java.util.concurrent.CountDownLatch
@@ -78,6 +80,16 @@ class SourceTest {
     }
 
     @Test
+    fun `a stream that returns no bytes is not read forever`() {
+        val idle = object : ByteArrayInputStream(bytes) {
+            override fun read(target: ByteArray, from: Int, count: Int): Int =
+                super.read(target, from, minOf(count, available() / 2))
+        }
+        val thrown = assertThrows(IOException::class.java) { FrzFile.open(idle) }
+        assertTrue("returned no bytes" in thrown.message!!, thrown.message)
+    }
+
+    @Test
     fun `read-only memory is refused`() {
         val file = FrzFile.open(bytes)
         val readOnly = ByteBuffer.allocate(elements.size).asReadOnlyBuffer()
@@ -107,6 +119,7 @@ class SourceTest {
             Executor { asked.incrementAndGet().also { _ -> pool.execute(it) } },
             Executor { asked.incrementAndGet() },
             Executor { throw RejectedExecutionException("${asked.incrementAndGet()}") },
+            Executor { error("closed for today: ${asked.incrementAndGet()}") },
             Executor { asked.incrementAndGet().also { _ -> it.run() } }
         )
         for (executor in executors) {

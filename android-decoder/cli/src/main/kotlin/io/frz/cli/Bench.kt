@@ -2,7 +2,8 @@ package io.frz.cli
 
 import com.google.gson.JsonObject
 import com.sun.management.ThreadMXBean
-import io.frz.FrzFile
+import io.frz.cli.shell.NotNegative
+import io.frz.cli.shell.Positive
 import io.frz.cli.shell.Printing
 import io.frz.cli.shell.on
 import java.lang.management.ManagementFactory
@@ -24,10 +25,20 @@ internal class Bench : Runnable {
     @Mixin
     private lateinit var input: Input
 
-    @Option(names = ["--runs"], paramLabel = "N", description = ["Number of measured runs (default: 15)."])
+    @Option(
+        names = ["--runs"],
+        paramLabel = "N",
+        converter = [Positive::class],
+        description = ["Number of measured runs (default: 15)."]
+    )
     private var runs = 15
 
-    @Option(names = ["--warm-up"], paramLabel = "N", description = ["Number of warm-up runs (default: 50)."])
+    @Option(
+        names = ["--warm-up"],
+        paramLabel = "N",
+        converter = [NotNegative::class],
+        description = ["Number of warm-up runs (default: 50)."]
+    )
     private var warmUp = 50
 
     @Mixin
@@ -39,7 +50,10 @@ internal class Bench : Runnable {
     override fun run() {
         on(input.file) {
             val bytes = input.file.readBytes()
-            val sizes = FrzFile.open(bytes, input.options).use { frz -> frz.tensors.map { it.bytes.toInt() } }
+            val sizes = input.open(bytes) { frz ->
+                frz.loadAll() // Fails if a tensor is too large for a buffer.
+                frz.tensors.map { it.bytes.toInt() }
+            }
             val fills = DoubleArray(runs)
             val loads = DoubleArray(runs)
             for (run in -warmUp until runs) {
@@ -54,7 +68,7 @@ internal class Bench : Runnable {
         }
     }
 
-    private fun decode(bytes: ByteArray): Any = FrzFile.open(bytes, input.options).use { it.loadAll() }
+    private fun decode(bytes: ByteArray): Any = input.open(bytes) { it.loadAll() }
 
     private fun allocateAndFill(sizes: List<Int>): Any = sizes.map { size ->
         val buffer = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder())

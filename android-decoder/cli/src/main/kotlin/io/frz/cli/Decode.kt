@@ -1,6 +1,6 @@
 package io.frz.cli
 
-import io.frz.cli.shell.requireFolder
+import io.frz.cli.shell.requireWritable
 import java.io.File
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
@@ -24,7 +24,7 @@ internal class Decode : Runnable {
 
     override fun run() {
         val target = if (output.isDirectory) File(output, "${input.file.nameWithoutExtension}.safetensors") else output
-        requireFolder(target)
+        requireWritable(target, input.sources)
         input.open { Safetensors(it).write(target) }
     }
 }

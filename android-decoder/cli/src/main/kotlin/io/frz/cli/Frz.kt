@@ -22,4 +22,4 @@ import picocli.CommandLine.HelpCommand
 internal class Frz : Shell()
 
 /** Runs the command `frz` and exits with its exit code. */
-public fun main(args: Array<String>): Unit = exitProcess(Frz().commandLine().execute(*args))
+public fun main(args: Array<String>): Unit = exitProcess(Frz().execute(args))

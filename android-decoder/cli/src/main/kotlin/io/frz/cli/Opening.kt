@@ -45,11 +45,15 @@ internal open class Opening {
         }
     }
 
+    /** The base, if there is one, as a list. */
+    protected val bases: List<File> get() = listOfNotNull(base)
+
     /** Opens [file] and passes it to [work]. Error messages start with the name of the file. */
-    fun <T> open(file: File, work: (FrzFile) -> T): T = on(file) {
-        val older = base ?: return@on FrzFile.open(file, options).use(work)
-        open(file, options, older, work)
-    }
+    fun <T> open(file: File, work: (FrzFile) -> T): T = on(file) { opened({ FrzFile.open(file, options, it) }, work) }
+
+    /** Calls [open] with the base, and passes the file that it returns to [work]. */
+    protected fun <T> opened(open: (base: FrzFile?) -> FrzFile, work: (FrzFile) -> T): T =
+        base.let { if (it == null) open(null).use(work) else opened(it, options, open, work) }
 }
 
 /** The file that a command reads, and the options that determine how it is opened. */
@@ -60,22 +64,28 @@ internal class Input : Opening() {
 
     /** Opens the file and passes it to [work]. Error messages start with the name of the file. */
     fun <T> open(work: (FrzFile) -> T): T = open(file, work)
+
+    /** Opens [bytes], the content of the file, and passes it to [work]. */
+    fun <T> open(bytes: ByteArray, work: (FrzFile) -> T): T = opened({ FrzFile.open(bytes, options, it) }, work)
+
+    /** The file and its base. */
+    val sources: List<File> get() = bases + file
 }
 
 /**
- * Opens [file] and its base [older], and passes the file to [work]. Only a delta file needs the base. For a delta file,
- * throws `BASE` if the base is invalid, and a [Failure] if the base cannot be read.
+ * Opens the base [older], calls [open] with it, and passes the file that it returns to [work]. Only a delta file needs
+ * the base. For a delta file, throws `BASE` if the base is invalid, and a [Failure] if the base cannot be read.
  */
-internal fun <T> open(file: File, options: FrzOptions, older: File, work: (FrzFile) -> T): T {
+internal fun <T> opened(older: File, options: FrzOptions, open: (base: FrzFile?) -> FrzFile, work: (FrzFile) -> T): T {
     val base = try {
         on(older) { FrzFile.open(older, FrzOptions.builder().memoryBudget(options.memoryBudget).build()) }
     } catch (e: Failure) {
-        return FrzFile.open(file, options).use {
+        return open(null).use {
             if (it.isDelta) throw if (e.cause is FrzException) unusable(e) else e
             work(it)
         }
     }
-    return base.use { FrzFile.open(file, options, it).use(work) }
+    return base.use { open(it).use(work) }
 }
 
 private fun unusable(e: Failure) = FrzException(ErrorCode.BASE, "the base cannot be used: ${e.message}", cause = e)

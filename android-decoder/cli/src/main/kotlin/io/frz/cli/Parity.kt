@@ -8,8 +8,10 @@ import io.frz.FrzException
 import io.frz.FrzFile
 import io.frz.FrzOptions
 import io.frz.TensorInfo
+import io.frz.cli.shell.Failure
 import io.frz.cli.shell.on
 import java.io.File
+import java.io.IOException
 import java.io.PrintWriter
 import java.nio.ByteBuffer
 import java.security.MessageDigest
@@ -48,7 +50,7 @@ internal class Parity : Runnable {
 
     override fun run() {
         val out = spec.commandLine().out
-        folder?.mkdirs()
+        folder?.let { if (!it.isDirectory && !it.mkdirs()) throw Failure("$it: the folder cannot be created") }
         for (file in files) {
             if (file.path == "-") {
                 System.`in`.bufferedReader().forEachLine {
@@ -63,7 +65,7 @@ internal class Parity : Runnable {
     }
 
     private fun answer(file: File, out: PrintWriter) = on(file) {
-        for (entry in if (file.extension == "json") vectors(file) else listOf(Entry(file.path, file))) {
+        for (entry in if (file.extension == "json") listed(file) else listOf(Entry(file.path, file))) {
             out.println(GSON.toJson(describe(entry)))
         }
     }
@@ -77,6 +79,12 @@ internal class Parity : Runnable {
         val decoded: Set<String>? = null,
         val rebuilt: Set<String>? = null
     )
+
+    private fun listed(list: File): List<Entry> = try {
+        vectors(list)
+    } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
+        throw IOException("it does not list vectors: ${e.message}", e) // Gson throws various subclasses.
+    }
 
     private fun vectors(list: File): List<Entry> {
         val vectors = JsonParser.parseString(list.readText()).asJsonObject
@@ -100,7 +108,8 @@ internal class Parity : Runnable {
             if (entry.base == null) {
                 FrzFile.open(entry.file, entry.options).use { describe(it, entry) }
             } else {
-                open(entry.file, entry.options, entry.base) { describe(it, entry) }
+                val open = { base: FrzFile? -> FrzFile.open(entry.file, entry.options, base) }
+                opened(entry.base, entry.options, open) { describe(it, entry) }
             }
         } catch (e: FrzException) {
             addProperty("code", e.code.name)

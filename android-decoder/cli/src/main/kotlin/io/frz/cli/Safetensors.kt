@@ -23,7 +23,7 @@ internal class Safetensors(private val frz: FrzFile) {
     init {
         if (frz.metadata.isNotEmpty()) {
             header.add(
-                "__metadata__",
+                METADATA,
                 JsonObject().apply {
                     frz.metadata.forEach { (key, value) -> addProperty(key, value) }
                 }
@@ -36,6 +36,7 @@ internal class Safetensors(private val frz: FrzFile) {
     }
 
     private fun add(name: String, info: TensorInfo) {
+        if (name == METADATA) throw IOException("tensor $name: safetensors reserves this name")
         val entry = JsonObject()
         entry.addProperty(
             "dtype",
@@ -78,6 +79,7 @@ internal class Safetensors(private val frz: FrzFile) {
 
     private companion object {
         const val ALIGNMENT = 8
+        const val METADATA = "__metadata__"
         val DTYPES = mapOf(
             DType.BOOL to "BOOL",
             DType.U8 to "U8",

@@ -2,11 +2,15 @@ package io.frz.cli
 
 import com.google.gson.JsonObject
 import com.google.gson.JsonParser
+import java.io.ByteArrayOutputStream
 import java.io.File
+import java.io.IOException
+import java.io.OutputStream
 import java.io.PrintWriter
 import java.io.StringWriter
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import java.nio.file.Files
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -88,6 +92,51 @@ class CommandTest {
     }
 
     @Test
+    fun `decode replaces neither its inputs nor anything but files`(@TempDir folder: File) {
+        val (delta, base) = listOf("delta-steps" to "d.frz", "../bases/f3e888adf29ef33f" to "b.frz").map { (from, to) ->
+            File(vectors, "valid/$from.frz").copyTo(File(folder, to))
+        }
+        val link = Files.createSymbolicLink(File(folder, "link").toPath(), delta.toPath()).toFile()
+        val pipe = File(folder, "pipe")
+        assertEquals(0, ProcessBuilder("mkfifo", pipe.path).start().waitFor())
+        val before = listOf(delta, base).map { it.readBytes().asList() }
+        for (target in listOf(delta, base, link, File(folder, "../${folder.name}/d.frz"), pipe)) {
+            val refused = frz("decode", delta, "--base", base, "-o", target)
+            assertEquals(2, refused.code, "$target")
+            assertTrue(refused.err.startsWith("frz: $target: it is "), refused.err)
+        }
+        assertEquals(before, listOf(delta, base).map { it.readBytes().asList() })
+        assertFalse(pipe.isFile)
+        assertEquals(0, frz("decode", delta, "--base", base, "-o", File(folder, "new")).code)
+        assertEquals(setOf("d.frz", "b.frz", "link", "pipe", "new"), folder.list()!!.toSet())
+    }
+
+    @Test
+    fun `an output that cannot be written is named`(@TempDir folder: File) {
+        val file = File(folder, "file").apply { writeText("") }
+        val parity = frz("parity", "--out", file, example)
+        assertEquals("frz: $file: the folder cannot be created", parity.err.trim())
+        val name = "x".repeat(250) + ".safetensors"
+        val decode = frz("decode", example, "-o", File(folder, name))
+        assertEquals(2, decode.code)
+        assertTrue(decode.err.startsWith("frz: ${File(folder, name)}: it cannot be written: "), decode.err)
+        val before = System.out
+        try {
+            for ((reason, code) in listOf("the disk is full" to 2, "Broken pipe" to 141)) {
+                val failing = object : OutputStream() {
+                    override fun write(byte: Int) = throw IOException(reason)
+                }
+                assertEquals(code, Frz().execute(arrayOf("dump", example.path), failing))
+            }
+            val bytes = ByteArrayOutputStream()
+            assertEquals(0, Frz().execute(arrayOf("verify", example.path), bytes))
+            assertEquals(frz("verify", example).out, bytes.toString())
+        } finally {
+            System.setOut(before)
+        }
+    }
+
+    @Test
     fun `decode copies aliases and leaves nothing behind when it fails`(@TempDir folder: File) {
         assertEquals(0, frz("decode", File(vectors, "valid/aliases.frz"), "-o", File(folder, "a.safetensors")).code)
         val aliases = json(frz("dump", "--json", File(vectors, "valid/aliases.frz")).out).getAsJsonObject("aliases")
@@ -135,6 +184,10 @@ class CommandTest {
         assertEquals(148, report["bytes"].asInt)
         assertEquals(report["rebuild_ms"].asDouble / report["fill_ms"].asDouble, report["ratio"].asDouble)
         assertTrue("ratio" in frz("bench", example, "--runs", 3, "--warm-up", 1).out)
+        val base = File(vectors, "bases/f3e888adf29ef33f.frz")
+        val delta = File(vectors, "valid/delta-steps.frz")
+        assertEquals(0, frz("bench", delta, "--base", base, "--runs", 1, "--warm-up", 0).code)
+        assertTrue("BASE: " in frz("bench", delta, "--runs", 1, "--warm-up", 0).err)
     }
 
     @Test
@@ -182,7 +235,7 @@ class CommandTest {
         .mapNotNull { it["values"] }.filterNot { it.isJsonNull }
 
     @Test
-    fun `incorrect usage is explained`() {
+    fun `incorrect usage is explained`(@TempDir folder: File) {
         assertEquals(2, frz("dump").code)
         assertEquals(2, frz("decode", example).code)
         assertTrue("Usage: frz" in frz("--help").out)
@@ -198,5 +251,17 @@ class CommandTest {
         val nowhere = frz("decode", example, "-o", "no/such/x.safetensors")
         assertEquals("frz: no/such/x.safetensors: its folder does not exist; create it first", nowhere.err.trim())
         assertFalse(frz("bench", example, "--threads", "x").err.isEmpty())
+        for ((option, wrong) in listOf("--runs" to 0, "--runs" to -1, "--warm-up" to -1, "--runs" to "1.5")) {
+            val refused = frz("bench", example, option, wrong)
+            assertEquals(2, refused.code)
+            assertTrue("'$option': '$wrong' is not an integer of at least" in refused.err, refused.err)
+        }
+        val list = File(folder, "list.json")
+        for (text in listOf("{", "[]", "{}", """{"valid": [{"name": 7}], "faulty": []}""")) {
+            list.writeText(text)
+            val refused = frz("parity", list)
+            assertEquals(2, refused.code, text)
+            assertTrue(refused.err.startsWith("frz: $list: it does not list vectors: "), refused.err)
+        }
     }
 }

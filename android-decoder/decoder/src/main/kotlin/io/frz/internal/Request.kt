@@ -15,6 +15,9 @@ internal class Request(private val file: Lifetime) {
     var isInterrupted = false
         private set
 
+    /** Values that several tensors of the request need; they are freed with the request. */
+    var shared: Any? = null
+
     /** Whether the caller's own code is running. */
     var isOutside = false
         private set

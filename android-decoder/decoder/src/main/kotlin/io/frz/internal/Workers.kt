@@ -1,7 +1,6 @@
 package io.frz.internal
 
 import java.util.concurrent.Executor
-import java.util.concurrent.RejectedExecutionException
 import java.util.concurrent.SynchronousQueue
 import java.util.concurrent.ThreadPoolExecutor
 import java.util.concurrent.TimeUnit
@@ -37,8 +36,8 @@ internal class Workers(val count: Int, private val helpers: Executor = SHARED) {
     private fun isTaken(work: Runnable): Boolean = try {
         helpers.execute(work)
         true
-    } catch (_: RejectedExecutionException) {
-        false
+    } catch (@Suppress("TooGenericExceptionCaught") _: RuntimeException) {
+        false // Not every executor that refuses work throws a RejectedExecutionException.
     } catch (_: OutOfMemoryError) {
         false // The system cannot start another thread.
     }

@@ -2,13 +2,16 @@ package io.frz.elm
 
 import androidx.annotation.WorkerThread
 import io.frz.elm.internal.NormalEquations
+import java.nio.ByteBuffer
+import java.security.MessageDigest
 
 /**
  * Trains a classifier on examples that never leave the device.
  *
- * Adding an example takes one pass through the hidden layer and one update of the sums; the example itself is not
- * stored. Examples can be removed again, and an example with a new label adds a class at any time. [solve] computes the
- * best output layer for all current examples.
+ * Adding an example takes one pass through the hidden layer and one update of the sums; of the example itself, only a
+ * digest is stored, by which it is recognized when it is removed again. An example with a new label adds a class at any
+ * time, and removing the last example of a class removes the class. [solve] computes the best output layer for all
+ * current examples.
  *
  * ```
  * val learner = ElmLearner(hidden)
@@ -24,7 +27,9 @@ import io.frz.elm.internal.NormalEquations
  */
 public class ElmLearner(public val hidden: HiddenLayer) {
     private val equations = NormalEquations(hidden.features)
-    private val labels = ArrayList<String>()
+
+    /** For each label, the digests of its examples, each with the number of times that it was added. */
+    private val digests = LinkedHashMap<String, HashMap<Long, Int>>()
 
     /** The number of examples that have been added and not removed. */
     public val examples: Int @Synchronized get() = equations.samples
@@ -40,7 +45,7 @@ public class ElmLearner(public val hidden: HiddenLayer) {
     /**
      * Removes an image that was added with this label, as if it had never been added.
      *
-     * @throws IllegalArgumentException if no example was ever added with this label, or there are no examples left
+     * @throws IllegalArgumentException if the image was not added with this label, or has been removed since
      */
     @WorkerThread
     public fun forget(image: ByteArray, label: String): Unit = forget(hidden.features(image), label)
@@ -48,7 +53,7 @@ public class ElmLearner(public val hidden: HiddenLayer) {
     /**
      * Removes an array of numbers that was added with this label, as if it had never been added.
      *
-     * @throws IllegalArgumentException if no example was ever added with this label, or there are no examples left
+     * @throws IllegalArgumentException if the array was not added with this label, or has been removed since
      */
     @WorkerThread
     public fun forget(input: FloatArray, label: String): Unit = forget(hidden.features(input), label)
@@ -59,8 +64,8 @@ public class ElmLearner(public val hidden: HiddenLayer) {
      * @param ridge the ridge parameter, relative to the mean of the features' sums of squares; if it is too small for a
      *   solution, it is multiplied by 10, repeatedly if necessary
      * @throws IllegalArgumentException if [ridge] is not positive and finite
-     * @throws IllegalStateException if examples of fewer than two classes have been added, there are no examples left,
-     *   or there is no solution even with the largest ridge that is tried
+     * @throws IllegalStateException if there are examples of fewer than two classes, or if there is no solution even
+     *   with the largest ridge that is tried
      * @throws InterruptedException if the thread is interrupted
      */
     @WorkerThread
@@ -69,32 +74,48 @@ public class ElmLearner(public val hidden: HiddenLayer) {
     @Synchronized
     public fun solve(ridge: Double = RIDGE): ElmModel {
         require(ridge > 0 && ridge < Double.POSITIVE_INFINITY) { "the ridge $ridge is not positive" }
-        check(labels.size >= 2 && equations.samples > 0) {
-            "add examples of at least two classes (examples: ${equations.samples}, classes: ${labels.size})"
+        check(digests.size >= 2) {
+            "add examples of at least two classes (examples: ${equations.samples}, classes: ${digests.size})"
         }
-        return ElmModel(hidden, labels, equations.solve(ridge))
+        return ElmModel(hidden, digests.keys.toList(), equations.solve(ridge))
     }
 
     @Synchronized
     private fun add(features: DoubleArray, label: String) {
-        if (label !in labels) {
+        val known = digests.getOrPut(label) {
             equations.addOutput(OTHER)
-            labels.add(label)
+            HashMap()
         }
+        val digest = digest(features)
+        known[digest] = (known[digest] ?: 0) + 1
         equations.accumulate(features, targets(label), 1.0)
     }
 
     @Synchronized
     private fun forget(features: DoubleArray, label: String) {
-        require(label in labels && equations.samples > 0) { "no example has the label \"$label\"" }
+        val known = digests[label]
+        val digest = digest(features)
+        val times = known?.get(digest)
+        require(known != null && times != null) { "no such example has the label \"$label\"" }
         equations.accumulate(features, targets(label), -1.0)
+        if (times > 1) known[digest] = times - 1 else known.remove(digest)
+        if (known.isNotEmpty()) return
+        equations.removeOutput(digests.keys.indexOf(label))
+        digests.remove(label)
     }
 
-    private fun targets(label: String) = DoubleArray(labels.size) { if (labels[it] == label) OWN else OTHER }
+    private fun targets(label: String) = digests.keys.map { if (it == label) OWN else OTHER }.toDoubleArray()
 
     private companion object {
         const val RIDGE = 1e-3
         const val OWN = 1.0
         const val OTHER = -1.0
+
+        /** Returns the first 64 bits of the SHA-256 digest of [features]. */
+        fun digest(features: DoubleArray): Long {
+            val bytes = ByteBuffer.allocate(Double.SIZE_BYTES * features.size)
+            bytes.asDoubleBuffer().put(features)
+            return ByteBuffer.wrap(MessageDigest.getInstance("SHA-256").digest(bytes.array())).getLong()
+        }
     }
 }

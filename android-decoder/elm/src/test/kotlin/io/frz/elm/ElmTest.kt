@@ -76,6 +76,44 @@ class ElmTest {
     }
 
     @Test
+    fun `only examples that were learned can be forgotten`() {
+        val learner = learner(0 until 100)
+        val before = learner.solve()
+        val wrong = labels.first { it != labels[0] }
+        for ((image, label) in listOf(images[100] to labels[100], images[0] to wrong, images[0] to "new")) {
+            val thrown = assertThrows(IllegalArgumentException::class.java) { learner.forget(image, label) }
+            assertEquals("no such example has the label \"$label\"", thrown.message)
+        }
+        repeat(2) { learner.add(images[100], labels[100]) }
+        repeat(2) { learner.forget(images[100], labels[100]) }
+        assertThrows(IllegalArgumentException::class.java) { learner.forget(images[100], labels[100]) }
+        assertEquals(100, learner.examples)
+        val after = learner.solve()
+        for (output in 0 until 10) assertArrayEquals(before.weights(output), after.weights(output), 1e-9)
+    }
+
+    @Test
+    fun `a class without examples is not a class`() {
+        val learner = learner(0 until 100)
+        for (i in 0 until 100) if (labels[i] in "123") learner.forget(images[i], labels[i])
+        val others = ElmLearner(model.hidden)
+        for (i in 0 until 100) if (labels[i] !in "123") others.add(images[i], labels[i])
+        val (found, wanted) = learner.solve() to others.solve()
+        assertEquals(wanted.labels, found.labels.sortedBy { wanted.labels.indexOf(it) })
+        for ((output, label) in wanted.labels.withIndex()) {
+            assertArrayEquals(wanted.weights(output), found.weights(found.labels.indexOf(label)), 1e-6)
+        }
+        for (i in 0 until 100) if (labels[i] !in "1237") learner.forget(images[i], labels[i])
+        assertThrows(IllegalStateException::class.java) { learner.solve() }
+        for (i in 0 until 100) if (labels[i] == "7") learner.forget(images[i], labels[i])
+        assertEquals(0, learner.examples)
+        for (i in 0 until 50) learner.add(images[i], labels[i])
+        val fresh = learner(0 until 50).solve()
+        val again = learner.solve()
+        for (output in fresh.labels.indices) assertArrayEquals(fresh.weights(output), again.weights(output))
+    }
+
+    @Test
     fun `classes added later are treated like the first ones`() {
         val order = (0 until 200).sortedBy { labels[it] }
         val late = ElmLearner(model.hidden).apply { for (i in order) add(images[i], labels[i]) }.solve()
@@ -120,7 +158,7 @@ class ElmTest {
             { curve.features(FloatArray(2)) } to "the input has 2 elements, but the hidden layer takes 1",
             { model.scores(FloatArray(PIXELS)) } to "this hidden layer takes the bytes of an image, not floats",
             { curve.features(ByteArray(1)) } to "this hidden layer takes floats, not the bytes of an image",
-            { ElmLearner(curve).forget(floatArrayOf(0f), "x") } to "no example has the label \"x\"",
+            { ElmLearner(curve).forget(floatArrayOf(0f), "x") } to "no such example has the label \"x\"",
             { learner(0 until 9).solve(0.0) } to "the ridge 0.0 is not positive"
         )) {
             assertEquals(message, assertThrows(IllegalArgumentException::class.java) { wrong() }.message)
@@ -156,7 +194,7 @@ class ElmTest {
 
     @Test
     fun `malformed layers are refused`() {
-        for (name in listOf("bias", "negative", "pool", "zero", "large", "scalar")) {
+        for (name in listOf("bias", "negative", "pool", "zero", "large", "scalar", "infinite", "many")) {
             open("malformed/$name.frz").use { file ->
                 assertThrows(ElmException::class.java, { HiddenLayer.of(file) }, name)
             }

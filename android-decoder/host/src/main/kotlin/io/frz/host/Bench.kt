@@ -2,6 +2,7 @@ package io.frz.host
 
 import com.google.gson.JsonObject
 import io.frz.FrzFile
+import io.frz.cli.shell.Positive
 import io.frz.cli.shell.Printing
 import java.io.File
 import java.util.Locale
@@ -31,7 +32,12 @@ internal class Bench : Runnable {
     @Mixin
     private lateinit var input: Example
 
-    @Option(names = ["--runs"], paramLabel = "N", description = ["Number of measured runs (default: 9)."])
+    @Option(
+        names = ["--runs"],
+        paramLabel = "N",
+        converter = [Positive::class],
+        description = ["Number of measured runs (default: 9)."]
+    )
     private var runs = 9
 
     @Mixin
@@ -44,7 +50,7 @@ internal class Bench : Runnable {
         val engine = opening.engine
         val (weights, largest) = FrzFile.open(opening.weights).use { frz ->
             val bytes = frz.tensors.map { it.elements * Float.SIZE_BYTES }
-            bytes.sum() to bytes.max()
+            bytes.sum() to (bytes.maxOrNull() ?: 0)
         }
         val ours = ArrayList<Run>()
         val theirs = ArrayList<Run>()

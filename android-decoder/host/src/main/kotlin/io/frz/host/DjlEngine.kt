@@ -46,7 +46,10 @@ internal class DjlEngine : Engine {
 
     override fun setThreads(count: Int) = JniUtils.setNumThreads(count)
 
-    override fun load(skeleton: File, weights: File, base: File?, options: FrzLoadOptions): Model {
+    override fun load(skeleton: File, weights: File, base: File?, options: FrzLoadOptions): Model =
+        guarded("LibTorch cannot load $skeleton") { filled(skeleton, weights, base, options) }
+
+    private fun filled(skeleton: File, weights: File, base: File?, options: FrzLoadOptions): Model {
         val model = DjlModel(engine, skeleton)
         val opening = FrzOptions.builder().threads(options.threads)
         options.tier?.let { opening.tier(it) }
@@ -76,7 +79,7 @@ internal class DjlEngine : Engine {
         FrzFile.open(needed).use { older -> FrzFile.open(weights, options, older).use(work) }
     }
 
-    override fun loadComplete(file: File): Model = DjlModel(engine, file)
+    override fun loadComplete(file: File): Model = guarded("LibTorch cannot load $file") { DjlModel(engine, file) }
 
     private class DjlModel(engine: ai.djl.engine.Engine, file: File) : Model {
         private val manager: NDManager = engine.newBaseManager()
@@ -113,8 +116,9 @@ internal class DjlEngine : Engine {
             }
         }
 
-        override fun forward(input: NdArray): Map<String, NdArray> =
+        override fun forward(input: NdArray): Map<String, NdArray> = guarded("LibTorch cannot run the model") {
             (manager.newSubManager() as PtNDManager).use { scope -> forward(input, scope) }
+        }
 
         private fun forward(input: NdArray, scope: PtNDManager): Map<String, NdArray> {
             val x = scope.create(FloatBuffer.wrap(input.values), Shape(*input.shape), DataType.FLOAT32) as PtNDArray

@@ -1,9 +1,11 @@
 package io.frz.host
 
+import io.frz.cli.shell.Failure
 import io.frz.loading.FrzLoadOptions
 import io.frz.loading.FrzPart
 import java.io.Closeable
 import java.io.File
+import java.io.IOException
 
 /** A runtime that loads and runs skeletons. */
 internal interface Engine {
@@ -25,6 +27,17 @@ internal interface Engine {
 
 /** Returns these options with the file [base] as the base of delta files. */
 internal fun FrzLoadOptions.with(base: File?): FrzLoadOptions = newBuilder().base(base?.let { FrzPart.of(it) }).build()
+
+/** Runs [work], which calls a runtime, and reports its failure in one line that starts with [problem]. */
+internal inline fun <T> guarded(problem: String, work: () -> T): T = try {
+    work()
+} catch (e: IOException) {
+    throw e
+} catch (e: Failure) {
+    throw e
+} catch (@Suppress("TooGenericExceptionCaught") e: Exception) {
+    throw Failure("$problem: ${e.message.orEmpty().lineSequence().firstOrNull { it.isNotBlank() } ?: e}", e)
+}
 
 /** A loaded model. */
 internal interface Model : Closeable {

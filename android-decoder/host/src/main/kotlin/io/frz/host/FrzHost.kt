@@ -24,4 +24,4 @@ internal class FrzHost : Shell()
  * Runs the command `frz-host` and exits with its exit code. The explicit exit is needed because a thread of PyTorch
  * Mobile would otherwise keep the process alive.
  */
-public fun main(args: Array<String>): Unit = exitProcess(FrzHost().commandLine().execute(*args))
+public fun main(args: Array<String>): Unit = exitProcess(FrzHost().execute(args))

@@ -27,13 +27,18 @@ internal class LiteEngine : Engine {
     override fun load(skeleton: File, weights: File, base: File?, options: FrzLoadOptions): Model =
         LiteModel(FrzModule.loaderOf(skeleton, weights).load(options.with(base)))
 
-    override fun loadComplete(file: File): Model = LiteModel(LiteModuleLoader.load(file.path))
+    override fun loadComplete(file: File): Model = guarded("PyTorch Mobile cannot load $file") {
+        LiteModel(LiteModuleLoader.load(file.path))
+    }
 
     private class LiteModel(private val module: Module) : Model {
-        override fun forward(input: NdArray): Map<String, NdArray> {
+        override fun forward(input: NdArray): Map<String, NdArray> = guarded("PyTorch Mobile cannot run the model") {
             val result = module.forward(IValue.from(Tensor.fromBlob(input.values, input.shape)))
-            if (result.isTensor) return mapOf(Model.OUTPUT to array(result.toTensor()))
-            return result.toDictStringKey().mapValues { (_, value) -> array(value.toTensor()) }
+            if (result.isTensor) {
+                mapOf(Model.OUTPUT to array(result.toTensor()))
+            } else {
+                result.toDictStringKey().mapValues { (_, value) -> array(value.toTensor()) }
+            }
         }
 
         override fun close() = module.destroy()

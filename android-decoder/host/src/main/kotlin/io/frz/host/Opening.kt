@@ -1,5 +1,6 @@
 package io.frz.host
 
+import io.frz.cli.shell.Positive
 import io.frz.loading.FrzLoadOptions
 import java.io.File
 import picocli.CommandLine.Model.CommandSpec
@@ -46,6 +47,7 @@ internal class Opening {
     @Option(
         names = ["--runtime-threads"],
         paramLabel = "N",
+        converter = [Positive::class],
         description = ["Run the model on N threads (default: chosen by the runtime)."]
     )
     var runtimeThreads: Int? = null
@@ -57,6 +59,9 @@ internal class Opening {
         val chosen = engines ?: if (skeleton.extension == "onnx") Engines.ORT else Engines.LITE
         chosen.create().also { engine -> runtimeThreads?.let { engine.setThreads(it) } }
     }
+
+    /** The files that [load] reads. */
+    val sources: List<File> get() = listOfNotNull(skeleton, weights, base)
 
     fun load(skeleton: File = this.skeleton): Model = engine.load(skeleton, weights, base, options)
 

@@ -4,8 +4,9 @@ import com.google.gson.GsonBuilder
 import com.google.gson.JsonArray
 import com.google.gson.JsonObject
 import io.frz.cli.shell.Failure
+import io.frz.cli.shell.Positive
 import io.frz.cli.shell.replacing
-import io.frz.cli.shell.requireFolder
+import io.frz.cli.shell.requireWritable
 import java.io.File
 import java.io.IOException
 import java.nio.ByteBuffer
@@ -36,7 +37,12 @@ internal class Report : Runnable {
     @Option(names = ["-o", "--output"], required = true, paramLabel = "REPORT", description = ["The report to write."])
     private lateinit var output: File
 
-    @Option(names = ["--runs"], paramLabel = "N", description = ["Number of runs on each input (default: 1)."])
+    @Option(
+        names = ["--runs"],
+        paramLabel = "N",
+        converter = [Positive::class],
+        description = ["Number of runs on each input (default: 1)."]
+    )
     private var runs = 1
 
     @Spec
@@ -49,7 +55,10 @@ internal class Report : Runnable {
         val files = inputs.listFiles()?.filter { it.extension == "npy" }?.sortedBy { it.name }
             ?: throw Failure("$inputs: no such folder")
         if (files.isEmpty()) throw Failure("$inputs: the folder contains no .npy files")
-        requireFolder(output)
+        requireWritable(output, opening.sources + files)
+        if (folder.canonicalFile == inputs.canonicalFile) {
+            throw Failure("$output: the outputs would be mixed with the inputs; choose another folder")
+        }
         val engine = opening.engine
         val memory = JsonObject()
         val report = JsonObject()
@@ -95,7 +104,7 @@ internal class Report : Runnable {
             addProperty("crc32", input.crc32())
             val times = JsonArray()
             var outputs = emptyMap<String, NdArray>()
-            repeat(maxOf(1, runs)) {
+            repeat(runs) {
                 val start = System.nanoTime()
                 outputs = model.forward(input)
                 val time = milliseconds(start)

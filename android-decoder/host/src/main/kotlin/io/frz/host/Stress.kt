@@ -2,6 +2,7 @@ package io.frz.host
 
 import com.google.gson.JsonArray
 import com.google.gson.JsonObject
+import io.frz.cli.shell.Positive
 import java.nio.ByteBuffer
 import java.util.concurrent.Callable
 import java.util.concurrent.Executors
@@ -25,10 +26,20 @@ internal class Stress : Callable<Int> {
     @Mixin
     private lateinit var input: Example
 
-    @Option(names = ["--cycles"], paramLabel = "N", description = ["Number of loads, one at a time (default: 1000)."])
+    @Option(
+        names = ["--cycles"],
+        paramLabel = "N",
+        converter = [Positive::class],
+        description = ["Number of loads, one at a time (default: 1000)."]
+    )
     private var cycles = 1000
 
-    @Option(names = ["--at-once"], paramLabel = "N", description = ["Number of parallel threads (default: 8)."])
+    @Option(
+        names = ["--at-once"],
+        paramLabel = "N",
+        converter = [Positive::class],
+        description = ["Number of parallel threads (default: 8)."]
+    )
     private var atOnce = 8
 
     @Spec

@@ -8,15 +8,15 @@ import io.frz.benchmark.Suite
 import io.frz.benchmark.SuiteOptions
 import io.frz.benchmark.SuiteReport
 import io.frz.cli.shell.Failure
+import io.frz.cli.shell.Positive
 import io.frz.cli.shell.replacing
-import io.frz.cli.shell.requireFolder
+import io.frz.cli.shell.requireWritable
 import java.io.File
 import java.util.Locale
 import java.util.concurrent.Callable
 import picocli.CommandLine.Command
 import picocli.CommandLine.Model.CommandSpec
 import picocli.CommandLine.Option
-import picocli.CommandLine.ParameterException
 import picocli.CommandLine.Parameters
 import picocli.CommandLine.Spec
 
@@ -41,7 +41,12 @@ internal class SuiteCommand : Callable<Int> {
     @Option(names = ["--short"], description = ["Run only the small networks, and skip the memory test."])
     private var short = false
 
-    @Option(names = ["--threads"], paramLabel = "N", description = ["Run networks on N threads (default: 1)."])
+    @Option(
+        names = ["--threads"],
+        paramLabel = "N",
+        converter = [Positive::class],
+        description = ["Run networks on N threads (default: 1)."]
+    )
     private var threads = 1
 
     @Option(
@@ -54,8 +59,7 @@ internal class SuiteCommand : Callable<Int> {
     private lateinit var spec: CommandSpec
 
     override fun call(): Int {
-        if (threads < 1) throw ParameterException(spec.commandLine(), "--threads: $threads is not positive")
-        requireFolder(output)
+        requireWritable(output)
         val manifest = Manifest.read(folder)
         val (runtimes, missing) = HostRuntime.present(threads)
         if (runtimes.isEmpty()) throw Failure("no runtime can run here: ${missing.values.joinToString("; ")}")

@@ -86,6 +86,35 @@ class CommandTest {
     }
 
     @Test
+    fun `a report replaces no input, and its outputs are not mixed with the inputs`() {
+        input("a", -1f, 1f, 1, 1, 6, 6)
+        val skeleton = model("tiny.ptl").copyTo(File(folder, "s.ptl"))
+        for (target in listOf(skeleton, inputs, File(inputs, "a.npy"), File(inputs, "report.json"))) {
+            val refused = host("report", skeleton, model("tiny.frz"), inputs, "-o", target)
+            assertEquals(2, refused.code)
+            assertTrue(refused.err.startsWith("frz-host: $target: "), refused.err)
+        }
+        assertEquals(model("tiny.ptl").length(), skeleton.length())
+        assertEquals(listOf("a.npy"), inputs.list()!!.toList())
+    }
+
+    @Test
+    fun `failures of the runtime are reported in one line`() {
+        val (right, wrong) = listOf(1L, 3L).map { input("in$it", -1f, 1f, 1, it, 6, 6) }
+        val bench = listOf<Any>("bench", model("tiny.ptl"), model("tiny.frz"), "--runs", 1)
+        for (arguments in listOf(
+            bench + listOf(model("complete.ptl"), "--input", wrong),
+            bench + listOf("nothing.ptl", "--input", right),
+            listOf<Any>("stress", model("tiny.ptl"), model("tiny.frz"), "--cycles", 1, "--input", wrong)
+        )) {
+            val failed = host(*arguments.toTypedArray())
+            assertEquals(2, failed.code)
+            val pattern = Regex("frz-host: PyTorch Mobile cannot (load|run) .*: .+")
+            assertTrue(pattern.matches(failed.err.trim()), failed.err)
+        }
+    }
+
+    @Test
     fun `the reference network returns the same outputs as on the desktop`() = reference("unet.ptl")
 
     @Test

@@ -55,13 +55,11 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
     internal inline fun <T> opened(weights: FrzPart, use: (FrzFile) -> T): T {
         val base = openBase()
         try {
-            return reading("the weights") {
-                val file = weights.open(options.decoding(), base)
-                try {
-                    use(file)
-                } finally {
-                    close(file)
-                }
+            val file = accessing("the weights") { weights.open(options.decoding(), base) }
+            try {
+                return reading("the weights") { use(file) }
+            } finally {
+                close(file)
             }
         } finally {
             close(base)
@@ -70,7 +68,7 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
 
     /** Opens the base that the options name; returns null if they name none. */
     internal fun openBase(): FrzFile? = try {
-        reading("the base") { options.base?.open(options.decodingBase(), null) }
+        accessing("the base") { options.base?.open(options.decodingBase(), null) }
     } catch (e: FrzException) {
         if (e.code == ErrorCode.BUDGET) throw e
         throw FrzException(ErrorCode.BASE, "the base cannot be used: ${e.message}", cause = e)
@@ -84,6 +82,21 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
         }
     }
 
+    /**
+     * Runs [access], which uses a source that the app has chosen; for example, a channel can be too short, or not open
+     * for reading.
+     */
+    internal inline fun <T> accessing(what: String, access: () -> T): T = reading(what) {
+        try {
+            access()
+        } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
+            throw IOException(e.message ?: e.toString(), e)
+        } catch (e: OutOfMemoryError) {
+            throw FrzException(ErrorCode.BUDGET, "$what cannot be read: there is not enough memory", cause = e)
+        }
+    }
+
+    /** Runs [read], and reports a failure to read [what] as such. */
     internal inline fun <T> reading(what: String, read: () -> T): T = try {
         read()
     } catch (e: FrzException) {
@@ -105,11 +118,12 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
         @Throws(IOException::class)
         @WorkerThread
         public fun <T> withWeights(weights: FrzPart, options: FrzLoadOptions, use: (FrzFile, FrzLoad) -> T): T {
-            val load = FrzLoad(options, Cancellation.INTERRUPT)
+            val load = FrzLoad(options.claimed(), Cancellation.INTERRUPT)
+            val own = weights.claim()
             try {
-                return load.opened(weights) { use(it, load) }
+                return load.opened(own) { use(it, load) }
             } finally {
-                FrzPart.close(listOfNotNull(weights, options.base))
+                FrzPart.close(listOfNotNull(own, load.options.base))
             }
         }
     }

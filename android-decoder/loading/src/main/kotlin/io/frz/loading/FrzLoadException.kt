@@ -31,7 +31,7 @@ public class FrzLoadException @JvmOverloads constructor(
         /** A file cannot be written to the cache or scratch folder, for lack of space or permission. */
         CACHE,
 
-        /** Loading was cancelled. */
+        /** Loading was cancelled or interrupted, or an executor rejected it. */
         CANCELLED,
 
         /** The app does not contain the runtime's classes, or its native libraries for this processor. */

@@ -10,8 +10,9 @@ import java.util.concurrent.Executor
  *
  * @property threads the maximum number of threads that rebuild a tensor together
  * @property helpers the executor that provides additional threads, or null for the pool that all loads share
- * @property memoryBudget the maximum number of bytes that loading may use for the weights and working memory together;
- *   if null, only the memory for each tensor is limited, to the maximum heap size
+ * @property memoryBudget the maximum number of bytes for the weights and the buffers in which they are rebuilt, and
+ *   also for the decoder's working memory for a tensor; if null, only the memory for each tensor is limited, to the
+ *   maximum heap size
  * @property scratch the folder for the memory-mapped files in which tensors are rebuilt, or null for direct buffers
  * @property base the base of the weights, if they are a delta file, or null
  * @property tier the tier to load, or null for the highest in the file
@@ -34,6 +35,9 @@ public class FrzLoadOptions private constructor(private val settings: Settings) 
 
     /** Returns a builder that starts from these options. */
     public fun newBuilder(): Builder = Builder().also { it.settings = settings }
+
+    /** Returns these options for one load, which closes the base; see [FrzPart.claim]. */
+    internal fun claimed(): FrzLoadOptions = newBuilder().base(base?.claim()).build()
 
     /** Returns the options for the decoder. */
     internal fun decoding(): FrzOptions {
@@ -82,8 +86,9 @@ public class FrzLoadOptions private constructor(private val settings: Settings) 
         public fun helpers(executor: Executor?): Builder = apply { settings = settings.copy(helpers = executor) }
 
         /**
-         * Limits the weights and the working memory to [bytes] bytes in total. A load that would exceed the limit fails
-         * with [io.frz.ErrorCode.BUDGET] before anything is allocated. By default, only the memory for each tensor is
+         * Limits the weights and the buffers in which they are rebuilt to [bytes] bytes in total, and the decoder's
+         * working memory for a tensor to the same number. A load that would exceed a limit fails with
+         * [io.frz.ErrorCode.BUDGET] before anything is allocated for it. By default, only the memory for each tensor is
          * limited, to the maximum heap size.
          */
         public fun memoryBudget(bytes: Long): Builder = apply {

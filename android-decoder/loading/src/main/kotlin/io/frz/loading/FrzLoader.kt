@@ -27,16 +27,22 @@ public class FrzLoader<N : Any>(
     @Throws(IOException::class)
     @WorkerThread
     public fun load(options: FrzLoadOptions = FrzLoadOptions.DEFAULT): N =
-        load(FrzLoad(options, Cancellation.INTERRUPT))
+        claimed().load(FrzLoad(options.claimed(), Cancellation.INTERRUPT))
 
     /** Starts loading on [FrzLoadOptions.background] and reports the result to [callback]. */
     @JvmOverloads
-    public fun loadAsync(callback: FrzCallback<N>, options: FrzLoadOptions = FrzLoadOptions.DEFAULT): FrzLoading =
-        Task(runtime, callback, options, parts(options), ::load).also { it.start() }
+    public fun loadAsync(callback: FrzCallback<N>, options: FrzLoadOptions = FrzLoadOptions.DEFAULT): FrzLoading {
+        val own = claimed()
+        val settings = options.claimed()
+        return Task(runtime, callback, settings, own.parts(settings), own::load).also { it.start() }
+    }
+
+    /** Returns a loader for one load, which closes the parts; see [FrzPart.claim]. */
+    private fun claimed() = FrzLoader(runtime, skeleton.claim(), weights.claim())
 
     private fun load(load: FrzLoad): N = try {
         load.checkCancelled()
-        val intact = load.reading("the skeleton") { intact() }
+        val intact = load.accessing("the skeleton") { intact() }
         load.opened(weights) {
             load.checkCancelled()
             runtime.start(intact, it, load)

@@ -3,6 +3,8 @@ package io.frz.loading
 import android.content.Context
 import android.content.res.AssetFileDescriptor
 import android.content.res.AssetManager
+import io.frz.ErrorCode
+import io.frz.FrzException
 import io.frz.loading.Fake.Companion.loader
 import io.frz.loading.Fake.Companion.part
 import io.frz.loading.Fake.Companion.resource
@@ -10,6 +12,7 @@ import io.frz.loading.Fake.Companion.sumOf
 import io.frz.loading.FrzLoadException.Kind
 import java.io.File
 import java.io.FileNotFoundException
+import java.io.InputStream
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -77,6 +80,25 @@ class AssetTest {
 
     @Test
     fun `compressed assets are unpacked`() = check(asset("tiny.ptl", "tiny.frz"))
+
+    @Test
+    fun `compressed weights are unpacked within the budget`() {
+        val endless = object : InputStream() {
+            private val start = resource("wide.frz").inputStream()
+            var isClosed = false
+
+            override fun read(): Int = maxOf(0, start.read())
+
+            override fun close() {
+                isClosed = true
+            }
+        }
+        org.mockito.Mockito.doReturn(endless).`when`(assets).open("wide.frz")
+        val options = FrzLoadOptions.builder().memoryBudget(1).build()
+        val refused = assertThrows(FrzException::class.java) { asset("wide.ptl", "wide.frz").load(options) }
+        assertEquals(ErrorCode.BUDGET, refused.code)
+        assertTrue(endless.isClosed)
+    }
 
     @Test
     fun `stored weights are mapped`() {

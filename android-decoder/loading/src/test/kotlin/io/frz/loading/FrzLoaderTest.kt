@@ -11,6 +11,7 @@ import io.frz.loading.Fake.Companion.sumOf
 import io.frz.loading.FrzLoadException.Kind
 import java.io.ByteArrayInputStream
 import java.io.File
+import java.io.FileOutputStream
 import java.io.IOException
 import java.io.InputStream
 import java.net.SocketTimeoutException
@@ -70,6 +71,60 @@ class FrzLoaderTest {
         val thrown = fault(part("tiny.ptl"), weights)
         assertEquals(Kind.UNREADABLE, thrown.kind)
         assertTrue("has been used" in thrown.message!!, thrown.message)
+    }
+
+    @Test
+    fun `a load neither reads nor closes the stream of another load`() {
+        val stream = Closing(resource("tiny.frz").readBytes())
+        val weights = FrzPart.of(stream)
+        val waiting = ArrayList<Runnable>()
+        val told = ArrayList<Any>()
+        val callback = object : FrzCallback<Net> {
+            override fun onLoaded(network: Net) {
+                told.add(network)
+            }
+
+            override fun onFailed(cause: IOException) {
+                told.add(cause)
+            }
+        }
+        val later = options.background { waiting.add(it) }.callbacks(Runnable::run).build()
+        loader(part("tiny.ptl"), weights).loadAsync(callback, later)
+        val second = loader(part("tiny.ptl"), weights).loadAsync(callback, later)
+        assertEquals(Kind.UNREADABLE, fault(part("tiny.ptl"), weights).kind)
+        assertEquals(Kind.UNREADABLE, fault(weights).kind)
+        val base = options.base(weights).build()
+        val thrown = assertThrows(FrzLoadException::class.java) { load(base, FrzPart.of(newer)) }
+        assertEquals(Kind.UNREADABLE, thrown.kind)
+        assertThrows(FrzLoadException::class.java) { FrzLoad.withWeights(weights, options.build()) { _, _ -> } }
+        assertTrue(second.cancel())
+        assertFalse(stream.isClosed)
+        waiting.forEach(Runnable::run)
+        assertEquals(sumOf("tiny.frz"), (told.last() as Net).sum)
+        assertTrue(stream.isClosed)
+    }
+
+    @Test
+    fun `unsuitable sources are unreadable`(@TempDir folder: File) {
+        val file = File(folder, "weights").apply { writeBytes(resource("tiny.frz").readBytes()) }
+        val size = file.length()
+        file.inputStream().channel.use { channel ->
+            val sections = listOf(0L to size + 1, -1L to 5L, 0L to -1L, size + 1 to 0L, 7L to Long.MAX_VALUE)
+            for ((offset, length) in sections) {
+                val part = FrzPart.of(channel, offset, length)
+                assertEquals(Kind.UNREADABLE, fault(part("tiny.ptl"), part).kind)
+                if (length != 0L) assertEquals(Kind.UNREADABLE, fault(part).kind)
+            }
+        }
+        FileOutputStream(file, true).channel.use { channel ->
+            val part = FrzPart.of(channel, 0, size)
+            for (bad in listOf(fault(part), fault(part("tiny.ptl"), part))) assertEquals(Kind.UNREADABLE, bad.kind)
+        }
+        val endless = object : InputStream() {
+            override fun read(): Int = throw OutOfMemoryError("an array that grows without end")
+        }
+        val thrown = assertThrows(FrzException::class.java) { load(options.build(), skeleton = FrzPart.of(endless)) }
+        assertEquals(ErrorCode.BUDGET, thrown.code)
     }
 
     @Test

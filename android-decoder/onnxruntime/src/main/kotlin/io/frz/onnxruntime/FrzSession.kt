@@ -8,7 +8,7 @@ import ai.onnxruntime.OrtSession
 import android.content.Context
 import io.frz.loading.FrzLoader
 import io.frz.loading.FrzPart
-import io.frz.onnxruntime.internal.OnnxRuntime
+import io.frz.onnxruntime.internal.OptionalRuntime
 import io.frz.onnxruntime.internal.Tensors
 import java.util.concurrent.atomic.AtomicBoolean
 
@@ -107,6 +107,6 @@ public class FrzSession internal constructor(public val session: OrtSession, pri
             skeleton: FrzPart,
             weights: FrzPart,
             setup: FrzSessionSetup = DEFAULTS
-        ): FrzLoader<FrzSession> = FrzLoader(OnnxRuntime(setup), skeleton, weights)
+        ): FrzLoader<FrzSession> = FrzLoader(OptionalRuntime(setup), skeleton, weights)
     }
 }

@@ -1,6 +1,7 @@
 package io.frz.onnxruntime
 
 import ai.onnxruntime.OrtException
+import ai.onnxruntime.OrtSession
 import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.loading.FrzLoadException
@@ -8,6 +9,8 @@ import io.frz.loading.FrzLoadException.Kind
 import io.frz.loading.FrzLoadOptions
 import io.frz.loading.FrzPart
 import java.io.File
+import java.lang.reflect.InvocationTargetException
+import java.net.URL
 import java.net.URLClassLoader
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
@@ -76,19 +79,28 @@ class FrzSessionTest : OnRuntime() {
 
     @Test
     fun `missing native libraries are reported`() {
-        val path = System.getProperty("java.class.path").split(File.pathSeparator).map { File(it).toURI().toURL() }
-        val loader = URLClassLoader(path.toTypedArray(), null)
-        val run = loader.loadClass(Loading::class.java.name).getMethod("run")
         val architecture = System.setProperty("os.arch", "riscv64")
         try {
-            repeat(2) {
-                val thrown = assertThrows(ReflectiveOperationException::class.java) {
-                    run.invoke(null)
-                }
-                assertTrue("RUNTIME_MISSING" in thrown.cause!!.message!!, thrown.cause.toString())
-            }
+            checkMissing { true }
         } finally {
             System.setProperty("os.arch", architecture)
+        }
+    }
+
+    @Test
+    fun `missing classes are reported`() {
+        val runtime = OrtSession::class.java.protectionDomain.codeSource.location
+        checkMissing { it != runtime }
+    }
+
+    /** Checks that loading reports a missing runtime, with only those parts of the class path that are [present]. */
+    private fun checkMissing(present: (URL) -> Boolean) {
+        val path = System.getProperty("java.class.path").split(File.pathSeparator).map { File(it).toURI().toURL() }
+        val loader = URLClassLoader(path.filter(present).toTypedArray(), null)
+        val run = loader.loadClass(Loading::class.java.name).getMethod("run")
+        repeat(2) {
+            val thrown = assertThrows(InvocationTargetException::class.java) { run.invoke(null) }
+            assertTrue("RUNTIME_MISSING" in thrown.cause!!.message.orEmpty(), thrown.cause.toString())
         }
     }
 

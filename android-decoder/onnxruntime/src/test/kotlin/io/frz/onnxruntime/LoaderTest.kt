@@ -21,6 +21,9 @@ import java.util.concurrent.TimeUnit
 import java.util.concurrent.atomic.AtomicInteger
 import java.util.concurrent.locks.LockSupport
 import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.Deferred
+import kotlinx.coroutines.async
 import kotlinx.coroutines.runBlocking
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
@@ -100,8 +103,14 @@ class LoaderTest : OnRuntime() {
 
     @Test
     fun `a cancelled coroutine does not throw an IOException`() {
-        val loader = FrzSession.loaderOf(skeleton, weights) { Thread.currentThread().interrupt() }
-        assertThrows(CancellationException::class.java) { runBlocking { loader.await() } }
+        assertThrows(CancellationException::class.java) {
+            runBlocking {
+                lateinit var loading: Deferred<FrzSession>
+                val loader = FrzSession.loaderOf(skeleton, weights) { loading.cancel() }
+                loading = async(start = CoroutineStart.LAZY) { loader.await() }
+                loading.await()
+            }
+        }
     }
 
     /** Wraps a runtime and counts its open sessions. */

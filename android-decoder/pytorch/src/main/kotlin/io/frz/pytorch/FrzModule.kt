@@ -53,8 +53,9 @@ public object FrzModule {
 
     /**
      * Replaces the weights of a loaded [module], for example with another tier of the same file or with newly trained
-     * weights. If this fails, the module can contain a mix of old and new weights; [FrzLoadOptions.verify] detects
-     * damage before any weight is replaced. The module must not run while its weights are being replaced.
+     * weights. A weight that is not in the file keeps its value. If this fails, the module can contain a mix of old and
+     * new weights; [FrzLoadOptions.verify] detects damage before any weight is replaced. The module must not run while
+     * its weights are being replaced.
      */
     @JvmStatic
     @JvmOverloads

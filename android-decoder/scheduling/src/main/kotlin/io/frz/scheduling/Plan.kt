@@ -21,7 +21,8 @@ public class Choice internal constructor(
 }
 
 /**
- * A tier and a share for each application. The shares add up to at most 1; the rest of the device remains idle.
+ * A tier and a share for each application. The shares add up to at most 1, except for rounding; the rest of the device
+ * remains idle.
  *
  * @property choices the choices, one for each application, in the order in which the applications were passed
  * @property total the sum of all costs

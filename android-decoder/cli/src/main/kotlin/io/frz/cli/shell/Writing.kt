@@ -1,23 +1,47 @@
 package io.frz.cli.shell
 
+import io.frz.FrzException
 import java.io.File
+import java.io.IOException
 import java.nio.file.Files
 import java.nio.file.StandardCopyOption
 
-/** Throws if the folder of [target] does not exist. */
-public fun requireFolder(target: File) {
-    if (!target.absoluteFile.parentFile.isDirectory) {
-        throw Failure("$target: its folder does not exist; create it first")
+/**
+ * Throws if [target] cannot be written: if its folder does not exist, if it is something other than a file, such as a
+ * device, which would be replaced, or if it is one of the [sources] of its content.
+ */
+public fun requireWritable(target: File, sources: List<File> = emptyList()) {
+    val problem = when {
+        !target.absoluteFile.parentFile.isDirectory -> "its folder does not exist; create it first"
+
+        !target.exists() -> return
+
+        !target.isFile -> "it is not a regular file; choose another output"
+
+        sources.any { it.exists() && Files.isSameFile(it.toPath(), target.toPath()) } ->
+            "it is also an input; choose another output"
+
+        else -> return
     }
+    throw Failure("$target: $problem")
 }
 
-/** Calls [write] with a temporary file, which then replaces [target]. If this fails, [target] remains unchanged. */
+/**
+ * Calls [write] with a temporary file, which then replaces [target]. If this fails, [target] remains unchanged. Unless
+ * an `.frz` file is at fault, the error message starts with the name of the target.
+ */
 public inline fun replacing(target: File, write: (partial: File) -> Unit) {
-    val partial = File.createTempFile(".${target.name}.", ".partial", target.absoluteFile.parentFile)
     try {
-        write(partial)
-        Files.move(partial.toPath(), target.toPath(), StandardCopyOption.REPLACE_EXISTING)
-    } finally {
-        partial.delete()
+        val partial = File.createTempFile(".${target.name}.", ".partial", target.absoluteFile.parentFile)
+        try {
+            write(partial)
+            Files.move(partial.toPath(), target.toPath(), StandardCopyOption.REPLACE_EXISTING)
+        } finally {
+            partial.delete()
+        }
+    } catch (e: FrzException) {
+        throw e
+    } catch (e: IOException) {
+        throw Failure("$target: it cannot be written: ${e.message}", e)
     }
 }

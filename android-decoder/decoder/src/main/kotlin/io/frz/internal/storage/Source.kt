@@ -5,6 +5,7 @@ import io.frz.FrzException
 import io.frz.internal.Budget
 import java.io.Closeable
 import java.io.File
+import java.io.IOException
 import java.io.InputStream
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
@@ -123,6 +124,7 @@ internal class StreamSource(private val stream: InputStream, private val budget:
                 chunks.add(ByteArray(CHUNK))
             }
             val count = stream.read(chunks.last(), used, minOf(CHUNK - used.toLong(), limit - bytes).toInt())
+            if (count == 0) throw IOException("the stream returned no bytes, although it has not ended")
             if (count < 0) ended = true else bytes += count
         }
         return bytes

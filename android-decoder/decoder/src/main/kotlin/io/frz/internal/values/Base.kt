@@ -17,15 +17,22 @@ import java.util.concurrent.ConcurrentHashMap
 /**
  * The base of a delta file: the file with the values to which the delta file's differences are added.
  *
+ * @param budget the memory that a request for the delta file may use
  * @param tensor returns the base's description of the tensor with the given name, or null if there is none
  */
-internal class Base(private val container: Container, private val tensor: (name: String) -> TensorInfo?) {
+internal class Base(
+    private val container: Container,
+    budget: Budget,
+    private val tensor: (name: String) -> TensorInfo?
+) {
     private val groups = GroupReader(container, null)
     private val needed = ConcurrentHashMap<Group, Long>()
 
-    /** The values of the most recently read group, if it has several tensors. */
-    @Volatile
-    private var last: Pair<Group, List<IntArray>>? = null
+    /** The values of groups with several tensors. Those of large groups are kept only until the request ends. */
+    private val remembered = Remembered.within<List<IntArray>>(budget)
+
+    /** The values of the large group that a request has read last. */
+    private class Last(val group: Group, val values: List<IntArray>)
 
     /** Throws if this is not the base of the delta file [other], or does not contain values that its groups need. */
     fun check(other: Container, request: Request) {
@@ -69,13 +76,23 @@ internal class Base(private val container: Container, private val tensor: (name:
         container.lifetime.requireOpen()
         val info = place(name)
         val group = info.record
-        last?.let { (of, values) -> if (of === group) return values[info.index] }
-        last = null // Only one group is kept in memory at a time.
+        val last = request.shared as Last?
+        val values = remembered[group] ?: last?.values?.takeIf { last.group === group } ?: read(group, request)
+        return values[info.index]
+    }
+
+    private fun read(group: Group, request: Request): List<IntArray> {
+        request.shared = null // Only one large group is kept in memory at a time.
         val readers = List(group.size) { RawReader(group, it, request) }
         groups.readAll(group, request) { readers[it] }
         val values = readers.map { it.values }
-        last = if (group.size > 1) group to values else null
-        return values[info.index]
+        val size = Int.SIZE_BYTES * values.sumOf { it.size.toLong() }
+        when {
+            group.size == 1 -> Unit
+            size <= remembered.most -> remembered.put(group, values, size)
+            else -> request.shared = Last(group, values)
+        }
+        return values
     }
 
     private fun place(name: String): TensorInfo = checkNotNull(tensor(name))

@@ -19,7 +19,7 @@ internal class Contents(private val container: Container, private val base: Base
     val tier: Int = container.tier
     val footprint = Footprint(tier, container.directory.groups.size)
     private val groups = GroupReader(container, base)
-    private val remembered = Remembered(minOf(Remembered.MOST_BYTES, budget.bytes / Remembered.SHARE))
+    private val remembered = Remembered.within<Array<Core>>(budget)
 
     /**
      * Returns whether the elements of tensor [i] of [group] are the values of its core, so that no basis is applied.

@@ -8,7 +8,14 @@ import io.frz.elm.HiddenLayer
 
 /** Reads the parts of an Extreme Learning Machine from a file, as stored by `frformat.train.elm`. */
 internal class Metadata(private val file: FrzFile) {
-    fun hiddenLayer(): HiddenLayer {
+    fun hiddenLayer(): HiddenLayer = allocating { layer() }
+
+    fun model(): ElmModel = allocating {
+        val hidden = layer()
+        ElmModel(hidden, labels, output(hidden.features))
+    }
+
+    private fun layer(): HiddenLayer {
         val shape = text("input").split(' ').map { positive("input", it) }.toIntArray()
         val inputs = shape.fold(1L) { product, length -> if (product > Int.MAX_VALUE) product else product * length }
         val weights = floats("hidden.weight")
@@ -22,6 +29,8 @@ internal class Metadata(private val file: FrzFile) {
                 val pool = positive("pool", text("pool"))
                 val fits = image.size == 3 && pool <= minOf(image[1], image[2]) - size + 1
                 check(fits && axes.contentEquals(lengths(biases.size, image[0], size, size)))
+                val places = (image[1] - size + 1L) / pool * ((image[2] - size + 1L) / pool)
+                check(places < Int.MAX_VALUE / maxOf(1, biases.size))
                 Convolution(image, weights, biases, size, pool, whole("bias", text("bias")))
             }
 
@@ -35,19 +44,20 @@ internal class Metadata(private val file: FrzFile) {
         }
     }
 
-    fun model(): ElmModel {
-        val hidden = hiddenLayer()
+    /** The labels of the classes; empty if the model is a regression. */
+    private val labels: List<String> get() = file.metadata["${PREFIX}classes"]?.split('\n') ?: emptyList()
+
+    /** Returns the weights of each output, one for each of the [features]. */
+    private fun output(features: Int): Array<DoubleArray> {
         val bias = floats("output.bias")
         val output = floats("output.weight")
-        val labels = file.metadata["${PREFIX}classes"]?.split('\n') ?: emptyList()
         check(file.tensor("output.weight").shape.firstOrNull() == bias.size.toLong())
-        check(output.size == bias.size * (hidden.features - 1) && (labels.isEmpty() || labels.size == bias.size))
-        val weights = Array(bias.size) { row ->
-            DoubleArray(hidden.features) {
-                (if (it == 0) bias[row] else output[row * (hidden.features - 1) + it - 1]).toDouble()
+        check(output.size.toLong() == bias.size * (features - 1L) && (labels.isEmpty() || labels.size == bias.size))
+        return Array(bias.size) { row ->
+            DoubleArray(features) {
+                (if (it == 0) bias[row] else output[row * (features - 1) + it - 1]).toDouble()
             }
         }
-        return ElmModel(hidden, labels, weights)
     }
 
     private fun text(key: String): String = file.metadata[PREFIX + key]
@@ -64,7 +74,15 @@ internal class Metadata(private val file: FrzFile) {
         val tensor = if (name in file) file.load(name) else throw ElmException("the file has no tensor $name")
         if (tensor.dtype != DType.F32) throw ElmException("$name has elements of ${tensor.dtype.label}, not f32")
         val elements = tensor.buffer.asFloatBuffer()
-        return FloatArray(elements.remaining()).also(elements::get)
+        val numbers = FloatArray(elements.remaining()).also(elements::get)
+        if (!numbers.all(Float::isFinite)) throw ElmException("$name has numbers that are not finite")
+        return numbers
+    }
+
+    private inline fun <T> allocating(read: () -> T): T = try {
+        read()
+    } catch (e: OutOfMemoryError) {
+        throw ElmException("there is not enough memory for the Extreme Learning Machine", e)
     }
 
     private fun lengths(vararg axes: Int) = LongArray(axes.size) { axes[it].toLong() }

@@ -21,6 +21,11 @@ internal class NormalEquations(private val features: Int) {
         products.add(DoubleArray(features) { target * gram[it][0] })
     }
 
+    /** Removes output [number]. */
+    fun removeOutput(number: Int) {
+        products.removeAt(number)
+    }
+
     /** Adds a sample ([sign] = 1) or removes it ([sign] = −1). */
     fun accumulate(sample: DoubleArray, targets: DoubleArray, sign: Double) {
         for (i in 0 until features) {
@@ -30,6 +35,7 @@ internal class NormalEquations(private val features: Int) {
             for (j in 0..i) row[j] += scale * sample[j]
             for (output in targets.indices) products[output][i] += scale * targets[output]
         }
+        if (samples == 0) (gram + products).forEach { it.fill(0.0) } // Rounding errors remain of removed samples.
     }
 
     /** Returns the weights of each output. */

@@ -3,8 +3,6 @@
 package io.frz.loading.ktx
 
 import io.frz.loading.FrzCallback
-import io.frz.loading.FrzLoadException
-import io.frz.loading.FrzLoadException.Kind
 import io.frz.loading.FrzLoadOptions
 import io.frz.loading.FrzLoader
 import io.frz.loading.FrzRuntime
@@ -27,7 +25,8 @@ import kotlinx.coroutines.suspendCancellableCoroutine
  *
  * The calling coroutine owns the returned network. If the coroutine is cancelled first, loading ends as described for
  * [io.frz.loading.FrzLoading.cancel], everything loaded so far is freed, and a [CancellationException] is thrown, which
- * is not an [IOException]. All other failures throw the [IOException]s that [FrzLoader] describes. Loading runs on
+ * is not an [IOException]. All other failures throw the [IOException]s that [FrzLoader] describes, even if an executor
+ * rejects or interrupts loading: a coroutine that is not cancelled must not end silently. Loading runs on
  * [FrzLoadOptions.background], and progress is reported on [FrzLoadOptions.callbacks].
  */
 @Throws(IOException::class, CancellationException::class)
@@ -53,11 +52,6 @@ internal class Resuming<N : Any>(
     @OptIn(ExperimentalCoroutinesApi::class)
     override fun onLoaded(network: N) = continuation.resume(network) { runtime.free(network) }
 
-    override fun onFailed(cause: IOException) {
-        if (cause is FrzLoadException && cause.kind == Kind.CANCELLED) {
-            continuation.cancel(CancellationException(cause.message, cause))
-        } else {
-            continuation.resumeWithException(cause)
-        }
-    }
+    /** Fails the coroutine; has no effect if it has been cancelled. */
+    override fun onFailed(cause: IOException) = continuation.resumeWithException(cause)
 }

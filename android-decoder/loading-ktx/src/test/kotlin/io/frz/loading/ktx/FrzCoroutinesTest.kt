@@ -21,12 +21,14 @@ import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.RejectedExecutionException
 import java.util.concurrent.TimeUnit
 import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CoroutineExceptionHandler
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.asCoroutineDispatcher
 import kotlinx.coroutines.async
 import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.supervisorScope
 import kotlinx.coroutines.suspendCancellableCoroutine
@@ -136,7 +138,7 @@ class FrzCoroutinesTest {
     }
 
     @Test
-    fun `an executor that is shut down cancels the coroutine`() {
+    fun `an executor that is shut down does not end the coroutine silently`() {
         val refusing = Executor { throw RejectedExecutionException() }
         val stream = object : ByteArrayInputStream(ByteArray(1)) {
             var isClosed = false
@@ -146,7 +148,15 @@ class FrzCoroutinesTest {
             }
         }
         val options = direct.newBuilder().background(refusing).build()
-        assertThrows(CancellationException::class.java) { runBlocking { load(FrzPart.of(stream), options) } }
+        val failures = LinkedBlockingQueue<Throwable>()
+        runBlocking {
+            supervisorScope {
+                launch(CoroutineExceptionHandler { _, thrown -> failures.add(thrown) }) {
+                    load(FrzPart.of(stream), options)
+                }
+            }
+        }
+        assertEquals(Kind.CANCELLED, (failures.single() as FrzLoadException).kind)
         assertTrue(stream.isClosed)
     }
 

@@ -31,30 +31,43 @@ internal class BufferPart(bytes: ByteBuffer) : FrzPart() {
     override fun open(options: FrzOptions, base: FrzFile?): FrzFile = FrzFile.open(bytes, options, base)
 }
 
-/** A stream, which can be read only once. */
+/** A stream, which belongs to the first load that claims it. */
 internal class StreamPart(private val stream: InputStream) : FrzPart() {
-    private val used = AtomicBoolean()
+    private val isClaimed = AtomicBoolean()
 
-    override fun read(): ByteArray = unused().readBytes()
+    override fun claim(): FrzPart = if (isClaimed.compareAndSet(false, true)) ClaimedStream(stream) else UsedStream
 
-    override fun open(options: FrzOptions, base: FrzFile?): FrzFile = FrzFile.open(unused(), options, base)
+    override fun read(): ByteArray = claim().read()
 
-    private fun unused(): InputStream {
-        if (used.compareAndSet(false, true)) return stream
-        throw FrzLoadException(
-            FrzLoadException.Kind.UNREADABLE,
-            "a stream can be loaded only once, and this one has been used; create another part from a new stream"
-        )
-    }
+    override fun open(options: FrzOptions, base: FrzFile?): FrzFile = claim().open(options, base)
+}
+
+/** A stream that belongs to one load. */
+private class ClaimedStream(private val stream: InputStream) : FrzPart() {
+    override fun read(): ByteArray = stream.readBytes()
+
+    override fun open(options: FrzOptions, base: FrzFile?): FrzFile = FrzFile.open(stream, options, base)
 
     override fun close(): Unit = stream.close()
+}
+
+/** A stream that belongs to another load. */
+private object UsedStream : FrzPart() {
+    override fun read(): ByteArray = throw used()
+
+    override fun open(options: FrzOptions, base: FrzFile?): FrzFile = throw used()
+
+    private fun used() = FrzLoadException(
+        FrzLoadException.Kind.UNREADABLE,
+        "a stream can be loaded only once, and this one has been used; create another part from a new stream"
+    )
 }
 
 /** A section of a channel's file, mapped into memory. */
 internal class ChannelPart(private val channel: FileChannel, private val offset: Long, private val length: Long) :
     FrzPart() {
     override fun read(): ByteArray {
-        if (length > MOST_BYTES) throw IOException("$length bytes are too large for a skeleton")
+        if (length !in 0..MOST_BYTES) throw IOException("a skeleton cannot have $length bytes")
         val bytes = ByteArray(length.toInt())
         channel.map(FileChannel.MapMode.READ_ONLY, offset, length).get(bytes)
         return bytes
@@ -82,7 +95,7 @@ internal class DescriptorPart(private val descriptor: AssetFileDescriptor) : Frz
     }
 }
 
-/** An asset: mapped if it is stored uncompressed in the APK, otherwise unpacked into memory. */
+/** An asset: mapped if it is stored uncompressed in the APK, otherwise unpacked into memory up to the tier. */
 internal class AssetPart(private val assets: AssetManager, private val name: String) : FrzPart() {
     override fun read(): ByteArray = assets.open(name).use { it.readBytes() }
 
@@ -90,7 +103,8 @@ internal class AssetPart(private val assets: AssetManager, private val name: Str
         val descriptor = try {
             assets.openFd(name)
         } catch (_: FileNotFoundException) {
-            return FrzFile.open(read(), options, base) // Compressed, or missing: then read() fails.
+            // The asset is compressed, or missing: then it cannot be opened as a stream either.
+            return assets.open(name).use { FrzFile.open(it, options, base) }
         }
         return descriptor.use { DescriptorPart(it).open(options, base) }
     }

@@ -15,8 +15,9 @@ import io.frz.onnxruntime.FrzSession
 import io.frz.onnxruntime.FrzSessionSetup
 
 /** Loads networks into ONNX Runtime, with session options from [setup]. */
-internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<FrzSession> {
-    override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): FrzSession {
+internal class OnnxRuntime(private val setup: FrzSessionSetup) {
+    /** See [FrzRuntime.start]. */
+    fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): FrzSession {
         val contract = Contract.of(skeleton.bytes)
         contract.misfit(weights)?.let { throw mismatch(it) }
         return guarded {
@@ -28,8 +29,6 @@ internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<FrzS
             }
         }
     }
-
-    override fun free(network: FrzSession) = network.close()
 
     private fun create(
         environment: OrtEnvironment,
@@ -63,13 +62,6 @@ internal class OnnxRuntime(private val setup: FrzSessionSetup) : FrzRuntime<FrzS
         create()
     } catch (e: OrtException) {
         throw failure(e)
-    } catch (e: LinkageError) {
-        throw FrzLoadException(
-            Kind.RUNTIME_MISSING,
-            "this app lacks ONNX Runtime, or its native libraries for this processor; " +
-                "add com.microsoft.onnxruntime:onnxruntime-android with the native libraries of its ABI: $e",
-            e
-        )
     }
 
     companion object {
