@@ -56,6 +56,9 @@ class Inert:
     def __init__(self, *args: object, **options: object) -> None:
         pass
 
+    def __repr__(self) -> str:
+        return kind_of(self)
+
     def __setstate__(self, state: object) -> None:
         self.state = state
 
@@ -115,6 +118,11 @@ def array_elements(value: object) -> int:
     return math.prod(shape) if lawful else 0
 
 
+def is_packed(value: object) -> bool:
+    """Return whether an object, which can be inert, is one of C++, such as the packed weights of a quantized layer."""
+    return kind_of(value).rpartition(".")[2] == "ScriptObject"
+
+
 def is_module(value: object) -> bool:
     """Return whether an inert object was a :class:`torch.nn.Module`."""
     state = value.state if isinstance(value, Inert) else None
@@ -124,7 +132,11 @@ def is_module(value: object) -> bool:
 
 
 def _tensors(state: Mapping[Any, Any]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the parameters and persistent buffers of a module, then those of its submodules."""
+    """Yield the parameters and persistent buffers of a module, then those of its submodules.
+
+    Raises:
+        EncodeError: only the code of a module could tell its tensors, or there are too many modules.
+    """
     visits = 0
     stack: list[tuple[str, Mapping[Any, Any]]] = [("", state)]
     while stack:
@@ -137,8 +149,15 @@ def _tensors(state: Mapping[Any, Any]) -> Iterator[tuple[str, torch.Tensor]]:
             for name, value in state[part].items():
                 if isinstance(value, torch.Tensor) and not (part == "_buffers" and name in passing):
                     yield f"{prefix}{name}", value
-        inner = [(f"{prefix}{name}.", module.state) for name, module in state["_modules"].items() if is_module(module)]
-        stack += reversed(inner)
+        inner = {f"{prefix}{name}": module for name, module in state["_modules"].items() if module is not None}
+        hidden = {name: module for name, module in inner.items() if not is_module(module)}
+        hidden |= {f"{prefix}{name}": value for name, value in state.items() if is_packed(value)}
+        for name, value in hidden.items():
+            raise EncodeError(
+                f"the tensors of {name!r} cannot be read without the code of {kind_of(value)}; save model.state_dict() "
+                "instead, or use --trust-pickle to run code from the file"
+            )
+        stack += reversed([(f"{name}.", module.state) for name, module in inner.items()])
 
 
 class _Dict:
