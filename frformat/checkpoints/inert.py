@@ -48,8 +48,8 @@ class Inert:
     state: object = None
 
     def __new__(cls, *args: object, **options: object) -> Inert:
-        """Accept any arguments except the building blocks of tensors, and ignore them."""
-        if any(isinstance(arg, TENSORS) for arg in args):
+        """Accept any arguments except those with building blocks of tensors, and ignore them."""
+        if _contains_tensors(args):
             raise EncodeError(f"loading a tensor requires the code of {cls.__name__[6:-1]}, or the file is damaged")
         return super().__new__(cls)
 
@@ -73,6 +73,7 @@ def load(read: Callable[[], object]) -> tuple[object, list[str]]:
         The content, and the names of the objects that were replaced.
 
     Raises:
+        EncodeError: a tensor cannot be loaded without the code of its class.
         UnpicklingError: PyTorch rejects the file for a reason other than unknown classes and functions, or the file
             refers to too many of them.
     """
@@ -91,6 +92,13 @@ def load(read: Callable[[], object]) -> tuple[object, list[str]]:
                 kinds[entries[2]] = _inert(entries[2], _List if entries[1] in ("append", "extend") else _Dict)
             else:
                 raise
+        except TypeError as error:
+            if "Tensor subclass" not in str(error) or not kinds:
+                raise
+            raise EncodeError(
+                f"loading a tensor requires the code of its class, probably {list(kinds)[-1]}; save plain tensors "
+                "instead, or use --trust-pickle to run code from the file"
+            ) from error
     raise pickle.UnpicklingError(f"it refers to more than {TRIES} classes and functions")
 
 
@@ -158,6 +166,19 @@ def _tensors(state: Mapping[Any, Any]) -> Iterator[tuple[str, torch.Tensor]]:
                 "instead, or use --trust-pickle to run code from the file"
             )
         stack += reversed([(f"{name}.", module.state) for name, module in inner.items()])
+
+
+def _contains_tensors(args: object) -> bool:
+    """Return whether nested tuples, lists and dicts contain the building blocks of tensors."""
+    seen: dict[int, object] = {}
+    queue = [args]
+    for value in queue:
+        if isinstance(value, TENSORS):
+            return True
+        if id(value) not in seen and isinstance(value, list | tuple | Mapping):
+            seen[id(value)] = value
+            queue += value.values() if isinstance(value, Mapping) else value
+    return False
 
 
 class _Dict:

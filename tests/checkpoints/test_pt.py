@@ -90,6 +90,29 @@ def test_tensors_that_need_code_are_not_dropped_silently(path: Path):
         checkpoints.load(path)
 
 
+class Special(torch.Tensor):
+    pass
+
+
+def special(parts: list[torch.Tensor]) -> Special:
+    return parts[0].as_subclass(Special)
+
+
+class Remade(torch.Tensor):
+    """Is recreated by a function from a list that contains its values."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return special, ([self.as_subclass(torch.Tensor)],)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Special, "Special"), (Remade, "special")])
+def test_tensors_of_other_classes_are_not_dropped_silently(path: Path, kind: Any, name: str):
+    torch.save({"w": torch.ones(3), "v": torch.ones(2).as_subclass(kind)}, path)
+    with pytest.raises(ReadError, match=rf"a tensor requires the code of .*\.{name}[,;]"):
+        checkpoints.load(path)
+    assert set(checkpoints.load(path, trust_pickle=True)) == {"w", "v"}
+
+
 class Settings(dict):
     """A subclass of dict, which some trainers save as a checkpoint."""
 
@@ -148,7 +171,7 @@ class Private(nn.Module):
         self.register_buffer("shown", state["secret"])
 
 
-class Remade(nn.Module):
+class Recreated(nn.Module):
     """Is recreated by a function."""
 
     def __reduce__(self) -> Any:
@@ -156,7 +179,7 @@ class Remade(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("part", "kind"), [(Private, Private), (Remade, Private), (lambda: nn.Sequential(Remade()), Private)]
+    ("part", "kind"), [(Private, Private), (Recreated, Private), (lambda: nn.Sequential(Recreated()), Private)]
 )
 def test_modules_with_hidden_tensors_are_not_read_in_part(path: Path, part: Any, kind: type):
     torch.save({"model": nn.Sequential(nn.Linear(2, 2), part())}, path)
