@@ -43,6 +43,9 @@ FORMATS: Final = ("f16", "bf16", "f32")
 UNITS: Final = {"f16": 2.0**-11, "bf16": 2.0**-8, "f32": 2.0**-24, "f64": 2.0**-53}
 """Largest relative error of rounding a number that lies within a type's range."""
 
+BLOCK: Final = 1 << 18
+"""Number of values that are compared at a time."""
+
 _NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
 
 
@@ -80,11 +83,21 @@ def cast(values: Array, name: str) -> Array:
     if not all_finite(found):
         largest = np.abs(values.astype(np.float64)).max()
         raise EncodeError(f"a value of {largest:g} is too large for {name}; scale the tensor, or keep its dtype")
-    wide = values.astype(np.float64)
-    largest, error = float(np.abs(wide).max()), float(np.abs(wide - found.astype(np.float64)).max())
+    largest, error = _largest_and_error(values.reshape(-1), found.reshape(-1))
     if error > 2 * UNITS[name] * largest:
         raise EncodeError(f"values of up to {largest:g} are too small for {name}; scale the tensor, or keep its dtype")
     return found
+
+
+def _largest_and_error(values: Array, found: Array) -> tuple[float, float]:
+    """Return the largest magnitude of ``values``, and the largest difference between them and ``found``."""
+    largest = error = 0.0
+    for start in range(0, values.size, BLOCK):
+        part = slice(start, start + BLOCK)
+        wide = values[part].astype(np.float64)
+        largest = max(largest, float(np.abs(wide).max()))
+        error = max(error, float(np.abs(wide - found[part].astype(np.float64)).max()))
+    return largest, error
 
 
 def rounded(values: NDArray[np.float64], dtype: np.dtype[Any]) -> Array:

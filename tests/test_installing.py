@@ -57,6 +57,13 @@ def test_users_are_told_to_install_only_this_project_and_its_dependencies():
             assert what in known, where
 
 
+def test_nightly_checks_are_targets_of_the_makefile():
+    """One of them runs the tests with the newest release of every package, which ``make test`` does not."""
+    [listed] = re.findall(r"target: \[(.*)\]", (Path(ROOT) / ".github/workflows/nightly.yml").read_text("utf-8"))
+    targets = re.findall(r"^([\w-]+):.*##", (Path(ROOT) / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert {"test-newest", "test-oldest", "fuzz"} <= set(listed.split(", ")) <= set(targets)
+
+
 @pytest.mark.parametrize("module", PACKAGES)
 def test_missing_packages_are_named_as_on_pypi(module: str):
     name, package = PACKAGES[module]

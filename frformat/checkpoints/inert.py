@@ -48,13 +48,16 @@ class Inert:
     state: object = None
 
     def __new__(cls, *args: object, **options: object) -> Inert:
-        """Accept any arguments except the building blocks of tensors, and ignore them."""
-        if any(isinstance(arg, TENSORS) for arg in args):
+        """Accept any arguments except those with building blocks of tensors, and ignore them."""
+        if _contains_tensors(args):
             raise EncodeError(f"loading a tensor requires the code of {cls.__name__[6:-1]}, or the file is damaged")
         return super().__new__(cls)
 
     def __init__(self, *args: object, **options: object) -> None:
         pass
+
+    def __repr__(self) -> str:
+        return kind_of(self)
 
     def __setstate__(self, state: object) -> None:
         self.state = state
@@ -70,6 +73,7 @@ def load(read: Callable[[], object]) -> tuple[object, list[str]]:
         The content, and the names of the objects that were replaced.
 
     Raises:
+        EncodeError: a tensor cannot be loaded without the code of its class.
         UnpicklingError: PyTorch rejects the file for a reason other than unknown classes and functions, or the file
             refers to too many of them.
     """
@@ -88,6 +92,13 @@ def load(read: Callable[[], object]) -> tuple[object, list[str]]:
                 kinds[entries[2]] = _inert(entries[2], _List if entries[1] in ("append", "extend") else _Dict)
             else:
                 raise
+        except TypeError as error:
+            if "Tensor subclass" not in str(error) or not kinds:
+                raise
+            raise EncodeError(
+                f"loading a tensor requires the code of its class, probably {list(kinds)[-1]}; save plain tensors "
+                "instead, or use --trust-pickle to run code from the file"
+            ) from error
     raise pickle.UnpicklingError(f"it refers to more than {TRIES} classes and functions")
 
 
@@ -115,6 +126,11 @@ def array_elements(value: object) -> int:
     return math.prod(shape) if lawful else 0
 
 
+def is_packed(value: object) -> bool:
+    """Return whether an object, which can be inert, is one of C++, such as the packed weights of a quantized layer."""
+    return kind_of(value).rpartition(".")[2] == "ScriptObject"
+
+
 def is_module(value: object) -> bool:
     """Return whether an inert object was a :class:`torch.nn.Module`."""
     state = value.state if isinstance(value, Inert) else None
@@ -124,7 +140,11 @@ def is_module(value: object) -> bool:
 
 
 def _tensors(state: Mapping[Any, Any]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the parameters and persistent buffers of a module, then those of its submodules."""
+    """Yield the parameters and persistent buffers of a module, then those of its submodules.
+
+    Raises:
+        EncodeError: only the code of a module could tell its tensors, or there are too many modules.
+    """
     visits = 0
     stack: list[tuple[str, Mapping[Any, Any]]] = [("", state)]
     while stack:
@@ -137,8 +157,28 @@ def _tensors(state: Mapping[Any, Any]) -> Iterator[tuple[str, torch.Tensor]]:
             for name, value in state[part].items():
                 if isinstance(value, torch.Tensor) and not (part == "_buffers" and name in passing):
                     yield f"{prefix}{name}", value
-        inner = [(f"{prefix}{name}.", module.state) for name, module in state["_modules"].items() if is_module(module)]
-        stack += reversed(inner)
+        inner = {f"{prefix}{name}": module for name, module in state["_modules"].items() if module is not None}
+        hidden = {name: module for name, module in inner.items() if not is_module(module)}
+        hidden |= {f"{prefix}{name}": value for name, value in state.items() if is_packed(value)}
+        for name, value in hidden.items():
+            raise EncodeError(
+                f"the tensors of {name!r} cannot be read without the code of {kind_of(value)}; save model.state_dict() "
+                "instead, or use --trust-pickle to run code from the file"
+            )
+        stack += reversed([(f"{name}.", module.state) for name, module in inner.items()])
+
+
+def _contains_tensors(args: object) -> bool:
+    """Return whether nested tuples, lists and dicts contain the building blocks of tensors."""
+    seen: dict[int, object] = {}
+    queue = [args]
+    for value in queue:
+        if isinstance(value, TENSORS):
+            return True
+        if id(value) not in seen and isinstance(value, list | tuple | Mapping):
+            seen[id(value)] = value
+            queue += value.values() if isinstance(value, Mapping) else value
+    return False
 
 
 class _Dict:

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from frformat.checkpoints import torch_tensors
+from frformat.checkpoints import inert, torch_tensors
+from frformat.errors import EncodeError
 from frformat.wording import count
 
 PACKED: Final = "_packed_params"
@@ -39,6 +40,9 @@ def unpacked(state: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
     Returns:
         The state dict, and notes for the user, one line each.
+
+    Raises:
+        EncodeError: the weights of a layer are packed in a form that PyTorch does not unpack.
     """
     found: dict[str, Any] = {}
     for name, value in state.items():
@@ -50,6 +54,11 @@ def unpacked(state: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             found[f"{prefix}weight"] = Quantized(value[0])
             if value[1] is not None:
                 found[f"{prefix}bias"] = value[1]
+        elif inert.is_packed(value):
+            raise EncodeError(
+                f"entry {name!r}: the packed weights of a dynamically quantized layer cannot be read; save the state "
+                "dict of the model before quantization"
+            )
         elif not name.endswith(f"{PACKED}.dtype"):
             found[name] = value
     number = sum(isinstance(value, Quantized) for value in found.values())

@@ -192,4 +192,4 @@ def _tensors(content: object) -> str:
         return ", but a list of tensors"
     if isinstance(content, Mapping) and any(isinstance(each, torch.Tensor) for each in content.values()):
         return ", but tensors with keys that are not strings"
-    return f", but something else ({type(content).__name__})"
+    return f", but something else ({inert.kind_of(content)})"

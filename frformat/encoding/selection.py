@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from frformat.encoding.source import Source
+from frformat.encoding.source import Source, blocks
 from frformat.errors import EncodeError
 from frformat.spectral.spectrum import Spectrum
 from frformat.wording import parse_amount
@@ -112,9 +113,11 @@ def energy_left(source: Source, spectrum: Spectrum, stored: Spectrum) -> float:
     """
     if source.energy == 0:
         return 1.0
-    kept = np.square(spectrum.coefficients, dtype=np.float64).sum()
-    lost = np.square(np.subtract(spectrum.coefficients, stored.coefficients, dtype=np.float64)).sum()
-    return float(min(kept / source.energy, 1.0) - lost / source.energy)
+    kept = lost = 0.0
+    for a, b in zip(blocks(spectrum.coefficients), blocks(stored.coefficients), strict=True):
+        gap = a - b
+        kept, lost = kept + float(np.vdot(a, a)), lost + float(np.vdot(gap, gap))
+    return min(kept / source.energy, 1.0) - lost / source.energy
 
 
 def _fewest(good: Callable[[int], bool], low: int, most: int) -> int | None:
@@ -146,10 +149,23 @@ def fewest_with_energy(source: Source, energy: float) -> int:
     while k < source.count:
         k = 8 * k + 64 if 32 * k < source.count else source.count
         k = min(k, source.count)
-        held = np.cumsum(np.square(source.spectrum(k).coefficients, dtype=np.float64))
-        if held[-1] >= wanted:
-            return 0 if wanted <= 0 else int(np.searchsorted(held, wanted)) + 1
+        found = _first_with_energy(source.spectrum(k).coefficients, wanted)
+        if found is not None:
+            return found
     return source.count
+
+
+def _first_with_energy(coefficients: NDArray[np.float32], wanted: float) -> int | None:
+    """Return how many leading coefficients have squares that sum to ``wanted``, or None if all do not suffice."""
+    if wanted <= 0:
+        return 0
+    held, start = 0.0, 0
+    for block in blocks(coefficients):
+        sums = np.cumsum(np.concatenate(([held], np.square(block))))
+        if sums[-1] >= wanted:
+            return start + int(np.searchsorted(sums, wanted))
+        held, start = sums[-1], start + len(block)
+    return None
 
 
 def parse_keep(text: str) -> Keep:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from frformat.dtypes import DTYPES, FORMATS, cast
 from frformat.errors import EncodeError
 from frformat.format.limits import STEP_CODES
+from frformat.spectral.rebuild import tiles
 
 Array = NDArray[Any]
 Singles = NDArray[np.float32]
@@ -27,6 +28,9 @@ INTEGER_FORMATS: Final = tuple(f"q{bits}" for bits in range(2, 33))
 
 ZEROS: Final = {"f16": 13, "bf16": 16}
 """Number of trailing zero bits in a float32 that represents a number of the format."""
+
+BLOCK: Final = 1 << 18
+"""Number of values that are quantized at a time."""
 
 LOOKED_AT: Final = 64
 """Size of the sample that shows which steps are worth trying on all numbers."""
@@ -134,7 +138,10 @@ def quantize(numbers: Array, code: int) -> NDArray[np.int32]:
     Raises:
         EncodeError: a quotient exceeds 32 bits.
     """
-    return whole(np.asarray(numbers, np.float64) / step(code))
+    out = np.empty(numbers.shape, np.int32)
+    for part in tiles(numbers.shape, BLOCK):
+        out[part] = whole(numbers[part].astype(np.float64) / step(code))
+    return out
 
 
 def whole(quotients: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -181,7 +188,8 @@ def quantized(numbers: Singles, wanted: str) -> Numbers:
     bits, size = parse_format(wanted)
     code = step_code(size) if size is not None else code_for(float(np.abs(numbers).max(initial=0.0)), bits)
     q = quantize(numbers, code)
-    if not np.isfinite(dequantize(q, step(code))).all():
+    ends = np.array([q.min(initial=0), q.max(initial=0)])
+    if not np.isfinite(dequantize(ends, step(code))).all():
         raise EncodeError(f"a value of {np.abs(numbers).max():g} is too large for {wanted}")
     if size is None and numbers.any() and not q.any():
         raise EncodeError(f"values of up to {np.abs(numbers).max():g} are too small for steps; scale the tensor")

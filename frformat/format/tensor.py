@@ -230,7 +230,8 @@ class CodedTensor:
             return self.values.reshape(self.shape)
         out = np.empty(self.shape, DTYPES[self.dtype])
         bases = [axis.basis(n, r) for axis, n, r in zip(self.axes, self.meant, self.corner, strict=True)]
-        rebuild(self._scattered() if self.ordered else _Core(self), bases, out.reshape(self.meant))
+        core = self._scattered() if self.ordered else _Core(self)
+        rebuild(core, bases, out.reshape(self.meant), scratch=self.ordered)
         return out
 
     def spectrum(self) -> Spectrum | None:

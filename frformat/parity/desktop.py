@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from frformat.checkpoints.torch_tensors import to_torch
 from frformat.errors import ReportError
 from frformat.runtimes.copies import plain
 from frformat.runtimes.pytorch_mobile.probe import OUTPUT, Probe
+from frformat.torch.copying import copied
 
 Floats = NDArray[np.float32]
 
@@ -29,7 +29,7 @@ class Desktop:
     """
 
     def __init__(self, model: nn.Module, *, probe: bool = False) -> None:
-        self._model = copy.deepcopy(plain(model)).eval()
+        self._model = copied(plain(model)).eval()
         self._run = Probe(self._model) if probe else self._model
 
     def __call__(self, values: Floats) -> tuple[Floats, dict[str, Floats], float]:

@@ -13,7 +13,7 @@ from torch.nn.parameter import is_lazy
 from frformat.checkpoints.torch_tensors import aliases, dtype_name
 from frformat.runtimes.contract import Contract, Wanted
 from frformat.runtimes.errors import ExportError
-from frformat.torch import recompose, unregularize
+from frformat.torch import copying, recompose, unregularize
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.lowrank.tucker import tucker_tensors
 from frformat.torch.regularization import spectral_tensors
@@ -37,7 +37,7 @@ def plain(model: nn.Module) -> nn.Module:
     """Return the model, or a copy without parametrizations if it has coefficients or Tucker factors."""
     if not spectral_tensors(model) and not tucker_tensors(model):
         return model
-    return recompose(unregularize(copy.deepcopy(model)))
+    return recompose(unregularize(copying.copied(model)))
 
 
 def state(model: nn.Module) -> dict[str, Tensor]:
@@ -89,7 +89,7 @@ def copied(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
             other = replace(tensor.detach())
             others[id(tensor)] = nn.Parameter(other, False) if isinstance(tensor, nn.Parameter) else other
     if not isinstance(model, torch.jit.ScriptModule):
-        return copy.deepcopy(model, others).eval()
+        return copying.copied(model, others).eval()
     with torch.no_grad():
         out = copy.deepcopy(model)
         for name, tensor in out.state_dict(keep_vars=True).items():

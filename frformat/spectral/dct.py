@@ -70,10 +70,13 @@ def forward(weights: Array, box: Sequence[int] | None = None) -> Floats:
         box: corner of the spectrum to keep; None keeps all of it.
     """
     spectrum = np.asarray(weights, np.float64)
+    owned = not np.may_share_memory(spectrum, weights)
     box = spectrum.shape if box is None else box
     # The axis that shrinks most is transformed first, which leaves less work for the other axes.
     for axis in sorted(range(spectrum.ndim), key=lambda a: box[a] / max(spectrum.shape[a], 1)):
-        spectrum = _forward_axis(spectrum, axis, box[axis])
+        found = _forward_axis(spectrum, axis, box[axis], owned)
+        owned = owned or found is not spectrum
+        spectrum = found
     return np.ascontiguousarray(spectrum)
 
 
@@ -182,8 +185,8 @@ def _by_fft(lines: Floats, n: int) -> Floats:
     return found
 
 
-def _forward_axis(x: Floats, axis: int, r: int) -> Floats:
-    """Return the first ``r`` coefficients of ``x`` along ``axis``."""
+def _forward_axis(x: Floats, axis: int, r: int, owned: bool) -> Floats:
+    """Return the first ``r`` coefficients of ``x`` along ``axis``; if ``owned``, ``x`` can be overwritten."""
     n = x.shape[axis]
     if n <= 1:
         return x
@@ -191,5 +194,5 @@ def _forward_axis(x: Floats, axis: int, r: int) -> Floats:
         return np.moveaxis(np.tensordot(basis(n, r), x, (0, axis)), 0, axis)
     from scipy import fft
 
-    whole: Floats = fft.dct(x, axis=axis, norm="ortho")
+    whole: Floats = fft.dct(x, axis=axis, norm="ortho", overwrite_x=owned)
     return whole[(slice(None),) * axis + (slice(r),)]

@@ -20,6 +20,9 @@ SMALL_RANK: Final = 64
 """OpenBLAS divides a product of more than ONE_THREAD multiply-adds among threads, which costs more than it gains if the
 rank is small; blocks are kept below that size."""
 
+COPIED: Final = 1 << 18
+"""Number of elements of lines that are copied at a time because they are not contiguous."""
+
 ALLOWED: Final = 9e-7
 """Accepted error of float32 sums, relative to the largest element; the specification allows 1e-6 in total."""
 
@@ -30,7 +33,8 @@ def multiply(basis: Basis, source: Floats, out: Array, cancels: bool) -> None:
     Args:
         basis: U.
         source: C-contiguous array of shape (before, count, after).
-        out: C-contiguous array of shape (before, length, after), of a float dtype.
+        out: C-contiguous array of shape (before, length, after), of a float dtype. If the basis is computed by lines
+            and is square, it can be ``source`` itself.
         cancels: whether to measure the error relative to the sums of magnitudes, not to the largest element.
     """
     if basis.by_lines:
@@ -50,8 +54,10 @@ def _by_lines(basis: Basis, source: Floats, out: Array) -> None:
     if source.shape[2] == 1:
         basis.expand(source[:, :, 0], out[:, :, 0])
         return
+    width = max(1, COPIED // basis.count)
     for each, target in zip(source, out, strict=True):
-        basis.expand(np.ascontiguousarray(each.T), target.T)
+        for b in range(0, source.shape[2], width):
+            basis.expand(np.ascontiguousarray(each[:, b : b + width].T), target[:, b : b + width].T)
 
 
 def _rows(basis: Basis, source: Array, out: Array, size: int) -> None:

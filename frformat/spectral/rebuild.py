@@ -40,7 +40,7 @@ class Core(Protocol):
         """Return the values of a corner-aligned part as an array of the part's shape."""
 
 
-def rebuild(core: Core, bases: Sequence[Basis], out: Array) -> None:
+def rebuild(core: Core, bases: Sequence[Basis], out: Array, *, scratch: bool = False) -> None:
     """Multiply a core by its bases.
 
     Args:
@@ -48,6 +48,7 @@ def rebuild(core: Core, bases: Sequence[Basis], out: Array) -> None:
         bases: one for each axis.
         out: C-contiguous array whose shape is the ``length`` of each basis; every element is overwritten. Its dtype is
             float16, bfloat16, float32 or float64, unless all bases select.
+        scratch: whether the core is an array that can be overwritten, which saves the memory of a copy.
 
     If all bases select, the result is exact. If at most one term contributes to an element and no cosine does, the
     element is the product rounded once. Otherwise, its error is at most 1e-6 times the largest element of the float64
@@ -68,7 +69,7 @@ def rebuild(core: Core, bases: Sequence[Basis], out: Array) -> None:
         elif _is_product(bases):
             _write_products(core, bases, target)
         else:
-            _contract(core, [_cut(basis) for basis in bases], target)
+            _contract(core, [_cut(basis) for basis in bases], target, scratch)
 
 
 def working_memory(bases: Sequence[Basis]) -> int:
@@ -145,37 +146,40 @@ def _chunks(bases: Sequence[Basis], size: int) -> tuple[int | None, int]:
     return axis, max(1, bases[axis].count * CHUNK // size)
 
 
-def _contract(core: Core, bases: list[Basis], out: Array) -> None:
+def _contract(core: Core, bases: list[Basis], out: Array, scratch: bool) -> None:
     """Contract chunk by chunk. Bases that select must be square; see :func:`_cut`."""
     axis, step = _chunks(bases, out.size)
     whole = tuple(slice(0, basis.count) for basis in bases)
     if axis is None:
-        _contract_chunk(core[whole], bases, out)
+        _contract_chunk(core[whole], bases, out, scratch)
         return
     for start in range(0, bases[axis].count, step):
         at = slice(start, min(start + step, bases[axis].count))
         bases[axis] = Identity(at.stop - start, at.stop - start)
         chunk = (*whole[:axis], at, *whole[axis + 1 :])
-        _contract_chunk(core[chunk], bases, out[(slice(None),) * axis + (at,)])
+        _contract_chunk(core[chunk], bases, out[(slice(None),) * axis + (at,)], scratch)
         bases[axis] = Identity(whole[axis].stop, whole[axis].stop)
 
 
-def _contract_chunk(core: Array, bases: Sequence[Basis], out: Array) -> None:
+def _contract_chunk(core: Array, bases: Sequence[Basis], out: Array, scratch: bool) -> None:
     axes = _merged(bases)
     if not out.flags.c_contiguous:
         block = np.empty(out.shape, out.dtype)
-        _contract_chunk(core, bases, block)
+        _contract_chunk(core, bases, block, scratch)
         out[...] = block
         return
     shape = [basis.count for basis in axes]
     found = np.ascontiguousarray(core, np.float64)
+    scratch = scratch or found is not core
     *steps, last = _order(axes)
     cancels = any(basis.cancels for basis in axes)
     for basis in steps:
         at = axes.index(basis)
         source = found.reshape(math.prod(shape[:at]), basis.count, math.prod(shape[at + 1 :]))
         shape[at] = basis.length
-        found = np.empty(shape)
+        if not (scratch and basis.by_lines and basis.length == basis.count):
+            found = np.empty(shape)
+            scratch = True
         multiply(basis, source, found.reshape(source.shape[0], basis.length, source.shape[2]), cancels)
     at = axes.index(last)
     source = found.reshape(math.prod(shape[:at]), last.count, math.prod(shape[at + 1 :]))

@@ -70,7 +70,7 @@ class Spectrum:
         out = np.empty(self.shape, DTYPES[self.dtype])
         box = self.box
         bases = [Dct(n, r) for n, r in zip(self.spectral_shape, box, strict=True)]
-        rebuild(zigzag.scattered(self.coefficients, box), bases, out.reshape(self.spectral_shape))
+        rebuild(zigzag.scattered(self.coefficients, box), bases, out.reshape(self.spectral_shape), scratch=True)
         return out
 
     def truncated(self, k: int) -> Spectrum:
@@ -95,8 +95,8 @@ class Spectrum:
         if dtype not in REAL_DTYPES or k == 0:
             return cls(np.empty(0, np.float32), weights.shape, view, dtype)
         box = zigzag.box(shape, k)
-        corner = dct.forward(weights.reshape(shape), box)
-        return cls(_single(corner.reshape(-1)[zigzag.places(box, k)]), weights.shape, view, dtype)
+        coefficients = zigzag.gathered(dct.forward(weights.reshape(shape), box), k)
+        return cls(_single(coefficients), weights.shape, view, dtype)
 
 
 def _single(values: NDArray[Any]) -> NDArray[np.float32]:

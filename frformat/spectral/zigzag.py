@@ -74,11 +74,24 @@ def scattered(values: NDArray[np.floating], corner: Sequence[int]) -> NDArray[np
     elif count > FILLED * k or k <= CACHED:
         out[places(corner, k)] = values
     else:
-        padded = np.append(np.asarray(values, np.float64), 0.0)
         for block, found in _number_blocks(corner):
-            np.minimum(found, k, out=found)
-            out[block] = padded[found]
+            outside = found >= k
+            found[outside] = 0
+            out[block] = values[found]
+            out[block][outside] = 0.0
     return out.reshape(corner)
+
+
+def gathered(corner: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """Return the first ``k`` entries of the box of a prefix in zigzag order: the inverse of :func:`scattered`."""
+    flat = corner.reshape(-1)
+    if flat.size > FILLED * k or k <= CACHED:
+        return flat[places(corner.shape, k)]
+    out = np.empty(k)
+    for block, found in _number_blocks(corner.shape):
+        inside = found < k
+        out[found[inside]] = flat[block][inside]
+    return out
 
 
 def working_memory(corner: Sequence[int], k: int) -> int:
@@ -89,7 +102,7 @@ def working_memory(corner: Sequence[int], k: int) -> int:
     if count > FILLED * k:
         return 8 * (count + (3 * len(corner) + 2) * k)
     later = element_count(corner[1:])
-    return 8 * (2 * count + 3 * later + 4 * (BLOCK + later if later < BLOCK else BLOCK))
+    return 8 * (count + 3 * later + 5 * (BLOCK + later if later < BLOCK else BLOCK))
 
 
 def _number_blocks(shape: Sequence[int]) -> Iterator[tuple[slice, NDArray[np.int64]]]:
@@ -211,10 +224,10 @@ def _places(shape: tuple[int, ...], k: int) -> NDArray[np.int64]:
     if element_count(corner) > FILLED * k:
         strides = [element_count(shape[axis + 1 :]) for axis in range(len(shape))]
         return np.asarray(prefix(shape, k) @ np.array(strides, np.int64), np.int64)
-    order = numbers(corner)
-    inside = np.flatnonzero(order < k)
     found = np.empty(k, np.int64)
-    found[order[inside]] = inside
+    for block, order in _number_blocks(corner):
+        inside = np.flatnonzero(order < k)
+        found[order[inside]] = block.start + inside
     return found if corner == shape else np.ravel_multi_index(np.unravel_index(found, corner), shape)
 
 

@@ -90,6 +90,29 @@ def test_tensors_that_need_code_are_not_dropped_silently(path: Path):
         checkpoints.load(path)
 
 
+class Special(torch.Tensor):
+    pass
+
+
+def special(parts: list[torch.Tensor]) -> Special:
+    return parts[0].as_subclass(Special)
+
+
+class Remade(torch.Tensor):
+    """Is recreated by a function from a list that contains its values."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return special, ([self.as_subclass(torch.Tensor)],)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Special, "Special"), (Remade, "special")])
+def test_tensors_of_other_classes_are_not_dropped_silently(path: Path, kind: Any, name: str):
+    torch.save({"w": torch.ones(3), "v": torch.ones(2).as_subclass(kind)}, path)
+    with pytest.raises(ReadError, match=rf"a tensor requires the code of .*\.{name}[,;]"):
+        checkpoints.load(path)
+    assert set(checkpoints.load(path, trust_pickle=True)) == {"w", "v"}
+
+
 class Settings(dict):
     """A subclass of dict, which some trainers save as a checkpoint."""
 
@@ -137,6 +160,51 @@ def test_whole_modules_are_read_with_and_without_their_code(path: Path, trusted:
         np.testing.assert_array_equal(entry.array(), expected[name].numpy())
 
 
+class Private(nn.Module):
+    """Keeps its tensors where only its own code finds them."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"secret": torch.ones(3)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        nn.Module.__init__(self)
+        self.register_buffer("shown", state["secret"])
+
+
+class Recreated(nn.Module):
+    """Is recreated by a function."""
+
+    def __reduce__(self) -> Any:
+        return Private, ()
+
+
+@pytest.mark.parametrize(
+    ("part", "kind"), [(Private, Private), (Recreated, Private), (lambda: nn.Sequential(Recreated()), Private)]
+)
+def test_modules_with_hidden_tensors_are_not_read_in_part(path: Path, part: Any, kind: type):
+    torch.save({"model": nn.Sequential(nn.Linear(2, 2), part())}, path)
+    with pytest.raises(
+        ReadError, match=rf"the tensors of '1(\.0)?' cannot be read without the code of .*{kind.__name__}; "
+    ):
+        checkpoints.load(path)
+    assert {"0.weight", "0.bias"} <= set(checkpoints.load(path, trust_pickle=True))
+
+
+class Odd:
+    @staticmethod
+    def make() -> Odd:
+        return Odd()
+
+    def __reduce__(self) -> Any:
+        return Odd.make, ()
+
+
+def test_objects_are_named_without_their_addresses(path: Path):
+    torch.save({"w": torch.ones(2), "odd": Odd()}, path)
+    with pytest.raises(ReadError, match=r"unrecognized function builtins\.getattr$"):
+        checkpoints.load(path)
+
+
 def test_too_many_nested_modules_are_refused(path: Path):
     net = nn.Sequential(nn.Linear(1, 1))
     for _ in range(60):
@@ -146,19 +214,37 @@ def test_too_many_nested_modules_are_refused(path: Path):
         checkpoints.load(path)
 
 
+def quantized(model: nn.Module) -> nn.Module:
+    try:
+        return torch.ao.quantization.quantize_dynamic(model, {nn.Linear, nn.LSTM}, dtype=torch.qint8)
+    except (RuntimeError, AttributeError) as error:
+        pytest.skip(f"PyTorch does not quantize here: {error}")
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
 def test_quantized_modules_are_read_as_floats(path: Path):
     plain = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2, bias=False))
-    try:
-        net = torch.ao.quantization.quantize_dynamic(plain, {nn.Linear}, dtype=torch.qint8)
-    except (RuntimeError, AttributeError) as error:
-        pytest.skip(f"PyTorch does not quantize here: {error}")
+    net = quantized(plain)
     torch.save(net.state_dict(), path)
     found = checkpoints.load(path)
     assert "read 2 quantized tensors as float32" in found.notes
     assert {"0.weight", "0.bias", "2.weight"} <= set(found)
     np.testing.assert_array_equal(found["0.weight"], net[0].weight().dequantize().numpy())
     np.testing.assert_array_equal(found["0.bias"], plain[0].bias.detach().numpy())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+def test_packed_weights_are_not_dropped_silently(path: Path):
+    torch.save(quantized(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Linear(6, 5))), path)
+    with pytest.raises(ReadError, match=r"the tensors of '1\._packed_params\._packed_params' cannot be read without"):
+        checkpoints.load(path)
+    assert {"0.weight", "1.weight"} <= set(checkpoints.load(path, trust_pickle=True))
+    recurrent = quantized(nn.Sequential(nn.Conv2d(1, 2, 3), nn.LSTM(3, 4)))
+    for saved in (recurrent, recurrent.state_dict()):
+        torch.save(saved, path)
+        for trusted in (False, True):
+            with pytest.raises(ReadError, match=r"1\._all_weight_values\.0\.param.* cannot be read"):
+                checkpoints.load(path, trust_pickle=trusted)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")

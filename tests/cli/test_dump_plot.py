@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 import frformat as frz
 from frformat import Spectrum
-from frformat.cli.dump import panels
+from frformat.cli.dump import panels, plot
 from frformat.cli.dump.energy import STEPS, energy
 from frformat.cli.dump.survey import Survey
 from tests.cli.command import frformat, refused
@@ -60,6 +64,63 @@ def test_any_file_can_be_drawn(tensors: dict[str, Spectrum | np.ndarray], tmp_pa
     outcome = frformat("dump", tmp_path / "x.frz", "--plot", tmp_path / "x.png")
     assert (outcome.code, outcome.err) == (0, "")
     size_of(tmp_path / "x.png")
+
+
+def noise(k: int, *shape: int) -> Spectrum:
+    return Spectrum(np.random.default_rng(k).standard_normal(k).astype(np.float32), shape)
+
+
+LARGE = {
+    "a residual network": [noise(100 * (1 + i), 300, 1000) for i in range(60)],
+    "many tensors": [noise(5 + 9 * i % 200, 40, 40) for i in range(150)],
+    "a million coefficients": [noise(100_000 * (1 + i), 1000, 1000) for i in range(3)],
+    "few coefficients": [noise(33, 40, 40) for _ in range(5)],
+}
+
+
+def drawn(path: Path) -> tuple[Figure, list[tuple[str, Bbox]]]:
+    """Return the picture of a file, and each text in it with its place in pixels."""
+    texts: list[tuple[str, Bbox]] = []
+    with frz.open(path) as file:
+        figure = plot.draw(Survey(file, "x.frz"), energy(file))
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    draw_text = renderer.draw_text
+
+    def record(gc, x, y, text, prop, angle, ismath=False, mtext=None):
+        texts.append((text, mtext.get_window_extent(renderer)))
+        draw_text(gc, x, y, text, prop, angle, ismath, mtext)
+
+    renderer.draw_text = record
+    figure.draw(renderer)
+    return figure, [(text, place) for text, place in texts if text.strip()]
+
+
+@pytest.mark.parametrize("tiers", [(), (1, 2, 3, 10, 12, 20, 30)], ids=["one tier", "tiers"])
+@pytest.mark.parametrize("tensors", LARGE.values(), ids=LARGE)
+def test_texts_do_not_collide(tensors: list[Spectrum], tiers: tuple[int, ...], tmp_path: Path):
+    names = [f"backbone.layer{i}.conv.weight" for i in range(len(tensors))]
+    frz.save_file(dict(zip(names, tensors, strict=True)), tmp_path / "x.frz", tiers=tiers, compression="deflate")
+    figure, texts = drawn(tmp_path / "x.frz")
+    assert len(texts) > 20
+    for (text, a), (other, b) in itertools.combinations(texts, 2):
+        across, down = (min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0))
+        assert across <= 1 or down <= 2, (text, other)
+    width, height = figure.canvas.get_width_height()
+    for text, place in texts:
+        assert place.x0 >= 0 <= place.y0, text
+        assert place.x1 <= width, text
+        assert place.y1 <= height, text
+
+
+@pytest.mark.parametrize("tensors", LARGE.values(), ids=LARGE)
+def test_the_map_is_not_black(tensors: list[Spectrum], tmp_path: Path):
+    frz.save_file({f"w{i}": each for i, each in enumerate(tensors)}, tmp_path / "x.frz", compression="deflate")
+    with frz.open(tmp_path / "x.frz") as file:
+        figure = plot.draw(Survey(file, "x.frz"), energy(file))
+    [image] = [image for axes in figure.axes for image in axes.images]
+    colors = image.to_rgba(image.get_array())
+    shown = colors[~np.ma.getmaskarray(np.ma.masked_invalid(image.get_array()))]
+    assert np.mean(shown[:, :3].max(axis=1) < 0.2) < 0.2
 
 
 def test_cores_are_drawn_by_their_bytes(tmp_path: Path):

@@ -58,6 +58,12 @@ class TestForward:
         corner = dct.forward(weights)[tuple(map(slice, box))]
         assert np.allclose(dct.forward(weights, box), corner, atol=1e-12)
 
+    def test_the_weights_are_unchanged(self) -> None:
+        for weights in (np.random.default_rng(0).standard_normal((130, 70)), np.ones((1, 90)), np.ones((90, 1))):
+            given = weights.copy()
+            dct.forward(weights)
+            assert np.array_equal(weights, given)
+
     def test_a_thin_box_needs_no_fft(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "scipy", None)
         assert dct.forward(np.ones((128, 16)), (32, 4))[0, 0] == pytest.approx(math.sqrt(128 * 16))

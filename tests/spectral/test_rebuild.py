@@ -230,6 +230,28 @@ def test_working_memory_is_counted(axes: list[Basis], dtype: type) -> None:
     assert peak <= working_memory(axes) + (1 << 18)
 
 
+@pytest.mark.parametrize(
+    ("axes", "most"),
+    [
+        ([Dct(900, 900), Dct(1000, 1000)], 0.8),  # without this, a copy of the core
+        ([Dct(800, 800), Identity(2, 2), Dct(700, 700)], 1.5),
+        ([Dct(90, 90), Dct(95, 95), Dct(100, 100)], 2.5),
+    ],
+)
+def test_a_core_that_can_be_overwritten_saves_memory_and_changes_no_bit(axes: list[Basis], most: float) -> None:
+    core, out = normal(axes).astype(np.float64), np.empty([basis.length for basis in axes], np.float32)
+    given = core.copy()
+    rebuild(core, axes, out)
+    assert np.array_equal(core, given)
+    again = np.empty_like(out)
+    tracemalloc.start()
+    rebuild(core, axes, again, scratch=True)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.array_equal(out, again)
+    assert peak < most * core.nbytes
+
+
 def test_a_spectrum_is_rebuilt_in_the_shape_of_its_view() -> None:
     values = np.random.default_rng(0).standard_normal(20).astype(np.float32)
     spectrum = Spectrum(values, (6, 20), (3, 4, 10), "f64")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -103,6 +104,7 @@ class TestPlaces:
         assert found.shape == corner
         assert [found[index] for index in by_definition(shape)[:k]] == list(range(1, k + 1))
         assert np.count_nonzero(found) == k
+        assert zigzag.gathered(found, k).tolist() == list(range(1, k + 1))
 
     @pytest.mark.parametrize(("shape", "k"), [((70, 80), 4900), ((9, 9, 9, 9), 6000), ((2, 30_000), 20_000)])
     def test_scattered_beyond_the_cache(self, shape: tuple[int, ...], k: int) -> None:
@@ -110,6 +112,18 @@ class TestPlaces:
         found = zigzag.scattered(np.arange(1, k + 1, dtype=np.float32), corner)
         assert np.array_equal(found[tuple(zigzag.prefix(shape, k).T)], np.arange(1, k + 1))
         assert np.count_nonzero(found) == k
+        assert np.array_equal(zigzag.gathered(found, k), np.arange(1, k + 1))
+
+    @pytest.mark.parametrize(
+        ("shape", "k"), [((700, 800), 500_000), ((30, 30, 30, 30), 600_000), ((9000, 900), 90_000)]
+    )
+    def test_working_memory_of_scattered_is_counted(self, shape: tuple[int, ...], k: int) -> None:
+        corner, values = zigzag.box(shape, k), np.ones(k, np.float32)
+        tracemalloc.start()
+        zigzag.scattered(values, corner)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak <= zigzag.working_memory(corner, k) + (1 << 18)
 
 
 class TestBox:

@@ -48,6 +48,10 @@ LONGEST: Final = 44
 """Largest number of characters of a name. Longer names show only their end, which distinguishes them."""
 
 
+TIER: Final = 0.12
+"""Room for the label of a tier, as a share of the width of the curves. Labels without room are left out."""
+
+
 class Row(NamedTuple):
     """One row on the right side of the picture: a tensor, or several together."""
 
@@ -110,12 +114,16 @@ def curves(ax: Axes, energy: Energy, kept: Kept) -> None:
     ax.plot([], [], color=colors[0], label="first tensor")
     if len(colors) > 1:
         ax.plot([], [], color=colors[-1], label="last tensor")
-    for tier, most in enumerate(kept[0] if len(set(kept)) == 1 else ()):
-        ax.axvline(most, color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
-        ax.annotate(f"tier {tier} ", (most, 96), ha="right", fontsize=8, color=MUTED)
     if _is_long(energy):
         ax.set_xscale("log")
     ax.set(xlim=(1 if _is_long(energy) else 0, energy.edges[-1]), ylim=(0, 101))
+    end = 0.0
+    for tier, most in enumerate(kept[0] if len(set(kept)) == 1 else ()):
+        ax.axvline(most, color=MUTED, linewidth=0.8, linestyle=(0, (3, 3)))
+        place = float(ax.transLimits.transform(ax.transScale.transform((most, 0)))[0])  # as a share of the width
+        if place - TIER >= end:
+            ax.annotate(f"tier {tier} ", (most, 96), ha="right", fontsize=8, color=MUTED)
+            end = place
     ax.set_xlabel("coefficients, in zigzag order", color=INK)
     ax.set_ylabel("energy within them, %", color=INK)
     ax.grid(color=FAINT, linewidth=0.8)

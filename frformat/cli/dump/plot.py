@@ -60,19 +60,21 @@ def save(facts: Survey, energy: Energy, path: str) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise DependencyError("drawing", error) from error
-    figure = Figure(dpi=150)
     kind = os.path.splitext(path)[1][1:].lower()
-    if kind not in figure.canvas.get_supported_filetypes():
+    if kind not in Figure().canvas.get_supported_filetypes():
         raise click.BadParameter(f"{path}: use .png, .svg or .pdf.", param_hint="--plot")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # warnings about characters that the font lacks
-        _draw(figure, facts, energy)
+        figure = draw(facts, energy)
         with writing(path, force=True), replacing(path) as file:
             figure.savefig(file, format=kind)
 
 
-def _draw(figure: Figure, facts: Survey, energy: Energy) -> None:
-    """Place the panels; all lengths are in inches."""
+def draw(facts: Survey, energy: Energy) -> Figure:
+    """Return the picture that :func:`save` writes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(dpi=150)
     about, rows = facts.summary(), panels.rows(facts, energy)
     kept = [(facts.tensor(name).kept or ())[: about.tier] for name in energy.names]
     names = LETTER * max((len(row.label) for row in rows), default=0) + 0.2
@@ -84,6 +86,7 @@ def _draw(figure: Figure, facts: Survey, energy: Energy) -> None:
     figure.set_size_inches(width, height)
 
     def area(start: float, size: float, bottom: float, high: float) -> Axes:
+        """Add a panel; all lengths are in inches."""
         return figure.add_axes((start / width, bottom / height, size / width, high / height))
 
     _title(figure, about, left / width, height)
@@ -95,6 +98,7 @@ def _draw(figure: Figure, facts: Survey, energy: Energy) -> None:
         panels.curves(area(left, CURVES, BOTTOM + tall - square, square), energy, kept)
         panels.heat(figure, area(left + sum(widths[:2]), HEAT, BOTTOM, tall), energy, kept, rows)
         panels.sizes(area(left + sum(widths[:4]), SIZES, BOTTOM, tall), rows, named=False)
+    return figure
 
 
 def _title(figure: Figure, about: FileFacts, left: float, height: float) -> None:

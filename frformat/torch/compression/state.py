@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
+from frformat.errors import EncodeError
+from frformat.torch import copying
 from frformat.torch.compression.inputs import CompressionError
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.lowrank.tucker import tucker_tensors
@@ -49,6 +50,6 @@ def copied(model: nn.Module | Mapping[str, Any]) -> nn.Module:
             f"{decomposed[0]} is decomposed into factors, which compress does not round: use save_model(…, format='q8')"
         )
     try:
-        return copy.deepcopy(unwrapped(model)).eval().requires_grad_(False)
-    except Exception as error:  # the user's modules can raise anything
-        raise CompressionError(f"{type(model).__name__} cannot be copied: {type(error).__name__}: {error}") from error
+        return copying.copied(unwrapped(model)).eval().requires_grad_(False)
+    except EncodeError as error:
+        raise CompressionError(str(error)) from error

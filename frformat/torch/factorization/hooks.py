@@ -9,6 +9,8 @@ from typing import Any, Final, TypeVar
 
 from torch import nn
 
+from frformat.torch import copying
+
 Model = TypeVar("Model", bound=nn.Module)
 
 HOOKS: Final = (
@@ -42,7 +44,7 @@ def copied(model: Model) -> Model:
                 bound = getattr(hook, "__self__", hook)
                 if id(bound) not in own:
                     memo[id(bound)] = bound  # for example, a collector that the user will read
-    return copy.deepcopy(model, memo)
+    return copying.copied(model, memo)
 
 
 def hand_over(source: nn.Module, target: nn.Module) -> None:

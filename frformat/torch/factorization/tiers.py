@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from torch import nn
 
 import frformat
 from frformat.torch.capacity import Tiered, each_tier
+from frformat.torch.copying import copied
 from frformat.torch.factorization.factorize import factorize
 from frformat.torch.regularization.views import Example
 
@@ -67,7 +67,7 @@ def factorize_tiers(
         ValueError, MismatchError, FrzError, OSError: see :func:`factorize`.
     """
     if weights is None:
-        tiered = copy.deepcopy(model)
+        tiered = copied(model)
         return FactoredTiers([factorize(tiered, example, **options) for _ in each_tier(tiered)])
     with frformat.open(weights) as file:
         present = file.tiers_present

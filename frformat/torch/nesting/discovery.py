@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from frformat.errors import DependencyError
 from frformat.torch.batch_norm import BATCH_NORMS
+from frformat.torch.copying import copied
 from frformat.torch.nesting.filters import LAYERS, TRANSPOSED, FilterGroup, Member, permute
 from frformat.torch.nesting.structure import descendant, make_nested
 
@@ -37,7 +37,7 @@ def filter_groups(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
         ValueError: the network does not return one tensor.
         ModuleNotFoundError: torch-pruning is not installed.
     """
-    model = copy.deepcopy(model).eval()
+    model = copied(model).eval()
     with torch.no_grad():
         output: object = model(example)
     if not isinstance(output, Tensor):
@@ -112,7 +112,7 @@ def _has_consumer(members: Sequence[Member | None], root: str) -> bool:
 @torch.no_grad()
 def _works(model: nn.Module, example: Tensor, group: FilterGroup) -> bool:
     """Return whether reordering the filters preserves the outputs, and the network can run with half of them."""
-    trial = copy.deepcopy(model)
+    trial = copied(model)
     try:
         before = trial(example)
         permute(trial, group, torch.arange(group.count - 1, -1, -1))

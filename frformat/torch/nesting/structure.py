@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from torch.nn.utils.parametrize import (
 import frformat
 from frformat.torch.batch_norm import BATCH_NORMS
 from frformat.torch.capacity import set_tier, tier_count
+from frformat.torch.copying import copied
 from frformat.torch.corners import Corner, Shape, corner_of, cornered
 from frformat.torch.models import load_model
 from frformat.torch.nesting.filters import LAYERS, TRANSPOSED, Groups
@@ -101,7 +101,7 @@ def descendant(model: nn.Module, tier: int) -> nn.Module:
         model: a network with nested tiers.
         tier: the tier; 0 is the smallest.
     """
-    plain = copy.deepcopy(model)
+    plain = copied(model)
     set_tier(plain, tier)
     modules: list[Any] = list(plain.modules())
     for module in modules:

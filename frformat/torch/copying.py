@@ -1,0 +1,36 @@
+"""Copy models."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+
+from frformat.errors import EncodeError
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def copied(model: Model, replaced: dict[int, Any] | None = None) -> Model:
+    """Return a deep copy of a model.
+
+    ``copy.deepcopy`` refuses tensors with a history, such as the weight that :func:`torch.nn.utils.weight_norm`
+    computes before each run. The copies of these are plain tensors.
+
+    Args:
+        model: any model, except one in TorchScript.
+        replaced: by the id of an object, what to use in the copy instead of a copy of it.
+
+    Raises:
+        EncodeError: one of the model's attributes cannot be copied.
+    """
+    memo = dict(replaced or {})
+    for module in model.modules():
+        for value in vars(module).values():
+            if isinstance(value, Tensor) and not value.is_leaf:
+                memo.setdefault(id(value), value.detach().clone())
+    try:
+        return copy.deepcopy(model, memo)
+    except Exception as error:  # the user's modules can raise anything
+        raise EncodeError(f"{type(model).__name__} cannot be copied: {type(error).__name__}: {error}") from error
