@@ -97,13 +97,11 @@ internal enum class Delivery(val label: String) {
     /** Creates a session. */
     abstract fun load(files: Shipped): AutoCloseable
 
-    protected fun session(
-        files: Shipped,
-        create: (OrtEnvironment, SessionOptions) -> AutoCloseable
-    ): AutoCloseable = SessionOptions().use { options ->
-        files.configure(options)
-        create(OrtEnvironment.getEnvironment(), options)
-    }
+    protected fun session(files: Shipped, create: (OrtEnvironment, SessionOptions) -> AutoCloseable): AutoCloseable =
+        SessionOptions().use { options ->
+            files.configure(options)
+            create(OrtEnvironment.getEnvironment(), options)
+        }
 }
 
 @Command(

@@ -17,8 +17,9 @@ import picocli.CommandLine.Spec
     name = "loading",
     description = [
         "Compare the time and memory for creating an ONNX Runtime session from a skeleton and its weights with those",
-        "for the complete model, which an app can pass to ONNX Runtime in several ways. Each session is created in a",
-        "new process, the ways in turn; the fastest counts. The second session of a process finds warm code and caches.",
+        "for the complete model, which an app can pass to ONNX Runtime in several ways. Each process creates two",
+        "sessions in one of the ways; the second finds warm code and caches. The ways take turns, and the lowest value",
+        "of all processes counts.",
         "Times are of the processor and, in parentheses, of the clock. Memory is the increase of the peak of the Java",
         "heap, including garbage, and of the resident memory. The exit code is 1 if a way fails, for example because",
         "the heap is too small."
