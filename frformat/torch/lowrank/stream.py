@@ -231,6 +231,13 @@ def _run_block(work: _Work, i: int) -> None:
 
 def _maxima(y: Tensor, windows: list[int]) -> Tensor:
     """Return the maxima of (…, n) over adjacent windows, leaving out incomplete ones."""
+    if torch.jit.is_scripting():  # type: ignore[attr-defined]
+        # XNNPACK, which PyTorch Mobile uses for ``max_pool2d``, is vectorized; ``maximum`` is not on x86-64.
+        shape = list(y.shape)
+        rows = y.reshape([-1] + shape[-3:]).movedim(-1, 1)
+        y = F.max_pool2d(rows, windows[-2:]).movedim(1, -1)
+        y = y.reshape(shape[:-3] + list(y.shape[-3:]))
+        windows = windows[:-2] + [1, 1]
     for axis, k in enumerate(windows):
         if k > 1:
             shape = list(y.shape)

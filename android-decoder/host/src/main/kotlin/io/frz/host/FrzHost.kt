@@ -12,6 +12,8 @@ import picocli.CommandLine.HelpCommand
     subcommands = [
         Report::class,
         Bench::class,
+        LoadingCommand::class,
+        LoadCommand::class,
         SuiteCommand::class,
         TrialCommand::class,
         Stress::class,
