@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
@@ -13,6 +14,7 @@ from torch.nn.parameter import is_lazy
 from frformat.checkpoints.torch_tensors import aliases, dtype_name
 from frformat.runtimes.contract import Contract, Wanted
 from frformat.runtimes.errors import ExportError
+from frformat.runtimes.exporters import reason
 from frformat.torch import recompose, unregularize
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.lowrank.tucker import tucker_tensors
@@ -37,7 +39,7 @@ def plain(model: nn.Module) -> nn.Module:
     """Return the model, or a copy without parametrizations if it has coefficients or Tucker factors."""
     if not spectral_tensors(model) and not tucker_tensors(model):
         return model
-    return recompose(unregularize(copy.deepcopy(model)))
+    return recompose(unregularize(_copy(model, {})))
 
 
 def state(model: nn.Module) -> dict[str, Tensor]:
@@ -81,6 +83,9 @@ def copied(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
     Args:
         model: a result of :func:`plain`, or a TorchScript module.
         replace: maps a weight of the model to the weight of the copy, which must have the same shape and dtype.
+
+    Raises:
+        ExportError: see :func:`state`, or the model cannot be copied.
     """
     weights = state(model)
     others: dict[int, Any] = {}
@@ -89,9 +94,48 @@ def copied(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
             other = replace(tensor.detach())
             others[id(tensor)] = nn.Parameter(other, False) if isinstance(tensor, nn.Parameter) else other
     if not isinstance(model, torch.jit.ScriptModule):
-        return copy.deepcopy(model, others).eval()
+        return _copy(model, others).eval()
     with torch.no_grad():
-        out = copy.deepcopy(model)
+        out = _copy(model, {})
         for name, tensor in out.state_dict(keep_vars=True).items():
             tensor.requires_grad_(False).set_(others[id(weights[name])].detach())
     return out.eval()
+
+
+def captured(models: Iterable[nn.Module], constants: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return the names of constants that are weights, each with the weight's name in the state dict.
+
+    A trace contains a weight as a constant if the code does not reach it by its name, but through a list, say. If a
+    function of the model refers to the model from outside, the weight is that of the original, even in a copy.
+
+    Args:
+        models: the traced copy, and the original.
+        constants: the constants of the trace by name.
+    """
+    found: dict[str, str] = {}
+    for model in models:
+        weights = state(model)
+        others = {name: tensor for name, tensor in constants.items() if name not in weights}
+        found |= {name: first for name, first in aliases({**weights, **others}).items() if name in others}
+    return found
+
+
+def unfilled(weight: Tensor) -> Tensor:
+    """Return zeros with the shape, strides and dtype of a weight. They take no memory until they are written to."""
+    if not weight.numel():
+        return torch.empty_strided(weight.shape, weight.stride(), dtype=weight.dtype)
+    last = sum((n - 1) * stride for n, stride in zip(weight.shape, weight.stride(), strict=True))
+    size = (last + 1) * weight.element_size()
+    return torch.from_numpy(np.zeros(size, np.uint8)).view(weight.dtype).as_strided(weight.shape, weight.stride())
+
+
+def _copy(model: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    """Return a deep copy; ``memo`` contains replacements of objects by their ids."""
+    for module in model.modules():
+        for value in (*vars(module).values(), *module._buffers.values()):
+            if isinstance(value, Tensor) and value.grad_fn is not None:  # a result that the model keeps
+                memo.setdefault(id(value), value.detach().clone())
+    try:
+        return copy.deepcopy(model, memo)
+    except Exception as error:  # attributes of the model can raise anything
+        raise ExportError(f"{type(model).__name__} cannot be copied: {reason(error)}") from error
