@@ -7,7 +7,6 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from threading import RLock
 from typing import IO, Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from frformat.format.contents import Contents
 from frformat.format.index import Index
 from frformat.format.info import TensorInfo
 from frformat.format.quantization import step
+from frformat.format.sharing import Lock, SharedFile
 from frformat.format.tensor import CodedTensor
 from frformat.spectral.spectrum import Spectrum
 from frformat.wording import count
@@ -31,6 +31,9 @@ Source = StrPath | bytes | IO[bytes]
 
 class FrzFile:
     """An open file. Use it as a context manager, or call :meth:`close`. Several threads can read it at once.
+
+    A process forked later can read it, too, unless it was opened from a file object: forked processes share the
+    position of such an object.
 
     Iteration yields the names of all tensors in file order, aliases last. ``f[name]`` rebuilds one tensor at the open
     tier.
@@ -53,7 +56,7 @@ class FrzFile:
         base: Source | FrzFile | None = None,
     ) -> None:
         self._file = file
-        self._lock = RLock()
+        self._lock = Lock()
         self._path = path
         with self._located():
             self.container: Container = container.read(file, memory_budget)
@@ -355,7 +358,7 @@ def open(
     if isinstance(source, bytes | bytearray | memoryview):
         return FrzFile(io.BytesIO(source), None, tier, memory_budget, base)
     if isinstance(source, str | os.PathLike):
-        file = builtins.open(source, "rb")  # noqa: SIM115 — closed by the result
+        file = SharedFile(source) if hasattr(os, "pread") else builtins.open(source, "rb")  # noqa: SIM115 — closed by the result
         try:
             return FrzFile(file, os.fspath(source), tier, memory_budget, base)
         except BaseException:

@@ -43,9 +43,13 @@ class Contract:
     ties: Mapping[str, str] = field(default_factory=dict)
     unused: Collection[str] = ()
 
-    def source(self, name: str, file: FrzFile) -> str | None:
-        """Return the name under which a file contains a needed weight, or None if the file does not contain it."""
-        return next((each for each in self.names(name) if each in file), None)
+    def sources(self, name: str, file: FrzFile) -> list[str]:
+        """Return the names under which a file contains a needed weight, one for each copy that the file stores."""
+        found: dict[str, str] = {}
+        for each in self.names(name):
+            if each in file:
+                found.setdefault(file.info(each).alias_of or each, each)
+        return list(found.values())
 
     def names(self, name: str) -> list[str]:
         """Return all names of a needed weight."""
@@ -53,18 +57,17 @@ class Contract:
 
     def misfit(self, file: FrzFile) -> str:
         """Describe in one line how a file differs from what the skeleton needs; return an empty string if it fits."""
-        sources = {name: self.source(name, file) for name in self.wanted}
+        sources = {name: self.sources(name, file) for name in self.wanted}
         known = {*self.wanted, *self.ties, *self.unused}
         faults = [
-            _listed("missing from the file", [name for name, source in sources.items() if source is None]),
+            _listed("missing from the file", [name for name, found in sources.items() if not found]),
             _listed("not in the model", [name for name in file if name not in known]),
             _listed(
                 "",
                 [
                     f"{each}: {fault}"
-                    for name, source in sources.items()
-                    for each in self.names(name)
-                    if each == source or (each in file and each not in file.aliases)
+                    for name, found in sources.items()
+                    for each in found
                     if (fault := _fault(self.wanted[name], file, each))
                 ],
             ),
@@ -94,13 +97,15 @@ def _fault(wanted: Wanted, file: FrzFile, name: str) -> str:
         return ""
     if info.shape != wanted.shape:
         return f"shape {list(info.shape)} in the file, {list(wanted.shape)} in the model"
-    if info.dtype != wanted.dtype and _is_real(info.dtype) != _is_real(wanted.dtype):
+    if _kind(info.dtype) != _kind(wanted.dtype):
         return f"{info.dtype} in the file, {wanted.dtype} in the model"
     return ""
 
 
-def _is_real(dtype: str) -> bool:
-    return DTYPES[dtype].kind not in "biu"
+def _kind(dtype: str) -> str:
+    """Return the kind of an element type. Elements are converted only to types of the same kind."""
+    kind = DTYPES[dtype].kind
+    return "integer" if kind in "biu" else "complex" if kind == "c" else "real"
 
 
 def described(form: Sequence[int]) -> str:

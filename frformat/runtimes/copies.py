@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
@@ -81,6 +81,10 @@ def copied(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
     Args:
         model: a result of :func:`plain`, or a TorchScript module.
         replace: maps a weight of the model to the weight of the copy, which must have the same shape and dtype.
+
+    Raises:
+        ExportError: see :func:`state`.
+        EncodeError: the model cannot be copied.
     """
     weights = state(model)
     others: dict[int, Any] = {}
@@ -91,7 +95,34 @@ def copied(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
     if not isinstance(model, torch.jit.ScriptModule):
         return copying.copied(model, others).eval()
     with torch.no_grad():
-        out = copy.deepcopy(model)
+        out = copying.copied(model)
         for name, tensor in out.state_dict(keep_vars=True).items():
             tensor.requires_grad_(False).set_(others[id(weights[name])].detach())
     return out.eval()
+
+
+def captured(models: Iterable[nn.Module], constants: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return the names of constants that are weights, each with the weight's name in the state dict.
+
+    A trace contains a weight as a constant if the code does not reach it by its name, but through a list, say. If a
+    function of the model refers to the model from outside, the weight is that of the original, even in a copy.
+
+    Args:
+        models: the traced copy, and the original.
+        constants: the constants of the trace by name.
+    """
+    found: dict[str, str] = {}
+    for model in models:
+        weights = state(model)
+        others = {name: tensor for name, tensor in constants.items() if name not in weights}
+        found |= {name: first for name, first in aliases({**weights, **others}).items() if name in others}
+    return found
+
+
+def unfilled(weight: Tensor) -> Tensor:
+    """Return zeros with the shape, strides and dtype of a weight. They take no memory until they are written to."""
+    if not weight.numel():
+        return torch.empty_strided(weight.shape, weight.stride(), dtype=weight.dtype)
+    last = sum((n - 1) * stride for n, stride in zip(weight.shape, weight.stride(), strict=True))
+    size = (last + 1) * weight.element_size()
+    return torch.from_numpy(np.zeros(size, np.uint8)).view(weight.dtype).as_strided(weight.shape, weight.stride())

@@ -72,7 +72,8 @@ def export(
         factored: run on the coefficients of ``weights`` without ever rebuilding the tensors. This requires ``example``,
             and the result is optimized for inputs of about its size.
         example: an input, or a sequence of all inputs. ``.onnx`` and ``.frt`` require an example. Decisions
-            that depend on the example's values become fixed.
+            that depend on the example's values become fixed, and so do decisions that compare its lengths. Inputs
+            other than tensors become constants.
         weights: an ``.frz`` file, which must fit the model.
         tier: the capacity tier of that file; None for the largest one present.
         base: the base of that file if it is a delta file; see :func:`frformat.open`.

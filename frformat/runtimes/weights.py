@@ -35,15 +35,13 @@ def given(contract: Contract, name: str, file: FrzFile, path: StrPath) -> Array:
         LoadError: tied names have different values in the file, or an element does not fit into the dtype.
         FrzError: the file is damaged.
     """
-    want, found = contract.wanted[name], None
-    for source in contract.names(name):
-        if source not in file or (found is not None and file.aliases.get(source) is not None):
-            continue
-        array = file.coefficients(source) if want.form else file[source]
-        if found is not None and found.tobytes() != array.tobytes():
-            raise mismatch(path, f"{name} and {source} are one tensor in the model, but differ in the file")
-        found = array if found is None else found
-    assert found is not None
+    want = contract.wanted[name]
+    read = file.coefficients if want.form else file.__getitem__
+    first, *others = contract.sources(name, file)
+    found = read(first)
+    for other in others:
+        if read(other).tobytes() != found.tobytes():
+            raise mismatch(path, f"{first} and {other} are one tensor in the model, but differ in the file")
     dtype = DTYPES[want.dtype]
     if found.dtype == dtype:
         return found

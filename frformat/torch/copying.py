@@ -27,10 +27,11 @@ def copied(model: Model, replaced: dict[int, Any] | None = None) -> Model:
     """
     memo = dict(replaced or {})
     for module in model.modules():
-        for value in vars(module).values():
+        for value in (*vars(module).values(), *module._buffers.values()):
             if isinstance(value, Tensor) and not value.is_leaf:
                 memo.setdefault(id(value), value.detach().clone())
     try:
         return copy.deepcopy(model, memo)
     except Exception as error:  # the user's modules can raise anything
-        raise EncodeError(f"{type(model).__name__} cannot be copied: {type(error).__name__}: {error}") from error
+        first = str(error).partition("\n")[0]
+        raise EncodeError(f"{type(model).__name__} cannot be copied: {type(error).__name__}: {first}") from error

@@ -1,16 +1,25 @@
-"""Results of an open file do not depend on other threads, or on what the caller does with earlier results."""
+"""Results of an open file do not depend on other threads or processes, or on what the caller does with earlier ones."""
 
 from __future__ import annotations
 
 import io
+import os
+import signal
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
+import pytest
 
 import frformat
 from frformat import Axis, CodedTensor, Spectrum
+from frformat.format.sharing import Lock, SharedFile
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork processes")
 
 
 def test_threads_share_an_open_file() -> None:
@@ -26,6 +35,58 @@ def test_threads_share_an_open_file() -> None:
         orders = [np.random.default_rng(seed).permutation(len(names)) for seed in range(6)]
         found = pool.map(lambda order: [(names[i], file.stored(names[i], tier=0).rebuild()) for i in order], orders)
         assert all(np.array_equal(array, wanted[name]) for each in found for name, array in each)
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_does_not_move_the_position_of_its_parent(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(bytes(range(100)))
+    with SharedFile(path) as file:
+        assert file.read(10) == bytes(range(10))
+        assert _forked(lambda: file.read(10) == bytes(range(10, 20)) and file.seek(-1, os.SEEK_END) == 99)
+        assert file.read() == bytes(range(10, 100))
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_forked_processes_read_files_of_their_parent(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).normal(size=(300, 200)).astype("f4")
+    tensors = {f"a{i}": array + i for i in range(100)}  # too large to stay decoded
+    frformat.save_file(tensors, tmp_path / "a.frz", compression="none")
+    locked, done = Event(), Event()
+    with frformat.open(tmp_path / "a.frz") as file, ThreadPoolExecutor(1) as pool:
+
+        def reads() -> bool:
+            return all(np.array_equal(file[name], tensors[name]) for name in tensors)
+
+        def hold(lock: Lock) -> None:
+            with lock:
+                locked.set()
+                done.wait()
+
+        holding = pool.submit(hold, file._lock)
+        locked.wait()
+        try:
+            assert _forked(reads, seconds=60)
+        finally:
+            done.set()
+        holding.result()
+        assert _forked(reads, reads)
+
+
+def _forked(work: Callable[[], bool], own: Callable[[], bool] = lambda: True, seconds: int = 60) -> bool:
+    """Return whether functions return True in a forked process, which is killed after a time, and in this process."""
+    child = os.fork()
+    if not child:
+        signal.alarm(seconds)
+        code = 1
+        try:
+            code = 0 if work() else 1
+        finally:
+            os._exit(code)
+    mine = own()
+    return os.waitpid(child, 0)[1] == 0 and mine
 
 
 class _Slow(io.BytesIO):

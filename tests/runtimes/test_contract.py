@@ -9,7 +9,9 @@ import pytest
 
 import frformat
 from frformat import Spectrum
+from frformat.runtimes import LoadError
 from frformat.runtimes.contract import Contract, Wanted
+from frformat.runtimes.weights import given
 
 MATRIX = Wanted((4, 3), "f32")
 CORE = Wanted((5,), "f32", (4, 3))
@@ -43,6 +45,28 @@ def test_misfit(contract: Contract, fault: str, path: Path):
         found = contract.misfit(file)
     assert found.startswith(fault)
     assert bool(found) == bool(fault)
+
+
+def test_copies_that_a_file_ties_to_other_tensors(tmp_path: Path):
+    one, other = np.ones((4, 3), np.float32), np.zeros((4, 3), np.float32)
+    frformat.save_file({"a": one, "b": other, "c": other}, tmp_path / "a.frz", aliases={"d": "b", "e": "a"})
+    with frformat.open(tmp_path / "a.frz") as file:
+        same = Contract({"a": MATRIX}, {"e": "a"}, ["b", "c", "d"])
+        assert same.misfit(file) == ""
+        assert given(same, "a", file, "a.frz").tobytes() == one.tobytes()
+        contract = Contract({"a": MATRIX}, {"d": "a", "e": "a"}, ["b", "c"])
+        assert contract.sources("a", file) == ["a", "d"]
+        with pytest.raises(LoadError, match="a and d are one tensor in the model, but differ in the file"):
+            given(contract, "a", file, "a.frz")
+        wrong = Contract({"a": Wanted((3, 4), "f32")}, {"d": "a"}, ["b", "c", "e"])
+        assert wrong.misfit(file).count("shape [4, 3] in the file") == 2
+
+
+def test_complex_numbers_are_not_converted_to_real_ones(tmp_path: Path):
+    frformat.save_file({"a": np.full((4, 3), 1 + 2j, np.complex64)}, tmp_path / "a.frz")
+    with frformat.open(tmp_path / "a.frz") as file:
+        for dtype in ("f32", "f64", "i64"):
+            assert Contract({"a": Wanted((4, 3), dtype)}).misfit(file) == f"a: c64 in the file, {dtype} in the model"
 
 
 def test_many_faults_are_counted(path: Path):

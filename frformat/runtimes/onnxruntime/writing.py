@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from frformat.errors import DependencyError
 from frformat.format.atomic import replacing
 from frformat.runtimes.contract import Contract, Wanted
-from frformat.runtimes.copies import contract, copied, state
+from frformat.runtimes.copies import captured, contract, copied, state, unfilled
 from frformat.runtimes.errors import ExportError
+from frformat.runtimes.exporters import quietly, reason
 from frformat.runtimes.onnxruntime.compact import simplify, strip
 from frformat.runtimes.onnxruntime.functions import add_functions
 from frformat.runtimes.onnxruntime.operations import outline
@@ -67,18 +68,20 @@ def write(
 
     from frformat.runtimes.onnxruntime.tracing import traced
 
-    zeros: dict[Any, Tensor] = {}
-
-    def empty(old: Tensor) -> Tensor:
-        """Return a tensor that has the shape of a weight but only one element in memory."""
-        return zeros.setdefault(old.dtype, old.new_zeros((), device="cpu")).expand(old.shape)
-
-    copy = copied(model, (lambda weight: weight) if with_weights else empty)
+    copy = copied(model, (lambda weight: weight) if with_weights else unfilled)
     texts = outline(copy)
     graph, unused = traced(copy, example, dynamic)
+    _name_captured(graph, [copy, model])
     plan = _plan(model, set(graph.graph.initializers), unused)
     _name_values(graph, plan)
-    simplify(graph, plan.wanted)
+    _merge_copies(graph, plan)
+    try:
+        with quietly():
+            simplify(graph, plan.wanted)
+    except Exception as error:  # the optimizer can raise anything
+        advice = "; dynamic=False may help" if dynamic else ""
+        raise ExportError(f"{type(model).__name__} cannot be exported to ONNX: {reason(error)}{advice}") from error
+    plan = _used(graph, plan)
     if not with_weights:
         for name in plan.wanted:
             value = graph.graph.initializers[name]
@@ -134,18 +137,67 @@ def _plan(model: nn.Module, initializers: set[str], unused: set[str]) -> Contrac
     return Contract(wanted, ties, spare)
 
 
+def _name_captured(model: ir.Model, modules: list[nn.Module]) -> None:
+    """Give initializers that are weights the names of the weights."""
+    import onnx_ir as ir
+
+    initializers = model.graph.initializers
+    raw = {name: getattr(value.const_value, "raw", None) for name, value in initializers.items()}
+    constants = {name: tensor for name, tensor in raw.items() if isinstance(tensor, Tensor)}
+    for name, weight in captured(modules, constants).items():
+        value = initializers.pop(name)
+        if weight in initializers:
+            ir.convenience.replace_all_uses_with(value, initializers[weight])
+        else:
+            value.name = weight
+            model.graph.register_initializer(value)
+
+
+def _merge_copies(model: ir.Model, plan: Contract) -> None:
+    """Keep one initializer of a tensor that the model contains as several objects that share memory."""
+    import onnx_ir as ir
+
+    initializers = model.graph.initializers
+    for tie, name in plan.ties.items():
+        if tie in initializers:
+            ir.convenience.replace_all_uses_with(initializers.pop(tie), initializers[name])
+
+
+def _used(model: ir.Model, plan: Contract) -> Contract:
+    """Remove the weights that nothing uses any longer, such as those without elements that were to be appended."""
+    spare = [name for name in plan.wanted if not model.graph.initializers[name].uses()]
+    for name in spare:
+        del model.graph.initializers[name]
+    return Contract(
+        {name: want for name, want in plan.wanted.items() if name not in spare},
+        {tie: name for tie, name in plan.ties.items() if name not in spare},
+        [*plan.unused, *(each for name in spare for each in plan.names(name))],
+    )
+
+
 def _name_values(model: ir.Model, plan: Contract) -> None:
     """Name input axes of variable length after their input and index, and outputs after their order.
 
     Inputs must not have the name of a weight. Outputs must not be inputs or weights, which the optimizer would rename.
+    Other constants must not have the name of a result that the optimizer might compute.
     """
     import onnx_ir as ir
 
-    taken = {*plan.wanted, *plan.ties, *plan.unused, *(value.name for value in model.graph.inputs)}
+    results = {value.name for node in model.graph.all_nodes() for value in node.outputs}
+    taken = {*plan.wanted, *plan.ties, *plan.unused, *(value.name for value in model.graph.inputs), *results}
+
+    def fresh(name: str | None) -> str:
+        found = next(each for i in range(len(taken) + 1) if (each := f"{name}_{i}") not in taken)
+        taken.add(found)
+        return found
+
     for value in model.graph.inputs:
         if value.name in plan.wanted:
-            value.name = next(name for i in range(len(taken) + 1) if (name := f"{value.name}_{i}") not in taken)
-            taken.add(value.name)
+            value.name = fresh(value.name)
+    for name in [each for each in model.graph.initializers if each in results and each not in plan.wanted]:
+        value = model.graph.initializers.pop(name)
+        value.name = fresh(name)
+        model.graph.register_initializer(value)
     for i, value in enumerate(model.graph.outputs):
         if value.producer() is None:
             node = ir.node("Identity", [value])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from keyword import iskeyword
 from typing import Any, Final
 
@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch._jit_internal import FunctionModifiers
 
 from frformat.checkpoints.torch_tensors import aliases
-from frformat.runtimes.copies import copied, state
+from frformat.runtimes.copies import captured, copied, state, unfilled
 from frformat.runtimes.errors import ExportError
+from frformat.runtimes.pytorch_mobile.dependence import constants, other_values, same_steps
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 from frformat.runtimes.pytorch_mobile.scripting import scripted
 from frformat.runtimes.pytorch_mobile.weights import assign, missing, refuse  # noqa: F401 — TorchScript finds them by name
@@ -77,12 +78,14 @@ def skeleton(
         The module, whose methods :mod:`frformat.runtimes.pytorch_mobile` documents, and whether it was traced.
 
     Raises:
-        ExportError: the model cannot be scripted or traced, or has a weight whose dtype runtimes do not support.
+        ExportError: the model cannot be scripted or traced, has a weight whose dtype runtimes do not support, or its
+            trace depends on the values of weights.
     """
     weights = state(model)
-    zeros: dict[torch.dtype, Tensor] = {}
-    empty = copied(model, lambda old: zeros.setdefault(old.dtype, torch.zeros((), dtype=old.dtype)).expand(old.shape))
-    inner, traced = scripted(empty, example, probe, trace)
+    inner, traced = scripted(copied(model, _own), example, probe, trace)
+    if traced:
+        _check_trace(model, inner, example, probe)
+    _empty(inner, weights, probe)
     entries = ", ".join(f"{_quoted(name)}: torch.jit._unwrap_optional({_place(name, probe)})" for name in weights)
     with quietly():
         fresh = type("Skeleton", (Skeleton,), {})  # otherwise TorchScript would treat two similar skeletons as one type
@@ -91,6 +94,44 @@ def skeleton(
         for name in _methods(model, inner):
             out.define(_guarded(name, inner))
     return out, traced
+
+
+def _own(weight: Tensor) -> Tensor:
+    """Return a copy of a weight on the CPU; zeros if it has no elements because it is on the meta device."""
+    return unfilled(weight) if weight.is_meta else weight.to("cpu", copy=True)
+
+
+def _check_trace(
+    model: nn.Module, module: torch.jit.ScriptModule, example: tuple[Any, ...] | None, probe: bool
+) -> None:
+    """Check that a trace would be the same with other weights.
+
+    Raises:
+        ExportError: it would not.
+    """
+    try:
+        other, _ = scripted(copied(model, lambda weight: other_values(_own(weight))), example, probe, trace=True)
+        held = captured([model], {str(i): constant for i, constant in enumerate(constants(module))})
+        same = not held and same_steps(module, other)
+    except ExportError:
+        same = False
+    if not same:
+        raise ExportError(
+            f"{type(model).__name__} cannot be traced without its weights: it makes decisions or constants from their "
+            "values, which a trace fixes; rewrite it for TorchScript, or keep such values in attributes that are not "
+            "tensors"
+        )
+
+
+def _empty(module: torch.jit.ScriptModule, weights: Collection[str], probe: bool) -> None:
+    """Replace the weights by zeros that share one element of memory."""
+    zeros: dict[torch.dtype, Tensor] = {}
+    tensors = module.state_dict(keep_vars=True)
+    for name in weights:
+        tensor = tensors[f"model.{name}" if probe else name]
+        zero = zeros.setdefault(tensor.dtype, torch.zeros((), dtype=tensor.dtype))
+        with torch.no_grad():
+            tensor.set_(zero.expand(tensor.shape))
 
 
 def _methods(model: nn.Module, inner: torch.jit.ScriptModule) -> Iterator[str]:
@@ -137,7 +178,7 @@ def _place(name: str, probe: bool) -> str:
     """Return TorchScript that accesses a weight by name. Parts of the name can be numbers."""
     out = "self.model.model" if probe else "self.model"
     for part in name.split("."):
-        plain = part.isidentifier() and not iskeyword(part)
+        plain = part.isascii() and part.isidentifier() and not iskeyword(part)
         out = f"{out}.{part}" if plain else f"getattr({out}, {_quoted(part)})"
     return out
 

@@ -80,6 +80,9 @@ def write(
         code = Bytecode.of(data)
         _check(code, target, module)
     else:
+        for name in state(model):
+            if not name.isascii():  # torch.jit.load would not read the file
+                raise ExportError(f"TorchScript files do not support the name {name!r}; use only ASCII characters")
         with quietly():
             data = module.save_to_buffer()
     with replacing(path) as file:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 import torch
 from torch import Tensor, fx, nn
 
 from frformat.runtimes.contract import Contract
-from frformat.runtimes.copies import copied
+from frformat.runtimes.copies import captured, copied
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporters import quietly, reason
 from frformat.runtimes.template.layout import Normalization, Plain, Scaled, Shifted, Value
@@ -73,13 +75,16 @@ def merged(model: nn.Module, example: tuple[Any, ...], contract: Contract) -> Me
             module: Any = program.module(**({"check_guards": False} if checks else {}))
     except Exception as error:  # the exporter or the model can raise anything
         raise ExportError(f"{type(model).__name__} cannot be traced: {reason(error)}") from error
-    return _Merging(module, contract).run()
+    targets = {node.target for node in module.graph.nodes if node.op == "get_attr"}
+    constants = {name: value for name in targets if isinstance(value := attrgetter(name)(module), Tensor)}
+    return _Merging(module, contract, captured([copy, model], constants)).run()
 
 
 class _Merging:
-    def __init__(self, module: fx.GraphModule, contract: Contract) -> None:
+    def __init__(self, module: fx.GraphModule, contract: Contract, names: Mapping[str, str]) -> None:
         self.module = module
         self.contract = contract
+        self.names = names
         self.parameters: list[str] = []
         self.values: list[Value] = []
         self.normalizations: list[Normalization] = []
@@ -100,6 +105,7 @@ class _Merging:
 
     def _name(self, target: str) -> str | None:
         """Return the name of a weight in the contract; None for any other constant."""
+        target = self.names.get(target, target)
         name = self.contract.ties.get(target, target)
         return name if name in self.contract.wanted else None
 

@@ -59,7 +59,7 @@ def agree(model: nn.Module, made: Any, *inputs: Tensor, slack: float = 2e-5) -> 
         np.testing.assert_allclose(found, wanted, rtol=0, atol=slack * float(wanted.abs().max()))
 
 
-def exported(model: nn.Module, folder: Path, *example: Tensor, **options: Any) -> Path:
+def exported(model: nn.Module, folder: Path, *example: Any, **options: Any) -> Path:
     """Return the path of a skeleton in a folder that also contains ``model.frz``."""
     save_model(model, folder / "model.frz")
     export(model, folder / "model.onnx", example=example, weights=folder / "model.frz", **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,7 @@ EXAMPLE = (torch.zeros(2, 2, 8, 8),)
 
 def convert(module: nn.Module, inputs: tuple[Any, ...]) -> bytes:
     used = {node.target for node in module.graph.nodes if node.op == "get_attr"}  # type: ignore[union-attr]
-    state = module.state_dict()
-    return b"|".join(state[str(name)].numpy().tobytes() for name in sorted(used, key=str))
+    return b"|".join(attrgetter(name)(module).numpy().tobytes() for name in sorted(map(str, used)))
 
 
 @pytest.fixture
@@ -84,6 +84,28 @@ def test_filled_files_equal_exported_files(net: Net, tmp_path: Path):
         return b""
 
     write(net, str(tmp_path / "b.bin"), Exporter("Test", "tests 1", computed), example=EXAMPLE, with_weights=True)
+
+
+def test_weights_reached_through_lists_and_functions(tmp_path: Path):
+    outer = nn.Linear(2, 2, bias=False)
+
+    class Listed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.other, self.outer = nn.Linear(2, 2), nn.Linear(2, 2), outer
+            self.list = [self.one.weight, self.other.weight]
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.other(x @ self.list[0] @ self.list[1] @ outer.weight)
+
+    exporter, example = Exporter("Test", "tests 1", convert), (torch.rand(3, 2),)
+    made = Listed().eval()
+    write(made, str(tmp_path / "a.frt"), exporter, example=example, with_weights=False)
+    for weight in made.parameters():
+        nn.init.normal_(weight)
+    save_model(made, tmp_path / "a.frz")
+    write(made, str(tmp_path / "a.bin"), exporter, example=example, with_weights=True)
+    assert fill(tmp_path / "a.frt", tmp_path / "a.frz") == (tmp_path / "a.bin").read_bytes()
 
 
 def test_weights_changed_by_the_exporter_are_named(net: Net, tmp_path: Path):

@@ -1,0 +1,170 @@
+"""Sessions of models whose code uses weights in unusual ways compute what PyTorch computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from frformat.errors import EncodeError
+from frformat.runtimes import ExportError
+from frformat.runtimes.onnxruntime import session
+from frformat.torch import save_model
+from tests.runtimes.onnxruntime.sessions import agree, exported, run
+
+
+class Model(nn.Module):
+    """Has a method of a test as its forward method."""
+
+    def __init__(self, forward: Callable[..., Any], **weights: Any) -> None:
+        super().__init__()
+        self.function = forward
+        for name, value in weights.items():
+            setattr(self, name, value)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(self, x)
+
+
+def parameter(*shape: int) -> nn.Parameter:
+    return nn.Parameter(torch.randn(shape))
+
+
+def copies() -> Model:
+    """Return a model with parameters that share memory."""
+    one = parameter(3, 3)
+    other = nn.Parameter(one.data)
+    return Model(lambda self, x: (x @ self.one, torch.relu(x) @ self.other), one=one, other=other)
+
+
+def listed() -> Model:
+    """Return a model that reaches its weights through a list, and through a function that refers to them."""
+    layer, spare, outer = nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 3)
+
+    def forward(self: Any, x: Tensor) -> Tensor:
+        result: Tensor = self.layer(x @ self.list[0] @ self.list[1] @ outer.weight)
+        return result
+
+    return Model(forward, layer=layer, spare=spare, outer=outer, list=[layer.weight, spare.weight])
+
+
+def kept() -> Model:
+    """Return a model that keeps its last output, with gradients."""
+
+    def forward(self: Any, x: Tensor) -> Tensor:
+        self.last = [self.layer(x)]
+        result: Tensor = self.last[0]
+        return result
+
+    return Model(forward, layer=nn.Linear(3, 3))
+
+
+def hooked() -> Model:
+    """Return a model that computes a weight in a hook and keeps it, as ``torch.nn.utils.weight_norm`` does."""
+    model = Model(lambda self, x: x @ self.weight, g=parameter(3, 1), v=parameter(3, 3))
+    model.weight = model.g * model.v
+    model.register_forward_pre_hook(lambda module, _: setattr(module, "weight", module.g * module.v))
+    return model
+
+
+def count(self: Any, x: Tensor) -> Tensor:
+    self.state.mul_(0.5).add_(x.mean(0))
+    return self.state + 0
+
+
+def strided(self: Any, x: Tensor) -> Tensor:
+    return x @ (self.weight if self.weight.is_contiguous() else -self.weight)
+
+
+def constant(self: Any, x: Tensor) -> Tensor:
+    return x @ self.t.t()
+
+
+def complex_numbers(self: Any, x: Tensor) -> Tensor:
+    return torch.view_as_real(torch.view_as_complex(self.weight) * x).flatten(1)
+
+
+def state() -> Model:
+    model = Model(count)
+    model.register_buffer("state", torch.rand(3))
+    return model
+
+
+@pytest.mark.parametrize("weights_as_inputs", [False, True])
+@pytest.mark.parametrize(
+    "model",
+    [
+        copies(),
+        listed(),
+        Model(lambda self, x: x @ self.weight.view(-1)[:6].view(3, 2), weight=parameter(3, 4)),
+        Model(strided, weight=parameter(3, 3)),
+        Model(complex_numbers, weight=parameter(3, 2)),
+        Model(constant, t=torch.rand(3, 3), layer=nn.Linear(3, 3)),
+        Model(lambda self, x: torch.cat([x, self.empty]) * self.scale, empty=parameter(0, 3), scale=parameter()),
+        Model(lambda self, x: torch.cat([x, x @ self.empty], 1), empty=parameter(3, 0)),
+        hooked(),
+        state(),
+    ],
+    ids=["copies", "listed", "view", "strides", "complex", "constant", "no rows", "no columns", "hooked", "state"],
+)  # fmt: skip
+def test_unusual_uses_of_weights(model: nn.Module, weights_as_inputs: bool, tmp_path: Path):
+    x = torch.rand(2, 3)
+    skeleton = exported(model, tmp_path, x, weights_as_inputs=weights_as_inputs)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(1)
+    save_model(model, tmp_path / "model.frz")
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    agree(model, session(skeleton, tmp_path / "model.frz"), x)
+    model.load_state_dict(before)
+
+
+class Structured(nn.Linear):
+    """Has inputs of several types."""
+
+    def forward(self, x: Tensor, factor: float, times: int, nothing: None, more: dict[str, Tensor]) -> Tensor:  # type: ignore[override]
+        return super().forward(x * factor * times) + more["a"] - more["b"]
+
+
+def test_inputs_of_any_structure(tmp_path: Path):
+    model, inputs = Structured(3, 3), [torch.rand(2, 3) for _ in range(3)]
+    more = {"a": inputs[1], "b": inputs[2]}
+    made = session(exported(model, tmp_path, inputs[0], 0.5, 3, None, more), tmp_path / "model.frz")
+    found = made.run(None, {each.name: x.numpy() for each, x in zip(made.get_inputs(), inputs, strict=True)})
+    with torch.no_grad():
+        np.testing.assert_allclose(found[0], model(inputs[0], 0.5, 3, None, more), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda self, x: x * float(x.shape[0]) ** 0.5,
+        lambda self, x: torch.stack([x[i] * i for i in range(len(x))]),
+        lambda self, x: self.layer(x) if x.shape[0] == 2 else x,
+    ],
+)
+def test_lengths_that_the_code_fixes(forward: Callable[..., Any], tmp_path: Path):
+    model, x = Model(forward, layer=nn.Linear(3, 3)), torch.rand(2, 3)
+    made = session(exported(model, tmp_path, x), tmp_path / "model.frz")
+    agree(model, made, x)
+    with pytest.raises(Exception, match="Got invalid dimensions for input"):
+        run(made, torch.rand(4, 3))
+
+
+def test_parts_of_an_axis_of_any_length(tmp_path: Path):
+    model, x = Model(lambda self, x: self.layer(x).chunk(2)[0], layer=nn.Linear(3, 3)), torch.rand(4, 3)
+    with pytest.raises(ExportError, match=r"Model cannot be exported to ONNX: .*; dynamic=False may help"):
+        exported(model, tmp_path, x)
+    agree(model, session(exported(model, tmp_path, x, dynamic=False), tmp_path / "model.frz"), x)
+
+
+def test_models_that_cannot_be_copied(tmp_path: Path):
+    model, x = kept(), torch.rand(2, 3)
+    model(x)
+    with pytest.raises(EncodeError, match="Model cannot be copied: RuntimeError: Only Tensors created explicitly"):
+        exported(model, tmp_path, x)
