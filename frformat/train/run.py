@@ -144,6 +144,8 @@ class Run:
             self.losses[part] += self._descend(part, optimizer, batch, draws, tiers)
         self._scaler.update()
         self.step += 1
+        if self.step % self.epoch_steps == 0:  # otherwise, each process would evaluate with its own running statistics
+            self.workers.agree(self.model.buffers())
         if isinstance(self._schedule, fr.SpectralPruning) and self.step % setup.pruning_period(self.steps) == 0:
             self._become_shorter(self._schedule.step())
         if self._average is not None:
