@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import nn
@@ -83,7 +84,12 @@ def export(run: Run, path: Path) -> Outcome:
 
     If there are several tiers, the file's metadata contains the decisive metric of each, such as ``tiers.accuracy``,
     and the cost of inference on one sample: ``tiers.multiply_adds`` and ``tiers.memory``.
+
+    Raises:
+        EncodeError: training diverged, or a file cannot represent the model. Nothing is written.
+        OSError: a file cannot be written.
     """
+    run.check_finite()
     recipe, workers = run.recipe, run.workers
     trained = run.result
     part = recipe.exported(trained)
@@ -161,14 +167,14 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 def _difference(run: Run, first: nn.Module, second: nn.Module) -> tuple[float, float]:
     """Return the largest difference between outputs for test samples, and the largest output."""
-    difference = scale = 0.0
+    differences, scales = [0.0], [0.0]
     size = min(SAMPLES, run.recipe.settings.batch)
     for _, samples in zip(range(COMPARED), batches(run.data.test, size, run.workers), strict=False):
         inputs = run.recipe.inputs(samples)
         one, other = _tensor(first(inputs)), _tensor(second(inputs))
-        difference = max(difference, float((one - other).abs().max()))
-        scale = max(scale, float(one.abs().max()))
-    return difference, scale
+        differences.append(float((one - other).abs().max()))
+        scales.append(float(one.abs().max()))
+    return float(np.max(differences)), float(np.max(scales))  # NaN if any is NaN
 
 
 def _tensor(outputs: object) -> torch.Tensor:

@@ -62,6 +62,7 @@ def train(
         MissingDataError, DataError: the data is missing or damaged.
         CheckpointError: the checkpoint belongs to a run with other settings, samples or teacher, or is damaged.
         ValueError: the settings cannot be satisfied.
+        EncodeError: training diverged, or a file cannot represent the model.
         OSError: a file cannot be read or written.
     """
     place, workers = Path(output), workers or Workers()
@@ -122,7 +123,9 @@ class _Loop:
 
     def _end_epoch(self) -> None:
         """Evaluate, truncate, and notify the callback."""
-        run, row = self.run, _evaluated(self.run, self.clock)
+        run = self.run
+        run.check_finite()
+        row = _evaluated(run, self.clock)
         self.rows.append(row)
         if run.step < run.steps:  # no training would follow a truncation after the last step
             run.truncate(row.figures[run.recipe.metric])
@@ -133,7 +136,8 @@ class _Loop:
         self._save()
 
     def _save(self) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint, unless training has diverged: the last good one then remains."""
+        self.run.check_finite()
         if self.run.workers.first:
             rows = [asdict(row) for row in self.rows]
             state = {"run": self.run.state_dict(), "rows": rows, "seconds": self.clock.seconds}

@@ -125,7 +125,8 @@ def train_nested(
 
     Raises:
         SeedError: no smaller tier reaches the minimum.
-        MissingDataError, DataError, CheckpointError, ValueError, OSError: see :func:`frformat.train.train`.
+        MissingDataError, DataError, CheckpointError, ValueError, EncodeError, OSError: see
+            :func:`frformat.train.train`.
     """
     place, workers = Path(output), workers or Workers()
     if workers.size > 1:
@@ -196,6 +197,7 @@ class _Stages:
         run = Run(recipe, self._data, self._workers, model=model)
         while run.step < run.steps:
             run.advance()
+        run.check_finite()
 
     def score(self, model: nn.Module) -> float:
         """Return the metric on the validation samples; higher is better."""

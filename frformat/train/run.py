@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import TensorDataset
 
 import frformat.torch.regularization as fr
+from frformat.errors import EncodeError
 from frformat.torch import tier_count
 from frformat.train import setup
 from frformat.train.draws import Draws, order
@@ -162,6 +163,21 @@ class Run:
             return
         changed = schedule.step(metric) if isinstance(schedule, fr.GuardedTruncation) else schedule.step()  # type: ignore[attr-defined]
         self._become_shorter(changed)
+
+    def check_finite(self) -> None:
+        """Check that training has not diverged.
+
+        Raises:
+            EncodeError: a trained parameter is infinite or NaN, or any other tensor of the model contains NaN.
+        """
+        for name, tensor in (*self.model.named_parameters(), *self.model.named_buffers()):
+            bad = tensor.isfinite().logical_not() if tensor.requires_grad else tensor.isnan()
+            if bad.any():
+                plain = name.replace("parametrizations.", "").removesuffix(".original")
+                raise EncodeError(
+                    f"training diverged: after step {self.step:,}, tensor {plain!r} contains values that are infinite or "
+                    "NaN; lower the learning rate or raise the precision"
+                )
 
     def state_dict(self) -> dict[str, Any]:
         """Return the complete state, as tensors and plain numbers."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 from torch.utils.data import TensorDataset
 
 import frformat
+from frformat.errors import EncodeError
 from frformat.torch import load_model, save_model
 from frformat.torch.regularization import spectral_tensors
 from frformat.train import CheckpointError, Data, Workers, history, train
-from frformat.train.loop import CHECKPOINT, HISTORY
+from frformat.train.loop import CHECKPOINT, HISTORY, MODEL
 from frformat.train.run import Run
 from tests.sums import same_sums
 from tests.train.tiny import Tiny, tiny
@@ -125,6 +127,38 @@ def test_an_interrupted_run_reaches_the_same_weights(way, data, tmp_path_factory
     timeless = [[{**row, "seconds": 0} for row in state["rows"]] for state in states]
     assert timeless[0] == timeless[1]
     assert Path(whole.path).read_bytes() == Path(broken.path).read_bytes()
+
+
+class Diverging(Tiny):
+    """Its loss is NaN in the second half of the run."""
+
+    def loss(self, model, batch, draws):
+        loss = super().loss(model, batch, draws)
+        return loss * float("nan") if draws.progress >= 0.5 else loss
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"dense": True}, {"optimizer": "eigen"}, {"size": 700}, {"average_from": 0.6}], ids=str
+)
+@pytest.mark.parametrize("every", [0, 60])
+def test_a_diverged_run_ends_and_keeps_its_last_good_checkpoint(change, every, tmp_path):
+    recipe = tiny(**change)
+    with pytest.raises(EncodeError, match="training diverged"):
+        train(Diverging(recipe.settings), tmp_path, checkpoint_every=every)
+    assert not (tmp_path / MODEL).exists()
+    outcome = train(recipe, tmp_path, resume=True)
+    assert all(map(math.isfinite, outcome.decoded.values()))
+
+
+def test_statistics_that_diverge_alone_end_the_run(tmp_path):
+    class Overflowing(Tiny):
+        """The scaler skips steps whose gradients are not finite, but not updates of the running statistics."""
+
+        def inputs(self, samples):
+            return super().inputs(samples) * math.inf
+
+    with pytest.raises(EncodeError, match=r"training diverged.*'1\.running_"):
+        train(Overflowing(tiny(precision="f16").settings), tmp_path)
 
 
 def test_validation_samples_represent_sorted_classes():
