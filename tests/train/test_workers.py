@@ -18,9 +18,7 @@ OPTIONS = ["--schedule", "tail", "--epochs", "6", "--device", "cpu", "--average-
 
 TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
-distributed = pytest.mark.skipif(
-    not torch.distributed.is_available(), reason="PyTorch was built without distributed"
-)
+distributed = pytest.mark.skipif(not torch.distributed.is_available(), reason="PyTorch was built without distributed")
 
 
 def run(folder, *launcher, recipe="NoNorm", options=OPTIONS):
