@@ -175,8 +175,8 @@ class Run:
             if bad.any():
                 plain = name.replace("parametrizations.", "").removesuffix(".original")
                 raise EncodeError(
-                    f"training diverged: after step {self.step:,}, tensor {plain!r} contains values that are infinite or "
-                    "NaN; lower the learning rate or raise the precision"
+                    f"training diverged: after step {self.step:,}, tensor {plain!r} contains infinite or NaN values; "
+                    "lower the learning rate or raise the precision"
                 )
 
     def state_dict(self) -> dict[str, Any]:
