@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 import frformat
 from frformat.format.atomic import replacing
@@ -19,7 +20,7 @@ from frformat.format.tiers import as_metadata
 from frformat.torch import each_tier, load_model, save_model
 from frformat.torch.costs import costs
 from frformat.torch.lowrank.cost import Cost
-from frformat.train.recipe import Recipe, batches
+from frformat.train.recipe import Recipe, batches, metrics
 from frformat.train.run import Run
 
 COMPARED: Final = 4
@@ -96,7 +97,7 @@ def export(run: Run, path: Path) -> Outcome:
     figures, prices = [], []
     with evaluating(trained):
         for _ in each_tier(part):
-            figures.append(recipe.evaluate(trained, run.data.test, workers))
+            figures.append(metrics(recipe, trained, run.data.test, workers))
             prices.append(costs(part, recipe.inputs(next(batches(run.data.test, 1, workers)))))
     if workers.first:
         save_model(part, path, metadata=_metadata(recipe, figures, prices))
@@ -112,7 +113,7 @@ def export(run: Run, path: Path) -> Outcome:
             _draw(recipe, trained, run, path.with_name(PICTURE))
         for tier in each_tier(part):
             load_model(recipe.exported(again), path, tier=tier)
-            decoded = recipe.evaluate(again, run.data.test, workers)
+            decoded = metrics(recipe, again, run.data.test, workers)
             compared = _difference(run, part, recipe.exported(again))
             tiers.append(TierOutcome(ends[tier], figures[tier], decoded, *compared, prices[tier]))
     weights, last = sum(parameter.numel() for parameter in recipe.exported(again).parameters()), tiers[-1]
@@ -178,8 +179,6 @@ def _difference(run: Run, first: nn.Module, second: nn.Module) -> tuple[float, f
 
 
 def _tensor(outputs: object) -> torch.Tensor:
-    """Return the outputs of a model as one tensor."""
-    if isinstance(outputs, torch.Tensor):
-        return outputs
-    assert isinstance(outputs, tuple)
-    return torch.cat([_tensor(part).flatten() for part in outputs])
+    """Return all floating-point outputs of a model, in a container of any kind, as one vector."""
+    leaves = [leaf for leaf in tree_leaves(outputs) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]
+    return torch.cat([torch.zeros(1), *(leaf.flatten().float().cpu() for leaf in leaves)])

@@ -18,7 +18,7 @@ from frformat.torch.nesting.profile import profile_metadata
 from frformat.train import setup
 from frformat.train.export import evaluating
 from frformat.train.loop import MODEL, Watcher, train
-from frformat.train.recipe import Recipe, StrPath, batches
+from frformat.train.recipe import Recipe, StrPath, batches, metrics
 from frformat.train.run import Run
 from frformat.train.settings import Settings
 from frformat.train.workers import Workers
@@ -202,7 +202,7 @@ class _Stages:
     def score(self, model: nn.Module) -> float:
         """Return the metric on the validation samples; higher is better."""
         with evaluating(model):
-            found = self._plain.evaluate(model, self._split.watched, self._workers)
+            found = metrics(self._plain, model, self._split.watched, self._workers)
         return self.sign * found[self._plain.metric]
 
     def ranking(self) -> Ranking:
@@ -230,7 +230,7 @@ class _Stages:
         tiers, filters = [], widths(decoded)
         with evaluating(decoded):
             for tier in each_tier(decoded):
-                figures = self._plain.evaluate(decoded, self._data.test, self._workers)
+                figures = metrics(self._plain, decoded, self._data.test, self._workers)
                 tiers.append(NestedTier(figures, filters[tier], ends[tier], profiles[tier]))
         return tuple(tiers)
 

@@ -75,6 +75,8 @@ class Run:
                 f"batch={settings.batch}: there are {count(samples, 'sample')}, "
                 f"and {count(workers.size, 'process', 'processes')} to divide a batch among"
             )
+        if len(data.test) < workers.size:
+            raise ValueError(f"{count(len(data.test), 'test sample')}: each process needs at least one")
         self.recipe, self.workers = recipe, workers
         self.data = replace(data, train=TensorDataset(*(t.to(workers.device) for t in data.train.tensors)))
         further = model is not None

@@ -122,7 +122,7 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
 
 
 def _check_alike(labels: list[Array]) -> None:
-    """Check that labels have a common type; otherwise, NumPy turns numbers into strings, or large integers into floats."""
+    """Check that labels have a common type. NumPy turns numbers into strings, and some integers into floats."""
     kinds = {"strings" if each.dtype.kind in "USO" else "numbers" for each in labels}
     if len(kinds) > 1:
         raise ValueError("labels must be either all strings or all numbers, in all calls")

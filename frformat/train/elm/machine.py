@@ -128,7 +128,7 @@ class Machine(BaseEstimator):  # type: ignore[misc]
     def _all_or_nothing(self) -> Iterator[None]:
         """Within a ``with`` block, undo what has changed if learning fails, such as new classes.
 
-        Forget everything if it fails halfway, for example because of Ctrl-C: the sums then contain a part of the samples.
+        Forget everything if it fails halfway, for example because of Ctrl-C: the sums contain a part of the samples.
         """
         before = dict(vars(self))
         equations = before.get("_equations")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 import weakref
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class Triangle:
         self.dtype = DTYPES[dtype]
         self.rows = [range(start, min(start + BLOCK, size)) for start in range(0, size, BLOCK)]
         self._blocks: dict[tuple[int, int], Array] | None = None if in_file else {}
-        self._file: IO[bytes] | None = None
+        self._file: Any = None
         if in_file:
             self._open(b"")
 

@@ -155,9 +155,10 @@ def test_an_interrupted_step_is_never_learned_in_part(step: str, memory: int | N
                 raise KeyboardInterrupt
             accumulate(*arguments)
 
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(NormalEquations, "_accumulate", interrupted)
+        monkeypatch.setattr(NormalEquations, "_accumulate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
             getattr(model, step)(x, y)
+        monkeypatch.undo()
         if not calls:
             assert learned(model)[0] == before[0]
             np.testing.assert_array_equal(learned(model)[1], before[1])
