@@ -76,7 +76,10 @@ def reported(path: str, tensor: str | None = None) -> Iterator[None]:
 
 def said(error: BaseException, text: str | None = None) -> str:
     """Return an error's message on one line, or ``text`` in its place if given."""
-    text = " ".join((str(error) if text is None else text).split()).strip("'\"") or type(error).__name__
+    text = " ".join((str(error) if text is None else text).split())
+    if text[:1] == text[-1:] and text[:1] in ("'", '"'):  # a KeyError quotes its message
+        text = text[1:-1]
+    text = text or type(error).__name__
     return text if isinstance(error, SPEAKING) else f"{type(error).__name__}: {text}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import os
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from frformat.cli import terminal
 from frformat.cli.dump import energy, plot
 from frformat.cli.dump.survey import Survey
 from frformat.cli.files import open_frz
+from frformat.runtimes.models import imported
 from frformat.train import RECIPES, Outcome, Recipe, Row, plots
 from frformat.train.run import Run
 from frformat.wording import count
@@ -84,12 +84,8 @@ def find(name: str) -> type[Recipe]:
         )
     if not os.path.isfile(path):
         raise FileNotFoundError(2, "there is no such file", path)
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        module = imported(path)
     except Exception as error:  # a module can raise anything
         raise click.BadParameter(f"{path} cannot be imported: {said(error)}", param_hint="RECIPE") from error
     found = {

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
 StrPath = str | os.PathLike[str]
 
@@ -30,7 +31,7 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
         raise FileNotFoundError(errno.ENOENT, "the folder does not exist", folder)
     handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with io.BufferedWriter(_Destination(handle, path)) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -39,6 +40,22 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+class _Destination(io.FileIO):
+    """A new file whose errors, such as a full disk, name the file that it will replace."""
+
+    def __init__(self, handle: int, path: str) -> None:
+        super().__init__(handle, "wb")
+        self._path = path
+
+    def write(self, data: Any, /) -> int:
+        """See :class:`io.FileIO`."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = self._path
+            raise
 
 
 def _mode(path: str) -> int:

@@ -44,7 +44,7 @@ def build(spec: str) -> nn.Module:
     if not colon:
         raise ExportError(f"{spec!r} is neither one of {', '.join(BUILT_IN)} nor of the form FILE.py:NAME")
     try:
-        found = getattr(_module(where), name, None)
+        found = getattr(imported(where), name, None)
         model = found if isinstance(found, nn.Module) or found is None else found()
     except Exception as error:  # the user's code can raise anything
         raise ExportError(f"{spec}: {type(error).__name__}: {error}") from error
@@ -115,15 +115,18 @@ def factored(
         raise ExportError(" ".join(str(error).split())) from error
 
 
-def _module(where: str) -> ModuleType:
+def imported(where: str) -> ModuleType:
+    """Return a module, given its name or its file ``….py``. A file never takes the name of a loaded module."""
     if not where.endswith(".py"):
         return importlib.import_module(where)
     name = os.path.basename(where).removesuffix(".py")
+    while name in sys.modules:
+        name += "_"
     spec = importlib.util.spec_from_file_location(name, where)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # TorchScript looks up names used by a class in its module
+    sys.modules[name] = module  # TorchScript and dataclasses look up names used by a class in its module
     sys.path.insert(0, os.path.dirname(os.path.abspath(where)))  # as Python does when it runs a file
     spec.loader.exec_module(module)
     return module

@@ -50,7 +50,8 @@ def sources(data: Data, teacher: StrPath | None, weights: StrPath | None) -> dic
 
 
 def _checksum(tensor: Tensor) -> int:
-    return zlib.crc32(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    flat = tensor.cpu().contiguous().flatten()
+    return zlib.crc32(flat.view(torch.uint8).numpy().data) if len(flat) else 0
 
 
 def save(path: Path, recipe: Recipe, sources: Mapping[str, Any], state: Mapping[str, Any]) -> None:

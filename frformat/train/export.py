@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 import frformat
 from frformat.format.atomic import replacing
@@ -18,7 +20,7 @@ from frformat.format.tiers import as_metadata
 from frformat.torch import each_tier, load_model, save_model
 from frformat.torch.costs import costs
 from frformat.torch.lowrank.cost import Cost
-from frformat.train.recipe import Recipe, batches
+from frformat.train.recipe import Recipe, batches, metrics
 from frformat.train.run import Run
 
 COMPARED: Final = 4
@@ -83,14 +85,19 @@ def export(run: Run, path: Path) -> Outcome:
 
     If there are several tiers, the file's metadata contains the decisive metric of each, such as ``tiers.accuracy``,
     and the cost of inference on one sample: ``tiers.multiply_adds`` and ``tiers.memory``.
+
+    Raises:
+        EncodeError: training diverged, or a file cannot represent the model. Nothing is written.
+        OSError: a file cannot be written.
     """
+    run.check_finite()
     recipe, workers = run.recipe, run.workers
     trained = run.result
     part = recipe.exported(trained)
     figures, prices = [], []
     with evaluating(trained):
         for _ in each_tier(part):
-            figures.append(recipe.evaluate(trained, run.data.test, workers))
+            figures.append(metrics(recipe, trained, run.data.test, workers))
             prices.append(costs(part, recipe.inputs(next(batches(run.data.test, 1, workers)))))
     if workers.first:
         save_model(part, path, metadata=_metadata(recipe, figures, prices))
@@ -106,7 +113,7 @@ def export(run: Run, path: Path) -> Outcome:
             _draw(recipe, trained, run, path.with_name(PICTURE))
         for tier in each_tier(part):
             load_model(recipe.exported(again), path, tier=tier)
-            decoded = recipe.evaluate(again, run.data.test, workers)
+            decoded = metrics(recipe, again, run.data.test, workers)
             compared = _difference(run, part, recipe.exported(again))
             tiers.append(TierOutcome(ends[tier], figures[tier], decoded, *compared, prices[tier]))
     weights, last = sum(parameter.numel() for parameter in recipe.exported(again).parameters()), tiers[-1]
@@ -161,19 +168,17 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 def _difference(run: Run, first: nn.Module, second: nn.Module) -> tuple[float, float]:
     """Return the largest difference between outputs for test samples, and the largest output."""
-    difference = scale = 0.0
+    differences, scales = [0.0], [0.0]
     size = min(SAMPLES, run.recipe.settings.batch)
     for _, samples in zip(range(COMPARED), batches(run.data.test, size, run.workers), strict=False):
         inputs = run.recipe.inputs(samples)
         one, other = _tensor(first(inputs)), _tensor(second(inputs))
-        difference = max(difference, float((one - other).abs().max()))
-        scale = max(scale, float(one.abs().max()))
-    return difference, scale
+        differences.append(float((one - other).abs().max()))
+        scales.append(float(one.abs().max()))
+    return float(np.max(differences)), float(np.max(scales))  # NaN if any is NaN
 
 
 def _tensor(outputs: object) -> torch.Tensor:
-    """Return the outputs of a model as one tensor."""
-    if isinstance(outputs, torch.Tensor):
-        return outputs
-    assert isinstance(outputs, tuple)
-    return torch.cat([_tensor(part).flatten() for part in outputs])
+    """Return all floating-point outputs of a model, in a container of any kind, as one vector."""
+    leaves = [leaf for leaf in tree_leaves(outputs) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]
+    return torch.cat([torch.zeros(1), *(leaf.flatten().float().cpu() for leaf in leaves)])

@@ -9,9 +9,10 @@ from typing import Any, Final, Protocol
 
 from frformat.torch import each_tier
 from frformat.train import checkpoint, history, setup
+from frformat.train.checkpoint import CheckpointError
 from frformat.train.export import Outcome, evaluating, export
 from frformat.train.history import Row
-from frformat.train.recipe import Recipe, StrPath
+from frformat.train.recipe import Recipe, StrPath, metrics
 from frformat.train.run import Run
 from frformat.train.workers import Workers
 
@@ -62,6 +63,7 @@ def train(
         MissingDataError, DataError: the data is missing or damaged.
         CheckpointError: the checkpoint belongs to a run with other settings, samples or teacher, or is damaged.
         ValueError: the settings cannot be satisfied.
+        EncodeError: training diverged, or a file cannot represent the model.
         OSError: a file cannot be read or written.
     """
     place, workers = Path(output), workers or Workers()
@@ -100,7 +102,11 @@ class _Loop:
     def resume(self) -> None:
         """Continue from the last checkpoint."""
         state = checkpoint.load(self.place / CHECKPOINT, self.run.recipe, self.sources)
-        self.run.load_state_dict(state["run"])
+        try:
+            self.run.load_state_dict(state["run"])
+        except (RuntimeError, ValueError) as error:  # of another network
+            reason = " ".join(str(error).split())
+            raise CheckpointError(f"{self.place / CHECKPOINT} does not fit the recipe's network: {reason}") from error
         self.rows = [Row(**row) for row in state["rows"]]
         self.clock = _Clock(state["seconds"])
 
@@ -122,7 +128,9 @@ class _Loop:
 
     def _end_epoch(self) -> None:
         """Evaluate, truncate, and notify the callback."""
-        run, row = self.run, _evaluated(self.run, self.clock)
+        run = self.run
+        run.check_finite()
+        row = _evaluated(run, self.clock)
         self.rows.append(row)
         if run.step < run.steps:  # no training would follow a truncation after the last step
             run.truncate(row.figures[run.recipe.metric])
@@ -133,7 +141,8 @@ class _Loop:
         self._save()
 
     def _save(self) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint, unless training has diverged: the last good one then remains."""
+        self.run.check_finite()
         if self.run.workers.first:
             rows = [asdict(row) for row in self.rows]
             state = {"run": self.run.state_dict(), "rows": rows, "seconds": self.clock.seconds}
@@ -145,7 +154,7 @@ def _evaluated(run: Run, clock: _Clock) -> Row:
     """Return the record of the epoch that has just ended."""
     recipe, result = run.recipe, run.result
     with evaluating(result):
-        tiers = [recipe.evaluate(result, run.data.watched, run.workers) for _ in each_tier(recipe.exported(result))]
+        tiers = [metrics(recipe, result, run.data.watched, run.workers) for _ in each_tier(recipe.exported(result))]
     share = run.epoch_steps * run.workers.size
     losses = {part: float(run.workers.total(loss)) / share for part, loss in run.losses.items()}
     epoch = run.step // run.epoch_steps

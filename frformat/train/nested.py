@@ -18,7 +18,7 @@ from frformat.torch.nesting.profile import profile_metadata
 from frformat.train import setup
 from frformat.train.export import evaluating
 from frformat.train.loop import MODEL, Watcher, train
-from frformat.train.recipe import Recipe, StrPath, batches
+from frformat.train.recipe import Recipe, StrPath, batches, metrics
 from frformat.train.run import Run
 from frformat.train.settings import Settings
 from frformat.train.workers import Workers
@@ -125,7 +125,8 @@ def train_nested(
 
     Raises:
         SeedError: no smaller tier reaches the minimum.
-        MissingDataError, DataError, CheckpointError, ValueError, OSError: see :func:`frformat.train.train`.
+        MissingDataError, DataError, CheckpointError, ValueError, EncodeError, OSError: see
+            :func:`frformat.train.train`.
     """
     place, workers = Path(output), workers or Workers()
     if workers.size > 1:
@@ -196,11 +197,12 @@ class _Stages:
         run = Run(recipe, self._data, self._workers, model=model)
         while run.step < run.steps:
             run.advance()
+        run.check_finite()
 
     def score(self, model: nn.Module) -> float:
         """Return the metric on the validation samples; higher is better."""
         with evaluating(model):
-            found = self._plain.evaluate(model, self._split.watched, self._workers)
+            found = metrics(self._plain, model, self._split.watched, self._workers)
         return self.sign * found[self._plain.metric]
 
     def ranking(self) -> Ranking:
@@ -228,7 +230,7 @@ class _Stages:
         tiers, filters = [], widths(decoded)
         with evaluating(decoded):
             for tier in each_tier(decoded):
-                figures = self._plain.evaluate(decoded, self._data.test, self._workers)
+                figures = metrics(self._plain, decoded, self._data.test, self._workers)
                 tiers.append(NestedTier(figures, filters[tier], ends[tier], profiles[tier]))
         return tuple(tiers)
 

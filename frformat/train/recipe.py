@@ -135,6 +135,21 @@ class Recipe(ABC):
         return None
 
 
+def metrics(recipe: Recipe, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
+    """Return :meth:`Recipe.evaluate` as plain numbers.
+
+    Raises:
+        ValueError: a metric is not a number, or the decisive one is missing.
+    """
+    found = recipe.evaluate(model, samples, workers)
+    if recipe.metric not in found:
+        raise ValueError(f"evaluate() of recipe {recipe.name} returns {', '.join(found)}, but not {recipe.metric!r}")
+    try:
+        return {name: float(value) for name, value in found.items()}
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"evaluate() of recipe {recipe.name} must return numbers: {error}") from error
+
+
 def batches(dataset: TensorDataset, size: int, workers: Workers) -> Iterator[Batch]:
     """Yield this process's samples of a set in order, ``size`` at a time, on the device."""
     own = [tensor[workers.rank :: workers.size] for tensor in dataset.tensors]

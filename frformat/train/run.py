@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import TensorDataset
 
 import frformat.torch.regularization as fr
+from frformat.errors import EncodeError
 from frformat.torch import tier_count
 from frformat.train import setup
 from frformat.train.draws import Draws, order
@@ -74,6 +75,8 @@ class Run:
                 f"batch={settings.batch}: there are {count(samples, 'sample')}, "
                 f"and {count(workers.size, 'process', 'processes')} to divide a batch among"
             )
+        if len(data.test) < workers.size:
+            raise ValueError(f"{count(len(data.test), 'test sample')}: each process needs at least one")
         self.recipe, self.workers = recipe, workers
         self.data = replace(data, train=TensorDataset(*(t.to(workers.device) for t in data.train.tensors)))
         further = model is not None
@@ -144,6 +147,8 @@ class Run:
             self.losses[part] += self._descend(part, optimizer, batch, draws, tiers)
         self._scaler.update()
         self.step += 1
+        if self.step % self.epoch_steps == 0:  # otherwise, each process would evaluate with its own running statistics
+            self.workers.agree(self.model.buffers())
         if isinstance(self._schedule, fr.SpectralPruning) and self.step % setup.pruning_period(self.steps) == 0:
             self._become_shorter(self._schedule.step())
         if self._average is not None:
@@ -160,6 +165,21 @@ class Run:
             return
         changed = schedule.step(metric) if isinstance(schedule, fr.GuardedTruncation) else schedule.step()  # type: ignore[attr-defined]
         self._become_shorter(changed)
+
+    def check_finite(self) -> None:
+        """Check that training has not diverged.
+
+        Raises:
+            EncodeError: a trained parameter is infinite or NaN, or any other tensor of the model contains NaN.
+        """
+        for name, tensor in (*self.model.named_parameters(), *self.model.named_buffers()):
+            bad = tensor.isfinite().logical_not() if tensor.requires_grad else tensor.isnan()
+            if bad.any():
+                plain = name.replace("parametrizations.", "").removesuffix(".original")
+                raise EncodeError(
+                    f"training diverged: after step {self.step:,}, tensor {plain!r} contains infinite or NaN values; "
+                    "lower the learning rate or raise the precision"
+                )
 
     def state_dict(self) -> dict[str, Any]:
         """Return the complete state, as tensors and plain numbers."""

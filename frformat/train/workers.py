@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -42,6 +42,12 @@ class Workers:
         if self.size > 1:
             distributed.all_reduce(sums)
         return sums
+
+    def agree(self, tensors: Iterable[Tensor]) -> None:
+        """Set tensors to those of process 0, in place."""
+        if self.size > 1:
+            for tensor in tensors:
+                distributed.broadcast(tensor, 0)
 
     def wait(self) -> None:
         """Wait until all processes have reached this call."""

@@ -120,10 +120,46 @@ def test_mistakes_are_reported_in_one_line_and_leave_nothing(arguments: list[str
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("text", ["class", "\0", "import nothing_of_this_name", "1 / 0"])
-def test_a_recipe_that_cannot_be_imported_is_reported_in_one_line(text: str, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("class", "SyntaxError"),
+        ("\0", "null bytes"),
+        ("import nothing_of_this_name", "No module named 'nothing_of_this_name'."),
+        ("1 / 0", "division by zero"),
+        ("{}['a b']", "KeyError: a b."),
+    ],
+)
+def test_a_recipe_that_cannot_be_imported_is_reported_in_one_line(text: str, why: str, tmp_path: Path):
     (tmp_path / "broken.py").write_text(text)
-    assert "broken.py cannot be imported: " in refused("train", tmp_path / "broken.py", "-o", tmp_path / "run")
+    told = refused("train", tmp_path / "broken.py", "-o", tmp_path / "run")
+    assert "broken.py cannot be imported: " in told
+    assert why in told
+
+
+def test_a_recipe_can_use_dataclasses_and_modules_beside_it(tmp_path: Path):
+    (tmp_path / "widths_beside.py").write_text("WIDTH = 3")
+    text = (
+        Path(FOLDER / "tiny.py").read_text()
+        + """
+
+@dataclasses.dataclass
+class Options:
+    epochs: int = 1
+
+class Beside(Tiny):
+    name = "beside"
+    from widths_beside import WIDTH as width
+
+    def model(self):
+        assert Options().epochs == 1
+        return nn.Sequential(nn.Conv2d(1, self.width, 3), nn.Flatten(), nn.Linear(16 * self.width, 2))
+"""
+    )
+    (tmp_path / "json.py").write_text(text)  # the name of a loaded module, which must stay what it is
+    out = frformat("train", f"{tmp_path / 'json.py'}:Beside", *CPU, "--epochs", "1", "-o", tmp_path / "run", "--json")
+    assert out.code == 0, out.err
+    assert json.loads(out.out)["recipe"] == "beside"
 
 
 def test_a_teacher_of_a_different_shape_is_refused(tmp_path: Path):

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,24 @@ def test_paths_can_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with replacing("file") as file:
         file.write(b"new")
     assert (tmp_path / "file").read_bytes() == b"new"
+
+
+FULL = """
+import resource, sys
+from frformat.format.atomic import replacing
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))  # like a full disk
+try:
+    with replacing(sys.argv[1]) as file:
+        for _ in range(2000):
+            file.write(b"0123456789")
+except OSError as error:
+    print(error.filename)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
+def test_a_full_disk_is_reported_with_the_file(tmp_path: Path):
+    target = tmp_path / "file"
+    done = subprocess.run([sys.executable, "-c", FULL, target], capture_output=True, text=True, check=False)
+    assert done.stdout == f"{os.path.realpath(target)}\n", done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -7,13 +8,15 @@ import torch
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from torch import nn
 from torch.utils.data import TensorDataset
 
 import frformat
+from frformat.errors import EncodeError
 from frformat.torch import load_model, save_model
 from frformat.torch.regularization import spectral_tensors
 from frformat.train import CheckpointError, Data, Workers, history, train
-from frformat.train.loop import CHECKPOINT, HISTORY
+from frformat.train.loop import CHECKPOINT, HISTORY, MODEL
 from frformat.train.run import Run
 from tests.sums import same_sums
 from tests.train.tiny import Tiny, tiny
@@ -125,6 +128,99 @@ def test_an_interrupted_run_reaches_the_same_weights(way, data, tmp_path_factory
     timeless = [[{**row, "seconds": 0} for row in state["rows"]] for state in states]
     assert timeless[0] == timeless[1]
     assert Path(whole.path).read_bytes() == Path(broken.path).read_bytes()
+
+
+class Diverging(Tiny):
+    """Its loss is NaN in the second half of the run."""
+
+    def loss(self, model, batch, draws):
+        loss = super().loss(model, batch, draws)
+        return loss * float("nan") if draws.progress >= 0.5 else loss
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"dense": True}, {"optimizer": "eigen"}, {"size": 700}, {"average_from": 0.6}], ids=str
+)
+@pytest.mark.parametrize("every", [0, 60])
+def test_a_diverged_run_ends_and_keeps_its_last_good_checkpoint(change, every, tmp_path):
+    recipe = tiny(**change)
+    with pytest.raises(EncodeError, match="training diverged"):
+        train(Diverging(recipe.settings), tmp_path, checkpoint_every=every)
+    assert not (tmp_path / MODEL).exists()
+    outcome = train(recipe, tmp_path, resume=True)
+    assert all(map(math.isfinite, outcome.decoded.values()))
+
+
+class Labelled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = Tiny.model(Tiny())
+
+    def forward(self, x):
+        return {"logits": self.net(x), "sizes": [torch.tensor(x.shape), x.mean()]}
+
+
+class Dictionary(Tiny):
+    """Its model returns a dictionary."""
+
+    def model(self):
+        return Labelled()
+
+    def loss(self, model, batch, draws):
+        return nn.functional.cross_entropy(model(self.inputs(batch))["logits"], batch[1])
+
+    def evaluate(self, model, samples, workers):
+        logits = model(self.inputs(samples.tensors))["logits"]
+        return {"accuracy": (logits.argmax(1) == samples.tensors[1]).double().mean()}  # a tensor
+
+
+def test_outputs_of_any_kind_are_compared(tmp_path):
+    recipe = Dictionary(tiny(rules=("net.0.bias: keep=2",)).settings)
+    outcome = train(recipe, tmp_path)
+    assert isinstance(outcome.figures["accuracy"], float)
+    assert 0 <= outcome.difference < 1e-4 < outcome.scale
+
+
+@pytest.mark.parametrize(
+    ("figures", "message"),
+    [({"f1": 1.0}, "returns f1, but not 'accuracy'"), ({"accuracy": "good"}, "must return numbers")],
+)
+def test_unusable_metrics_are_refused(figures, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(Tiny, "evaluate", lambda *_: figures)
+    with pytest.raises(ValueError, match=message):
+        train(tiny(), tmp_path)
+
+
+def test_a_test_set_is_needed(tmp_path, monkeypatch):
+    full = tiny().data(None)
+    empty = TensorDataset(*(tensor[:0] for tensor in full.test.tensors))
+    monkeypatch.setattr(Tiny, "data", lambda *_: Data(full.train, empty))
+    with pytest.raises(ValueError, match="0 test samples"):
+        train(tiny(), tmp_path)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_run_of_another_network_is_not_continued(dense, tmp_path, monkeypatch):
+    recipe = tiny(dense=dense)
+    with pytest.raises(Death):
+        train(recipe, tmp_path, watcher=Killer(4))
+    for wide in (4, 5):  # the network of the run, with more layers or with more filters
+        layers = [nn.Conv2d(1, wide, 3), nn.BatchNorm2d(wide), nn.ReLU(), nn.Flatten(), nn.Linear(16 * wide, 2)]
+        model = nn.Sequential(*layers, *([nn.Linear(2, 2)] if wide == 4 else []))
+        monkeypatch.setattr(Tiny, "model", lambda _, model=model: model)
+        with pytest.raises(CheckpointError, match="does not fit the recipe's network"):
+            train(recipe, tmp_path, resume=True)
+
+
+def test_statistics_that_diverge_alone_end_the_run(tmp_path):
+    class Overflowing(Tiny):
+        """The scaler skips steps whose gradients are not finite, but not updates of the running statistics."""
+
+        def inputs(self, samples):
+            return super().inputs(samples) * math.inf
+
+    with pytest.raises(EncodeError, match=r"training diverged.*'1\.running_"):
+        train(Overflowing(tiny(precision="f16").settings), tmp_path)
 
 
 def test_validation_samples_represent_sorted_classes():

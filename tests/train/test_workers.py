@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,8 +16,13 @@ RECIPE = os.path.join(os.path.dirname(__file__), "tiny.py")
 OPTIONS = ["--schedule", "tail", "--epochs", "6", "--device", "cpu", "--average-from", "0.8", "--weight-decay", "0.01"]
 
 
-def run(folder, *launcher):
-    command = ["-m", "frformat", "train", f"{RECIPE}:NoNorm", "-o", str(folder), *OPTIONS]
+TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+distributed = pytest.mark.skipif(not torch.distributed.is_available(), reason="PyTorch was built without distributed")
+
+
+def run(folder, *launcher, recipe="NoNorm", options=OPTIONS):
+    command = ["-m", "frformat", "train", f"{RECIPE}:{recipe}", "-o", str(folder), *options]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()}
     done = subprocess.run(
         [sys.executable, *launcher, *command], env=environment, capture_output=True, text=True, check=False
@@ -25,10 +31,10 @@ def run(folder, *launcher):
     return frformat.load_file(folder / "model.frz"), done
 
 
-@pytest.mark.skipif(not torch.distributed.is_available(), reason="PyTorch was built without distributed")
+@distributed
 def test_two_processes_train_like_one(tmp_path):
     alone, _ = run(tmp_path / "one")
-    two, done = run(tmp_path / "two", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    two, done = run(tmp_path / "two", *TWO)
     assert alone.keys() == two.keys()
     for weights in (
         alone,
@@ -38,6 +44,15 @@ def test_two_processes_train_like_one(tmp_path):
     for name, weights in alone.items():
         np.testing.assert_allclose(two[name], weights, rtol=1e-3, atol=1e-4, err_msg=name)
     assert done.stdout.count("decoded from the file") == 1  # only one process prints
+
+
+@distributed
+@pytest.mark.parametrize("options", [["--average-from", "0.5"], ["--size", "700"]])
+def test_two_processes_evaluate_the_model_that_they_store(options, tmp_path):
+    """Each process sees other samples, so its batch normalization has other running statistics."""
+    _, done = run(tmp_path, *TWO, recipe="Tiny", options=["--device", "cpu", "--json", *options])
+    outcome = json.loads(done.stdout)
+    assert outcome["figures"] == pytest.approx(outcome["decoded"], abs=1e-6)
 
 
 def test_a_missing_device_is_named():

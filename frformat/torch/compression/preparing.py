@@ -52,7 +52,7 @@ def prepare(
         raise CompressionError(
             f"{type(model).__name__} was run, but no layer used a parameter as its weights: leave out batches"
         )
-    fold(model, found)
+    fold(model, found, lambda: (outputs.tensors(batch(model)) for batch in batches))
     sites = {site: found.positions[site] * len(batches) for site in found.sites}
 
     def done(number: int) -> None:

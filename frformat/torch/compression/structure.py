@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +17,12 @@ from frformat.torch.compression.recording import Call, Recorder, Site
 
 MARK: Final = "_frz_made_by"
 """Name of the attribute of a layer's output tensor that stores the tensor's origin."""
+
+TOLERANCE: Final = 1e-3
+"""Largest accepted change of the outputs by folding, relative to their norm."""
+
+ROUNDINGS: Final = 8
+"""The same, in units of the outputs' precision, which matters for half precision."""
 
 DESCRIPTIONS: Final = (int, str, torch.Size, torch.dtype, torch.device, torch.layout)
 """Functions whose results have one of these types do not use the values of tensors."""
@@ -124,24 +131,65 @@ def _norms(model: nn.Module, count: Counter[int]) -> dict[int, str]:
 
 
 @torch.no_grad()
-def fold(model: nn.Module, found: Structure) -> None:
+def fold(model: nn.Module, found: Structure, outputs: Callable[[], Iterable[list[Tensor]]]) -> None:
     """Fold batch normalization into the preceding weights, in place. Each module remains and only adds its bias.
 
     Its running mean becomes 0, and its running variance and its weight become 1. In evaluation mode, the model still
-    computes the same outputs.
+    computes the same outputs; otherwise nothing is folded, because the model uses these tensors in other ways, too, or
+    normalizes only some of its inputs.
+
+    Args:
+        model: the model.
+        found: its structure; the folded biases, or the absence of folds, is noted there.
+        outputs: a function that runs the model on one batch after the other, and yields the outputs.
     """
+    if not found.folds:
+        return
+    changed = [tensor for site, path in found.folds.items() for tensor in _changed(model, found, site, path)]
+    before = [tensor.clone() for tensor in changed]
+    expected = [[each.detach().cpu() for each in batch] for batch in outputs()]
+    biases = dict(found.biases)
     for site, path in found.folds.items():
-        norm: Any = model.get_submodule(path)
-        weight = model.get_parameter(site.name)
-        factor = scale(norm)
-        mean = norm.running_mean.double()
-        bias = found.biases[site]
-        if bias is not None:
-            mean = mean - model.get_parameter(bias).double()
-            model.get_parameter(bias).zero_()
-        norm.bias.copy_(norm.bias.double() - mean * factor)
-        factors = (factor * reset_statistics(norm)).cpu().numpy().reshape(site.form.groups, -1, 1)
-        matrix = site.form.matrix(weight.double().cpu().numpy())
-        weight.copy_(torch.from_numpy(site.form.tensor(matrix * factors)))
-        norm.weight.fill_(1)
-        found.biases[site] = f"{path}.bias"
+        _fold_one(model, found, site, path)
+    if not _alike(expected, outputs()):
+        for tensor, value in zip(changed, before, strict=True):
+            tensor.copy_(value)
+        found.folds, found.biases = {}, biases
+
+
+def _changed(model: nn.Module, found: Structure, site: Site, path: str) -> list[Tensor]:
+    """Return the tensors that a fold changes."""
+    norm, names = model.get_submodule(path), (site.name, found.biases[site])
+    own = [model.get_parameter(name) for name in names if name is not None]
+    return [*own, *norm.parameters(recurse=False), *norm.buffers(recurse=False)]
+
+
+def _fold_one(model: nn.Module, found: Structure, site: Site, path: str) -> None:
+    norm: Any = model.get_submodule(path)
+    weight = model.get_parameter(site.name)
+    factor = scale(norm)
+    mean = norm.running_mean.double()
+    bias = found.biases[site]
+    if bias is not None:
+        mean = mean - model.get_parameter(bias).double()
+        model.get_parameter(bias).zero_()
+    norm.bias.copy_(norm.bias.double() - mean * factor)
+    factors = (factor * reset_statistics(norm)).cpu().numpy().reshape(site.form.groups, -1, 1)
+    matrix = site.form.matrix(weight.double().cpu().numpy())
+    weight.copy_(torch.from_numpy(site.form.tensor(matrix * factors)))
+    norm.weight.fill_(1)
+    found.biases[site] = f"{path}.bias"
+
+
+def _alike(expected: Sequence[list[Tensor]], batches: Iterable[list[Tensor]]) -> bool:
+    """Return whether outputs are the same, apart from the rounding of folded weights."""
+    error = energy = 0.0
+    tolerance = TOLERANCE
+    for one, other in zip(expected, batches, strict=True):
+        if [each.shape for each in one] != [each.shape for each in other]:
+            return False
+        for reference, tensor in zip(one, other, strict=True):
+            tolerance = max(tolerance, ROUNDINGS * torch.finfo(tensor.dtype).eps)
+            error += float((tensor.detach().cpu().double() - reference.double()).square().sum())
+            energy += float(reference.double().square().sum())
+    return error <= tolerance**2 * energy

@@ -124,6 +124,11 @@ class Factored(CodedLayer):
         for name, table in zip(self.table_names(), self.factors.tables(self.modes, like), strict=True):
             self.register_buffer(name, table, persistent=False)
 
+    def _load_from_state_dict(self, *arguments: Any, **options: Any) -> None:
+        """Load like any module; with ``assign=True``, the weight may have another device or type afterwards."""
+        super()._load_from_state_dict(*arguments, **options)
+        self._tabulate()
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Factored:
         """Move to a device or type with the module; bases are recomputed, not cast."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]

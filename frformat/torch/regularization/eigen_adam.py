@@ -112,7 +112,7 @@ class EigenAdam(Optimizer):
             renewed = step % group["every"] == 0 or (step < group["every"] and step & (step - 1) == 0)
             if renewed or state["waiting"] == RECENT:
                 _accumulate(state)
-            if renewed:
+            if renewed and bool(state["moments"].isfinite().all()):  # otherwise, training has diverged
                 before, axes = axes, torch.linalg.eigh(state["moments"].double())[1].to(gradient.dtype)
                 state["axes"] = axes
                 # Treat the gradients along the old axes as if they had been uncorrelated.

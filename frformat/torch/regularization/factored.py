@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
+from frformat.torch.autocast import full_precision
 from frformat.torch.lowrank.cost import Product, products
 from frformat.torch.lowrank.factors import Axes, Convolution, Factors, Modes
 from frformat.torch.lowrank.override import Attempt, override
@@ -106,7 +107,9 @@ def _embedding(layer: nn.Embedding, x: Tensor, spectral: Spectral, coefficients:
     plain = layer.padding_idx is None and not layer.scale_grad_by_freq
     if not (whole and plain and _pays([Product(x.numel(), synthesis.box[0], layer.embedding_dim)], [], synthesis)):
         return None
-    return F.embedding(x, synthesis.basis(0)) @ spectral.rest(coefficients)
+    rest = spectral.rest(coefficients)
+    with full_precision(rest):  # like embeddings, whose type autocast does not change
+        return F.embedding(x, synthesis.basis(0)) @ rest
 
 
 def _attempt(factored: Callable[..., Tensor | None]) -> Attempt:

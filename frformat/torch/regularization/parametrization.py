@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import torch
@@ -20,6 +20,9 @@ from frformat.torch.regularization.synthesis import Synthesis
 
 EXTRA: Final = "_extra_state"
 """The last part of the name of a module's extra state in a state dict."""
+
+ASSIGNED: Final = "assign_to_params_buffers"
+"""Key under which PyTorch tells load hooks that tensors of the state dict replace those of the model."""
 
 
 class Spectral(Tiered, nn.Module):
@@ -153,6 +156,12 @@ class Spectral(Tiered, nn.Module):
             if count != synthesis.kept:
                 synthesis.resize(count)
 
+    def follow(self, coefficients: Tensor) -> None:
+        """Prepare for coefficients on another device or of another type."""
+        for synthesis in self._syntheses:
+            assert isinstance(synthesis, Synthesis)
+            synthesis.follow(coefficients)
+
     def forward(self, coefficients: Tensor) -> Tensor:
         """Compute the tensor at the current tier from all coefficients: (k,) → :attr:`shape`, in their dtype."""
         with full_precision(coefficients):
@@ -223,6 +232,7 @@ class Spectral(Tiered, nn.Module):
         return coefficients.to(synthesis.short_basis.dtype)
 
 
+@torch.inference_mode(False)  # training continues with the new tensors
 def resize(parametrizations: ParametrizationList, coefficients: Tensor) -> None:
     """Replace the coefficients. Their number can change; it must be from 1 to the element count.
 
@@ -274,13 +284,16 @@ def _adopt(
     parametrizations: nn.Module,
     state: dict[str, Any],
     prefix: str,
-    metadata: object,
+    metadata: Mapping[str, Any],
     strict: bool,
     missing: list[str],
     unexpected: list[str],
     errors: list[str],
 ) -> None:
-    """Before a state dict is loaded, check that it fits, and resize to its number of coefficients."""
+    """Before a state dict is loaded, check that it fits, and adopt its number of coefficients.
+
+    With ``assign=True``, also adopt their device and type.
+    """
     assert isinstance(parametrizations, ParametrizationList)
     spectral, loaded = spectral_of(parametrizations), state.get(f"{prefix}original")
     name = prefix.replace("parametrizations.", "").rstrip(".")
@@ -296,3 +309,5 @@ def _adopt(
             errors.append(f"{name}: {fault}, the type in the model")
         elif 1 <= len(loaded) <= zigzag.element_count(spectral.shape) and len(loaded) != spectral.kept:
             resize(parametrizations, parametrizations.original.new_zeros(len(loaded)))
+        if metadata.get(ASSIGNED, False):
+            spectral.follow(loaded)

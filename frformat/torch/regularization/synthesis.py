@@ -131,6 +131,7 @@ class Synthesis(nn.Module):
             tensor = self.project(axis, tensor.movedim(axis, -1)).movedim(-1, axis)
         return tensor
 
+    @torch.inference_mode(False)  # training uses the tables
     def resize(self, kept: int) -> None:
         """Switch to a different number of coefficients."""
         if kept < self.kept and self._box_of(self.places[:kept]) == self.box:
@@ -138,6 +139,12 @@ class Synthesis(nn.Module):
             self.places = self.places[:kept].clone()
         else:
             self._tabulate(kept, self.short_basis.device, self.short_basis.dtype)
+
+    def follow(self, coefficients: Tensor) -> None:
+        """Compute the tables for coefficients on another device or of another type."""
+        device, dtype = coefficients.device, torch.promote_types(coefficients.dtype, torch.float32)
+        if (self.short_basis.device, self.short_basis.dtype) != (device, dtype):
+            self._tabulate(self.kept, device, dtype)
 
     def extra_repr(self) -> str:
         """Return the box."""
@@ -181,6 +188,7 @@ class Synthesis(nn.Module):
     def _by_fft(self, axis: int) -> bool:
         return self.box[axis] >= FFT_RANK and math.prod(self.shape) >= FFT_ELEMENTS
 
+    @torch.inference_mode(False)
     def _tabulate(self, kept: int, device: torch.device | str, dtype: torch.dtype) -> None:
         """Decide on the order and fill the buffers, which are computed in float64."""
         self.kept = kept

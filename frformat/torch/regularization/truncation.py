@@ -16,6 +16,7 @@ Counts = int | float | Mapping[str, int | float]
 """A number of coefficients (int) or a share of the element count (float), for all tensors or by tensor name."""
 
 
+@torch.inference_mode(False)  # training continues with the new tensors
 def truncate(model: nn.Module, keep: Counts, optimizer: Optimizer | Iterable[Optimizer] = ()) -> dict[str, int]:
     """Keep at most this many coefficients of each regularized tensor: the first ones in zigzag order.
 

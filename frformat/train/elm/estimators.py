@@ -50,6 +50,8 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> ELMClassifier:  # noqa: N803
         """Learn from further samples. New labels become classes.
 
+        If learning ends halfway, for example because of Ctrl-C, the estimator has forgotten everything.
+
         Args:
             X: inputs.
             y: their labels, shape (n,).
@@ -125,10 +127,12 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
 
 
 def _check_alike(labels: list[Array]) -> None:
-    """Check that labels are all strings or all numbers; otherwise, NumPy would turn numbers into strings."""
+    """Check that labels have a common type. NumPy turns numbers into strings, and some integers into floats."""
     kinds = {"strings" if each.dtype.kind in "USO" else "numbers" for each in labels}
     if len(kinds) > 1:
         raise ValueError("labels must be either all strings or all numbers, in all calls")
+    if all(each.dtype.kind in "iu" for each in labels) and np.result_type(*labels).kind == "f":
+        raise ValueError("labels of int64 and uint64 have no common integer type: convert all of them to one type")
 
 
 class ELMRegressor(RegressorMixin, Machine):  # type: ignore[misc]

@@ -44,7 +44,8 @@ def save(model: ELMClassifier | ELMRegressor, path: StrPath, *, format: str = "q
         format: number format of the output layer's weights: ``qN`` has one step per output, and ``f32`` is exact.
 
     Raises:
-        EncodeError: a label has a line break or is neither an integer nor a string, or the format does not exist.
+        EncodeError: a label has a line break or a null at its end, or is neither an integer nor a string, or the format
+            does not exist.
         OSError: the file cannot be written.
     """
     layer: Any = model.layer_
@@ -59,7 +60,7 @@ def save(model: ELMClassifier | ELMRegressor, path: StrPath, *, format: str = "q
             WEIGHT: _seeded(layer.weight_shape, layer.seed, layer.scale),
             "hidden.bias": _seeded((layer.units,), layer.seed + 1, np.float32(1)),
             OUTPUT: CodedTensor.of_array(
-                weights[:, CONSTANT:].reshape(shape), format, axis=0 if format[0] == "q" else None
+                weights[:, CONSTANT:].reshape(shape), format, axis=0 if format.startswith("q") else None
             ),
             "output.bias": weights[:, 0],
         },
@@ -121,6 +122,9 @@ def _settings(kind: Any, facts: dict[str, str], units: int) -> Any:
 def _labels(classes: NDArray[Any]) -> dict[str, str]:
     texts = [str(label) for label in classes]
     whole = classes.dtype.kind in "iu"
-    if not (whole or all(isinstance(label, str) for label in classes.tolist())) or any("\n" in text for text in texts):
-        raise EncodeError("a label is neither an integer nor a string without line breaks")
+    strings = all(isinstance(label, str) for label in classes.tolist())
+    if not (whole or strings) or any("\n" in text or text.endswith("\0") for text in texts):  # NumPy strips the latter
+        raise EncodeError(
+            "a label is neither an integer nor a string without line breaks and without a null at its end"
+        )
     return {"classes": "\n".join(texts), "labels": "int" if whole else "text"}

@@ -107,8 +107,8 @@ class Machine(BaseEstimator):  # type: ignore[misc]
     def _check_settings(self) -> None:
         if not isinstance(self.batch, Integral) or self.batch < 1:
             raise ValueError(f"batch must be a positive whole number, not {self.batch!r}")
-        if not isinstance(self.seed, Integral) or not 0 <= self.seed < 2**64:
-            raise ValueError(f"seed must be a whole number of 64 bits, not {self.seed!r}")
+        if not isinstance(self.seed, Integral) or not 0 <= self.seed < 2**64 - 1:  # the next one is that of the biases
+            raise ValueError(f"seed must be a whole number from 0 to 2**64 - 2, not {self.seed!r}")
         for name in ("ridge", "tolerance"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, Real) and 0 <= value < np.inf):
@@ -117,7 +117,7 @@ class Machine(BaseEstimator):  # type: ignore[misc]
     def _start(self, shape: tuple[int, ...], outputs: int) -> None:
         self._check_settings()
         hidden = Dense() if self.hidden is None else self.hidden
-        self._adopt(shape, hidden.layer(shape, self.seed))
+        self._adopt(shape, hidden.layer(shape, int(self.seed)))
         self._equations = NormalEquations(self._whole.features, outputs, dtype=self.dtype, memory=self.memory)
         self._chosen = Choice(np.nan if self.ridge is None else self.ridge, self._whole.features, np.nan)
         judging = self.ridge is None or self.tolerance is not None
@@ -126,10 +126,13 @@ class Machine(BaseEstimator):  # type: ignore[misc]
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
-        """Within a ``with`` block, undo what has changed if learning fails, such as new classes."""
+        """Within a ``with`` block, undo what has changed if learning fails, such as new classes.
+
+        Forget everything if it fails halfway, for example because of Ctrl-C: the sums contain a part of the samples.
+        """
         before = dict(vars(self))
         equations = before.get("_equations")
-        products = None if equations is None else equations.products
+        products, samples = (None, 0) if equations is None else (equations.products, equations.samples)
         try:
             yield
         except BaseException:
@@ -137,6 +140,8 @@ class Machine(BaseEstimator):  # type: ignore[misc]
             self.__dict__.update(before)
             if equations is not None:
                 equations.products = products
+                if equations.samples != samples:
+                    self._reset()
             raise
 
     def _learn(self, inputs: Array, targets: Floats) -> None:
@@ -185,8 +190,9 @@ class Machine(BaseEstimator):  # type: ignore[misc]
         equations = self._fitted()
         if len(inputs) > equations.samples:
             raise ValueError(f"cannot remove {len(inputs)} of {equations.samples} samples")
-        for features, wanted in self._checked_batches(inputs, targets):
-            equations.remove(features, wanted)
+        with self._all_or_nothing():
+            for features, wanted in self._checked_batches(inputs, targets):
+                equations.remove(features, wanted)
         self._judged, self._solved = None, False
 
     def _solve(self) -> None:
@@ -207,7 +213,7 @@ class Machine(BaseEstimator):  # type: ignore[misc]
         else:
             settings: Any = self._whole.settings
             fewer: Hidden = replace(settings, **{settings.unit_field: units})
-            self._layer = fewer.layer(self.shape_, self.seed)
+            self._layer = fewer.layer(self.shape_, self._whole.seed)
         self._solved = True
 
     def _choose(self, features: Floats, targets: Floats) -> tuple[Choice, Factor]:

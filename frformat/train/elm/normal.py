@@ -42,15 +42,28 @@ class Triangle:
         self.dtype = DTYPES[dtype]
         self.rows = [range(start, min(start + BLOCK, size)) for start in range(0, size, BLOCK)]
         self._blocks: dict[tuple[int, int], Array] | None = None if in_file else {}
-        self._file = tempfile.TemporaryFile() if in_file else None  # noqa: SIM115
-        if self._file is not None:
-            weakref.finalize(self, self._file.close)
+        self._file: Any = None
+        if in_file:
+            self._open(b"")
 
     @staticmethod
     def nbytes(size: int, dtype: str) -> int:
         """Return how many bytes the triangle of a matrix takes."""
         blocks = -(-size // BLOCK)
         return blocks * (blocks + 1) // 2 * BLOCK**2 * DTYPES[dtype].itemsize
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state for copies and pickles, with the contents of the file instead of the file."""
+        state = dict(vars(self))
+        if self._file is not None:
+            self._file.seek(0)
+            state["_file"] = self._file.read()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if state["_file"] is not None:
+            self._open(state["_file"])
 
     def __getitem__(self, place: tuple[int, int]) -> Array:
         """Return a block (0 if it was never set); a copy if it is in a file."""
@@ -77,6 +90,11 @@ class Triangle:
     def diagonal(self) -> Floats:
         """Return the diagonal."""
         return np.concatenate([self[i, i].diagonal() for i in range(len(self.rows))]).astype(np.float64)
+
+    def _open(self, content: bytes) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
+        self._file.write(content)
 
     def _offset(self, i: int, j: int) -> int:
         return (i * (i + 1) // 2 + j) * BLOCK**2 * self.dtype.itemsize

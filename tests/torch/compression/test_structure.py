@@ -16,6 +16,13 @@ def seen(model: nn.Module, *inputs: Tensor) -> Structure:
     return structure(model, lambda: model(*inputs))
 
 
+def folded_on(model: nn.Module, *batches: Tensor) -> tuple[nn.Module, Structure]:
+    folded = copy.deepcopy(model)
+    found = seen(folded, batches[0])
+    fold(folded, found, lambda: ([folded(x)] for x in batches))
+    return folded, found
+
+
 def names(found: Structure) -> list[str]:
     return [site.name for site in found.sites]
 
@@ -61,9 +68,7 @@ def test_observing_a_model_does_not_change_its_outputs():
 def test_normalization_is_folded_and_changes_nothing():
     x = torch.randn(8, 3, 12, 12)
     model = seasoned(Pictures(), x)
-    folded = copy.deepcopy(model)
-    found = seen(folded, x)
-    fold(folded, found)
+    folded, found = folded_on(model, x)
     assert list(found.folds.values()) == ["bn1", "bn2"]
     for norm in (folded.bn1, folded.bn2):
         assert torch.equal(norm.weight, torch.ones(16))
@@ -115,8 +120,7 @@ def test_tensors_that_several_modules_own_are_not_folded(shared, tmp_path):
     torch.manual_seed(0)
     x = torch.randn(32, 3, 9, 9)
     model = seasoned(Tied(*shared), x)
-    folded = copy.deepcopy(model)
-    fold(folded, seen(folded, x))
+    folded, _ = folded_on(model, x)
     torch.testing.assert_close(folded(x), model(x), atol=1e-5, rtol=1e-4)
     compress(model, tmp_path / "model.frz", [x], quality=10, outputs="values")
     load_model(folded, tmp_path / "model.frz")
@@ -139,9 +143,43 @@ class Steps(nn.Module):
 def test_normalization_along_another_axis_is_not_folded():
     x = torch.randn(16, 4, 6)
     model = seasoned(Steps(), x)
-    folded = copy.deepcopy(model)
-    found = seen(folded, x)
+    folded, found = folded_on(model, x)
     assert not found.folds
-    fold(folded, found)
     assert torch.equal(folded(x), model(x))
     assert list(seen(Steps().eval(), torch.randn(16, 6)).folds.values()) == ["norm"]
+
+
+class Otherwise(nn.Module):
+    """Uses tensors of a convolution and its normalization in other ways, too, or skips the normalization."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way, self.conv, self.norm, self.head = way, nn.Conv1d(3, 4, 3), nn.BatchNorm1d(4), nn.Conv1d(4, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.conv(x)
+        if self.way != "skip" or x.mean() < 0:
+            out = self.norm(out)
+        if self.way in ("weight", "bias"):
+            out = out * getattr(self.conv, self.way).norm()
+        if self.way in ("running_mean", "running_var"):
+            out = out + getattr(self.norm, self.way)[:, None]
+        result: Tensor = self.head(out)
+        return result
+
+
+@pytest.mark.parametrize("way", ["weight", "bias", "running_mean", "running_var", "skip"])
+def test_tensors_that_the_model_also_uses_otherwise_are_not_folded(way, tmp_path):
+    torch.manual_seed(0)
+    batches = torch.randn(64, 3, 9) - 1, torch.randn(64, 3, 9) + 1
+    model = seasoned(Otherwise(way), batches[0])
+    folded, found = folded_on(model, *batches)
+    assert not found.folds
+    assert found.biases[found.sites[0]] == "conv.bias"
+    assert all(torch.equal(folded(x), model(x)) for x in batches)
+    assert folded_on(seasoned(Otherwise(""), batches[0]), *batches)[1].folds
+    compress(model, tmp_path / "model.frz", batches, quality=10, outputs="values")
+    load_model(folded, tmp_path / "model.frz")
+    with torch.no_grad():
+        for x in batches:
+            assert float((folded(x) - model(x)).norm() / model(x).norm()) < 0.05

@@ -75,3 +75,26 @@ class Branches(nn.Module):
 
 def test_filters_that_cannot_be_removed_are_left_out():
     assert list(filter_groups(Branches(), torch.randn(1, 1, 8, 8))) == ["free"]
+
+
+@pytest.mark.parametrize(
+    "mixed",
+    [
+        nn.LocalResponseNorm(5, alpha=1.0),
+        lambda x: F.group_norm(x, 2),
+        lambda x: F.avg_pool3d(x[:, None], (3, 1, 1), 1, (1, 0, 0))[:, 0],
+    ],
+    ids=["local response", "groups", "pooling"],
+)
+def test_filters_whose_neighbors_matter_are_left_out(mixed):
+    """Reversed filters have the same neighbors, filters in any other order have not."""
+
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second, self.third = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3), nn.Conv2d(8, 4, 3)
+
+        def forward(self, x):
+            return self.third(F.relu(self.second(F.relu(mixed(self.first(x))))))
+
+    assert list(filter_groups(Mixed(), torch.randn(2, 3, 9, 9))) == ["second"]

@@ -97,6 +97,15 @@ def test_wide_layers_under_autocast(keep):
     torch.testing.assert_close(out.float(), model(x), rtol=0.05, atol=0.05)
 
 
+@pytest.mark.parametrize("keep", [90, 1.0])
+def test_embeddings_under_autocast_keep_their_type(keep):
+    model, words = regularize(nn.Embedding(300, 60), keep), torch.randint(300, (4, 7))
+    with torch.autocast("cpu", torch.bfloat16):
+        out = model(words)
+    assert out.dtype == torch.float32
+    torch.testing.assert_close(out, model(words))
+
+
 def test_training_under_autocast_learns():
     model = regularize(Net(), 20)
     optimizer = torch.optim.Adam(model.parameters(), 0.05)

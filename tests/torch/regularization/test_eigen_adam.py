@@ -106,3 +106,12 @@ def test_second_moments_are_an_exponential_average():
         expected = expected.lerp(torch.outer(parameter.grad, parameter.grad), 1 / HORIZON)
         optimizer.step()
     torch.testing.assert_close(optimizer.state[parameter]["moments"][0], expected)
+
+
+def test_gradients_that_are_not_finite_make_parameters_nan_as_with_adam():
+    parameter = torch.nn.Parameter(torch.ones(4))
+    optimizer = EigenAdam([parameter])
+    for _ in range(3):
+        parameter.grad = torch.tensor([1.0, torch.nan, 1.0, 1.0])
+        optimizer.step()
+    assert parameter.isnan().any()

@@ -12,7 +12,7 @@ from torch import nn
 
 import frformat
 from frformat import EncodeError, Spectrum
-from frformat.torch import load_file, load_model, save_file
+from frformat.torch import factorize, load_file, load_model, save_file, save_model
 from frformat.torch.regularization import (
     formats,
     load_spectra,
@@ -118,6 +118,48 @@ def test_a_mismatched_state_dict_causes_pytorchs_error(shape):
     state["fc2.parametrizations.weight.original"] = torch.zeros(shape)
     with pytest.raises(RuntimeError, match="size mismatch"):
         model.load_state_dict(state)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+@pytest.mark.parametrize("factored", [False, True])
+def test_assigned_coefficients_determine_the_device_and_the_type(dtype, device, factored):
+    """The tables that expand coefficients are not part of the state dict, and must follow."""
+    source = regularize(Net(), 20).to(dtype).eval()
+    target = regularize(Net(), 20 if factored else 7).eval()
+    x = net_input(4).to(dtype)
+    if factored:
+        source, target = factorize(source, x), factorize(target, x.float())
+    target = target.to(device)
+    target.load_state_dict(source.state_dict(), assign=True)
+    with torch.no_grad():
+        assert torch.equal(target(x), source(x))
+
+
+def _stepped(model, optimizer):
+    model(net_input(2)).sum().backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize("way", ["load_model", "load_state_dict", "truncate"])
+def test_a_model_that_was_changed_in_inference_mode_can_be_trained(way, tmp_path):
+    other = regularize(Net(), 20)
+    save_model(other, tmp_path / "model.frz")
+    state, model = other.state_dict(), regularize(Net(), 10)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    if way == "truncate":
+        _stepped(model, optimizer)
+    with torch.inference_mode():
+        if way == "load_model":
+            load_model(model, tmp_path / "model.frz")
+        elif way == "load_state_dict":
+            model.load_state_dict(state)
+        else:
+            truncate(model, 5, optimizer)
+        model(net_input(2))
+    optimizer.zero_grad()
+    _stepped(model, optimizer)
+    assert all(parameter.grad is not None for parameter in model.parameters())
 
 
 def test_deep_copies_are_independent():

@@ -1,5 +1,7 @@
 """The estimators: scikit-learn's rules, learning in steps, new classes, forgetting, choice of ridge and size."""
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from frformat.train.elm import Convolution, Dense, ELMClassifier, ELMRegressor, machine
+from frformat.train.elm.normal import NormalEquations
 
 SMALL = Convolution(filters=24, size=3, pool=2)
 
@@ -144,6 +147,66 @@ def test_a_step_that_fails_adds_no_class():
     np.testing.assert_array_equal(model.weights_, again.weights_)
 
 
+@pytest.mark.parametrize("memory", [None, 1000])
+@pytest.mark.parametrize("step", ["partial_fit", "forget"])
+def test_an_interrupted_step_is_never_learned_in_part(step: str, memory: int | None, monkeypatch: pytest.MonkeyPatch):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(300, 6)), rng.integers(0, 2, 300)
+    model: Any = ELMClassifier(Dense(20), ridge=1e-3, batch=100, memory=memory).fit(x, y)
+    before, accumulate = learned(model), NormalEquations._accumulate
+    for calls in (0, 1):
+        left = iter(range(calls))
+
+        def interrupted(*arguments: Any, left: Any = left) -> None:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            accumulate(*arguments)
+
+        monkeypatch.setattr(NormalEquations, "_accumulate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            getattr(model, step)(x, y)
+        monkeypatch.undo()
+        if not calls:
+            assert learned(model)[0] == before[0]
+            np.testing.assert_array_equal(learned(model)[1], before[1])
+    with pytest.raises(NotFittedError):
+        model.predict(x)
+    model.fit(x, y)
+    np.testing.assert_array_equal(learned(model)[1], before[1])
+
+
+@pytest.mark.parametrize("memory", [None, 1000])
+def test_copies_learn_independently(memory: int | None):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(300, 6)), rng.integers(0, 2, 300)
+    model = ELMClassifier(Dense(20), ridge=1e-3, memory=memory).fit(x[:200], y[:200])
+    weights = model.weights_.copy()
+    whole = ELMClassifier(Dense(20), ridge=1e-3, memory=memory).fit(x[:200], y[:200]).partial_fit(x[200:], y[200:])
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        twin.partial_fit(x[200:], y[200:])
+        np.testing.assert_array_equal(twin.weights_, whole.weights_)
+    np.testing.assert_array_equal(model.weights_, weights)
+    assert model.samples_ == 200
+
+
+def test_integers_without_a_common_type_are_refused():
+    x = np.random.default_rng(0).normal(size=(60, 6))
+    labels = 2**60 + np.arange(60) % 2
+    model = ELMClassifier(Dense(20), ridge=1e-3).fit(x, labels)
+    with pytest.raises(ValueError, match="no common integer type"):
+        model.partial_fit(x, labels.astype(np.uint64))
+    assert model.classes_.tolist() == [2**60, 2**60 + 1]
+
+
+def test_the_layer_keeps_the_seed_of_the_first_samples():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(300, 6)), rng.integers(0, 2, 300)
+    models = [ELMClassifier(Dense(40), tolerance=1.0).partial_fit(x, y) for _ in range(2)]
+    models[1].set_params(seed=5)
+    assert models[1].units_ == models[0].units_ < 40
+    np.testing.assert_array_equal(models[1].predict(x), models[0].predict(x))
+
+
 def test_labels_are_all_strings_or_all_numbers():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(60, 6)), rng.integers(0, 2, 60)
@@ -169,7 +232,7 @@ def test_labels_are_all_strings_or_all_numbers():
         {"ridge": np.nan},
         {"tolerance": -0.1},
         {"seed": -1},
-        {"seed": 2**64},
+        {"seed": 2**64 - 1},
     ],
 )
 def test_settings_out_of_range(settings: dict[str, Any]):

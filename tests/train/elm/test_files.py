@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,13 +57,27 @@ def test_the_hidden_layer_takes_no_space(tmp_path: Path):
     assert sizes[1] - sizes[0] < 3 * 6 + 20  # three classes, six positions, a byte each; a filter itself has 98 weights
 
 
-@pytest.mark.parametrize("labels", [[0.5, 1.5], ["a\nb", "c"]])
+@pytest.mark.parametrize("labels", [[0.5, 1.5], ["a\nb", "c"], ["a\0", "a"]])
 def test_labels_that_a_file_cannot_store(tmp_path: Path, labels: list[object]):
     model = ELMClassifier(Dense(5), ridge=0.1).fit(np.eye(4), [0, 1, 0, 1])
-    model.classes_ = np.array(labels)
+    model.classes_ = np.array(labels, object if isinstance(labels[0], str) else None)
     with pytest.raises(EncodeError, match="a label is neither an integer nor a string without line breaks"):
         elm.save(model, tmp_path / "model.frz")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("seed", [np.int64(3), True, 2**64 - 2])
+def test_every_seed_can_be_stored(seed: Any, tmp_path: Path):
+    model = ELMClassifier(Dense(5), ridge=0.1, seed=seed).fit(np.eye(4), [0, 1, 0, 1])
+    elm.save(model, tmp_path / "model.frz", format="f32")
+    assert elm.load(tmp_path / "model.frz").predict(np.eye(4)).tolist() == model.predict(np.eye(4)).tolist()
+
+
+@pytest.mark.parametrize("format", ["", "q1", "Q8"])
+def test_formats_that_do_not_exist(format: str, tmp_path: Path):
+    model = ELMClassifier(Dense(5), ridge=0.1).fit(np.eye(4), [0, 1, 0, 1])
+    with pytest.raises(EncodeError, match="is not one of"):
+        elm.save(model, tmp_path / "model.frz", format=format)
 
 
 def test_unrelated_files(tmp_path: Path):
