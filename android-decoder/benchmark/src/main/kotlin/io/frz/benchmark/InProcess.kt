@@ -3,11 +3,15 @@ package io.frz.benchmark
 import androidx.annotation.WorkerThread
 import io.frz.benchmark.internal.Scale
 import io.frz.benchmark.internal.Tensors
+import io.frz.benchmark.internal.bytes
 import io.frz.benchmark.internal.load
 import java.io.IOException
 import kotlin.math.roundToLong
 
-/** Measures trials in this process. */
+/**
+ * Measures trials in this process. The native memory of a trial is unknown if it is less than the size of the files:
+ * the process has then reused memory that earlier work had left behind.
+ */
 public class InProcess(
     private val manifest: Manifest,
     private val runtimes: List<BenchmarkRuntime>,
@@ -26,7 +30,9 @@ public class InProcess(
         load(manifest, variant, runtime).use { loaded ->
             scale.loaded()
             loaded.run(input)
-            return scale.read()
+            val found = scale.read()
+            val least = bytes(manifest, variant, runtime)
+            return Footprint(found.native?.takeIf { it >= least }, found.heap)
         }
     }
 

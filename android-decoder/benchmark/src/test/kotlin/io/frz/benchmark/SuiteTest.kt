@@ -136,6 +136,22 @@ class SuiteTest {
     }
 
     @Test
+    fun `memory that is less than the files is unknown, because the process has reused memory`() {
+        val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").write()
+        for ((growth, native) in listOf(3L to null, 4L to 4L, 5L to 5L)) { // The files have four bytes: "1 1" and "w".
+            val growing = object : Device by device {
+                override fun resident() = 100L
+
+                override fun peak() = 100L + growth
+
+                override fun forgetPeak() = true
+            }
+            val trials = InProcess(manifest, listOf(one), growing)
+            assertEquals(native, trials.measure(Trial("a", "factored", "one")).native)
+        }
+    }
+
+    @Test
     fun `the short form omits other networks and the memory test`() {
         val assets = AssetsFolder(folder).network("a", "1 1", "1 1").network("b", "1 1", "1 1")
         val manifest = assets.write("memory" to memory("b", limit = 100))

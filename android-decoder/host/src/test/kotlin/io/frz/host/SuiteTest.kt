@@ -77,7 +77,7 @@ class SuiteTest {
         assertEquals(1, code, err) // the dense network is missing
         assertTrue("[1/" in err && "LeNet-5, onnxruntime" in err, err)
         assertTrue("onnxruntime: no score, 0 of 1 networks count" in out, out)
-        assertTrue("learning on the device failed: the file does not contain an Extreme Learning Machine" in out, out)
+        assertTrue("learning on the device failed: lenet5.frz: the file does not contain an Extreme" in out, out)
         val document = JsonParser.parseString(report.readText()).asJsonObject
         val results = document.getAsJsonArray("networks").map { it.asJsonObject }
         val variants = results.first { it["runtime"].asString == "onnxruntime" }.getAsJsonArray("variants")
@@ -85,7 +85,7 @@ class SuiteTest {
         for (variant in variants.drop(1).map { it.asJsonObject }) {
             assertEquals(1.0, variant["score"].asDouble)
             assertTrue(variant["error"].asDouble < 1e-4)
-            assertTrue(variant["native_bytes"].asLong >= 0)
+            assertTrue(variant["heap_bytes"].asLong >= 0)
         }
         assertFalse(File(assets, "lenet5.dense.onnx").exists())
         assertTrue(document.getAsJsonObject("learning").has("failure"))
@@ -108,7 +108,7 @@ class SuiteTest {
         val trial = arrayOf<Any>("trial", assets, "--network", "lenet5", "--runtime", "onnxruntime")
         val (code, out, err) = host(*trial, "--variant", "factored")
         assertEquals(0, code, err)
-        assertTrue(JsonParser.parseString(out).asJsonObject["native"].asLong >= 0)
+        assertTrue(JsonParser.parseString(out).asJsonObject["heap"].asLong >= 0)
         assertEquals(2, host(*trial, "--variant", "none").first)
         assertEquals(2, host(*trial, "--variant", "factored", "--height", 28).first) // widths are multiples of 16
     }

@@ -29,7 +29,7 @@ internal class LearningTest(manifest: Manifest, private val assets: LearningAsse
         val thermometer = Thermometer(device)
         val scale = Scale(device)
         var start = System.nanoTime()
-        val layer = FrzFile.open(file).use(HiddenLayer::of)
+        val layer = naming(file.name) { FrzFile.open(file).use(HiddenLayer::of) }
         val load = since(start)
         val learner = ElmLearner(layer)
         val learns = examples.zip(labels) { example, label ->
