@@ -33,6 +33,6 @@ internal class MemoryTest(
     }
 
     private companion object {
-        const val UNKNOWN = "this device does not report the peak memory of a process"
+        const val UNKNOWN = "the peak memory is unknown"
     }
 }
