@@ -33,13 +33,15 @@ def _show(reports: list[SuiteReport]) -> None:
     parts = [
         (words.SCORE_COLUMNS, words.score_rows(reports)),
         (words.EXCLUDED_COLUMNS, words.excluded_rows(reports)),
+        (words.ENDED_COLUMNS, words.ended_rows(reports)),
         (across, words.across_rows(reports, "speedup")),
     ]
     if len(reports) == 1:
-        parts[2] = words.NETWORK_COLUMNS, words.network_rows(reports[0])
+        parts[3] = words.NETWORK_COLUMNS, words.network_rows(reports[0])
         parts += [
             (words.APP_COLUMNS, words.app_rows(reports[0])),
             (words.MEMORY_COLUMNS, words.memory_rows(reports[0])),
+            (words.HEAT_COLUMNS, words.heat_rows(reports[0])),
             (("about", ""), words.about_rows(reports[0])),
         ]
     for titles, found in parts:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tests.cli.command import frformat
-from tests.parity.suites import write
+from tests.parity.suites import document, write
 
 
 def test_one_report_is_shown_in_detail(tmp_path: Path):
@@ -31,6 +32,17 @@ def test_a_wrong_result_is_a_difference(tmp_path: Path):
     outcome = frformat("compare", write(tmp_path / "a.json", error=1.0))
     assert outcome.code == 1
     assert "1 with an error above the tolerance" in outcome.out
+
+
+def test_a_failed_test_is_a_difference(tmp_path: Path):
+    found = document()
+    found["sharing"][0] = {"runtime": "onnxruntime", "failure": "gan, dense: no memory"}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(found))
+    outcome = frformat("compare", path)
+    assert outcome.code == 1
+    for text in ("1 failed, 0 with an error above the tolerance", "several applications at once", "gan, dense: no"):
+        assert text in outcome.out
 
 
 def test_arguments_are_a_model_or_reports(tmp_path: Path):

@@ -47,16 +47,20 @@ def document(speedup: float = 4.0, error: float = 1e-6) -> dict[str, Any]:
                 "inputs": 200,
                 "scored": "factored",
                 "variants": [measured | {"name": "dense"}, factored | {"against_dense": ratios}],
+                "temperature": 41.5,
+                "thermal_status": "light",
+                "thermal_headroom": 0.75,
             }
         ],
         "learning": {
-            "examples": 400, "file_bytes": 1280, "load_ms": 1.0, "learn_ms": 0.1, "solve_ms": 5.0, "median_ms": 0.02,
-            "p90_ms": 0.03, "error": 0.0, "tolerance": 1e-3, "score": 0.92,
+            "examples": 400, "file_bytes": 1280, "load_ms": 1.0, "learn_ms": 0.1, "solve_ms": 5.0, "first_ms": 0.05,
+            "median_ms": 0.02, "p90_ms": 0.03, "error": 0.0, "tolerance": 1e-3, "score": 0.92, "temperature": 39.0,
         },
         "sharing": [
             {
                 "runtime": "onnxruntime",
                 "memory_budget": 1 << 20,
+                "capacity": 1.5,
                 "apps": [
                     {
                         "network": name, "variant": "factored", "share": 0.5, "goal_fps": 30.0, "scheduled_fps": 29.0,

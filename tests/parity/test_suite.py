@@ -11,6 +11,7 @@ import pytest
 from frformat.errors import ReportError
 from frformat.parity.suite import is_suite_report, read_suite_report, words
 from frformat.parity.suite.page import page
+from frformat.parity.suite.report import Heat
 from tests.parity.suites import document, write
 
 
@@ -30,8 +31,12 @@ def test_a_report_is_read_completely(tmp_path: Path):
     assert dense.numbers["median_ms"] == 8.0
     assert not dense.against_dense
     assert factored.against_dense["speedup"] == 4.0
-    assert report.learning["score"] == 0.92
-    assert [app.network for app in report.sharing] == ["lenet5", "srcnn"]
+    assert report.learning
+    assert report.learning.numbers["score"] == 0.92
+    assert report.networks[0].heat == Heat(41.5, "light", 0.75)
+    (sharing,) = report.sharing
+    assert sharing.capacity == 1.5
+    assert [app.network for app in sharing.apps] == ["lenet5", "srcnn"]
     assert report.memory[0].series["dense"] == ((112 * 160, 100 << 20),)
     assert report.memory[0].pixel_ratio == 4.5
 
@@ -44,10 +49,53 @@ def test_unknown_values_are_none(tmp_path: Path):
     path.write_text(json.dumps(found))
     report = read_suite_report(str(path))
     assert report.scores[0].speedup is None
-    assert report.learning == {}
+    assert report.learning is None
     assert not report.sound
-    assert words.verdict([report]) == "1 report, 2 results: 1 failed, 0 with an error above the tolerance"
+    assert words.verdict([report]) == "1 report, 3 results: 1 failed, 0 with an error above the tolerance"
     assert "no memory" in page([report])
+
+
+@pytest.mark.parametrize("member", ["learning", "sharing"])
+def test_a_test_that_failed_is_reported(tmp_path: Path, member: str):
+    found = document()
+    failed = {"runtime": "onnxruntime", "failure": "gan, dense: <i>no memory</i>", "file_bytes": 9}
+    found[member] = [failed] if member == "sharing" else failed
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(found))
+    report = read_suite_report(str(path))
+    assert not report.sound
+    assert words.verdict([report]) == "1 report, 4 results: 1 failed, 0 with an error above the tolerance"
+    runtime = "onnxruntime" if member == "sharing" else ""
+    test = words.SHARING if member == "sharing" else words.LEARNING
+    assert [*words.ended_rows([report])] == [("a.json", runtime, test, "gan, dense: <i>no memory</i>")]
+    assert "gan, dense: &lt;i&gt;no memory&lt;/i&gt;" in page([report])
+
+
+def test_memory_that_ends_is_shown_and_is_not_a_fault(tmp_path: Path):
+    found = document()
+    found["memory"][0]["series"][0]["failure"] = "exit code 137"
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(found))
+    report = read_suite_report(str(path))
+    assert report.sound
+    assert report.memory[0].failures == {"dense": "exit code 137"}
+    assert "growing resolutions, dense" in page([report])
+    assert "exit code 137" in page([report])
+
+
+def test_the_heat_of_the_device_is_shown_where_it_is_known(tmp_path: Path):
+    report = read_suite_report(str(write(tmp_path / "a.json")))
+    assert [*words.heat_rows(report)] == [
+        ("lenet5", "onnxruntime", "41.5", "light", "0.75"), ("learning on the device", "", "39", "", "")
+    ]  # fmt: skip
+    assert "thermal headroom" in page([report])
+    found = document()
+    for members in (found["networks"][0], found["learning"]):
+        for name in ("temperature", "thermal_status", "thermal_headroom"):
+            members.pop(name, None)
+    path = tmp_path / "b.json"
+    path.write_text(json.dumps(found))
+    assert "thermal headroom" not in page([read_suite_report(str(path))])
 
 
 def test_an_error_above_the_tolerance_is_reported(tmp_path: Path):
@@ -72,6 +120,9 @@ def test_an_error_above_the_tolerance_is_reported(tmp_path: Path):
         (lambda d: d["networks"][0]["variants"][1]["against_dense"].pop("speedup"), "against_dense.speedup is missing"),
         (lambda d: d["memory"][0]["series"][0]["steps"][0].update(peak=-1), "series[0].steps[0].peak is not a whole"),
         (lambda d: d["sharing"][0]["apps"].append(3), "sharing[0].apps[2] is not an object"),
+        (lambda d: d["sharing"][0].pop("capacity"), "sharing[0].capacity is missing"),
+        (lambda d: d["learning"].pop("error"), "learning.error is missing"),
+        (lambda d: d["learning"].update(thermal_status=2), "learning.thermal_status is not a string"),
         (lambda d: d.update(networks=[None] * 5000), "networks has more than 4,096 entries"),
     ],
 )

@@ -20,6 +20,7 @@ def page(reports: Sequence[SuiteReport]) -> str:
             table(words.SCORE_COLUMNS, words.score_rows(reports)),
         ),
         section("Networks that do not count", table(words.EXCLUDED_COLUMNS, words.excluded_rows(reports))),
+        section("Other tests that failed or ended early", table(words.ENDED_COLUMNS, words.ended_rows(reports))),
     ]
     if len(reports) > 1:
         for title, key in (("Speed-up over dense", "speedup"), ("Median latency, ms", "median_ms")):
@@ -31,6 +32,7 @@ def page(reports: Sequence[SuiteReport]) -> str:
             section(f"{name}: networks", table(words.NETWORK_COLUMNS, words.network_rows(report), unsound)),
             section(f"{name}: several applications at once", table(words.APP_COLUMNS, words.app_rows(report))),
             section(f"{name}: growing resolutions", table(words.MEMORY_COLUMNS, words.memory_rows(report))),
+            section(f"{name}: heat", table(words.HEAT_COLUMNS, words.heat_rows(report))),
         ]
     title = f"Benchmark suite: {count(len(reports), 'report')}"
     return document(title, words.verdict(reports), all(report.sound for report in reports), sections)

@@ -59,12 +59,33 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class Heat:
+    """The heat of the device during a test; unknown values are None.
+
+    Attributes:
+        temperature: temperature after the test in °C.
+        status: how much the device reduced its performance, in Android's words, such as ``moderate``.
+        headroom: thermal headroom after the test; at 1, the status becomes ``severe``.
+    """
+
+    temperature: float | None = None
+    status: str | None = None
+    headroom: float | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether any of the values is known."""
+        return self != Heat()
+
+
+@dataclass(frozen=True)
 class NetworkRun:
     """A network on a runtime.
 
     Attributes:
         network, title, task, metric, runtime, scored: as in the report.
         variants: the variants; the first is dense.
+        heat: heat of the device.
     """
 
     network: str
@@ -74,6 +95,27 @@ class NetworkRun:
     runtime: str
     scored: str
     variants: tuple[Variant, ...]
+    heat: Heat
+
+
+@dataclass(frozen=True)
+class Learning:
+    """The test of on-device learning.
+
+    Attributes:
+        failure: why it has no results, or None.
+        numbers: its numeric results, under their names in the report.
+        heat: heat of the device.
+    """
+
+    failure: str | None
+    numbers: dict[str, float]
+    heat: Heat
+
+    @property
+    def sound(self) -> bool:
+        """Whether it ran, and its error is within the tolerance."""
+        return self.failure is None and self.numbers["error"] <= self.numbers["tolerance"]
 
 
 @dataclass(frozen=True)
@@ -86,24 +128,44 @@ class Growth:
         pixel_ratio: number of pixels that the factored network can process within the limit, divided by that of the
             dense network; None if unknown.
         series: the steps (pixels, peak bytes) of each variant, by its name.
+        failures: why a variant's steps end before the limit and the last resolution, by its name.
     """
 
     runtime: str
     limit: int
     pixel_ratio: float | None
     series: dict[str, tuple[tuple[int, int], ...]]
+    failures: dict[str, str]
 
 
 @dataclass(frozen=True)
 class App:
     """One of several applications that run at the same time; rates are in frames per second."""
 
-    runtime: str
     network: str
     variant: str
     goal_fps: float
     scheduled_fps: float
     dense_fps: float
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """The test of a runtime with several applications at once.
+
+    Attributes:
+        runtime: name of the runtime.
+        failure: why it has no results, or None.
+        capacity: number of dense networks that the device runs in the time of one; None if the test failed.
+        apps: the applications; empty if the test failed.
+        heat: heat of the device.
+    """
+
+    runtime: str
+    failure: str | None
+    capacity: float | None
+    apps: tuple[App, ...]
+    heat: Heat
 
 
 @dataclass(frozen=True)
@@ -118,8 +180,8 @@ class SuiteReport:
         seconds: duration.
         scores: one for each runtime.
         networks: one for each network and runtime.
-        learning: results of the on-device learning test, under their names in the report; empty if it was not run.
-        sharing: the applications of all runtimes.
+        learning: the test of on-device learning; None if it was not run.
+        sharing: the test of several applications of each runtime on which it was run.
         memory: the memory test of each runtime on which it was run.
     """
 
@@ -130,15 +192,19 @@ class SuiteReport:
     seconds: float
     scores: tuple[Score, ...]
     networks: tuple[NetworkRun, ...]
-    learning: dict[str, float]
-    sharing: tuple[App, ...]
+    learning: Learning | None
+    sharing: tuple[Sharing, ...]
     memory: tuple[Growth, ...]
 
     @property
     def sound(self) -> bool:
-        """Whether every variant and the test of learning ran within their tolerances."""
-        learned = not self.learning or self.learning["error"] <= self.learning["tolerance"]
-        return learned and all(variant.sound for run in self.networks for variant in run.variants)
+        """Whether every test ran, and every error is within its tolerance.
+
+        The test of growing resolutions does not matter here, because it runs until the memory ends.
+        """
+        learned = self.learning is None or self.learning.sound
+        shared = all(each.failure is None for each in self.sharing)
+        return learned and shared and all(variant.sound for run in self.networks for variant in run.variants)
 
 
 def is_suite_report(path: str) -> bool:
@@ -170,8 +236,8 @@ def read_suite_report(path: str) -> SuiteReport:
             seconds=_number(document, "seconds"),
             scores=tuple(_score(each) for each in _entries(document, "scores")),
             networks=tuple(_network(each) for each in _entries(document, "networks")),
-            learning=_numbers(learning, "error", "tolerance", "score", "median_ms") if learning else {},
-            sharing=tuple(app for each in _entries(document, "sharing") for app in _apps(each)),
+            learning=_learning(learning) if learning else None,
+            sharing=tuple(_sharing(each) for each in _entries(document, "sharing")),
             memory=tuple(_growth(each) for each in _entries(document, "memory")),
         )
 
@@ -191,7 +257,7 @@ def _network(members: Fields) -> NetworkRun:
     if not variants:
         members.refuse("variants", "is empty")
     network, title, task, metric, runtime, scored = names
-    return NetworkRun(network, title, task, metric, runtime, scored, variants)
+    return NetworkRun(network, title, task, metric, runtime, scored, variants, _heat(members))
 
 
 def _variant(members: Fields) -> Variant:
@@ -204,24 +270,41 @@ def _variant(members: Fields) -> Variant:
     return Variant(name, None, _numbers(members, *required), against, ratios.text("reason") if ratios else None)
 
 
-def _apps(members: Fields) -> list[App]:
-    runtime, out = _text(members, "runtime"), []
+def _learning(members: Fields) -> Learning:
+    failure = members.text("failure")
+    required = ("file_bytes",) if failure is not None else ("file_bytes", "error", "tolerance", "score", "median_ms")
+    return Learning(failure, _numbers(members, *required), _heat(members))
+
+
+def _sharing(members: Fields) -> Sharing:
+    runtime, failure = _text(members, "runtime"), members.text("failure")
+    if failure is not None:
+        return Sharing(runtime, failure, None, (), _heat(members))
+    apps = []
     for each in _entries(members, "apps"):
         rates = (_number(each, name) for name in ("goal_fps", "scheduled_fps", "dense_fps"))
-        out.append(App(runtime, _text(each, "network"), _text(each, "variant"), *rates))
-    return out
+        apps.append(App(_text(each, "network"), _text(each, "variant"), *rates))
+    return Sharing(runtime, None, _number(members, "capacity"), tuple(apps), _heat(members))
+
+
+def _heat(members: Fields) -> Heat:
+    status = members.text("thermal_status")
+    return Heat(members.number("temperature"), status, members.number("thermal_headroom"))
 
 
 def _growth(members: Fields) -> Growth:
-    series = {}
+    series, failures = {}, {}
     for each in _entries(members, "series"):
         steps = []
         for step in _entries(each, "steps"):
             height, width, peak = (step.integer(name, required=True) or 0 for name in ("height", "width", "peak"))
             steps.append((height * width, peak))
-        series[_text(each, "variant")] = tuple(steps)
+        variant, failure = _text(each, "variant"), each.text("failure")
+        series[variant] = tuple(steps)
+        if failure is not None:
+            failures[variant] = failure
     limit = members.integer("limit", required=True) or 0
-    return Growth(_text(members, "runtime"), limit, members.number("pixel_ratio"), series)
+    return Growth(_text(members, "runtime"), limit, members.number("pixel_ratio"), series, failures)
 
 
 def _entries(members: Fields, name: str) -> list[Fields]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from frformat.parity.suite.report import SuiteReport, Variant
+from frformat.parity.suite.report import Learning, SuiteReport, Variant
 from frformat.parity.words import Row, number
 from frformat.wording import count
 
@@ -14,12 +14,18 @@ SCORE_COLUMNS: Final = (
     "report", "runtime", "speed-up over dense", "files smaller by", "memory smaller by", "networks that count",
 )  # fmt: skip
 EXCLUDED_COLUMNS: Final = ("report", "runtime", "network", "does not count because")
+ENDED_COLUMNS: Final = ("report", "runtime", "test", "ended because")
 NETWORK_COLUMNS: Final = (
     "network", "runtime", "variant", "files", "load, ms", "first run, ms", "median, ms", "90 %, ms", "memory, MiB",
     "Java heap, MiB", "error", "score", "speed-up",
 )  # fmt: skip
 APP_COLUMNS: Final = ("application", "runtime", "requested, 1/s", "dense, 1/s", "scheduled, 1/s", "chosen variant")
 MEMORY_COLUMNS: Final = ("runtime", "variant", "limit, MiB", "pixels", "peak, MiB")
+HEAT_COLUMNS: Final = ("test", "runtime", "temperature, °C", "throttling", "thermal headroom")
+
+LEARNING: Final = "learning on the device"
+SHARING: Final = "several applications at once"
+GROWING: Final = "growing resolutions"
 
 
 def names(reports: Sequence[SuiteReport]) -> list[str]:
@@ -29,14 +35,17 @@ def names(reports: Sequence[SuiteReport]) -> list[str]:
 
 
 def verdict(reports: Sequence[SuiteReport]) -> str:
-    """Describe in one sentence whether every result is within its tolerance."""
-    runs = [variant for report in reports for run in report.networks for variant in run.variants]
-    failed, wrong = sum(run.failure is not None for run in runs), sum(not run.sound for run in runs)
-    text = f"{count(len(reports), 'report')}, {count(len(runs), 'result')}"
-    if wrong:
-        return f"{text}: {failed} failed, {wrong - failed} with an error above the tolerance"
-    if not all(report.sound for report in reports):
-        return f"{text}: learning on the device has an error above the tolerance"
+    """Describe in one sentence whether every test ran, and every error is within its tolerance."""
+    runs: list[Variant | Learning] = []
+    for report in reports:
+        runs += [variant for run in report.networks for variant in run.variants]
+        runs += [report.learning] if report.learning else []
+    shared = [each for report in reports for each in report.sharing]
+    failed = sum(each.failure is not None for each in (*runs, *shared))
+    wrong = sum(each.failure is None and not each.sound for each in runs)
+    text = f"{count(len(reports), 'report')}, {count(len(runs) + len(shared), 'result')}"
+    if failed or wrong:
+        return f"{text}: {failed} failed, {wrong} with an error above the tolerance"
     return f"{text}, all within their tolerances"
 
 
@@ -55,6 +64,19 @@ def excluded_rows(reports: Sequence[SuiteReport]) -> Iterator[Row]:
         for score in report.scores:
             for network, reason in score.excluded.items():
                 yield name, score.runtime, network, reason
+
+
+def ended_rows(reports: Sequence[SuiteReport]) -> Iterator[Row]:
+    """Yield one row for each test, other than those of networks, that failed or ended early."""
+    for name, report in zip(names(reports), reports, strict=True):
+        if report.learning and report.learning.failure is not None:
+            yield name, "", LEARNING, report.learning.failure
+        for shared in report.sharing:
+            if shared.failure is not None:
+                yield name, shared.runtime, SHARING, shared.failure
+        for growth in report.memory:
+            for variant, failure in growth.failures.items():
+                yield name, growth.runtime, f"{GROWING}, {variant}", failure
 
 
 def across_rows(reports: Sequence[SuiteReport], key: str) -> Iterator[Row]:
@@ -91,9 +113,10 @@ def _measured(variant: Variant, metric: str) -> Row:
 
 def app_rows(report: SuiteReport) -> Iterator[Row]:
     """Yield one row for each of several concurrent applications."""
-    for app in report.sharing:
-        rates = (number(rate) for rate in (app.goal_fps, app.dense_fps, app.scheduled_fps))
-        yield app.network, app.runtime, *rates, app.variant
+    for shared in report.sharing:
+        for app in shared.apps:
+            rates = (number(rate) for rate in (app.goal_fps, app.dense_fps, app.scheduled_fps))
+            yield app.network, shared.runtime, *rates, app.variant
 
 
 def memory_rows(report: SuiteReport) -> Iterator[Row]:
@@ -102,6 +125,16 @@ def memory_rows(report: SuiteReport) -> Iterator[Row]:
         for variant, steps in growth.series.items():
             for pixels, peak in steps:
                 yield growth.runtime, variant, mebibytes(growth.limit), f"{pixels:,}", mebibytes(peak)
+
+
+def heat_rows(report: SuiteReport) -> Iterator[Row]:
+    """Yield one row for each test during which the heat of the device is known."""
+    found = [(run.network, run.runtime, run.heat) for run in report.networks]
+    found += [(LEARNING, "", report.learning.heat)] if report.learning else []
+    found += [(SHARING, each.runtime, each.heat) for each in report.sharing]
+    for test, runtime, heat in found:
+        if heat.known:
+            yield test, runtime, number(heat.temperature), heat.status or "", number(heat.headroom)
 
 
 def about_rows(report: SuiteReport) -> Iterator[Row]:
@@ -115,9 +148,13 @@ def about_rows(report: SuiteReport) -> Iterator[Row]:
         if growth.pixel_ratio is not None:
             ratio, limit = times(growth.pixel_ratio), mebibytes(growth.limit)
             yield f"pixels within {limit} MiB, {growth.runtime}", f"{ratio} those of the dense network"
-    if learned := report.learning:
+    for shared in report.sharing:
+        if shared.capacity is not None:
+            yield f"dense networks at a time, {shared.runtime}", number(shared.capacity)
+    if report.learning and report.learning.failure is None:
+        learned = report.learning.numbers
         text = f"score {number(learned['score'], 4)}, one input {number(learned['median_ms'])} ms"
-        yield "learning on the device", f"{text}, error {number(learned['error'])}"
+        yield LEARNING, f"{text}, error {number(learned['error'])}"
 
 
 def times(value: float | None) -> str:

@@ -14,6 +14,15 @@ public interface Device {
     /** Returns the temperature of the device in °C. */
     public fun temperature(): Double?
 
+    /** Returns how much the device reduces its performance because it is hot. */
+    public fun thermalStatus(): ThermalStatus?
+
+    /**
+     * Returns the thermal headroom: at 1, the device becomes so hot that it reduces its performance noticeably; the
+     * smaller the value, the cooler the device.
+     */
+    public fun thermalHeadroom(): Double?
+
     /** Returns the resident memory of this process in bytes. */
     public fun resident(): Long?
 
@@ -35,6 +44,12 @@ public open class LinuxDevice(override val facts: Map<String, Any>) : Device {
         return zones.mapNotNull { text(File(it, "temp"))?.trim()?.toDoubleOrNull()?.div(MILLI) }
             .filter { it in PLAUSIBLE }.maxOrNull()
     }
+
+    /** Returns null: only Android reports a status, and only to apps. */
+    override fun thermalStatus(): ThermalStatus? = null
+
+    /** Returns null: only Android reports the headroom, and only to apps. */
+    override fun thermalHeadroom(): Double? = null
 
     override fun resident(): Long? = status("VmRSS")
 

@@ -1,12 +1,17 @@
 package io.frz.benchmark
 
 import androidx.annotation.WorkerThread
+import io.frz.benchmark.internal.Scale
 import io.frz.benchmark.internal.Tensors
+import io.frz.benchmark.internal.bytes
 import io.frz.benchmark.internal.load
 import java.io.IOException
 import kotlin.math.roundToLong
 
-/** Measures trials in this process. */
+/**
+ * Measures trials in this process. The native memory of a trial is unknown if it is less than the size of the files:
+ * the process has then reused memory that earlier work had left behind.
+ */
 public class InProcess(
     private val manifest: Manifest,
     private val runtimes: List<BenchmarkRuntime>,
@@ -21,16 +26,13 @@ public class InProcess(
         val runtime = runtimes.firstOrNull { it.name == trial.runtime }
             ?: throw BenchmarkException("there is no runtime \"${trial.runtime}\" in this build")
         val input = input(network, trial.height)
-        collect()
-        val isReset = device.forgetPeak()
-        val before = device.resident()
-        val heap = heap()
+        val scale = Scale(device)
         load(manifest, variant, runtime).use { loaded ->
-            val loadedHeap = heap()
+            scale.loaded()
             loaded.run(input)
-            val peak = if (isReset) device.peak() else null
-            val native = if (peak == null || before == null) null else maxOf(0L, peak - before)
-            return Footprint(native, maxOf(0L, maxOf(loadedHeap, heap()) - heap))
+            val found = scale.read()
+            val least = bytes(manifest, variant, runtime)
+            return Footprint(found.native?.takeIf { it >= least }, found.heap)
         }
     }
 
@@ -44,17 +46,8 @@ public class InProcess(
         return Values(shape, FloatArray(shape.fold(1L, Long::times).toInt()) { (it % PERIOD) / PERIOD.toFloat() })
     }
 
-    private fun heap() = Runtime.getRuntime().run { totalMemory() - freeMemory() }
-
-    @Suppress("ExplicitGarbageCollectionCall")
-    private fun collect() = repeat(2) {
-        System.gc()
-        Thread.sleep(PAUSE_MILLIS)
-    }
-
     internal companion object {
         private const val PERIOD = 251
-        private const val PAUSE_MILLIS = 50L
         private const val MULTIPLE = 16
 
         /** Returns the width of an input of this [height], a multiple of 16. */

@@ -9,11 +9,13 @@ import java.util.Collections
  * @property network the network
  * @property runtime the runtime
  * @property variants the results of the variants; the first is dense
+ * @property heat the heat of the device during the runs
  */
 public class NetworkResult internal constructor(
     public val network: NetworkAssets,
     public val runtime: BenchmarkRuntime,
-    variants: List<VariantResult>
+    variants: List<VariantResult>,
+    public val heat: Heat = Heat()
 ) {
     public val variants: List<VariantResult> = Collections.unmodifiableList(variants)
 
@@ -58,7 +60,6 @@ public class NetworkResult internal constructor(
  * @property tolerance the maximum acceptable error
  * @property score the task score, the mean over all labeled inputs
  * @property footprint the memory that loading and one run take, or null if it could not be measured
- * @property temperature the temperature of the device after the runs in °C, or null
  * @property failure why the variant has no results, in one line, or null
  */
 public class VariantResult internal constructor(
@@ -71,7 +72,6 @@ public class VariantResult internal constructor(
     public val tolerance: Double,
     public val score: Double,
     public val footprint: Footprint?,
-    public val temperature: Double?,
     public val failure: String? = null
 ) {
     /** The median of [millis]. */
@@ -79,23 +79,27 @@ public class VariantResult internal constructor(
 
     internal companion object {
         fun failed(variant: Variant, fileBytes: Long, reason: String) = VariantResult(
-            variant.name, fileBytes, 0.0, 0.0, emptyList(), 0.0, variant.tolerance, 0.0, null, null, reason
+            variant.name, fileBytes, 0.0, 0.0, emptyList(), 0.0, variant.tolerance, 0.0, null, reason
         )
     }
 }
 
 /**
- * The results of on-device learning: a classifier that learned from examples, without gradients.
+ * The results of on-device learning: a classifier that learned from examples, without gradients. If [failure] is not
+ * null, only [fileBytes] and [tolerance] are meaningful.
  *
  * @property examples the number of examples learned
  * @property fileBytes the size of the hidden layer's file in bytes
  * @property loadMillis the time to load the hidden layer
  * @property learnMillis the median time per example
  * @property solveMillis the time to compute the output layer
- * @property millis the times of the classifications
+ * @property millis the times of the classifications, in order
  * @property error the relative L1 error of the outputs, compared with the desktop, which learned the same examples
  * @property tolerance the maximum acceptable error
  * @property accuracy the share of the test inputs that are classified correctly
+ * @property footprint the memory that loading, learning and classifying take, or null if it could not be measured
+ * @property heat the heat of the device during the test
+ * @property failure why the test has no results, in one line, or null
  */
 public class LearningResult internal constructor(
     public val examples: Int,
@@ -106,22 +110,42 @@ public class LearningResult internal constructor(
     public val millis: List<Double>,
     public val error: Double,
     public val tolerance: Double,
-    public val accuracy: Double
-)
+    public val accuracy: Double,
+    public val footprint: Footprint? = null,
+    public val heat: Heat = Heat(),
+    public val failure: String? = null
+) {
+    internal companion object {
+        fun failed(fileBytes: Long, tolerance: Double, reason: String) = LearningResult(
+            0, fileBytes, 0.0, 0.0, 0.0, emptyList(), 0.0, tolerance, 0.0, failure = reason
+        )
+    }
+}
 
 /**
  * The results of several applications that ran at the same time, each with its own network: first all with dense
- * networks, then as the scheduler planned.
+ * networks, then as the scheduler planned. If [failure] is not null, there are no results.
  *
  * @property runtime the runtime
  * @property memory the memory budget of the scheduler in bytes
+ * @property capacity how many dense networks the device runs in the time of one, while all applications run
  * @property apps the applications
+ * @property heat the heat of the device during the test
+ * @property failure why the test has no results, in one line, or null
  */
 public class SharingResult internal constructor(
     public val runtime: BenchmarkRuntime,
     public val memory: Long,
-    public val apps: List<AppResult>
-)
+    public val capacity: Double,
+    public val apps: List<AppResult>,
+    public val heat: Heat = Heat(),
+    public val failure: String? = null
+) {
+    internal companion object {
+        fun failed(runtime: BenchmarkRuntime, reason: String) =
+            SharingResult(runtime, 0, 0.0, emptyList(), failure = reason)
+    }
+}
 
 /**
  * The result of one of several applications.

@@ -42,10 +42,10 @@ public class Suite @JvmOverloads constructor(
     }
 
     /**
-     * Runs all tests, which takes minutes; call it on a background thread. A network that fails is reported as such,
-     * and the suite continues. Interrupting the thread ends the suite with [java.io.InterruptedIOException].
+     * Runs all tests, which takes minutes; call it on a background thread. A network or another test that fails is
+     * reported as such, and the suite continues.
      *
-     * @throws BenchmarkException if the assets are damaged
+     * @throws InterruptedIOException if the thread is interrupted, which ends the suite
      */
     @JvmOverloads
     @Throws(IOException::class)
@@ -71,12 +71,12 @@ public class Suite @JvmOverloads constructor(
             }
         }
         manifest.learning?.let {
-            steps.add("learning on the device" to { learning = LearningTest(manifest, it).run() })
+            steps.add("learning on the device" to { learning = LearningTest(manifest, it, device).run() })
         }
         for (runtime in runtimes) {
             steps.add(
                 "several applications at once, ${runtime.name}" to {
-                    SharingTest(manifest, runtime, networks, options).run()?.let(sharing::add)
+                    SharingTest(manifest, runtime, networks, device, options).run()?.let(sharing::add)
                 }
             )
             growing?.let {

@@ -9,7 +9,7 @@ package io.frz.benchmark
  * @property sharedSeconds the duration of each part of the test with several applications
  * @property isShort whether only the networks of the short form are measured, without the memory test
  */
-public class SuiteOptions private constructor(
+public class SuiteOptions internal constructor(
     internal val loads: Int,
     internal val rounds: Int,
     internal val seconds: Double,

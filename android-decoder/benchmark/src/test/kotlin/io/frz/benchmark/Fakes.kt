@@ -19,6 +19,12 @@ class FakeRuntime(override val name: String, private val extra: Float = 1f) : Be
     /** Called whenever a network is loaded; can throw an exception. */
     var loaded: () -> Unit = {}
 
+    /** Called whenever a network runs; can throw an exception. */
+    var ran: () -> Unit = {}
+
+    /** Called whenever a network has been closed; can throw an exception. */
+    var closed: () -> Unit = {}
+
     override fun loadComplete(model: File): BenchmarkNetwork = network(model)
 
     override fun load(skeleton: File, weights: File): BenchmarkNetwork = network(skeleton)
@@ -32,6 +38,7 @@ class FakeRuntime(override val name: String, private val extra: Float = 1f) : Be
             private val running = AtomicBoolean()
 
             override fun run(input: Values): Values {
+                ran()
                 running.set(true)
                 val end = System.nanoTime() + (millis.toDouble() * 1e6).toLong()
                 while (System.nanoTime() < end) Thread.yield()
@@ -48,6 +55,7 @@ class FakeRuntime(override val name: String, private val extra: Float = 1f) : Be
             override fun close() {
                 open--
                 if (running.get()) closedWhileRunning++
+                closed()
             }
         }
     }
@@ -55,9 +63,16 @@ class FakeRuntime(override val name: String, private val extra: Float = 1f) : Be
 
 /** A device with fixed facts, whose peak memory is unknown. */
 class FakeDevice : Device {
+    /** The statuses that the device reports, one after the other; then it is cool. */
+    val statuses = ArrayDeque<ThermalStatus>()
+
     override val facts = mapOf<String, Any>("os" to "Test", "cores" to 2)
 
     override fun temperature() = 31.5
+
+    override fun thermalStatus() = statuses.removeFirstOrNull() ?: ThermalStatus.NONE
+
+    override fun thermalHeadroom() = 0.4
 
     override fun resident(): Long? = null
 

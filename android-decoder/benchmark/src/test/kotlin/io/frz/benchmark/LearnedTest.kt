@@ -5,6 +5,7 @@ import io.frz.benchmark.internal.LearningTest
 import io.frz.elm.HiddenLayer
 import java.io.File
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
@@ -47,9 +48,12 @@ class LearnedTest {
             )
             assets.network("a", "1 1", "1 1").write("learning" to learning)
         }
-        val result = LearningTest(manifest, manifest.learning!!).run()
+        val result = LearningTest(manifest, manifest.learning!!, FakeDevice()).run()
         assertEquals(400, result.examples)
+        assertNull(result.failure)
         assertEquals(50, result.millis.size)
+        assertTrue(result.footprint!!.heap > 0)
+        assertEquals(31.5, result.heat.temperature)
         assertTrue(result.error <= result.tolerance, "${result.error}")
         assertTrue(result.accuracy >= 0.8, "${result.accuracy}")
         val suite = Suite(manifest, listOf(FakeRuntime("one")), FakeDevice(), Producer("test", "1", 1))

@@ -24,14 +24,15 @@ import org.robolectric.shadows.ShadowLooper
  */
 internal class Camera(private val app: App) {
     /**
-     * Saves the screen with the dialogs and menus on it. Checks that it shows [words] and is not blank, and that the
-     * docs have a picture of it.
+     * Saves the screen with the dialogs and menus on it. Checks that it shows [words] and is not blank, that it is
+     * accessible, and that the docs have a picture of it.
      */
     fun take(name: String, vararg words: String): Bitmap {
         app.idle()
         val views = windows().flatMap { app.views(it) }
         val texts = views.flatMap { listOfNotNull((it as? TextView)?.text, it.contentDescription) }
         for (word in words) assertTrue("$name shows no “$word”: $texts", texts.any { word in it })
+        checkAccessible(app.views())
         val picture = draw()
         val folder = File(System.getProperty("frz.screenshots"))
         folder.mkdirs()

@@ -7,7 +7,6 @@ import android.net.Uri
 import android.os.Bundle
 import android.widget.RadioGroup
 import android.widget.SeekBar
-import android.widget.TextView
 import io.frz.demo.compare.Choice
 import java.io.ByteArrayInputStream
 import java.io.File
@@ -97,17 +96,7 @@ class ScreenIT {
             val app = digits()
             for (tab in listOf(R.id.tab_compare, R.id.tab_learn, R.id.tab_suite)) {
                 app.click(tab)
-                for (view in app.views().filter { it.isClickable }) {
-                    val name = (view as? TextView)?.text?.takeIf { it.isNotEmpty() } ?: view.contentDescription
-                    assertFalse("$view has no name", name.isNullOrEmpty())
-                    val least = 48 * view.resources.displayMetrics.density
-                    assertTrue("$view", view.height >= least && view.width >= least)
-                }
-                for (view in app.views().filterIsInstance<TextView>()) {
-                    val lines = view.layout ?: continue
-                    val room = view.height - view.totalPaddingTop - view.totalPaddingBottom
-                    assertTrue("“${view.text}” is cut off", lines.height <= room)
-                }
+                checkAccessible(app.views())
             }
         }
     }

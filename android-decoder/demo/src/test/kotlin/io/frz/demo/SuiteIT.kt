@@ -1,9 +1,19 @@
 package io.frz.demo
 
+import android.content.Context
+import android.os.PowerManager
 import android.view.View
+import io.frz.benchmark.AppResult
+import io.frz.benchmark.SharingResult
 import io.frz.benchmark.SuiteOptions
+import io.frz.benchmark.SuiteReport
+import io.frz.benchmark.ThermalStatus
+import io.frz.demo.suite.SuiteState
+import io.frz.demo.work.Message
+import io.frz.demo.work.Step
 import java.io.File
 import java.io.RandomAccessFile
+import org.json.JSONArray
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -14,6 +24,7 @@ import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
 
@@ -38,7 +49,7 @@ class SuiteIT {
         val report = app.suite.state.report!!
         println("suite in the app: ${report.seconds} s, speed-up ${report.scores.single().speedup}")
         assertEquals(listOf("lenet5", "srcnn", "vae", "gan"), report.networks.map { it.network.name })
-        camera.take("suite-results", "as fast as dense", "geometric means", "LeNet-5: digits", "Correct answers")
+        camera.take("suite-results", "fast as dense", "geometric means", "LeNet-5: digits", "Correct answers")
         camera.scroll(R.id.suite, 0.35)
         camera.take("suite-networks", "SRCNN: sharper pictures", "Signal-to-noise ratio", "Recognized by LeNet-5")
         camera.scroll(R.id.suite)
@@ -77,18 +88,51 @@ class SuiteIT {
     }
 
     @Test
-    fun `a network that fails does not count, and damaged files end the suite`() {
-        val folder = File(app.activity.codeCacheDir, "suite").apply { mkdirs() }
-        File(System.getProperty("frz.assets"), "suite").listFiles()!!.forEach { it.copyTo(File(folder, it.name), true) }
+    fun `a network that fails does not count, and a damaged manifest ends the suite`() {
+        val folder = unpacked()
         RandomAccessFile(File(folder, "vae.frz"), "rw").use { it.setLength(100) }
         app.click(R.id.start)
         val score = app.suite.state.report!!.scores.single()
         assertEquals(setOf("vae"), score.excluded.keys)
         camera.take("suite-excluded", "Without VAE: written digits: it failed: ")
-        File(folder, "lenet5.inputs.f32").writeText("")
+        File(folder, "manifest.json").writeText("")
         app.click(R.id.start)
-        camera.take("suite-failure", "The phone could not be measured: ", "it has 0 bytes", "Try again")
+        camera.take("suite-failure", "The phone could not be measured: ", "manifest.json", "Try again")
         assertSame(score, app.suite.state.report!!.scores.single())
+    }
+
+    @Test
+    fun `other tests that fail, growing resolutions and a hot phone are shown`() {
+        val manager = app.activity.getSystemService(Context.POWER_SERVICE) as PowerManager
+        shadowOf(manager).setCurrentThermalStatus(ThermalStatus.MODERATE.ordinal)
+        val folder = unpacked()
+        val manifest = File(folder, "manifest.json")
+        val memory = JSONObject(mapOf("network" to "srcnn", "limit" to (1 shl 29), "aspect" to 1))
+            .put("variants", JSONArray(listOf("dense", "factored"))).put("sides", JSONArray(listOf(32, 64)))
+        manifest.writeText(JSONObject(manifest.readText()).put("memory", memory).toString())
+        File(folder, "learning.frz").writeText("")
+        app.suite.options = brief()
+        app.click(R.id.start)
+        val report = app.suite.state.report!!
+        assertTrue(report.learning!!.failure, "learning.frz" in report.learning!!.failure!!)
+        assertEquals(ThermalStatus.MODERATE, report.networks[0].heat.status)
+        camera.take("suite-hot", "The phone got hot and slowed down noticeably.")
+        app.suite.listener!!(SuiteState(report = withoutSharing(report)))
+        camera.scroll(R.id.suite)
+        val texts = arrayOf("Several apps at once", "This test failed: gan, dense: ", "Growing resolutions")
+        camera.take("suite-failed", "This test failed: ", "pixels within 537 MB", "Learning on the phone", *texts)
+    }
+
+    @Test
+    fun `no network counts if every network fails`() {
+        val folder = unpacked()
+        for (name in listOf("lenet5", "srcnn", "vae", "gan")) File(folder, "$name.frz").writeText("")
+        app.suite.listener!!(SuiteState(step = Step(Message(R.string.suite_unpacking))))
+        camera.take("suite-unpacking", "Unpacking the networks…", "Cancel")
+        app.suite.options = brief()
+        app.click(R.id.start)
+        assertNull(app.suite.state.report!!.scores.single().speedup)
+        camera.take("suite-none", "No network counts", "Without LeNet-5: digits: it failed: ")
     }
 
     @Test
@@ -100,11 +144,35 @@ class SuiteIT {
         assertTrue(failure, "$own" in failure && "format is missing" in failure)
     }
 
+    /** Returns the folder with the files of the suite, which the app has already unpacked. */
+    private fun unpacked() = File(app.activity.codeCacheDir, "suite").apply {
+        File(System.getProperty("frz.assets"), "suite").copyRecursively(this, overwrite = true)
+    }
+
+    /** Returns options with which every test, including growing resolutions, takes a moment. */
+    private fun brief(): SuiteOptions = create(1, 9, 0.0, 0.05, false)
+
+    /** Returns [report] as if the test of several apps had failed. */
+    private fun withoutSharing(report: SuiteReport): SuiteReport {
+        val runtime = report.sharing.single().runtime
+        val reason = "gan, dense: the file cannot be read"
+        val failed: SharingResult = create(runtime, 0L, 0.0, emptyList<AppResult>(), report.sharing[0].heat, reason)
+        val context = SuiteReport::class.java.declaredFields.first { it.name == "context" }
+            .apply { isAccessible = true }.get(report)
+        val (networks, learning) = report.networks to report.learning
+        return create(context, report.seconds, networks, learning, listOf(failed), report.memory, report.scores)
+    }
+
+    /** Calls the constructor of a class, even if it is not visible in this module. */
+    private inline fun <reified T> create(vararg arguments: Any?): T =
+        T::class.java.declaredConstructors.first { it.parameterCount == arguments.size }
+            .apply { isAccessible = true }.newInstance(*arguments) as T
+
     /** Takes a picture of the results after the activity has been recreated. */
     private fun again(name: String) {
         app.controller.recreate()
         app.settle()
-        Camera(app).take(name, "as fast as dense")
+        Camera(app).take(name, "fast as dense")
     }
 
     private fun check(report: JSONObject) {
@@ -122,7 +190,7 @@ class SuiteIT {
         }
     }
 
-    private fun shadowHasActivity() = org.robolectric.Shadows.shadowOf(app.activity).peekNextStartedActivity() != null
+    private fun shadowHasActivity() = shadowOf(app.activity).peekNextStartedActivity() != null
 
     private fun waitUntil(condition: () -> Boolean) {
         val end = System.nanoTime() + 60_000_000_000L

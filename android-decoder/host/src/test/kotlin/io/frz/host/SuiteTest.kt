@@ -36,7 +36,7 @@ class SuiteTest {
         return mapOf("file" to name, "shape" to array.shape.toList(), "crc32" to array.crc32())
     }
 
-    /** Writes assets without the dense network, because the test data contains only skeletons. */
+    /** Writes assets without the dense network and the hidden layer: the test data contains only skeletons. */
     private fun makeAssets() {
         for (name in listOf("lenet5.onnx", "lenet5.factored.onnx")) File(models, name).copyTo(File(assets, name))
         File("../../examples/lenet5.frz").copyTo(File(assets, "lenet5.frz"))
@@ -62,17 +62,22 @@ class SuiteTest {
             "targets" to tensor("targets.f32", NdArray(longArrayOf(labels.size.toLong()), labels)),
             "variants" to variants
         )
-        val manifest = mapOf("format" to "frz-suite-assets", "version" to 1, "networks" to listOf(network))
+        val nothing = tensor("nothing.f32", NdArray(longArrayOf(1), floatArrayOf(0f)))
+        val tensors = listOf("train", "train_labels", "test", "test_labels", "outputs").associateWith { nothing }
+        val learning = mapOf("layer" to "lenet5.frz", "tolerance" to 1e-3) + tensors
+        val about = mapOf("format" to "frz-suite-assets", "version" to 1)
+        val manifest = about + mapOf("networks" to listOf(network), "learning" to learning)
         File(assets, "manifest.json").writeText(Gson().toJson(manifest))
     }
 
     @Test
-    fun `a report is written even if a network fails`() {
+    fun `a report is written even if networks and other tests fail`() {
         makeAssets()
         val (code, out, err) = host("suite", assets, "-o", report, "--short", "--in-process")
         assertEquals(1, code, err) // the dense network is missing
         assertTrue("[1/" in err && "LeNet-5, onnxruntime" in err, err)
         assertTrue("onnxruntime: no score, 0 of 1 networks count" in out, out)
+        assertTrue("learning on the device failed: lenet5.frz: the file does not contain an Extreme" in out, out)
         val document = JsonParser.parseString(report.readText()).asJsonObject
         val results = document.getAsJsonArray("networks").map { it.asJsonObject }
         val variants = results.first { it["runtime"].asString == "onnxruntime" }.getAsJsonArray("variants")
@@ -80,9 +85,10 @@ class SuiteTest {
         for (variant in variants.drop(1).map { it.asJsonObject }) {
             assertEquals(1.0, variant["score"].asDouble)
             assertTrue(variant["error"].asDouble < 1e-4)
-            assertTrue(variant["native_bytes"].asLong >= 0)
+            assertTrue(variant["heap_bytes"].asLong >= 0)
         }
-        assertTrue(File(assets, "lenet5.dense.onnx").exists().not())
+        assertFalse(File(assets, "lenet5.dense.onnx").exists())
+        assertTrue(document.getAsJsonObject("learning").has("failure"))
     }
 
     @Test
@@ -102,7 +108,7 @@ class SuiteTest {
         val trial = arrayOf<Any>("trial", assets, "--network", "lenet5", "--runtime", "onnxruntime")
         val (code, out, err) = host(*trial, "--variant", "factored")
         assertEquals(0, code, err)
-        assertTrue(JsonParser.parseString(out).asJsonObject["native"].asLong >= 0)
+        assertTrue(JsonParser.parseString(out).asJsonObject["heap"].asLong >= 0)
         assertEquals(2, host(*trial, "--variant", "none").first)
         assertEquals(2, host(*trial, "--variant", "factored", "--height", 28).first) // widths are multiples of 16
     }

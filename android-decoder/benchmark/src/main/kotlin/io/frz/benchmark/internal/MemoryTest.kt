@@ -8,8 +8,6 @@ import io.frz.benchmark.MemoryResult
 import io.frz.benchmark.MemorySeries
 import io.frz.benchmark.MemoryStep
 import io.frz.benchmark.Trial
-import java.io.IOException
-import java.io.InterruptedIOException
 
 /** Runs a network at growing resolutions until its memory exceeds the limit. */
 internal class MemoryTest(
@@ -23,17 +21,18 @@ internal class MemoryTest(
         val steps = ArrayList<MemoryStep>()
         for (height in assets.sides) {
             checkInterrupted()
-            val peak = try {
-                isolation.measure(Trial(assets.network, variant, runtime.name, height)).native
-            } catch (e: InterruptedIOException) {
-                throw e
-            } catch (e: IOException) {
-                checkInterrupted() // An interrupted load is not a failure of the network.
-                return MemorySeries(variant, steps, oneLine(e))
-            } ?: return MemorySeries(variant, steps, "this device does not report the peak memory of a process")
+            var native: Long? = null
+            val reason = failure {
+                native = isolation.measure(Trial(assets.network, variant, runtime.name, height)).native
+            }
+            val peak = native ?: return MemorySeries(variant, steps, reason ?: UNKNOWN)
             steps.add(MemoryStep(height, InProcess.width(height, assets.aspect), peak))
             if (peak > assets.limit) break
         }
         return MemorySeries(variant, steps, null)
+    }
+
+    private companion object {
+        const val UNKNOWN = "the peak memory is unknown"
     }
 }

@@ -15,21 +15,20 @@ import io.frz.benchmark.Values
 import io.frz.benchmark.Variant
 import io.frz.benchmark.VariantResult
 import java.io.File
-import java.io.IOException
-import java.io.InterruptedIOException
 
 /** Measures all variants of a network on a runtime. The variants run in turn, under equal conditions. */
 internal class NetworkTest(
     private val manifest: Manifest,
     private val network: NetworkAssets,
     private val runtime: BenchmarkRuntime,
-    private val device: Device,
+    device: Device,
     private val isolation: Isolation,
     private val options: SuiteOptions
 ) {
+    private val thermometer = Thermometer(device)
     private val tensors = Tensors(manifest.folder)
-    private val inputs = tensors.samples(network.inputs)
-    private val targets = tensors.rows(network.targets)
+    private val inputs by lazy { tensors.samples(network.inputs) }
+    private val targets by lazy { tensors.rows(network.targets) }
 
     /** Returns the results. If a variant fails, the others are still measured. */
     fun run(): NetworkResult {
@@ -38,10 +37,11 @@ internal class NetworkTest(
             for (each in tries) each.attempt { prepare() }
             rounds(tries)
         } finally {
-            for (each in tries) each.close()
+            for (each in tries) each.end()
         }
+        val heat = thermometer.read()
         for (each in tries) each.attempt { weigh() }
-        return NetworkResult(network, runtime, tries.map { it.result() })
+        return NetworkResult(network, runtime, tries.map { it.result() }, heat)
     }
 
     private fun rounds(tries: List<Try>) {
@@ -50,6 +50,7 @@ internal class NetworkTest(
         while (done < SuiteOptions.MOST_ROUNDS && (done < options.rounds || since(start) < 1e3 * options.seconds)) {
             checkInterrupted()
             for (each in tries) each.attempt { time() }
+            thermometer.observe()
             done++
         }
     }
@@ -63,25 +64,14 @@ internal class NetworkTest(
         private var score = 0.0
         private var loaded: BenchmarkNetwork? = null
         private var footprint: Footprint? = null
-        private var temperature: Double? = null
-        private var failure: String? = null
+        private var failed: String? = null
 
         /** Runs [step] unless an earlier one has failed; records its failure. */
         fun attempt(step: Try.() -> Unit) {
-            if (failure != null) return
+            if (failed != null) return
             checkInterrupted()
-            try {
-                step()
-            } catch (e: InterruptedIOException) {
-                throw e
-            } catch (e: IOException) {
-                checkInterrupted() // An interrupted load is not a failure of the network.
-                fail(e)
-            } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
-                fail(e) // Native code throws various subclasses of RuntimeException.
-            } catch (e: OutOfMemoryError) {
-                fail(e)
-            }
+            failed = failure { step() }
+            if (failed != null) end()
         }
 
         /** Loads the variant several times, and scores the model that was loaded last. */
@@ -111,7 +101,6 @@ internal class NetworkTest(
             val start = System.nanoTime()
             loaded().run(inputs[0])
             times.add(since(start))
-            temperature = device.temperature()
         }
 
         /** Measures the memory. */
@@ -119,17 +108,20 @@ internal class NetworkTest(
             footprint = isolation.measure(Trial(network.name, variant.name, runtime.name))
         }
 
-        fun close() {
-            loaded?.close()
-            loaded = null
+        /** Frees the network after its last run. */
+        fun end() {
+            close()?.let { failed = failed ?: it }
         }
+
+        /** Frees the network; returns why that failed, or null. */
+        private fun close(): String? = closeAll(listOfNotNull(loaded)).also { loaded = null }
 
         fun result(): VariantResult {
             val size = bytes(manifest, variant, runtime)
-            failure?.let { return VariantResult.failed(variant, size, it) }
+            failed?.let { return VariantResult.failed(variant, size, it) }
             return VariantResult(
                 variant.name, size, median(loads), median(firsts), times, error.relative, variant.tolerance, score,
-                footprint, temperature
+                footprint
             )
         }
 
@@ -142,10 +134,5 @@ internal class NetworkTest(
         }
 
         private fun loaded() = loaded ?: throw BenchmarkException("${variant.name} is not loaded")
-
-        private fun fail(e: Throwable) {
-            failure = oneLine(e)
-            close()
-        }
     }
 }

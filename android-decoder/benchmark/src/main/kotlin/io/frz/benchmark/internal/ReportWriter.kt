@@ -6,11 +6,13 @@ import com.google.gson.JsonElement
 import com.google.gson.JsonObject
 import com.google.gson.JsonPrimitive
 import io.frz.benchmark.AppResult
+import io.frz.benchmark.Heat
 import io.frz.benchmark.LearningResult
 import io.frz.benchmark.MemoryResult
 import io.frz.benchmark.MemorySeries
 import io.frz.benchmark.NetworkResult
 import io.frz.benchmark.Score
+import io.frz.benchmark.SharingResult
 import io.frz.benchmark.SuiteReport
 import io.frz.benchmark.VariantResult
 
@@ -32,9 +34,7 @@ internal class ReportWriter(private val report: SuiteReport) {
             "scores" to array(report.scores, ::score),
             "networks" to array(report.networks, ::network),
             "learning" to report.learning?.let(::learning),
-            "sharing" to array(report.sharing) {
-                fields("runtime" to it.runtime.name, "memory_budget" to it.memory, "apps" to array(it.apps, ::app))
-            },
+            "sharing" to array(report.sharing, ::sharing),
             "memory" to array(report.memory, ::memory)
         )
         return GSON.toJson(document) + "\n"
@@ -59,7 +59,7 @@ internal class ReportWriter(private val report: SuiteReport) {
         "inputs" to result.network.inputs.shape[0],
         "scored" to result.network.scored,
         "variants" to array(result.variants) { variant(result, it) }
-    )
+    ).with(result.heat)
 
     private fun variant(result: NetworkResult, variant: VariantResult): JsonObject {
         val about = fields("name" to variant.name, "file_bytes" to variant.fileBytes)
@@ -74,8 +74,7 @@ internal class ReportWriter(private val report: SuiteReport) {
             "heap_bytes" to variant.footprint?.heap,
             "error" to variant.error,
             "tolerance" to variant.tolerance,
-            "score" to variant.score,
-            "temperature" to variant.temperature
+            "score" to variant.score
         )
         for ((name, value) in measured.entrySet()) about.add(name, value)
         val ratios = if (variant === result.dense) null else result.comparison(variant)
@@ -96,18 +95,34 @@ internal class ReportWriter(private val report: SuiteReport) {
         return about
     }
 
-    private fun learning(result: LearningResult) = fields(
-        "examples" to result.examples,
-        "file_bytes" to result.fileBytes,
-        "load_ms" to result.loadMillis,
-        "learn_ms" to result.learnMillis,
-        "solve_ms" to result.solveMillis,
-        "median_ms" to median(result.millis),
-        "p90_ms" to percentile(result.millis, 0.9),
-        "error" to result.error,
-        "tolerance" to result.tolerance,
-        "score" to result.accuracy
-    )
+    private fun learning(result: LearningResult): JsonObject {
+        if (result.failure != null) return fields("file_bytes" to result.fileBytes, "failure" to result.failure)
+        return fields(
+            "examples" to result.examples,
+            "file_bytes" to result.fileBytes,
+            "load_ms" to result.loadMillis,
+            "learn_ms" to result.learnMillis,
+            "solve_ms" to result.solveMillis,
+            "first_ms" to result.millis.first(),
+            "median_ms" to median(result.millis),
+            "p90_ms" to percentile(result.millis, 0.9),
+            "native_bytes" to result.footprint?.native,
+            "heap_bytes" to result.footprint?.heap,
+            "error" to result.error,
+            "tolerance" to result.tolerance,
+            "score" to result.accuracy
+        ).with(result.heat)
+    }
+
+    private fun sharing(result: SharingResult): JsonObject {
+        if (result.failure != null) return fields("runtime" to result.runtime.name, "failure" to result.failure)
+        return fields(
+            "runtime" to result.runtime.name,
+            "memory_budget" to result.memory,
+            "capacity" to result.capacity,
+            "apps" to array(result.apps, ::app)
+        ).with(result.heat)
+    }
 
     private fun app(app: AppResult) = fields(
         "network" to app.name,
@@ -131,6 +146,16 @@ internal class ReportWriter(private val report: SuiteReport) {
         "failure" to series.failure,
         "steps" to array(series.steps) { fields("height" to it.height, "width" to it.width, "peak" to it.peak) }
     )
+
+    private fun JsonObject.with(heat: Heat): JsonObject {
+        val members = fields(
+            "temperature" to heat.temperature,
+            "thermal_status" to heat.status?.label,
+            "thermal_headroom" to heat.headroom
+        )
+        for ((name, value) in members.entrySet()) add(name, value)
+        return this
+    }
 
     private companion object {
         val GSON = GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create()

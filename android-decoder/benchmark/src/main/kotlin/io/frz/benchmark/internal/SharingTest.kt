@@ -1,8 +1,10 @@
 package io.frz.benchmark.internal
 
 import io.frz.benchmark.AppResult
+import io.frz.benchmark.BenchmarkException
 import io.frz.benchmark.BenchmarkNetwork
 import io.frz.benchmark.BenchmarkRuntime
+import io.frz.benchmark.Device
 import io.frz.benchmark.Manifest
 import io.frz.benchmark.NetworkResult
 import io.frz.benchmark.SharingResult
@@ -18,27 +20,31 @@ import java.util.concurrent.Executors
 import java.util.concurrent.TimeUnit
 
 /**
- * Runs several applications at once, each with one of the measured networks: first all with dense networks, then with
- * the variants that the scheduler chooses.
+ * Runs several applications at once, each with one of the measured networks: first all with dense networks, as fast as
+ * they can, then with the variants and at the rates that the scheduler chooses.
  *
- * The applications request so many frames that, with dense networks, they would need [OVERLOAD] such devices. The
- * memory budget is half of what the dense networks need, but at least enough for the smallest variants.
+ * Each application requests [OVERLOAD] times the frames per second that it reached with its dense network. The memory
+ * budget is half of what the dense networks need, but at least enough for the smallest variants.
  */
 internal class SharingTest(
     private val manifest: Manifest,
     private val runtime: BenchmarkRuntime,
     private val results: List<NetworkResult>,
+    device: Device,
     private val options: SuiteOptions
 ) {
-    private class Candidate(val result: NetworkResult, applications: Int) {
+    private val thermometer = Thermometer(device)
+
+    private class Candidate(val result: NetworkResult) {
         val name = result.network.name
+        val seconds = median(result.dense.millis) / 1e3
         val choices = listOf(result.variant(result.network.scored), result.dense)
-        val rate = OVERLOAD / applications * 1e3 / median(result.dense.millis)
         val tiers = choices.map { each ->
             val memory = each.footprint?.native ?: each.fileBytes
             Tier(each.score / result.dense.score, median(each.millis) / 1e3, maxOf(1, memory))
         }
-        val app = App(name, tiers, 1.0, 1 / rate, rate)
+
+        fun app(goal: Double) = App(name, tiers, 1.0, 1 / goal, goal)
     }
 
     /** Returns the results, or null if fewer than two networks can take part. */
@@ -47,41 +53,58 @@ internal class SharingTest(
             each.runtime === runtime && each.exclusion(each.variant(each.network.scored)) == null
         }
         if (usable.size < 2) return null
-        val candidates = usable.map { Candidate(it, usable.size) }
-        val least = candidates.sumOf { each -> each.tiers.minOf { it.memory } }
-        val budget = maxOf(least, candidates.sumOf { it.tiers.last().memory } / 2)
-        val plan = chooseTiers(candidates.map { it.app }, Budget(budget))
-        val dense = frames(candidates.map { it.result to it.result.dense.name }, candidates.map { it.rate })
-        val chosen = candidates.map { it.choices[plan[it.name].tier].name }
-        val planned = candidates.map { minOf(it.rate, 1 / plan[it.name].latency) }
-        val scheduled = frames(candidates.zip(chosen) { each, name -> each.result to name }, planned)
-        val apps = candidates.mapIndexed { at, each ->
-            AppResult(each.name, chosen[at], plan[each.name].share, each.rate, scheduled[at], dense[at])
-        }
-        return SharingResult(runtime, budget, apps)
+        var result: SharingResult? = null
+        val reason = failure { result = measure(usable.map(::Candidate)) }
+        return result ?: SharingResult.failed(runtime, reason.orEmpty())
     }
 
-    /** Runs all networks at once, none faster than its rate, and returns the frames per second of each. */
-    private fun frames(networks: List<Pair<NetworkResult, String>>, rates: List<Double>): List<Double> {
+    private fun measure(candidates: List<Candidate>): SharingResult {
+        val least = candidates.sumOf { each -> each.tiers.minOf { it.memory } }
+        val memory = maxOf(least, candidates.sumOf { it.tiers.last().memory } / 2)
+        val dense = frames(candidates.map { it.result to it.result.dense.name }, candidates.map { null })
+        val capacity = candidates.zip(dense) { each, rate -> each.seconds * rate }.sum()
+        val goals = dense.map { OVERLOAD * it }
+        val plan = chooseTiers(candidates.zip(goals, Candidate::app), Budget(memory, capacity))
+        val chosen = candidates.map { it.choices[plan[it.name].tier].name }
+        val planned = candidates.zip(goals) { each, goal -> minOf(goal, 1 / plan[each.name].latency) }
+        val scheduled = frames(candidates.zip(chosen) { each, name -> each.result to name }, planned)
+        val apps = candidates.mapIndexed { at, each ->
+            AppResult(each.name, chosen[at], plan[each.name].share, goals[at], scheduled[at], dense[at])
+        }
+        return SharingResult(runtime, memory, capacity, apps, thermometer.read())
+    }
+
+    /**
+     * Runs all networks at once, each at most at its rate per second, or as fast as it can if that is null; returns the
+     * frames per second of each.
+     */
+    private fun frames(networks: List<Pair<NetworkResult, String>>, rates: List<Double?>): List<Double> {
+        val names = networks.map { (result, variant) -> "${result.network.name}, $variant" }
         val loaded = ArrayList<BenchmarkNetwork>()
         val pool = Executors.newFixedThreadPool(networks.size)
-        try {
-            for ((result, name) in networks) {
-                loaded.add(load(manifest, result.network.variants.first { it.name == name }, runtime))
+        var unclosed: String? = null
+        val found = try {
+            val inputs = networks.mapIndexed { at, (result, name) ->
+                naming(names[at]) {
+                    loaded.add(load(manifest, result.network.variants.first { it.name == name }, runtime))
+                    Tensors(manifest.folder).samples(result.network.inputs).first().also { loaded[at].run(it) }
+                }
             }
-            val inputs = networks.map { (result, _) -> Tensors(manifest.folder).samples(result.network.inputs).first() }
-            for ((network, input) in loaded.zip(inputs)) network.run(input)
             val end = System.nanoTime() + (1e9 * options.sharedSeconds).toLong()
             val tasks = loaded.indices.map { at ->
-                Callable { paced(1e9 / rates[at], end) { loaded[at].run(inputs[at]) } }
+                val period = rates[at]?.let { 1e9 / it } ?: 0.0
+                Callable { naming(names[at]) { paced(period, end) { loaded[at].run(inputs[at]) } } }
             }
-            return pool.invokeAll(tasks).map { it.get() }
+            pool.invokeAll(tasks).map { it.get() }
         } catch (e: ExecutionException) {
             throw e.cause ?: e
         } finally {
             pool.end()
-            for (network in loaded) network.close()
+            thermometer.observe()
+            unclosed = closeAll(loaded)
         }
+        unclosed?.let { throw BenchmarkException("a network could not be closed: $it") }
+        return found
     }
 
     /** Ends all threads. A network must not be closed while it runs, so this waits even if it is interrupted. */

@@ -6,12 +6,31 @@ import android.content.Intent
 import android.content.IntentFilter
 import android.os.BatteryManager
 import android.os.Build
+import android.os.PowerManager
 import io.frz.benchmark.LinuxDevice
+import io.frz.benchmark.ThermalStatus
 
 /** What reports say about this phone. */
 internal class Phone(private val context: Context) : LinuxDevice(facts(context)) {
     /** Returns the temperature of the hottest sensor that the app may read, or else of the battery, in °C. */
     override fun temperature(): Double? = super.temperature() ?: battery()
+
+    /** Returns how much Android reduces the phone's performance; null before Android 10. */
+    override fun thermalStatus(): ThermalStatus? =
+        (power("getCurrentThermalStatus") as? Int)?.let { ThermalStatus.entries.getOrNull(it) }
+
+    /** Returns the headroom of this moment; null before Android 11 and on phones that do not know it. */
+    override fun thermalHeadroom(): Double? =
+        (power("getThermalHeadroom", 0) as? Float)?.toDouble()?.takeIf { it >= 0 && it.isFinite() }
+
+    /** Calls a method of the power manager that Android 5 does not have; returns null if it is missing or fails. */
+    private fun power(method: String, vararg seconds: Int): Any? = try {
+        val types = Array<Class<*>>(seconds.size) { Int::class.javaPrimitiveType!! }
+        val manager = context.getSystemService(Context.POWER_SERVICE)
+        PowerManager::class.java.getMethod(method, *types).invoke(manager, *seconds.toTypedArray())
+    } catch (_: ReflectiveOperationException) {
+        null
+    }
 
     private fun battery(): Double? {
         val status = context.registerReceiver(null, IntentFilter(Intent.ACTION_BATTERY_CHANGED)) ?: return null

@@ -6,12 +6,14 @@ import android.view.ViewGroup
 import android.widget.TextView
 import io.frz.benchmark.AppResult
 import io.frz.benchmark.Comparison
+import io.frz.benchmark.Heat
 import io.frz.benchmark.LearningResult
 import io.frz.benchmark.MemoryResult
 import io.frz.benchmark.Metric
 import io.frz.benchmark.NetworkResult
 import io.frz.benchmark.Score
 import io.frz.benchmark.SuiteReport
+import io.frz.benchmark.ThermalStatus
 import io.frz.benchmark.VariantResult
 import io.frz.demo.R
 import io.frz.demo.work.Figure
@@ -27,21 +29,21 @@ internal class ResultCards(private val list: ViewGroup) {
 
     fun add(report: SuiteReport) {
         val titles = report.networks.associate { it.network.name to it.network.title }
-        for (score in report.scores) score(score, titles)
+        for (score in report.scores) score(score, titles, heats(report))
         for (result in report.networks) network(result)
         report.learning?.let(::learning)
         for (result in report.sharing) {
             val lines = listOf(context.getString(R.string.sharing_how)) + result.apps.map { app(it, titles) }
-            text(R.string.sharing, lines)
+            text(R.string.sharing, result.failure?.let(::failed) ?: lines)
         }
         for (result in report.memory) text(R.string.growing, memory(result))
     }
 
-    private fun score(score: Score, titles: Map<String, String>) {
+    private fun score(score: Score, titles: Map<String, String>, heats: List<Heat>) {
         val card = card(R.layout.suite_score)
         val speedup = score.speedup
         card.find<TextView>(R.id.speedup).show(
-            speedup?.let { words.ratio(1.0, it, R.string.suite_faster, R.string.suite_slower) }
+            speedup?.let { words.ratio(1.0, it, R.string.suite_faster, R.string.suite_slower, R.string.suite_same) }
                 ?: context.getString(R.string.suite_no_score)
         )
         val bytes = score.bytesRatio?.let { words.ratio(1.0, it, R.string.smaller, R.string.larger) }
@@ -55,8 +57,23 @@ internal class ResultCards(private val list: ViewGroup) {
             memory?.let { context.getString(R.string.suite_memory, it) },
             if (counted.isEmpty()) null else context.getString(R.string.suite_counted, counted)
         )
-        card.find<TextView>(R.id.parts).show((lines + excluded).joinToString("\n"))
+        card.find<TextView>(R.id.parts).show((lines + excluded + heat(heats)).joinToString("\n"))
     }
+
+    private fun heats(report: SuiteReport): List<Heat> =
+        report.networks.map { it.heat } + listOfNotNull(report.learning?.heat) + report.sharing.map { it.heat }
+
+    /** Describes the highest temperature, and how much the phone reduced its performance. */
+    private fun heat(heats: List<Heat>): List<String> {
+        val temperature = heats.mapNotNull { it.temperature }.maxOrNull()
+        val slowed = heats.mapNotNull { it.status }.maxOrNull()?.let { SLOWED[minOf(it, ThermalStatus.SEVERE)] }
+        return listOfNotNull(
+            temperature?.let { context.getString(R.string.suite_temperature, words.number(it)) },
+            slowed?.let { context.getString(R.string.suite_slowed, context.getString(it)) }
+        )
+    }
+
+    private fun failed(reason: String) = listOf(context.getString(R.string.suite_failed, reason))
 
     private fun network(result: NetworkResult) {
         val card = card(R.layout.suite_network)
@@ -102,7 +119,7 @@ internal class ResultCards(private val list: ViewGroup) {
 
     private fun learning(result: LearningResult) = text(
         R.string.learning,
-        listOf(
+        result.failure?.let(::failed) ?: listOf(
             context.getString(R.string.learning_score, words.percent(result.accuracy), result.examples),
             context.getString(R.string.learning_times, words.time(result.learnMillis), words.time(result.solveMillis)),
             context.getString(R.string.learning_layer, words.bytes(result.fileBytes), words.time(result.loadMillis))
@@ -121,7 +138,10 @@ internal class ResultCards(private val list: ViewGroup) {
             val size = last?.let { "${it.width} × ${it.height}" } ?: context.getString(R.string.growing_none)
             context.getString(R.string.growing_size, series.variant, size, words.bytes(result.limit))
         }
-        return series + listOfNotNull(ratio) + result.series.mapNotNull { it.failure }
+        val ended = result.series.mapNotNull { series ->
+            series.failure?.let { context.getString(R.string.growing_ended, series.variant, it) }
+        }
+        return series + listOfNotNull(ratio) + ended
     }
 
     private fun text(heading: Int, lines: List<String>) {
@@ -139,6 +159,11 @@ internal class ResultCards(private val list: ViewGroup) {
             Metric.DICE to R.string.metric_dice,
             Metric.PSNR to R.string.metric_psnr,
             Metric.CONFIDENCE to R.string.metric_confidence
+        )
+        val SLOWED = mapOf(
+            ThermalStatus.LIGHT to R.string.suite_slowed_light,
+            ThermalStatus.MODERATE to R.string.suite_slowed_moderate,
+            ThermalStatus.SEVERE to R.string.suite_slowed_severe
         )
     }
 }

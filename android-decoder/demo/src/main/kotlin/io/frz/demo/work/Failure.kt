@@ -18,9 +18,11 @@ internal inline fun <T> stage(failed: Int, work: () -> T): T = try {
     throw failure(failed, e)
 } catch (e: RuntimeException) {
     throw failure(failed, e)
+} catch (e: LinkageError) {
+    throw failure(failed, e) // A native library is missing.
 }
 
-internal fun failure(failed: Int, cause: Exception): Failure =
+internal fun failure(failed: Int, cause: Throwable): Failure =
     Failure(Message(failed, (cause.message ?: "$cause").substringBefore('\n')), cause)
 
 /** Runs [work] and returns null, or returns what went wrong. */

@@ -9,11 +9,14 @@ import java.text.NumberFormat
 
 /** Writes numbers with their units, in the language of the phone. */
 internal class Words(private val context: Context) {
-    /** Formats the ratio of [many] to [few], such as “17× faster”; [better] and [worse] are formats for the number. */
-    fun ratio(few: Double, many: Double, better: Int, worse: Int): String = if (many >= few) {
-        context.getString(better, rounded(many / few))
-    } else {
-        context.getString(worse, rounded(few / many))
+    /**
+     * Formats the ratio of [many] to [few], such as “17× faster”; [better] and [worse] are formats for the number, and
+     * [same] is the text for a ratio that rounds to 1.
+     */
+    fun ratio(few: Double, many: Double, better: Int, worse: Int, same: Int = R.string.same): String {
+        val number = rounded(maxOf(few, many) / minOf(few, many))
+        val format = if (many >= few) better else worse
+        return if (number == rounded(1.0)) context.getString(same) else context.getString(format, number)
     }
 
     /** Returns a time in seconds, or in milliseconds if it is short. */
