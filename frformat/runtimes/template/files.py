@@ -10,14 +10,21 @@ from frformat.errors import LoadError
 from frformat.runtimes.seal import LENGTH, MARK, is_whole, sealed
 from frformat.runtimes.template.layout import (
     RANK,
+    TERMS,
+    Basis,
+    Core,
     Digest,
     Layout,
+    Lengths,
     Normalization,
     Place,
     Plain,
+    Product,
     Scaled,
     Shifted,
     Value,
+    columns,
+    rows,
 )
 from frformat.runtimes.template.stream import Reader, Writer
 
@@ -139,6 +146,10 @@ def _pack_map(layout: Layout) -> bytes:
     for name, shape in layout.tensors.items():
         to.text(name)
         to.numbers(shape)
+        form = layout.forms.get(name, ())
+        to.number(len(form))
+        for length in form:
+            to.signed(length)
     to.number(len(layout.normalizations))
     for each in layout.normalizations:
         to.real(each.eps)
@@ -147,11 +158,20 @@ def _pack_map(layout: Layout) -> bytes:
     to.number(len(layout.values))
     for value in layout.values:
         to.number(KINDS.index(type(value)))
-        to.number(reference(value.tensor))
+        if isinstance(value, Basis):
+            _pack_lengths(to, value.axes)
+        elif isinstance(value, Product):
+            _pack_lengths(to, value.left)
+            to.number(value.start)
+            _pack_lengths(to, value.right)
+        else:
+            to.number(reference(value.tensor))
         if isinstance(value, Scaled):
             to.number(value.axis)
-        if not isinstance(value, Plain):
+        if isinstance(value, Scaled | Shifted):
             to.number(value.normalization)
+        if isinstance(value, Core):
+            to.numbers(value.expanded)
     to.number(len(layout.places))
     end = 0
     for place in layout.places:
@@ -179,22 +199,34 @@ def _pack_map(layout: Layout) -> bytes:
     return bytes(to.data)
 
 
-KINDS: Final = (Plain, Scaled, Shifted)
+KINDS: Final = (Plain, Scaled, Shifted, Core, Basis, Product)
+
+
+def _pack_lengths(to: Writer, axes: Lengths) -> None:
+    to.number(len(axes))
+    for n, r in axes:
+        to.number(n)
+        to.number(r)
 
 
 def _parse_map(source: Reader) -> Layout:
     runtime, exporter, size = source.text(), source.text(), source.number(FILE_BYTES)
     tensors: dict[str, tuple[int, ...]] = {}
+    forms: dict[str, tuple[int, ...]] = {}
     for _ in range(source.number()):
         name = source.text()
         if name in tensors:
             raise ValueError(f"{name} occurs twice in its map")
         tensors[name] = tuple(source.number(FILE_BYTES) for _ in range(source.number(RANK)))
+        form = tuple(source.signed(FILE_BYTES) for _ in range(source.number(2 * RANK)))
+        if form:
+            _check_form(name, tensors[name], form)
+            forms[name] = form
     names = list(tensors)
     normalizations = tuple(_normalization(source, names, tensors) for _ in range(source.number()))
-    values = tuple(_value(source, names, tensors, normalizations) for _ in range(source.number()))
     places: list[Place] = []
-    layout = Layout(runtime, exporter, size, tensors, normalizations, values, ())
+    layout = Layout(runtime, exporter, size, tensors, normalizations, (), (), forms=forms)
+    values = tuple(_value(source, names, layout) for _ in range(source.number()))
     lengths = [elements(layout.shape(value)) for value in values]
     end = 0
     for _ in range(source.number()):
@@ -213,7 +245,7 @@ def _parse_map(source: Reader) -> Layout:
     unused = tuple(source.text() for _ in range(source.number()))
     source.finish()
     layout = Layout(
-        runtime, exporter, size, tensors, normalizations, values, tuple(places), tuple(digests), ties, unused
+        runtime, exporter, size, tensors, normalizations, values, tuple(places), tuple(digests), ties, unused, forms
     )
     _check_holes(layout)
     return layout
@@ -242,23 +274,61 @@ def _optional(source: Reader, names: list[str]) -> str | None:
     return names[number - 1] if number else None
 
 
-def _value(
-    source: Reader,
-    names: list[str],
-    tensors: dict[str, tuple[int, ...]],
-    normalizations: tuple[Normalization, ...],
-) -> Value:
+def _check_form(name: str, shape: tuple[int, ...], form: tuple[int, ...]) -> None:
+    """Check that coefficients are one row and, if they are those of a spectrum, that it has as many entries."""
+    if len(shape) != 1:
+        raise ValueError(f"the coefficients of {name} have shape {list(shape)}")
+    if form[-1] > 0 and (min(form) < 1 or len(form) > RANK or not 0 < shape[0] <= elements(form)):
+        raise ValueError(f"{name} cannot have {shape[0]} coefficients of form {list(form)}")
+
+
+def _value(source: Reader, names: list[str], layout: Layout) -> Value:
     kind = source.item(KINDS)
+    if kind is Basis:
+        return Basis(_lengths(source))
+    if kind is Product:
+        product = Product(_lengths(source), source.number(FILE_BYTES), _lengths(source))
+        if product.start + rows(product.right) > rows(product.left) or layout.terms(product) > TERMS:
+            raise ValueError("a product of bases in its map has unsuitable lengths")
+        return product
     if kind is Plain:
         return Plain(source.item(names, 1))
+    if kind is Core:
+        return _core(source, names, layout)
     tensor = _optional(source, names)
     axis = source.number(RANK) if kind is Scaled else 0
-    number = source.number(len(normalizations) - 1)
-    channels = tensors[normalizations[number].variance]
-    shape = channels if tensor is None else tensors[tensor]
-    if shape[axis : axis + 1] != channels or (kind is Shifted and shape != channels):
+    number = source.number(len(layout.normalizations) - 1)
+    channels = layout.tensors[layout.normalizations[number].variance]
+    shape = channels if tensor is None else layout.tensors[tensor]
+    if tensor in layout.forms or shape[axis : axis + 1] != channels or (kind is Shifted and shape != channels):
         raise ValueError(f"the shape of {tensor} does not suit its normalization")
     return Scaled(tensor, axis, number) if kind is Scaled else Shifted(tensor, number)
+
+
+def _core(source: Reader, names: list[str], layout: Layout) -> Core:
+    tensor = source.item(names, 1)
+    form = layout.forms.get(tensor, (0,))
+    if form[-1] < 1:
+        raise ValueError(f"{tensor} has a core, but it is not a spectrum")
+    expanded = tuple(source.number(len(form) - 1) for _ in range(source.number(RANK)))
+    core = Core(tensor, expanded)
+    if list(expanded) != sorted(set(expanded)) or layout.terms(core) > TERMS:
+        raise ValueError(f"the axes {list(expanded)} of {tensor} cannot be expanded")
+    elements(layout.box(core))
+    return core
+
+
+def _lengths(source: Reader) -> Lengths:
+    axes = []
+    for _ in range(source.number(RANK)):
+        n = source.number(FILE_BYTES)
+        r = source.number(n)
+        if r == 0:
+            raise ValueError(f"a basis in its map has {r} of {n} basis functions")
+        axes.append((n, r))
+    found = tuple(axes)
+    elements((rows(found), columns(found)))
+    return found
 
 
 def _place(source: Reader, end: int, lengths: list[int]) -> Place:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import torch
@@ -14,6 +14,7 @@ from frformat.runtimes.copies import copied
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporters import quietly, reason
 from frformat.runtimes.template.layout import Normalization, Plain, Scaled, Shifted, Value
+from frformat.runtimes.template.static import Constant, Static
 
 _ATEN: Final = torch.ops.aten
 NORMALIZE: Final = _ATEN.batch_norm.default
@@ -37,21 +38,25 @@ class Merged:
 
     Attributes:
         module: the model. It shares no parameters with the original.
-        parameters: names of its parameters and buffers that contain weights.
-        values: how to compute each of them, in the same order.
+        parameters: names of its parameters and buffers that contain weights, each with the index of its value.
+        values: how to compute them.
         normalizations: the normalizations that the values use.
+        constants: the parameters whose elements are those of their value, rearranged.
     """
 
     module: fx.GraphModule
-    parameters: list[str]
+    parameters: dict[str, int]
     values: list[Value]
     normalizations: list[Normalization]
+    constants: dict[str, Constant] = field(default_factory=dict)
 
     def set(self, number: int, tensor: Tensor) -> None:
-        """Replace the elements of a parameter."""
-        place, _, name = self.parameters[number].rpartition(".")
-        old = getattr(self.module.get_submodule(place), name)
-        old.data = tensor.reshape(old.shape)
+        """Replace the elements of a value in all parameters that contain it."""
+        for target in [target for target, value in self.parameters.items() if value == number]:
+            place, _, name = target.rpartition(".")
+            old = getattr(self.module.get_submodule(place), name)
+            constant = self.constants.get(target)
+            old.data = tensor.reshape(old.shape) if constant is None else constant.arranged(tensor)
 
 
 def merged(model: nn.Module, example: tuple[Any, ...], contract: Contract) -> Merged:
@@ -73,16 +78,20 @@ def merged(model: nn.Module, example: tuple[Any, ...], contract: Contract) -> Me
             module: Any = program.module(**({"check_guards": False} if checks else {}))
     except Exception as error:  # the exporter or the model can raise anything
         raise ExportError(f"{type(model).__name__} cannot be traced: {reason(error)}") from error
-    return _Merging(module, contract).run()
+    merging = _Merging(module, contract)
+    if isinstance(copy, Static):
+        merging.constants, merging.normalizations = copy.constants, list(map(merging.untied, copy.normalizations))
+    return merging.run()
 
 
 class _Merging:
     def __init__(self, module: fx.GraphModule, contract: Contract) -> None:
         self.module = module
         self.contract = contract
-        self.parameters: list[str] = []
-        self.values: list[Value] = []
+        self.parameters: dict[str, int] = {}
+        self.values: dict[Value, int] = {}
         self.normalizations: list[Normalization] = []
+        self.constants: dict[str, Constant] = {}
 
     def run(self) -> Merged:
         for node in list(self.module.graph.nodes):
@@ -93,10 +102,22 @@ class _Merging:
         used = {node.target for node in self.module.graph.nodes if node.op == "get_attr"}
         for target in sorted(used):
             name = self._name(target)
-            if name is not None:
-                self.parameters.append(target)
-                self.values.append(Plain(name))
-        return Merged(self.module, self.parameters, self.values, self.normalizations)
+            if target in self.constants:
+                self._add(target, self._untied_value(self.constants[target].value))
+            elif name is not None:
+                self._add(target, Plain(name))
+        return Merged(self.module, self.parameters, list(self.values), self.normalizations, self.constants)
+
+    def untied(self, each: Normalization) -> Normalization:
+        """Replace additional names of tensors with their names in the contract."""
+        weight, bias = (None if name is None else self._name(name) for name in (each.weight, each.bias))
+        return Normalization(each.eps, self._name(each.variance) or "", self._name(each.mean) or "", weight, bias)
+
+    def _untied_value(self, value: Value) -> Value:
+        return value if value.tensor is None else replace(value, tensor=self._name(value.tensor))  # type: ignore[arg-type]
+
+    def _add(self, target: str, value: Value) -> None:
+        self.parameters[target] = self.values.setdefault(value, len(self.values))
 
     def _name(self, target: str) -> str | None:
         """Return the name of a weight in the contract; None for any other constant."""
@@ -159,8 +180,7 @@ class _Merging:
 
     def _parameter(self, name: str, value: Value, shape: tuple[int, ...]) -> fx.Node:
         self.module.register_parameter(name, nn.Parameter(torch.zeros(shape), False))
-        self.parameters.append(name)
-        self.values.append(value)
+        self._add(name, value)
         return self.module.graph.get_attr(name)
 
     def _channels(self, number: int) -> tuple[int, ...]:
