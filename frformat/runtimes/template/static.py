@@ -71,20 +71,35 @@ class Thin:
 
 
 @dataclass(frozen=True)
+class Mean:
+    """Means of thin values.
+
+    Attributes:
+        z: the thin values.
+        mean: their means, broadcastable to them.
+        centered: the thin values less their means.
+    """
+
+    z: Tensor
+    mean: Tensor
+    centered: Tensor
+
+
+@dataclass(frozen=True)
 class Spread:
     """Maps thin values to all channels: ``(basis @ (z - mean) + bias) * scale + shift``.
 
     Attributes:
         basis: (n, r).
         bias: (n,), or None for 0.
-        mean: means of the thin values, broadcastable to them, or None for 0. If present, ``bias`` is None.
+        mean: means of the thin values, or None for 0. If present, ``bias`` is None.
         scale: (n,), or None for 1.
         shift: (n,), or None for 0.
     """
 
     basis: Constant
     bias: Constant | None = None
-    mean: Tensor | None = None
+    mean: Mean | None = None
     scale: Tensor | Constant | None = None
     shift: Tensor | Constant | None = None
 
@@ -337,7 +352,7 @@ class _Run(fx.Interpreter):
         ones = None if x.ones is None or (spread.bias is None and spread.mean is None and spread.shift is None) else x.ones()
         z = x.z
         if spread.mean is not None:
-            z = z - (spread.mean if ones is None else spread.mean * ones)
+            z = z - (spread.mean.mean if ones is None else spread.mean.mean * ones)
         y = self._product(z, spread.basis, last, spread.bias if ones is None else None)
         if spread.bias is not None and ones is not None:
             y = y + self._along(spread.bias, axes) * ones
@@ -349,13 +364,13 @@ class _Run(fx.Interpreter):
         return y
 
     def _along(self, channels: Any, axes: int) -> Tensor:
-        """Return values of channels, (n,), with an axis of length 1 for every axis of pixels after the channels."""
-        shape = (-1, *(1,) * axes)
+        """Return values of channels, (n,), as (1, n, …1) if there are axes of pixels after the channels."""
+        shape = (1, -1, *(1,) * axes)
         if isinstance(channels, Constant):
             return self.model.constant(channels.then(torch.reshape, shape) if axes else channels)
-        return channels.reshape(shape)
+        return channels.reshape(shape) if axes else channels
 
-    def _moments(self, x: Thin, spread: Spread, last: bool) -> tuple[Tensor, Tensor]:
+    def _moments(self, x: Thin, spread: Spread, last: bool) -> tuple[Mean, Tensor]:
         """Return the means of the thin values, and the variance of each channel."""
         assert x.ones is None
         if spread.mean is not None or spread.scale is not None:
@@ -372,7 +387,7 @@ class _Run(fx.Interpreter):
             covariance = covariance.mean(0)
         basis = self.model.constant(spread.basis)
         product = torch.matmul(basis, covariance / lines.shape[-2])
-        return mean, (product * basis).sum(1).clamp(min=0)
+        return Mean(x.z, mean, centered), (product * basis).sum(1).clamp(min=0)
 
     def _normalize(self, spread: Spread, mean: Any, variance: Any, weight: Any, bias: Any, eps: float) -> Spread:
         if isinstance(variance, Tensor):
@@ -392,6 +407,8 @@ class _Run(fx.Interpreter):
 
     def _stream(self, x: Thin, spread: Spread, how: Pass) -> list[Tensor]:
         how = Pass(*how)
+        if spread.mean is not None and spread.mean.z is x.z and x.ones is None:
+            x, spread = Thin(spread.mean.centered), replace(spread, mean=None)
         if how.last:
             return self._block(x, spread, how)
         window = how.window[0] if any(how.pooled) else 1
