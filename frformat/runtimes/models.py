@@ -15,7 +15,7 @@ from frformat import FrzFile
 from frformat.format import limits
 from frformat.format.reader import Source
 from frformat.runtimes.errors import ExportError
-from frformat.runtimes.template.static import Static
+from frformat.runtimes.template.static import static_network
 from frformat.torch import MismatchError, factorize, load_model, summary
 from frformat.torch.factorization import Factored, Summary, portable
 from frformat.torch.factorization.portable import exportable
@@ -116,7 +116,7 @@ def factored(
         if not static:
             return portable(found)
         fused = exportable(found)
-        return found if fused is None else Static(fused, example if isinstance(example, tuple) else (example,))
+        return found if fused is None else static_network(fused, example if isinstance(example, tuple) else (example,))
     except ExportError:
         raise
     except ValueError as error:  # includes MismatchError

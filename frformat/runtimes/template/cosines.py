@@ -31,7 +31,8 @@ def basis(n: int, r: int) -> Array:
     cosine = np.where(small, _series(reduced, 0), reduced * _series(reduced, 1))
     scale = np.full(r, math.sqrt(2 / n))
     scale[:1] = math.sqrt(1 / n)
-    return np.where(negative, -cosine, cosine) * scale
+    found: Array = np.where(negative, -cosine, cosine) * scale
+    return found
 
 
 def joint(axes: Iterable[tuple[int, int]]) -> Array:

@@ -17,7 +17,18 @@ from frformat.format import limits
 from frformat.format.atomic import replacing
 from frformat.format.reader import FrzFile, Source, open
 from frformat.runtimes.template.files import Literal, parse
-from frformat.runtimes.template.layout import Basis, Core, Layout, Lengths, Place, Product, Scaled, Shifted, columns, rows
+from frformat.runtimes.template.layout import (
+    Basis,
+    Core,
+    Layout,
+    Lengths,
+    Place,
+    Product,
+    Scaled,
+    Shifted,
+    columns,
+    rows,
+)
 from frformat.runtimes.template.values import computed
 from frformat.runtimes.weights import check, given, mismatch
 
@@ -90,20 +101,23 @@ def fill_file(
 
 
 def _working_bytes(layout: Layout) -> int:
-    """Return the memory for one tensor, a copy in 64-bit floats, and its product with a scale; or for a basis or core."""
+    """Return the memory to compute a value: for one tensor, a copy in 64-bit floats, and its product with a scale."""
     largest = max(map(math.prod, layout.tensors.values()), default=0)
     for value in layout.values:
-        tables = [(rows(axes), columns(axes)) for axes in _bases(value)]
-        if isinstance(value, Core):
-            tables = [layout.shape(value), *((layout.forms[value.tensor][axis], layout.box(value)[axis]) for axis in value.expanded)]
-        largest = max(largest, 2 * sum(map(math.prod, tables)))
+        if isinstance(value, Basis | Product | Core):
+            tables = sum(rows(axes) * columns(axes) for axes in _bases(value, layout))
+            largest = max(largest, 2 * (math.prod(layout.shape(value)) + tables))
     return 20 * largest
 
 
-def _bases(value: object) -> list[Lengths]:
+def _bases(value: Basis | Product | Core, layout: Layout) -> list[Lengths]:
+    """Return the axes of all bases from which a value is computed."""
     if isinstance(value, Basis):
         return [value.axes]
-    return [value.left, value.right] if isinstance(value, Product) else []
+    if isinstance(value, Product):
+        return [value.left, value.right]
+    form = layout.forms[value.tensor]
+    return [((form[axis], value.box[axis]),) for axis in value.expanded]
 
 
 def _write_literal(to: bytearray, layout: Layout, literal: Literal) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from frformat.runtimes.contract import Contract, Wanted
-from frformat.spectral import zigzag
 
 BYTES: Final = 4
 """Size of an element: a 32-bit float, little-endian."""
@@ -17,7 +16,7 @@ DIGITS: Final = 64
 RANK: Final = 8
 """Maximum number of axes of a tensor, a basis or a place."""
 TERMS: Final = 1 << 34
-"""Maximum number of terms of a value."""
+"""Maximum number of products that computing a value may add up."""
 
 Axes = tuple[tuple[int, int], ...]
 """For each loop of a place, outermost first, its number of steps and its stride in elements of the value."""
@@ -76,10 +75,12 @@ class Core:
 
     Attributes:
         tensor: name of the tensor, of which the coefficients are needed.
+        box: the smallest corner of the spectrum that contains them.
         expanded: the axes of the spectrum that are multiplied by their basis, in ascending order.
     """
 
     tensor: str
+    box: tuple[int, ...]
     expanded: tuple[int, ...]
 
 
@@ -233,25 +234,21 @@ class Layout:
         if isinstance(value, Product):
             return columns(value.left), columns(value.right)
         if isinstance(value, Core):
-            lengths, box = self.forms[value.tensor], self.box(value)
-            return tuple(n if axis in value.expanded else box[axis] for axis, n in enumerate(lengths))
+            lengths = self.forms[value.tensor]
+            return tuple(n if axis in value.expanded else value.box[axis] for axis, n in enumerate(lengths))
         if value.tensor is not None:
             return self.tensors[value.tensor]
         assert not isinstance(value, Plain)
         return self.tensors[self.normalizations[value.normalization].variance]
 
-    def box(self, core: Core) -> tuple[int, ...]:
-        """Return the smallest box that contains the coefficients of a core."""
-        return zigzag.box(self.forms[core.tensor], self.tensors[core.tensor][0])
-
     def terms(self, value: Value) -> int:
-        """Return an upper limit of the number of terms that a value adds up, of which the format allows :data:`TERMS`."""
+        """Return the number of products that computing a value adds up."""
         if isinstance(value, Product):
             return columns(value.left) * columns(value.right) * rows(value.right)
         if not isinstance(value, Core):
             return 0
-        terms, shape, box = 0, list(self.box(value)), self.box(value)
+        terms, shape = 0, list(value.box)
         for axis in reversed(value.expanded):
             shape[axis] = self.forms[value.tensor][axis]
-            terms += math.prod(shape) * box[axis]
+            terms += math.prod(shape) * value.box[axis]
         return terms

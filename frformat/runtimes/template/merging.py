@@ -6,7 +6,9 @@ import inspect
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from frformat.runtimes.contract import Contract
@@ -49,6 +51,15 @@ class Merged:
     values: list[Value]
     normalizations: list[Normalization]
     constants: dict[str, Constant] = field(default_factory=dict)
+
+    def used(self, number: int, length: int) -> NDArray[np.bool_]:
+        """Return a mask of the elements of a value, of which there are ``length``, that the parameters contain."""
+        mask = np.zeros(length, bool)
+        for target, value in self.parameters.items():
+            if value == number:
+                constant = self.constants.get(target)
+                mask[slice(None) if constant is None else constant.arranged(torch.arange(length)).numpy()] = True
+        return mask
 
     def set(self, number: int, tensor: Tensor) -> None:
         """Replace the elements of a value in all parameters that contain it."""
@@ -104,6 +115,9 @@ class _Merging:
             name = self._name(target)
             if target in self.constants:
                 self._add(target, self._untied_value(self.constants[target].value))
+                elements = getattr(self.module, target)
+                delattr(self.module, target)
+                self.module.register_parameter(target, nn.Parameter(elements, False))
             elif name is not None:
                 self._add(target, Plain(name))
         return Merged(self.module, self.parameters, list(self.values), self.normalizations, self.constants)

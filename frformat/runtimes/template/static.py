@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from frformat.runtimes.template.layout import Basis, Core, Normalization, Plain, Product, Scaled, Shifted, Value
 from frformat.torch.lowrank import algebra
+from frformat.torch.lowrank.factors import Mode
 from frformat.torch.lowrank.layers import Factored
 from frformat.torch.lowrank.stream import Pass, activate, pool, stream
 
@@ -29,6 +30,8 @@ BLOCK: Final = 1 << 21
 """Number of elements in a block of rows: 8 MiB of float32. Smaller blocks are no faster, but need more operators."""
 MOST: Final = 64
 """Maximum number of blocks."""
+
+MODES: Final[tuple[Mode, ...]] = ("into", "out")
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,16 @@ class _Attribute:
         return f"{self.path}.{self.name}" if self.path else self.name
 
 
+def static_network(fused: fx.GraphModule, example: Sequence[Any]) -> Static:
+    """Prepare a result of :func:`frformat.torch.factorize` for inputs like ``example``.
+
+    Raises:
+        ValueError: its normalizations cannot be expressed by a template.
+    """
+    kind: type[Static] = type(type(fused).__name__, (Static,), {})  # messages contain the name of the model's class
+    return kind(fused, example)
+
+
 class Static(nn.Module):
     """A fused network whose forward method can be traced for one size of input.
 
@@ -133,7 +146,7 @@ class Static(nn.Module):
     """
 
     def __init__(self, fused: fx.GraphModule, example: Sequence[Any]) -> None:
-        """Prepare a result of :func:`frformat.torch.factorize` for inputs like ``example``."""
+        """Register all constants by running the network once; see :func:`static_network`."""
         super().__init__()
         for name, parameter in fused._parameters.items():
             self.register_parameter(name, parameter)
@@ -185,10 +198,12 @@ class _Run(fx.Interpreter):
         """Return a tensor of a layer, for which the functions below decide how to compute it."""
         path, _, name = str(target).rpartition(".")
         layer = self.model.get_submodule(path)
-        if isinstance(layer, Factored) and name in ("into", "out"):
-            axes = [(layer.factors.axes.lengths[axis], layer.factors.box[axis]) for axis in layer.factors.axes_of(name)]
-            basis = Basis(tuple(axes))
-            return Constant(basis, (layer.factors.length(name), layer.factors.rank(name)))
+        if isinstance(layer, Factored):
+            factors = layer.factors
+            for mode in MODES:
+                if name == mode:
+                    axes = tuple((factors.axes.lengths[axis], factors.box[axis]) for axis in factors.axes_of(mode))
+                    return Constant(Basis(axes), (factors.length(mode), factors.rank(mode)))
         return _Attribute(path, name)
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
@@ -295,7 +310,7 @@ class _Run(fx.Interpreter):
         layer = self.model.get_submodule(weight.path)
         assert isinstance(layer, Factored)
         expanded = tuple(axis for axis, table in enumerate(layer.tables()) if table.shape[0] > 0)
-        return Constant(Core(weight.target, expanded), tuple(shape))
+        return Constant(Core(weight.target, layer.factors.box, expanded), tuple(shape))
 
     def _homogeneous(self, basis: Any, bias: Any) -> Spread:
         if isinstance(basis, Constant):
@@ -349,7 +364,8 @@ class _Run(fx.Interpreter):
     def _spread(self, x: Thin, spread: Spread, last: bool) -> Tensor:
         """Return all channels."""
         axes = 0 if last else x.z.dim() - 2
-        ones = None if x.ones is None or (spread.bias is None and spread.mean is None and spread.shift is None) else x.ones()
+        needed = any(each is not None for each in (spread.bias, spread.mean, spread.shift))
+        ones = x.ones() if needed and x.ones is not None else None
         z = x.z
         if spread.mean is not None:
             z = z - (spread.mean.mean if ones is None else spread.mean.mean * ones)
@@ -365,10 +381,10 @@ class _Run(fx.Interpreter):
 
     def _along(self, channels: Any, axes: int) -> Tensor:
         """Return values of channels, (n,), as (1, n, …1) if there are axes of pixels after the channels."""
-        shape = (1, -1, *(1,) * axes)
+        shape = (1, -1, *(1,) * axes) if axes else (-1,)
         if isinstance(channels, Constant):
-            return self.model.constant(channels.then(torch.reshape, shape) if axes else channels)
-        return channels.reshape(shape) if axes else channels
+            return self.model.constant(channels.then(torch.reshape, shape))
+        return torch.reshape(channels, shape)
 
     def _moments(self, x: Thin, spread: Spread, last: bool) -> tuple[Mean, Tensor]:
         """Return the means of the thin values, and the variance of each channel."""

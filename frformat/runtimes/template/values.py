@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -58,13 +59,13 @@ def _normalized(value: Scaled | Shifted, layout: Layout, tensor: Callable[[str],
 
 
 def _core(value: Core, layout: Layout, coefficients: Array) -> Array:
-    shape = list(layout.box(value))
+    shape = list(value.box)
     box = np.zeros(shape)
     box.reshape(-1)[zigzag.places(shape, len(coefficients))] = coefficients
     for axis in reversed(value.expanded):
         n, r = layout.forms[value.tensor][axis], shape[axis]
-        before, after = shape[:axis], shape[axis + 1 :]
-        box = _sum(cosines.basis(n, r)[:, :, None], box.reshape(-1, 1, r, int(np.prod(after)))).reshape(*before, n, *after)
+        lines = box.reshape(-1, 1, r, math.prod(shape[axis + 1 :]))
+        box = _sum(cosines.basis(n, r)[:, :, None], lines)
         shape[axis] = n
     return box
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import starmap
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -91,7 +92,8 @@ def write(
             for number, array in enumerate(numbered(lengths, series)):
                 found.set(number, torch.from_numpy(array))
             files.append(_converted(model, found, exporter, example))
-        places, digests, lost = find(files, lengths)
+        used = list(starmap(found.used, enumerate(lengths)))
+        places, digests, lost = find(files, lengths, used)
         if lost:
             raise ExportError(_lost(model, exporter, [found.values[number] for number in lost], found.normalizations))
         layout = replace(layout, size=len(files[0]), places=tuple(places), digests=tuple(digests))
