@@ -42,8 +42,8 @@ internal class Axes(val lengths: LongArray, val ranks: LongArray) {
 
 /**
  * Computes DCT-II bases. All implementations compute the same bits: an angle is reduced in integers to at most π/4, and
- * a polynomial is evaluated in 64-bit floats; see `spec/template.md`. Cosines of standard libraries differ in their last
- * bits.
+ * a polynomial is evaluated in 64-bit floats; see `spec/template.md`. Cosines of standard libraries differ in their
+ * last bits.
  */
 internal object Cosines {
     private const val DEGREE = 8
@@ -57,7 +57,9 @@ internal object Cosines {
         val table = DoubleArray(Math.multiplyExact(n, r))
         for (x in 0 until n) {
             check()
-            for (i in 0 until r) table[x * r + i] = cosine((2L * x + 1) * i, n.toLong()) * if (i == 0) first else other
+            for (i in 0 until r) {
+                table[x * r + i] = cosine((2L * x + 1) * i, n.toLong()) * if (i == 0) first else other
+            }
         }
         return table
     }
