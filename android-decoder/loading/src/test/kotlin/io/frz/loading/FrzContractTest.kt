@@ -1,6 +1,7 @@
 package io.frz.loading
 
 import io.frz.FrzFile
+import java.io.File
 import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNull
@@ -42,8 +43,8 @@ class FrzContractTest {
     }
 
     @Test
-    fun `coefficients fit if form and number agree`() {
-        val info = file.tensors.first { it.form != null }
+    fun `coefficients fit if form and number agree`() = FrzFile.open(File("../../examples/lenet5.frz")).use { lenet5 ->
+        val info = lenet5.tensors.first { it.form != null }
         val form = info.form!!
         val kept = info.coefficients
         assertNull(FrzContract.formFault(info, form, kept))
