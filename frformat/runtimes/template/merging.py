@@ -120,17 +120,7 @@ class _Merging:
                 self.module.register_parameter(target, nn.Parameter(elements, False))
             elif name is not None:
                 self._add(target, Plain(name))
-        if self.constants:
-            self._drop_unused(used)
         return Merged(self.module, self.parameters, list(self.values), self.normalizations, self.constants)
-
-    def _drop_unused(self, used: set[Any]) -> None:
-        """Remove the tables of factored layers, which ExecuTorch would write to its files."""
-        tensors = [*self.module.named_buffers(remove_duplicate=False), *self.module.named_parameters()]
-        for target, _ in tensors:
-            if target not in used:
-                place, _, name = target.rpartition(".")
-                delattr(self.module.get_submodule(place), name)
 
     def untied(self, each: Normalization) -> Normalization:
         """Replace additional names of tensors with their names in the contract."""

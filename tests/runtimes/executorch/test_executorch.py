@@ -15,9 +15,8 @@ pytest.importorskip("executorch")
 runtime = pytest.importorskip("executorch.runtime")
 
 
-@pytest.mark.parametrize("factored", [False, True])
-def test_filled_templates_are_complete_and_run(tmp_path: Path, factored: bool):
-    lenet5.check(tmp_path / "a.pte", run, factored)
+def test_filled_templates_are_complete_and_run(tmp_path: Path):
+    lenet5.check(tmp_path / "a.pte", run)
 
 
 def test_the_strides_of_the_example_do_not_matter(tmp_path: Path):
