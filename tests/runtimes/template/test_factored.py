@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,12 @@ def test_cores_and_bases_equal_those_of_the_format():
 @pytest.mark.parametrize(("n", "r"), [(1, 1), (2, 2), (3, 3), (64, 33), (1000, 999), (4099, 5)])
 def test_bases_are_accurate(n: int, r: int):
     np.testing.assert_allclose(cosines.basis(n, r), dct.basis(n, r), rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize(("n", "r", "checksum"), [(1024, 33, 0x85D62DB5), (997, 50, 0x1CC19DCF)])
+def test_long_bases_have_the_same_bits_in_all_implementations(n: int, r: int, checksum: int):
+    # ``CosinesTest.kt`` contains the same numbers.
+    assert zlib.crc32(cosines.basis(n, r).astype("<f8").tobytes()) == checksum
 
 
 @pytest.mark.parametrize(
