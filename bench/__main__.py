@@ -22,6 +22,7 @@ NAMES = (
     "decomposed",
     "runtimes",
     "executorch",
+    "litert",
     "zoo",
     "delta",
 )

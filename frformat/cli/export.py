@@ -44,6 +44,7 @@ Examples:
   frformat export net.py:make_net -o model.onnx --example 1,3,224,224 --weights model.frz
   frformat export net.py:Net -o model.ptl --weights model.frz --complete complete.ptl
   frformat export unet -o model.onnx --factored --weights model.frz --example 1,3,640,959
+  frformat export unet -o model.tflite.frt --factored --weights model.frz --example 1,3,640,959
 """
 
 

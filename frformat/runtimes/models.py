@@ -15,8 +15,10 @@ from frformat import FrzFile
 from frformat.format import limits
 from frformat.format.reader import Source
 from frformat.runtimes.errors import ExportError
+from frformat.runtimes.template.static import static_network
 from frformat.torch import MismatchError, factorize, load_model, summary
 from frformat.torch.factorization import Factored, Summary, portable
+from frformat.torch.factorization.portable import exportable
 from frformat.torch.regularization.views import Example
 from frformat.train import models
 
@@ -82,6 +84,7 @@ def factored(
     *,
     tier: int | None = None,
     base: Source | FrzFile | None = None,
+    static: bool = False,
 ) -> nn.Module:
     """Return a model that runs on the coefficients of an ``.frz`` file, ready for ``export``.
 
@@ -91,6 +94,8 @@ def factored(
         example: inputs of the size to optimize for. Only their shapes matter.
         tier: the capacity tier; None for the largest one present.
         base: the base of a delta file.
+        static: whether bases and cores are constants and the model accepts only inputs of the example's size; see
+            :mod:`frformat.runtimes.template.static`. Otherwise, each run computes them.
 
     Raises:
         ExportError: the file does not fit the model, or the model cannot run on coefficients or on the example.
@@ -108,7 +113,10 @@ def factored(
         if facts.fusion and any(isinstance(layer, Factored) for layer in found.modules()):
             what = f"{type(model).__name__} cannot be exported factored: {facts.fusion}"
             raise ExportError(f"{what}; export it with rebuilt weights")
-        return portable(found)
+        if not static:
+            return portable(found)
+        fused = exportable(found)
+        return found if fused is None else static_network(fused, example if isinstance(example, tuple) else (example,))
     except ExportError:
         raise
     except ValueError as error:  # includes MismatchError

@@ -11,7 +11,8 @@ belong in each of the gaps.
 exported with numbered elements instead of weights, and the file is searched for these numbers. If the numbers of a
 weight are not found, the exporter has changed the weight, so the export is refused. Normalizations, which exporters
 merge into convolutions, are merged beforehand by :mod:`~frformat.runtimes.template.merging`, and the map says how to
-scale the weights when the template is filled.
+scale the weights when the template is filled. :mod:`~frformat.runtimes.template.static` makes the bases and cores of
+factored networks constants, which the template describes in the same way.
 """
 
 from frformat.runtimes.template.filling import fill, fill_file

@@ -8,31 +8,21 @@ from typing import Final
 
 from frformat.errors import LoadError
 from frformat.runtimes.seal import LENGTH, MARK, is_whole, sealed
-from frformat.runtimes.template.layout import (
-    RANK,
-    Digest,
-    Layout,
-    Normalization,
-    Place,
-    Plain,
-    Scaled,
-    Shifted,
-    Value,
-)
-from frformat.runtimes.template.stream import Reader, Writer
+from frformat.runtimes.template.layout import Layout
+from frformat.runtimes.template.maps import pack_map, parse_map
+from frformat.runtimes.template.stream import Reader
 
 MAGIC: Final = b"\x89FRT"
 VERSION: Final = 1
 HEADER: Final = struct.Struct("<4sBI")
 MAP_BYTES: Final = 1 << 22
-"""Limits of the format: the sizes of the map and of the filled file."""
-FILE_BYTES: Final = 1 << 40
+"""Limit of the format: the size of the map."""
 
 
 def pack(layout: Layout, content: bytes) -> bytes:
     """Return the bytes of a template, given a result of :func:`literal`. They depend only on the arguments."""
     assert len(content) == layout.literal, (len(content), layout.literal)
-    body = _pack_map(layout)
+    body = pack_map(layout)
     assert len(body) <= MAP_BYTES
     deflate = zlib.compressobj(9, wbits=-15)
     stream = deflate.compress(body + content) + deflate.flush()
@@ -72,7 +62,7 @@ def parse(data: bytes) -> tuple[Layout, Literal]:
         raise damaged(f"its map has {size} bytes, more than {MAP_BYTES}")
     content = Literal(memoryview(data)[HEADER.size : len(data) - LENGTH])
     try:
-        layout = _parse_map(Reader(content.take(size)))
+        layout = parse_map(Reader(content.take(size)))
     except ValueError as error:
         raise damaged(str(error)) from error
     return layout, content
@@ -123,167 +113,3 @@ class Literal:
             raise damaged("its stream is malformed") from error
         self._rest = self._inflate.unconsumed_tail
         return part
-
-
-def _pack_map(layout: Layout) -> bytes:
-    numbers = {name: number for number, name in enumerate(layout.tensors)}
-
-    def reference(name: str | None) -> int:
-        return 0 if name is None else numbers[name] + 1
-
-    to = Writer()
-    to.text(layout.runtime)
-    to.text(layout.exporter)
-    to.number(layout.size)
-    to.number(len(layout.tensors))
-    for name, shape in layout.tensors.items():
-        to.text(name)
-        to.numbers(shape)
-    to.number(len(layout.normalizations))
-    for each in layout.normalizations:
-        to.real(each.eps)
-        for part in (each.variance, each.mean, each.weight, each.bias):
-            to.number(reference(part))
-    to.number(len(layout.values))
-    for value in layout.values:
-        to.number(KINDS.index(type(value)))
-        to.number(reference(value.tensor))
-        if isinstance(value, Scaled):
-            to.number(value.axis)
-        if not isinstance(value, Plain):
-            to.number(value.normalization)
-    to.number(len(layout.places))
-    end = 0
-    for place in layout.places:
-        to.number(place.offset - end)
-        to.number(place.value)
-        to.number(place.start)
-        to.number(len(place.axes))
-        for count, stride in place.axes:
-            to.number(count)
-            to.signed(stride)
-        end = place.end
-    to.number(len(layout.digests))
-    end = 0
-    for digest in layout.digests:
-        to.number(digest.offset - end)
-        to.number(digest.place)
-        end = digest.end
-    to.number(len(layout.ties))
-    for tie, name in layout.ties.items():
-        to.text(tie)
-        to.number(numbers[name])
-    to.number(len(layout.unused))
-    for name in layout.unused:
-        to.text(name)
-    return bytes(to.data)
-
-
-KINDS: Final = (Plain, Scaled, Shifted)
-
-
-def _parse_map(source: Reader) -> Layout:
-    runtime, exporter, size = source.text(), source.text(), source.number(FILE_BYTES)
-    tensors: dict[str, tuple[int, ...]] = {}
-    for _ in range(source.number()):
-        name = source.text()
-        if name in tensors:
-            raise ValueError(f"{name} occurs twice in its map")
-        tensors[name] = tuple(source.number(FILE_BYTES) for _ in range(source.number(RANK)))
-    names = list(tensors)
-    normalizations = tuple(_normalization(source, names, tensors) for _ in range(source.number()))
-    values = tuple(_value(source, names, tensors, normalizations) for _ in range(source.number()))
-    places: list[Place] = []
-    layout = Layout(runtime, exporter, size, tensors, normalizations, values, ())
-    lengths = [elements(layout.shape(value)) for value in values]
-    end = 0
-    for _ in range(source.number()):
-        place = _place(source, end, lengths)
-        end = place.end
-        places.append(place)
-    digests: list[Digest] = []
-    end = 0
-    for _ in range(source.number()):
-        digests.append(Digest(end + source.number(FILE_BYTES), source.number(len(places) - 1)))
-        end = digests[-1].end
-    ties = {}
-    for _ in range(source.number()):
-        tie = source.text()
-        ties[tie] = source.item(names)
-    unused = tuple(source.text() for _ in range(source.number()))
-    source.finish()
-    layout = Layout(
-        runtime, exporter, size, tensors, normalizations, values, tuple(places), tuple(digests), ties, unused
-    )
-    _check_holes(layout)
-    return layout
-
-
-def _check_holes(layout: Layout) -> None:
-    end = 0
-    for start, next_end in layout.holes:
-        if start < end or next_end > layout.size:
-            raise ValueError(f"places overlap at byte {start}, or extend past the end of the file")
-        end = next_end
-
-
-def _normalization(source: Reader, names: list[str], tensors: dict[str, tuple[int, ...]]) -> Normalization:
-    eps = source.real()
-    variance, mean = source.item(names, 1), source.item(names, 1)
-    weight, bias = _optional(source, names), _optional(source, names)
-    found = Normalization(eps, variance, mean, weight, bias)
-    if len(tensors[variance]) != 1 or {tensors[name] for name in found.tensors()} != {tensors[variance]}:
-        raise ValueError(f"the normalization of {variance} has tensors of unsuitable shapes")
-    return found
-
-
-def _optional(source: Reader, names: list[str]) -> str | None:
-    number = source.number(len(names))
-    return names[number - 1] if number else None
-
-
-def _value(
-    source: Reader,
-    names: list[str],
-    tensors: dict[str, tuple[int, ...]],
-    normalizations: tuple[Normalization, ...],
-) -> Value:
-    kind = source.item(KINDS)
-    if kind is Plain:
-        return Plain(source.item(names, 1))
-    tensor = _optional(source, names)
-    axis = source.number(RANK) if kind is Scaled else 0
-    number = source.number(len(normalizations) - 1)
-    channels = tensors[normalizations[number].variance]
-    shape = channels if tensor is None else tensors[tensor]
-    if shape[axis : axis + 1] != channels or (kind is Shifted and shape != channels):
-        raise ValueError(f"the shape of {tensor} does not suit its normalization")
-    return Scaled(tensor, axis, number) if kind is Scaled else Shifted(tensor, number)
-
-
-def _place(source: Reader, end: int, lengths: list[int]) -> Place:
-    offset = end + source.number(FILE_BYTES)
-    value = source.number(len(lengths) - 1)
-    start = source.number(FILE_BYTES)
-    axes = tuple((source.number(FILE_BYTES), source.signed(FILE_BYTES)) for _ in range(source.number(RANK)))
-    place = Place(offset, value, start, axes)
-    if not 0 < place.elements <= FILE_BYTES:
-        raise ValueError(f"a place at byte {offset} has {place.elements} elements")
-    low, high = place.range
-    if low < 0 or high >= lengths[value]:
-        raise ValueError(f"a place at byte {offset} uses elements that do not exist")
-    return place
-
-
-def elements(shape: tuple[int, ...]) -> int:
-    """Return the number of elements of a tensor.
-
-    Raises:
-        ValueError: it exceeds the limit of the format.
-    """
-    count = 1
-    for length in shape:
-        count *= length
-        if count > FILE_BYTES:
-            raise ValueError(f"a tensor of shape {list(shape)} is too large")
-    return count

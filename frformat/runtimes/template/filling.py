@@ -17,7 +17,18 @@ from frformat.format import limits
 from frformat.format.atomic import replacing
 from frformat.format.reader import FrzFile, Source, open
 from frformat.runtimes.template.files import Literal, parse
-from frformat.runtimes.template.layout import Layout, Place, Plain
+from frformat.runtimes.template.layout import (
+    Basis,
+    Core,
+    Layout,
+    Lengths,
+    Place,
+    Product,
+    Scaled,
+    Shifted,
+    columns,
+    rows,
+)
 from frformat.runtimes.template.values import computed
 from frformat.runtimes.weights import check, given, mismatch
 
@@ -90,8 +101,23 @@ def fill_file(
 
 
 def _working_bytes(layout: Layout) -> int:
-    """Return the memory for one tensor, a copy in 64-bit floats, and its product with a scale."""
-    return 20 * max(map(math.prod, layout.tensors.values()), default=0)
+    """Return the memory to compute a value: for one tensor, a copy in 64-bit floats, and its product with a scale."""
+    largest = max(map(math.prod, layout.tensors.values()), default=0)
+    for value in layout.values:
+        if isinstance(value, Basis | Product | Core):
+            tables = sum(rows(axes) * columns(axes) for axes in _bases(value, layout))
+            largest = max(largest, 2 * (math.prod(layout.shape(value)) + tables))
+    return 20 * largest
+
+
+def _bases(value: Basis | Product | Core, layout: Layout) -> list[Lengths]:
+    """Return the axes of all bases from which a value is computed."""
+    if isinstance(value, Basis):
+        return [value.axes]
+    if isinstance(value, Product):
+        return [value.left, value.right]
+    form = layout.forms[value.tensor]
+    return [((form[axis], value.box[axis]),) for axis in value.expanded]
 
 
 def _write_literal(to: bytearray, layout: Layout, literal: Literal) -> None:
@@ -118,10 +144,12 @@ def _write_values(to: bytearray, layout: Layout, file: FrzFile, path: StrPath) -
             tensors[name] = given(contract, name, file, path)
         for number in numbers:
             value = layout.values[number]
-            array = computed(value, layout.normalizations, tensors.__getitem__)
-            if not isinstance(value, Plain) and not np.isfinite(array).all():
+            array = computed(value, layout, tensors.__getitem__)
+            if isinstance(value, Scaled | Shifted) and not np.isfinite(array).all():
                 norm = layout.normalizations[value.normalization].variance
                 raise mismatch(path, f"the normalization of {norm} yields weights that do not fit into f32")
+            if isinstance(value, Core) and not np.isfinite(array).all():
+                raise mismatch(path, f"the coefficients of {value.tensor} yield a core that does not fit into f32")
             for place in places.get(number, []):
                 _write(to, place, array)
         if name not in small:

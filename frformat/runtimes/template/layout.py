@@ -14,7 +14,9 @@ BYTES: Final = 4
 DIGITS: Final = 64
 """Size of a digest."""
 RANK: Final = 8
-"""Maximum number of axes of a tensor or a place."""
+"""Maximum number of axes of a tensor, a basis or a place."""
+TERMS: Final = 1 << 34
+"""Maximum number of products that computing a value may add up."""
 
 Axes = tuple[tuple[int, int], ...]
 """For each loop of a place, outermost first, its number of steps and its stride in elements of the value."""
@@ -45,7 +47,7 @@ class Normalization:
 
 @dataclass(frozen=True)
 class Plain:
-    """A tensor of the ``.frz`` file, unchanged."""
+    """A tensor or the coefficients of a tensor of the ``.frz`` file, unchanged."""
 
     tensor: str
 
@@ -67,8 +69,61 @@ class Shifted:
     normalization: int
 
 
-Value = Plain | Scaled | Shifted
+@dataclass(frozen=True)
+class Core:
+    """The coefficients of a spectrum in their box, multiplied by the basis of some axes.
+
+    Attributes:
+        tensor: name of the tensor, of which the coefficients are needed.
+        box: the smallest corner of the spectrum that contains them.
+        expanded: the axes of the spectrum that are multiplied by their basis, in ascending order.
+    """
+
+    tensor: str
+    box: tuple[int, ...]
+    expanded: tuple[int, ...]
+
+
+Lengths = tuple[tuple[int, int], ...]
+"""For each axis of a joint basis, its length n and the number r of its basis functions, 1 ≤ r ≤ n."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The joint DCT-II basis of several axes: a row for each position, and a column for each basis function."""
+
+    axes: Lengths
+    tensor: None = field(default=None, init=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Product:
+    """Some rows of a basis, transposed, times a second basis.
+
+    Attributes:
+        left: the axes of the first basis.
+        start: its first row; there are as many rows as the second basis has.
+        right: the axes of the second basis.
+    """
+
+    left: Lengths
+    start: int
+    right: Lengths
+    tensor: None = field(default=None, init=False, repr=False)
+
+
+Value = Plain | Scaled | Shifted | Core | Basis | Product
 """An array that is computed from tensors of the ``.frz`` file and written to one or more places."""
+
+
+def rows(axes: Lengths) -> int:
+    """Return the number of rows of a joint basis."""
+    return math.prod(n for n, _ in axes)
+
+
+def columns(axes: Lengths) -> int:
+    """Return the number of columns of a joint basis."""
+    return math.prod(r for _, r in axes)
 
 
 @dataclass(frozen=True)
@@ -132,13 +187,15 @@ class Layout:
         runtime: the runtime that reads the filled file, such as ``LiteRT``.
         exporter: the program that wrote the file, with its version.
         size: size of the filled file in bytes.
-        tensors: shapes of the needed tensors by name. All have float elements.
+        tensors: shapes of the needed tensors by name; (k,) if coefficients are needed. All have float elements.
         normalizations: the normalizations that values use.
         values: what the places contain.
         places: the places, in the order of their offsets.
         digests: the digests, in the order of their offsets. They overlap neither each other nor places.
         ties: additional names of tensors, each with the corresponding name in ``tensors``.
         unused: names in the model that the template does not need.
+        forms: what the coefficients represent, by the names of the tensors whose coefficients are needed; see
+            :meth:`frformat.TensorInfo.form`.
     """
 
     runtime: str
@@ -151,6 +208,7 @@ class Layout:
     digests: tuple[Digest, ...] = ()
     ties: Mapping[str, str] = field(default_factory=dict)
     unused: Collection[str] = ()
+    forms: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def holes(self) -> list[tuple[int, int]]:
@@ -166,12 +224,31 @@ class Layout:
     @property
     def contract(self) -> Contract:
         """The tensors that an ``.frz`` file must contain."""
-        wanted = {name: Wanted(shape, "f32") for name, shape in self.tensors.items()}
+        wanted = {name: Wanted(shape, "f32", self.forms.get(name, ())) for name, shape in self.tensors.items()}
         return Contract(wanted, self.ties, self.unused)
 
     def shape(self, value: Value) -> tuple[int, ...]:
         """Return the shape of a value."""
+        if isinstance(value, Basis):
+            return rows(value.axes), columns(value.axes)
+        if isinstance(value, Product):
+            return columns(value.left), columns(value.right)
+        if isinstance(value, Core):
+            lengths = self.forms[value.tensor]
+            return tuple(n if axis in value.expanded else value.box[axis] for axis, n in enumerate(lengths))
         if value.tensor is not None:
             return self.tensors[value.tensor]
         assert not isinstance(value, Plain)
         return self.tensors[self.normalizations[value.normalization].variance]
+
+    def terms(self, value: Value) -> int:
+        """Return the number of products that computing a value adds up."""
+        if isinstance(value, Product):
+            return columns(value.left) * columns(value.right) * rows(value.right)
+        if not isinstance(value, Core):
+            return 0
+        terms, shape = 0, list(value.box)
+        for axis in reversed(value.expanded):
+            shape[axis] = self.forms[value.tensor][axis]
+            terms += math.prod(shape) * value.box[axis]
+        return terms

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any, Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from frformat.runtimes.contract import Contract
@@ -16,6 +18,7 @@ from frformat.runtimes.copies import captured, copied
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporters import quietly, reason
 from frformat.runtimes.template.layout import Normalization, Plain, Scaled, Shifted, Value
+from frformat.runtimes.template.static import Constant, Static
 
 _ATEN: Final = torch.ops.aten
 NORMALIZE: Final = _ATEN.batch_norm.default
@@ -39,21 +42,34 @@ class Merged:
 
     Attributes:
         module: the model. It shares no parameters with the original.
-        parameters: names of its parameters and buffers that contain weights.
-        values: how to compute each of them, in the same order.
+        parameters: names of its parameters and buffers that contain weights, each with the index of its value.
+        values: how to compute them.
         normalizations: the normalizations that the values use.
+        constants: the parameters whose elements are those of their value, rearranged.
     """
 
     module: fx.GraphModule
-    parameters: list[str]
+    parameters: dict[str, int]
     values: list[Value]
     normalizations: list[Normalization]
+    constants: dict[str, Constant] = field(default_factory=dict)
+
+    def used(self, number: int, length: int) -> NDArray[np.bool_]:
+        """Return a mask of the elements of a value, of which there are ``length``, that the parameters contain."""
+        mask = np.zeros(length, bool)
+        for target, value in self.parameters.items():
+            if value == number:
+                constant = self.constants.get(target)
+                mask[slice(None) if constant is None else constant.arranged(torch.arange(length)).numpy()] = True
+        return mask
 
     def set(self, number: int, tensor: Tensor) -> None:
-        """Replace the elements of a parameter."""
-        place, _, name = self.parameters[number].rpartition(".")
-        old = getattr(self.module.get_submodule(place), name)
-        old.data = tensor.reshape(old.shape)
+        """Replace the elements of a value in all parameters that contain it."""
+        for target in [target for target, value in self.parameters.items() if value == number]:
+            place, _, name = target.rpartition(".")
+            old = getattr(self.module.get_submodule(place), name)
+            constant = self.constants.get(target)
+            old.data = tensor.reshape(old.shape) if constant is None else constant.arranged(tensor)
 
 
 def merged(model: nn.Module, example: tuple[Any, ...], contract: Contract) -> Merged:
@@ -77,7 +93,10 @@ def merged(model: nn.Module, example: tuple[Any, ...], contract: Contract) -> Me
         raise ExportError(f"{type(model).__name__} cannot be traced: {reason(error)}") from error
     targets = {node.target for node in module.graph.nodes if node.op == "get_attr"}
     constants = {name: value for name in targets if isinstance(value := attrgetter(name)(module), Tensor)}
-    return _Merging(module, contract, captured([copy, model], constants)).run()
+    merging = _Merging(module, contract, captured([copy, model], constants))
+    if isinstance(copy, Static):
+        merging.constants, merging.normalizations = copy.constants, list(map(merging.untied, copy.normalizations))
+    return merging.run()
 
 
 class _Merging:
@@ -85,9 +104,10 @@ class _Merging:
         self.module = module
         self.contract = contract
         self.names = names
-        self.parameters: list[str] = []
-        self.values: list[Value] = []
+        self.parameters: dict[str, int] = {}
+        self.values: dict[Value, int] = {}
         self.normalizations: list[Normalization] = []
+        self.constants: dict[str, Constant] = {}
 
     def run(self) -> Merged:
         for node in list(self.module.graph.nodes):
@@ -98,10 +118,25 @@ class _Merging:
         used = {node.target for node in self.module.graph.nodes if node.op == "get_attr"}
         for target in sorted(used):
             name = self._name(target)
-            if name is not None:
-                self.parameters.append(target)
-                self.values.append(Plain(name))
-        return Merged(self.module, self.parameters, self.values, self.normalizations)
+            if target in self.constants:
+                self._add(target, self._untied_value(self.constants[target].value))
+                elements = getattr(self.module, target)
+                delattr(self.module, target)
+                self.module.register_parameter(target, nn.Parameter(elements, False))
+            elif name is not None:
+                self._add(target, Plain(name))
+        return Merged(self.module, self.parameters, list(self.values), self.normalizations, self.constants)
+
+    def untied(self, each: Normalization) -> Normalization:
+        """Replace additional names of tensors with their names in the contract."""
+        weight, bias = (None if name is None else self._name(name) for name in (each.weight, each.bias))
+        return Normalization(each.eps, self._name(each.variance) or "", self._name(each.mean) or "", weight, bias)
+
+    def _untied_value(self, value: Value) -> Value:
+        return value if value.tensor is None else replace(value, tensor=self._name(value.tensor))  # type: ignore[arg-type]
+
+    def _add(self, target: str, value: Value) -> None:
+        self.parameters[target] = self.values.setdefault(value, len(self.values))
 
     def _name(self, target: str) -> str | None:
         """Return the name of a weight in the contract; None for any other constant."""
@@ -165,8 +200,7 @@ class _Merging:
 
     def _parameter(self, name: str, value: Value, shape: tuple[int, ...]) -> fx.Node:
         self.module.register_parameter(name, nn.Parameter(torch.zeros(shape), False))
-        self.parameters.append(name)
-        self.values.append(value)
+        self._add(name, value)
         return self.module.graph.get_attr(name)
 
     def _channels(self, number: int) -> tuple[int, ...]:

@@ -54,7 +54,7 @@ class Found(NamedTuple):
     Attributes:
         places: the places of values, in the order of their offsets.
         digests: where the file contains digests of places.
-        lost: indices of the values with at least one element that was not found.
+        lost: indices of the values with at least one used element that was not found.
     """
 
     places: list[Place]
@@ -62,12 +62,13 @@ class Found(NamedTuple):
     lost: list[int]
 
 
-def find(files: Sequence[bytes], lengths: Sequence[int]) -> Found:
+def find(files: Sequence[bytes], lengths: Sequence[int], used: Sequence[Array | None] = ()) -> Found:
     """Find all places of values in a file.
 
     Args:
         files: the file, exported with each of :data:`SERIES`.
         lengths: the number of elements of each value.
+        used: for each value, a mask of the elements that the model uses, or None for all. Empty: all of all values.
 
     Raises:
         ExportError: bytes outside the places and digests depend on the values.
@@ -80,6 +81,9 @@ def find(files: Sequence[bytes], lengths: Sequence[int]) -> Found:
     found = [np.zeros(length, bool) for length in lengths]
     for place in places:
         found[place.value][_indices(place)] = True
+    for each, mask in zip(found, used, strict=False):
+        if mask is not None:
+            each |= ~mask
     lost = [number for number, each in enumerate(found) if not each.all()]
     if lost:
         return Found(places, [], lost)

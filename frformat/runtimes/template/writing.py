@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import starmap
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -13,7 +16,7 @@ from frformat.runtimes.copies import contract, state
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporters import quietly, reason
 from frformat.runtimes.template.files import literal, pack
-from frformat.runtimes.template.layout import Layout, Normalization, Value
+from frformat.runtimes.template.layout import Basis, Layout, Normalization, Product, Value
 from frformat.runtimes.template.merging import Merged, merged
 from frformat.runtimes.template.places import SERIES, find, numbered
 from frformat.runtimes.template.values import computed
@@ -64,35 +67,36 @@ def write(
     normalized = [name for each in found.normalizations for name in each.tensors()]
     tensors = list(dict.fromkeys([*[v.tensor for v in found.values if v.tensor is not None], *normalized]))
     _require_f32(model, tensors)
+    layout = Layout(
+        runtime=exporter.runtime,
+        exporter=exporter.version,
+        size=0,
+        tensors={name: whole.wanted[name].shape for name in tensors},
+        normalizations=tuple(found.normalizations),
+        values=tuple(found.values),
+        places=(),
+        ties={tie: name for tie, name in whole.ties.items() if name in tensors},
+        unused=tuple(name for name in [*whole.wanted, *whole.ties] if whole.ties.get(name, name) not in tensors),
+        forms={name: whole.wanted[name].form for name in tensors if whole.wanted[name].form},
+    )
     if with_weights:
         weights = state(model)
         for number, value in enumerate(found.values):
-            array = computed(value, tuple(found.normalizations), lambda name: weights[name].detach().cpu().numpy())
+            array = computed(value, layout, lambda name: weights[name].detach().cpu().numpy())
             found.set(number, torch.from_numpy(array))
         data = _converted(model, found, exporter, example)
     else:
-        lengths = [_length(found, number) for number in range(len(found.values))]
+        lengths = [math.prod(layout.shape(value)) for value in layout.values]
         files = []
         for series in SERIES:
             for number, array in enumerate(numbered(lengths, series)):
                 found.set(number, torch.from_numpy(array))
             files.append(_converted(model, found, exporter, example))
-        places, digests, lost = find(files, lengths)
+        used = list(starmap(found.used, enumerate(lengths)))
+        places, digests, lost = find(files, lengths, used)
         if lost:
             raise ExportError(_lost(model, exporter, [found.values[number] for number in lost], found.normalizations))
-        used = set(tensors)
-        layout = Layout(
-            runtime=exporter.runtime,
-            exporter=exporter.version,
-            size=len(files[0]),
-            tensors={name: whole.wanted[name].shape for name in tensors},
-            normalizations=tuple(found.normalizations),
-            values=tuple(found.values),
-            places=tuple(places),
-            digests=tuple(digests),
-            ties={tie: name for tie, name in whole.ties.items() if name in used},
-            unused=tuple(name for name in [*whole.wanted, *whole.ties] if whole.ties.get(name, name) not in used),
-        )
+        layout = replace(layout, size=len(files[0]), places=tuple(places), digests=tuple(digests))
         data = pack(layout, literal(files[0], layout))
     with replacing(path) as file:
         file.write(data)
@@ -103,7 +107,7 @@ def write(
         runtime=exporter.runtime,
         release=None,
         tensors=list(state(model)),
-        coefficients=[],
+        coefficients=list(layout.forms),
         operators=sorted({str(target) for target in targets}),
     )
 
@@ -115,12 +119,6 @@ def _require_f32(model: nn.Module, tensors: list[str]) -> None:
             raise ExportError(
                 f"{name} has dtype {weights[name].dtype}; templates accept only torch.float32: convert it"
             )
-
-
-def _length(found: Merged, number: int) -> int:
-    place, _, name = found.parameters[number].rpartition(".")
-    tensor = getattr(found.module.get_submodule(place), name)
-    return int(tensor.numel())
 
 
 def _converted(model: nn.Module, found: Merged, exporter: Exporter, example: tuple[Any, ...]) -> bytes:
@@ -136,9 +134,15 @@ def _converted(model: nn.Module, found: Merged, exporter: Exporter, example: tup
 
 
 def _lost(model: nn.Module, exporter: Exporter, values: list[Value], normalizations: list[Normalization]) -> str:
-    names = [value.tensor or normalizations[value.normalization].variance for value in values]  # type: ignore[union-attr]
-    names = list(dict.fromkeys(names))
+    names = list(dict.fromkeys(_name(value, normalizations) for value in values))
     return (
         f"{type(model).__name__} cannot be exported without its weights: {exporter.version} changes "
         f"{listed(names, SHOWN)}; use the weight unchanged in forward"
     )
+
+
+def _name(value: Value, normalizations: list[Normalization]) -> str:
+    if isinstance(value, Basis | Product):
+        axes = value.axes if isinstance(value, Basis) else value.right
+        return f"a basis of {' × '.join(str(n) for n, _ in axes)} channels"
+    return value.tensor or normalizations[value.normalization].variance  # type: ignore[union-attr]

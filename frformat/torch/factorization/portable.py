@@ -29,9 +29,21 @@ def portable(model: nn.Module) -> nn.Module:
     Raises:
         ValueError: its spectral layers are not fused, or some of them cannot be exported.
     """
+    fused = exportable(model)
+    if fused is None:
+        return model
+    return _portable(fused)
+
+
+def exportable(model: nn.Module) -> fx.GraphModule | None:
+    """Return a factored model if it is fused, or None if it is exportable as it is: it has only cores and factors.
+
+    Raises:
+        ValueError: its spectral layers are not fused, or some of them cannot be exported.
+    """
     if not isinstance(model, fx.GraphModule):
         if coded(model) and not any(isinstance(layer, Factored) for layer in model.modules()):
-            return model
+            return None
         raise ValueError(
             f"{type(model).__name__} is not fused (summary(model).fusion says why); only fused models can be exported"
         )
@@ -41,6 +53,10 @@ def portable(model: nn.Module) -> nn.Module:
             f"{', '.join(map(str, alone))} cannot be exported to run on coefficients: convolutions with groups, and "
             "layers whose number of input axes varies, run only in Python"
         )
+    return model
+
+
+def _portable(model: fx.GraphModule) -> nn.Module:
     graph = copy.deepcopy(model.graph)
     *_, last_input = (node for node in graph.nodes if node.op == "placeholder")
     made: dict[tuple[int, int], fx.Node] = {}

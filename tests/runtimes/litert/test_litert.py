@@ -14,8 +14,9 @@ pytest.importorskip("litert_torch")
 interpreter = pytest.importorskip("ai_edge_litert.interpreter")
 
 
-def test_filled_templates_are_complete_and_run(tmp_path: Path):
-    lenet5.check(tmp_path / "a.tflite", run)
+@pytest.mark.parametrize("factored", [False, True])
+def test_filled_templates_are_complete_and_run(tmp_path: Path, factored: bool):
+    lenet5.check(tmp_path / "a.tflite", run, factored)
 
 
 def run(model: bytes, example: torch.Tensor) -> np.ndarray:

@@ -16,20 +16,22 @@ from frformat.train.models import LeNet5
 TRAINED = Path(__file__).parents[3] / "examples" / "lenet5.frz"
 
 
-def check(path: Path, run: Callable[[bytes, torch.Tensor], np.ndarray]) -> None:
+def check(path: Path, run: Callable[[bytes, torch.Tensor], np.ndarray], factored: bool = False) -> None:
     """Check that a filled template equals the complete file, and computes what PyTorch computes.
 
     Args:
         path: where to write the complete file; its extension selects the runtime.
         run: runs a file on an image.
+        factored: whether the network runs on coefficients.
     """
     net = LeNet5().eval()
     load_model(net, TRAINED)
     example = torch.randn(1, 1, 28, 28)
     template = path.with_name(f"{path.name}.frt")
-    written = export(net, template, example=example, weights=TRAINED)
-    assert written.bytes < 2000
-    export(net, path, example=example, with_weights=True)
+    written = export(net, template, factored=factored, example=example, weights=TRAINED)
+    assert written.bytes < 2600
+    assert written.coefficients == (["fc1.weight"] if factored else [])
+    export(net, path, factored=factored, example=example, weights=TRAINED, with_weights=True)
     filled = fill(template, TRAINED)
     assert filled == path.read_bytes()
     with torch.no_grad():

@@ -4,7 +4,9 @@
 ``tiny.tflite.frt`` and ``tiny.pte.frt`` are templates for LiteRT and ExecuTorch; ``tiny.tflite`` and ``tiny.pte`` are
 the files that their exporters write with the weights in ``tiny.frz``. ``other.frz`` contains the weights of another
 network. ``half.frz`` contains the weights for ``synthetic.frt`` as 16-bit and 64-bit floats; filling the template with
-them results in ``half.bin``.
+them results in ``half.bin``. ``factored.frt`` is the template of ``factored.bin``, whose values are coefficients, cores
+and bases; ``factored.frz`` contains the weights. Those in ``fewer.frz``, ``longer.frz``, ``dense.frz`` and
+``large.frz`` do not fit it. Each template in ``faulty`` breaks one rule, and ``large.frt`` takes much memory to fill.
 """
 
 from pathlib import Path
@@ -17,7 +19,7 @@ from torch import nn
 import frformat
 from frformat.runtimes import export
 from frformat.torch import save_model
-from tests.runtimes.template import synthetic
+from tests.runtimes.template import factored, synthetic
 
 HERE = Path(__file__).parent
 
@@ -48,6 +50,17 @@ def main() -> None:
     half["conv.bias"] = weights["conv.bias"].astype(np.float64) / 3
     frformat.save_file(half, HERE / "half.frz")
     (HERE / "half.bin").write_bytes(synthetic.runtime_file(synthetic.merged(half)))
+    factored.save(HERE / "factored.frz", factored.tensors())
+    (HERE / "factored.frt").write_bytes(factored.template())
+    with frformat.open(HERE / "factored.frz") as file:
+        coefficients = {name: file.coefficients(name) if file.info(name).form() else file[name] for name in file}
+    (HERE / "factored.bin").write_bytes(factored.filled(coefficients))
+    for name, each in factored.other_weights().items():
+        factored.save(HERE / f"{name}.frz", each)
+    (HERE / "faulty").mkdir(exist_ok=True)
+    for name, data in factored.faulty().items():
+        (HERE / "faulty" / f"{name}.frt").write_bytes(data)
+    (HERE / "large.frt").write_bytes(factored.large())
     save_model(nn.Linear(3, 2), HERE / "other.frz")
     net = Tiny().eval()
     save_model(net, HERE / "tiny.frz")

@@ -1,6 +1,7 @@
 package io.frz.loading
 
 import io.frz.FrzFile
+import io.frz.TensorInfo
 
 /**
  * The names of the weights that a skeleton requires. A [FrzRuntime] compares them with those in the `.frz` file.
@@ -47,7 +48,30 @@ public class FrzContract(
         return what + faults.take(SHOWN).joinToString() + more
     }
 
-    private companion object {
-        const val SHOWN = 8
+    /** Compares coefficients. */
+    public companion object {
+        private const val SHOWN = 8
+
+        /**
+         * Returns a description of how the coefficients of the tensor [info] differ from the [count] coefficients of
+         * the form [form] (see [TensorInfo.form]) that a skeleton requires, or null if they fit.
+         */
+        @JvmStatic
+        public fun formFault(info: TensorInfo, form: LongArray, count: Long): String? {
+            val stored = info.form
+            return when {
+                stored == null -> "no spectrum or factors in the file, coefficients in the model; export again"
+
+                !stored.contentEquals(form) ->
+                    "coefficients of form ${stored.asList()} in the file, ${form.asList()} in the model; " +
+                        "choose its tier, or export again"
+
+                info.coefficients != count ->
+                    "${info.coefficients} coefficients in the file, $count in the model; " +
+                        "choose its tier, or export again"
+
+                else -> null
+            }
+        }
     }
 }

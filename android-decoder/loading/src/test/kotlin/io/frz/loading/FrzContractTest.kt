@@ -1,9 +1,11 @@
 package io.frz.loading
 
 import io.frz.FrzFile
+import java.io.File
 import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
 class FrzContractTest {
@@ -38,5 +40,19 @@ class FrzContractTest {
         val expected = unknown.take(8).joinToString() + if (unknown.size > 8) " and ${unknown.size - 8} more" else ""
         val found = contract.misfit(file) { _, _ -> null }
         assertEquals("missing from the file: absent; not in the model: $expected", found)
+    }
+
+    @Test
+    fun `coefficients fit if form and number agree`() = FrzFile.open(File("../../examples/lenet5.frz")).use { lenet5 ->
+        val info = lenet5.tensors.first { it.form != null }
+        val form = info.form!!
+        val kept = info.coefficients
+        assertNull(FrzContract.formFault(info, form, kept))
+        val fewer = "$kept coefficients in the file, ${kept - 1} in the model; choose its tier, or export again"
+        assertEquals(fewer, FrzContract.formFault(info, form, kept - 1))
+        val other = FrzContract.formFault(info, form + 1, kept)!!
+        assertTrue(other.startsWith("coefficients of form ${form.asList()} in the file, "), other)
+        val none = FrzContract.formFault(file.tensor("mask"), form, kept)
+        assertEquals("no spectrum or factors in the file, coefficients in the model; export again", none)
     }
 }

@@ -17,8 +17,14 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
+/** Runs the tests with values that are tensors and normalizations. */
+class FaultTest : Faults("synthetic")
+
+/** Runs the tests with values that are coefficients, cores and bases. */
+class FactoredFaultTest : Faults("factored")
+
 /** Checks that damaged weights, swapped parts, cancellation and killed processes do no harm. */
-class FaultTest : OnSynthetic() {
+abstract class Faults(name: String) : OnSynthetic(name) {
     @Test
     fun `every cut and every flipped byte of weights is an error of the decoder`() {
         for (at in weights.indices) {
@@ -65,15 +71,16 @@ class FaultTest : OnSynthetic() {
                 "-cp",
                 System.getProperty("java.class.path"),
                 "io.frz.template.FillForeverKt",
-                folder.path
+                folder.path,
+                name
             ).redirectError(ProcessBuilder.Redirect.INHERIT).start()
             child.inputStream.read() // Waits until the process has filled one file.
             TimeUnit.MILLISECONDS.sleep(Random(round).nextLong(50))
             child.destroyForcibly().waitFor()
             val file = FrzTemplate.fileLoader(FrzPart.of(template), FrzPart.of(weights), folder).load()
-            assertArrayEquals(bytes("synthetic.bin"), file.readBytes())
+            assertArrayEquals(bytes("$name.bin"), file.readBytes())
             val complete = folder.listFiles()!!.filterNot { it.name.endsWith(".partial") }
-            for (each in complete) assertArrayEquals(bytes("synthetic.bin"), each.readBytes())
+            for (each in complete) assertArrayEquals(bytes("$name.bin"), each.readBytes())
         }
     }
 }

@@ -3,6 +3,7 @@ package io.frz.onnxruntime.internal
 import ai.onnxruntime.OnnxJavaType
 import io.frz.DType
 import io.frz.FrzFile
+import io.frz.loading.FrzContract
 
 /**
  * A weight that a skeleton requires, as a tensor or as coefficients.
@@ -22,25 +23,13 @@ internal class Wanted(val shape: LongArray, val dtype: DType, val form: LongArra
      */
     fun misfit(name: String, file: FrzFile): String? {
         val info = file.tensor(name)
-        val stored = info.form
         return when {
-            form == null && !info.shape.contentEquals(shape) ->
+            form != null -> FrzContract.formFault(info, form, shape.single())
+
+            !info.shape.contentEquals(shape) ->
                 "shape ${info.shape.asList()} in the file, ${shape.asList()} in the model"
 
-            form == null && !info.dtype.converts(dtype) ->
-                "${info.dtype.label} in the file, ${dtype.label} in the model"
-
-            form == null -> null
-
-            stored == null -> "no spectrum or factors in the file, coefficients in the model; export again"
-
-            !stored.contentEquals(form) ->
-                "coefficients of form ${stored.asList()} in the file, ${form.asList()} in the model; " +
-                    "choose its tier, or export again"
-
-            info.coefficients != shape.single() ->
-                "${info.coefficients} coefficients in the file, ${shape.single()} in the model; " +
-                    "choose its tier, or export again"
+            !info.dtype.converts(dtype) -> "${info.dtype.label} in the file, ${dtype.label} in the model"
 
             else -> null
         }

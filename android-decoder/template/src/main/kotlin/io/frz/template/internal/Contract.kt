@@ -17,11 +17,13 @@ internal class Contract(private val layout: Layout, private val file: FrzFile) {
     /** Returns the names of the required tensor [name] in the file: several if tied copies are stored separately. */
     fun sources(name: String): List<String> = names.sources(name, file)
 
-    private fun fault(source: String, shape: LongArray): String? {
+    private fun fault(source: String, wanted: Wanted): String? {
         val info = file.tensor(source)
         return when {
-            !info.shape.contentEquals(shape) ->
-                "shape ${info.shape.asList()} in the file, ${shape.asList()} in the model"
+            wanted.form != null -> FrzContract.formFault(info, wanted.form, wanted.shape.single())
+
+            !info.shape.contentEquals(wanted.shape) ->
+                "shape ${info.shape.asList()} in the file, ${wanted.shape.asList()} in the model"
 
             info.dtype !in REAL -> "${info.dtype.label} in the file, ${DType.F32.label} in the model"
 

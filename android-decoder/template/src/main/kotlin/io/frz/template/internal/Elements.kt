@@ -19,6 +19,13 @@ internal fun FrzTensor.elements(): Elements = when (dtype) {
     else -> Binary64(buffer, name)
 }
 
+/** Returns these numbers as the elements of an array. */
+internal fun FloatArray.elements(): Elements = Numbers(this)
+
+private class Numbers(private val numbers: FloatArray) : Elements {
+    override fun float(index: Int) = numbers[index]
+}
+
 private class Binary32(private val buffer: ByteBuffer) : Elements {
     override fun float(index: Int) = buffer.getFloat(index * Float.SIZE_BYTES)
 }

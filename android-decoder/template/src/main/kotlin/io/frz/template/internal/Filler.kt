@@ -32,7 +32,20 @@ internal class Filler(
         val small = layout.normalizations.flatMap { it.tensors }.toSet().sumOf {
             weights.tensor(contract.sources(it).first()).bytes
         }
-        load.admit(weights, layout.size + copies * (largest?.bytes ?: 0) + small, largest?.name)
+        val working = layout.values.maxOfOrNull(::workingBytes) ?: 0
+        load.admit(weights, layout.size + copies * (largest?.bytes ?: 0) + small + working, largest?.name)
+    }
+
+    /** Checks the box of a core, and returns the memory that computing [value] takes. */
+    private fun workingBytes(value: Value): Long {
+        val computed = value.computed ?: return 0
+        if (computed is Core && !computed.box.contentEquals(weights.tensor(contract.sources(value.tensor!!)[0]).box)) {
+            throw damaged("the box ${computed.box.asList()} of ${value.tensor} does not suit its coefficients")
+        }
+        if (computed.working > Int.MAX_VALUE) {
+            throw FrzException(ErrorCode.BUDGET, "a value with ${computed.elements} elements does not fit into memory")
+        }
+        return computed.working * Double.SIZE_BYTES
     }
 
     /** Fills [target], which has the size of the filled file. */
@@ -45,7 +58,13 @@ internal class Filler(
         }
         val scales = layout.normalizations.associateWith { Scale(it, small::getValue) }
         for (value in places.keys) if (value.tensor == null) write(value, scales, null, bytes)
-        val values = places.keys.filter { it.tensor != null }.groupBy { contract.sources(it.tensor!!).first() }
+        val (coded, whole) = places.keys.filter { it.tensor != null }.partition { isCoded(it.tensor!!) }
+        for ((source, coefficients) in coded.groupBy { contract.sources(it.tensor!!).first() }) {
+            load.checkCancelled()
+            val tensor = weights.coefficients(source)
+            for (value in coefficients) write(value, scales, tensor, bytes)
+        }
+        val values = whole.groupBy { contract.sources(it.tensor!!).first() }
         // Tied tensors can have several sources, which must all be equal.
         layout.tensors.keys.forEach(::checkTied)
         val largest = weights.tensors.filter { it.name in values }.maxOfOrNull { it.bytes } ?: 0
@@ -73,22 +92,27 @@ internal class Filler(
     private fun checkTied(name: String) {
         val sources = contract.sources(name)
         if (sources.size < 2) return
-        val first = weights.load(sources[0])
+        val read = if (isCoded(name)) weights::coefficients else weights::load
+        val first = read(sources[0])
         for (source in sources.drop(1)) {
-            val other = weights.load(source)
+            val other = read(source)
             if (other.dtype != first.dtype || other.buffer != first.buffer) {
                 throw mismatch("$name and $source are one tensor in the model, but differ in the file")
             }
         }
     }
 
+    private fun isCoded(name: String) = layout.tensors.getValue(name).form != null
+
     private fun write(value: Value, scales: Map<Normalization, Scale>, tensor: FrzTensor?, target: ByteBuffer) {
         val source = tensor?.elements()
         val normalization = value.normalization
-        val elements = if (normalization == null) {
+        val elements = if (value.computed != null) {
+            value.computed.compute(source, load::checkCancelled).elements()
+        } else if (normalization == null) {
             source!!
         } else {
-            val channels = layout.tensors.getValue(normalization.variance)[0].toInt()
+            val channels = layout.tensors.getValue(normalization.variance).shape[0].toInt()
             val scale = scales.getValue(normalization)
             if (value.kind == Kind.SCALED) {
                 scale.scaled(source, channels, value.inner.toInt())

@@ -28,15 +28,40 @@ internal enum class Kind {
     SCALED,
 
     /** The bias of a layer, merged with the normalization that follows the layer. */
-    SHIFTED
+    SHIFTED,
+
+    /** The coefficients of a spectrum in their box, multiplied by the basis of some axes. */
+    CORE,
+
+    /** The joint DCT-II basis of some axes. */
+    BASIS,
+
+    /** The product of two bases. */
+    PRODUCT
 }
 
 /**
- * An array that is computed from [tensor] and, unless [kind] is [Kind.PLAIN], from [normalization].
+ * An array that is computed from [tensor], if there is one.
  *
+ * @property normalization for [Kind.SCALED] and [Kind.SHIFTED], the normalization to merge
  * @property inner for [Kind.SCALED], the number of consecutive elements of one channel
+ * @property computed for [Kind.CORE], [Kind.BASIS] and [Kind.PRODUCT], the computation
  */
-internal class Value(val kind: Kind, val tensor: String?, val normalization: Normalization?, val inner: Long)
+internal class Value(
+    val kind: Kind,
+    val tensor: String?,
+    val normalization: Normalization?,
+    val inner: Long = 1,
+    val computed: Computed? = null
+)
+
+/**
+ * A tensor that an `.frz` file must contain.
+ *
+ * @property shape its shape, or (k,) if its k coefficients are required
+ * @property form the form of the coefficients (see [io.frz.TensorInfo.form]), or null for the tensor itself
+ */
+internal class Wanted(val shape: LongArray, val form: LongArray?)
 
 /**
  * The place of elements of [value] in the filled file. Nested loops, listed from the outermost, visit the elements in
@@ -82,15 +107,16 @@ internal class Digest(val offset: Long, val place: Place) {
  *
  * @property runtime the runtime that reads the filled file
  * @property size the size of the filled file in bytes
- * @property tensors the shapes of the required tensors by name
+ * @property tensors the required tensors by name
  * @property ties additional names of tensors, mapped to their names in [tensors]
  * @property unused names of tensors of the network that the template does not require
  */
 internal class Layout(
     val runtime: String,
     val size: Long,
-    val tensors: Map<String, LongArray>,
+    val tensors: Map<String, Wanted>,
     val normalizations: List<Normalization>,
+    val values: List<Value>,
     val places: List<Place>,
     val digests: List<Digest>,
     val ties: Map<String, String>,

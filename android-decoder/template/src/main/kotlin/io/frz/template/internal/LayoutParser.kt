@@ -8,7 +8,7 @@ import java.nio.ByteOrder
 
 /** Parses the map of a template; see `spec/template.md`. */
 internal class LayoutParser private constructor(private val map: MapReader) {
-    private val tensors = LinkedHashMap<String, LongArray>()
+    private val tensors = LinkedHashMap<String, Wanted>()
     private val names = ArrayList<String>()
     private val lengths = HashMap<Value, Long>()
 
@@ -26,13 +26,20 @@ internal class LayoutParser private constructor(private val map: MapReader) {
         val ties = map.list { map.text() to map.item(names) }.toMap()
         val unused = map.list { map.text() }.toSet()
         require(map.remaining == 0) { "its map has ${map.remaining} bytes too many" }
-        return Layout(runtime, size, tensors, normalizations, places, digests, ties, unused).also(::checkHoles)
+        return Layout(runtime, size, tensors, normalizations, values, places, digests, ties, unused).also(::checkHoles)
     }
 
     private fun tensor() {
         val name = map.text()
         require(name !in tensors) { "$name occurs twice in its map" }
-        tensors[name] = map.list(RANK) { map.number(FILE_BYTES) }.toLongArray().also(::elements)
+        val shape = map.list(RANK) { map.number(FILE_BYTES) }.toLongArray().also(::elements)
+        val form = map.list(2 * RANK) { map.signed(FILE_BYTES) }.toLongArray().takeIf { it.isNotEmpty() }
+        require(form == null || shape.size == 1) { "the coefficients of $name have shape ${shape.asList()}" }
+        if (form != null && form.last() > 0) {
+            val isSuitable = form.size <= RANK && form.all { it > 0 } && shape[0] in 1..elements(form)
+            require(isSuitable) { "$name cannot have ${shape[0]} coefficients of form ${form.asList()}" }
+        }
+        tensors[name] = Wanted(shape, form)
         names.add(name)
     }
 
@@ -49,11 +56,52 @@ internal class LayoutParser private constructor(private val map: MapReader) {
 
     private fun value(normalizations: List<Normalization>): Value {
         val kind = map.item(Kind.entries)
-        val tensor = map.optional(names)
-        if (kind == Kind.PLAIN) {
-            val shape = shape(requireNotNull(tensor) { "a value of its map has no tensor" })
-            return Value(kind, tensor, null, 1).also { lengths[it] = elements(shape) }
+        return when (kind) {
+            Kind.PLAIN -> {
+                val tensor = tensorName()
+                Value(kind, tensor, null).also { lengths[it] = elements(shape(tensor)) }
+            }
+
+            Kind.SCALED, Kind.SHIFTED -> normalized(kind, normalizations)
+
+            Kind.CORE -> {
+                val tensor = tensorName()
+                computed(kind, tensor, core(tensor))
+            }
+
+            Kind.BASIS -> computed(kind, null, Basis(axes()))
+
+            Kind.PRODUCT -> computed(kind, null, Product(axes(), map.number(FILE_BYTES), axes()))
         }
+    }
+
+    private fun tensorName() = requireNotNull(map.optional(names)) { "a value of its map has no tensor" }
+
+    private fun computed(kind: Kind, tensor: String?, computed: Computed): Value {
+        require(computed.terms <= TERMS) { "a value of its map adds up ${computed.terms} products" }
+        return Value(kind, tensor, null, computed = computed).also { lengths[it] = computed.elements }
+    }
+
+    private fun core(tensor: String): Core {
+        val wanted = tensors.getValue(tensor)
+        val form = wanted.form?.takeIf { it.last() > 0 }
+        requireNotNull(form) { "$tensor has a core, but it is not a spectrum" }
+        val box = map.list(RANK) { map.number(FILE_BYTES) }.toLongArray()
+        val expanded = map.list(RANK) { map.number(form.size - 1L).toInt() }
+        return Core(tensor, wanted.shape[0], form, box, expanded)
+    }
+
+    private fun axes(): Axes {
+        val pairs = map.list(RANK) { map.number(FILE_BYTES).let { it to map.number(it) } }
+        require(pairs.all { (_, r) -> r > 0 }) { "a basis in its map has no basis functions" }
+        val axes = Axes(LongArray(pairs.size) { pairs[it].first }, LongArray(pairs.size) { pairs[it].second })
+        elements(longArrayOf(axes.rows, axes.columns))
+        return axes
+    }
+
+    private fun normalized(kind: Kind, normalizations: List<Normalization>): Value {
+        val tensor = map.optional(names)
+        require(tensor == null || tensors.getValue(tensor).form == null) { "$tensor has a scale, but coefficients" }
         val axis = if (kind == Kind.SCALED) map.number(RANK).toInt() else 0
         val normalization = map.item(normalizations)
         val channels = shape(normalization.variance)
@@ -85,7 +133,7 @@ internal class LayoutParser private constructor(private val map: MapReader) {
         return place
     }
 
-    private fun shape(name: String) = tensors.getValue(name)
+    private fun shape(name: String) = tensors.getValue(name).shape
 
     private fun checkHoles(layout: Layout) {
         var end = 0L
@@ -106,6 +154,7 @@ internal class LayoutParser private constructor(private val map: MapReader) {
         private const val FILE_BYTES = 1L shl 40
         private const val RANK = 8L
         private const val PARTS = 4
+        private const val TERMS = 1L shl 34
 
         /**
          * Parses [template], whose checksum has been verified, and passes the map and the stream of literal bytes to

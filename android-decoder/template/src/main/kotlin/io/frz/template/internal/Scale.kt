@@ -15,14 +15,14 @@ internal class Scale(private val normalization: Normalization, tensor: (String) 
      */
     fun scaled(tensor: Elements?, channels: Int, inner: Int): Elements {
         val scale = DoubleArray(channels, ::factor)
-        return Computed { finite((tensor?.double(it) ?: 1.0) * scale[it / inner % channels]) }
+        return Derived { finite((tensor?.double(it) ?: 1.0) * scale[it / inner % channels]) }
     }
 
     /**
      * Returns the elements of a [Kind.SHIFTED] value computed from the bias [tensor]. If [tensor] is null, the bias is
      * 0.
      */
-    fun shifted(tensor: Elements?): Elements = Computed {
+    fun shifted(tensor: Elements?): Elements = Derived {
         finite(((tensor?.double(it) ?: 0.0) - mean.double(it)) * factor(it) + (bias?.double(it) ?: 0.0))
     }
 
@@ -37,7 +37,7 @@ internal class Scale(private val normalization: Normalization, tensor: (String) 
         return rounded
     }
 
-    private class Computed(private val compute: (Int) -> Float) : Elements {
+    private class Derived(private val compute: (Int) -> Float) : Elements {
         override fun float(index: Int) = compute(index)
     }
 }
