@@ -3,6 +3,7 @@ package io.frz.benchmark
 import androidx.annotation.WorkerThread
 import io.frz.benchmark.internal.ManifestParser
 import java.io.File
+import java.util.Collections
 
 /**
  * The contents of an assets folder: networks, each with models, labeled inputs, and reference outputs from the desktop.
@@ -14,10 +15,12 @@ import java.io.File
  */
 public class Manifest internal constructor(
     public val folder: File,
-    public val networks: List<NetworkAssets>,
+    networks: List<NetworkAssets>,
     public val learning: LearningAssets?,
     public val memory: MemoryAssets?
 ) {
+    public val networks: List<NetworkAssets> = Collections.unmodifiableList(ArrayList(networks))
+
     /**
      * Returns the network named [name].
      *
@@ -65,8 +68,10 @@ public class NetworkAssets internal constructor(
     internal val inputs: TensorFile,
     internal val targets: TensorFile,
     internal val judge: Map<String, String>,
-    public val variants: List<Variant>
+    variants: List<Variant>
 ) {
+    public val variants: List<Variant> = Collections.unmodifiableList(ArrayList(variants))
+
     /** The dense variant, with which the other variants are compared. */
     public val dense: Variant get() = variants.first()
 }
@@ -109,11 +114,14 @@ public class LearningAssets internal constructor(
  */
 public class MemoryAssets internal constructor(
     public val network: String,
-    public val variants: List<String>,
+    variants: List<String>,
     public val limit: Long,
-    public val sides: List<Int>,
+    sides: List<Int>,
     public val aspect: Double
-)
+) {
+    public val variants: List<String> = Collections.unmodifiableList(ArrayList(variants))
+    public val sides: List<Int> = Collections.unmodifiableList(ArrayList(sides))
+}
 
 /** A file of little-endian float32 elements, with its shape and checksum. */
 internal class TensorFile(val file: String, val shape: LongArray, val crc32: String)

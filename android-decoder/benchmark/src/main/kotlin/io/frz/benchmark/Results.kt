@@ -67,13 +67,15 @@ public class VariantResult internal constructor(
     public val fileBytes: Long,
     public val loadMillis: Double,
     public val firstMillis: Double,
-    public val millis: List<Double>,
+    millis: List<Double>,
     public val error: Double,
     public val tolerance: Double,
     public val score: Double,
     public val footprint: Footprint?,
     public val failure: String? = null
 ) {
+    public val millis: List<Double> = Collections.unmodifiableList(ArrayList(millis))
+
     /** The median of [millis]. */
     public val medianMillis: Double get() = median(millis)
 
@@ -107,7 +109,7 @@ public class LearningResult internal constructor(
     public val loadMillis: Double,
     public val learnMillis: Double,
     public val solveMillis: Double,
-    public val millis: List<Double>,
+    millis: List<Double>,
     public val error: Double,
     public val tolerance: Double,
     public val accuracy: Double,
@@ -115,6 +117,8 @@ public class LearningResult internal constructor(
     public val heat: Heat = Heat(),
     public val failure: String? = null
 ) {
+    public val millis: List<Double> = Collections.unmodifiableList(ArrayList(millis))
+
     internal companion object {
         fun failed(fileBytes: Long, tolerance: Double, reason: String) = LearningResult(
             0, fileBytes, 0.0, 0.0, 0.0, emptyList(), 0.0, tolerance, 0.0, failure = reason
@@ -137,10 +141,12 @@ public class SharingResult internal constructor(
     public val runtime: BenchmarkRuntime,
     public val memory: Long,
     public val capacity: Double,
-    public val apps: List<AppResult>,
+    apps: List<AppResult>,
     public val heat: Heat = Heat(),
     public val failure: String? = null
 ) {
+    public val apps: List<AppResult> = Collections.unmodifiableList(ArrayList(apps))
+
     internal companion object {
         fun failed(runtime: BenchmarkRuntime, reason: String) =
             SharingResult(runtime, 0, 0.0, emptyList(), failure = reason)
@@ -176,8 +182,10 @@ public class AppResult internal constructor(
 public class MemoryResult internal constructor(
     public val runtime: BenchmarkRuntime,
     public val limit: Long,
-    public val series: List<MemorySeries>
+    series: List<MemorySeries>
 ) {
+    public val series: List<MemorySeries> = Collections.unmodifiableList(ArrayList(series))
+
     /**
      * The number of pixels that the compressed network can process within the limit, as a multiple of the number that
      * the dense one can process; null if either is unknown.
@@ -198,9 +206,11 @@ public class MemoryResult internal constructor(
  */
 public class MemorySeries internal constructor(
     public val variant: String,
-    public val steps: List<MemoryStep>,
+    steps: List<MemoryStep>,
     public val failure: String?
 ) {
+    public val steps: List<MemoryStep> = Collections.unmodifiableList(ArrayList(steps))
+
     /**
      * Returns the number of pixels at which the peak reaches [limit], interpolated between the steps around it. If no
      * step exceeds the limit, returns the last step's number; if all do, returns null.

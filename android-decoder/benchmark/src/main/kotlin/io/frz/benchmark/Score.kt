@@ -2,6 +2,7 @@ package io.frz.benchmark
 
 import io.frz.benchmark.internal.geometricMean
 import io.frz.benchmark.internal.median
+import java.util.Collections
 
 /**
  * A comparison of a variant with the dense network, on one runtime in one run. Each ratio is the dense network's value
@@ -49,9 +50,12 @@ public class Score internal constructor(
     public val speedup: Double?,
     public val bytesRatio: Double?,
     public val memoryRatio: Double?,
-    public val counted: List<String>,
-    public val excluded: Map<String, String>
+    counted: List<String>,
+    excluded: Map<String, String>
 ) {
+    public val counted: List<String> = Collections.unmodifiableList(ArrayList(counted))
+    public val excluded: Map<String, String> = Collections.unmodifiableMap(LinkedHashMap(excluded))
+
     internal companion object {
         fun of(runtime: BenchmarkRuntime, results: List<NetworkResult>): Score {
             val own = results.filter { it.runtime === runtime }

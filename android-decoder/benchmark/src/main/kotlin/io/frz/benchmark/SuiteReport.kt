@@ -1,6 +1,7 @@
 package io.frz.benchmark
 
 import io.frz.benchmark.internal.ReportWriter
+import java.util.Collections
 
 /**
  * The results of the suite.
@@ -15,12 +16,17 @@ import io.frz.benchmark.internal.ReportWriter
 public class SuiteReport internal constructor(
     internal val context: ReportContext,
     public val seconds: Double,
-    public val networks: List<NetworkResult>,
+    networks: List<NetworkResult>,
     public val learning: LearningResult?,
-    public val sharing: List<SharingResult>,
-    public val memory: List<MemoryResult>,
-    public val scores: List<Score>
+    sharing: List<SharingResult>,
+    memory: List<MemoryResult>,
+    scores: List<Score>
 ) {
+    public val networks: List<NetworkResult> = Collections.unmodifiableList(ArrayList(networks))
+    public val sharing: List<SharingResult> = Collections.unmodifiableList(ArrayList(sharing))
+    public val memory: List<MemoryResult> = Collections.unmodifiableList(ArrayList(memory))
+    public val scores: List<Score> = Collections.unmodifiableList(ArrayList(scores))
+
     /** Returns the report as a JSON document; `suite-report.schema.json` describes it. */
     public fun toJson(): String = ReportWriter(this).write()
 }

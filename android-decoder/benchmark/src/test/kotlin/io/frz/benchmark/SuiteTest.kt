@@ -49,6 +49,23 @@ class SuiteTest {
     }
 
     @Test
+    fun `lists of a report cannot be changed`() {
+        val manifest = AssetsFolder(folder).network("a", "2 1", "1 1").network("b", "2 1", "1 1").write()
+        val report = run(manifest, FakeRuntime("one"))
+        val network = report.networks.first()
+        val lists = listOf(
+            report.networks, report.sharing, report.memory, report.scores, report.scores.single().counted,
+            network.variants, network.dense.millis, report.sharing.single().apps, manifest.networks,
+            network.network.variants
+        )
+        for (list in lists) {
+            assertThrows(UnsupportedOperationException::class.java) { (list as MutableList<*>).removeAt(0) }
+        }
+        val excluded = report.scores.single().excluded as MutableMap<*, *>
+        assertThrows(UnsupportedOperationException::class.java) { excluded.clear() }
+    }
+
+    @Test
     fun `a network that is worse than 98 percent of dense does not count`() {
         // A negative factor reverses which class wins.
         val report = run(AssetsFolder(folder).network("a", "2 1", "1 -1").write(), FakeRuntime("one"))
