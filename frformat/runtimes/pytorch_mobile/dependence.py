@@ -45,6 +45,8 @@ def _steps(block: Any) -> Iterator[Any]:
 def _comparable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_comparable(each) for each in value]
+    if isinstance(value, float):
+        return repr(value)  # NaN equals itself
     if not isinstance(value, Tensor):
         return value
     bits = value.detach().cpu().resolve_conj().resolve_neg().reshape(-1).contiguous().view(torch.uint8)

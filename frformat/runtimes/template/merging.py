@@ -17,8 +17,9 @@ from frformat.runtimes.contract import Contract
 from frformat.runtimes.copies import captured, copied
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporters import quietly, reason
+from frformat.runtimes.template.expressions import Constant
 from frformat.runtimes.template.layout import Normalization, Plain, Scaled, Shifted, Value
-from frformat.runtimes.template.static import Constant, Static
+from frformat.runtimes.template.static import Static
 
 _ATEN: Final = torch.ops.aten
 NORMALIZE: Final = _ATEN.batch_norm.default
