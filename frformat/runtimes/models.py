@@ -124,7 +124,10 @@ def factored(
 
 
 def imported(where: str) -> ModuleType:
-    """Return a module, given its name or its file ``….py``. A file never takes the name of a loaded module."""
+    """Return a module, given its name or its file ``….py``, which can import modules beside it.
+
+    Neither the file nor the modules beside it hide other modules of the same name, in this process or in its workers.
+    """
     if not where.endswith(".py"):
         return importlib.import_module(where)
     name = os.path.basename(where).removesuffix(".py")
@@ -135,6 +138,8 @@ def imported(where: str) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # TorchScript and dataclasses look up names used by a class in its module
-    sys.path.insert(0, os.path.dirname(os.path.abspath(where)))  # as Python does when it runs a file
+    folder = os.path.dirname(os.path.abspath(where))
+    if folder not in sys.path:
+        sys.path.append(folder)
     spec.loader.exec_module(module)
     return module

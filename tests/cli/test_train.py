@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.machinery
 import json
 from pathlib import Path
 
@@ -157,9 +158,14 @@ class Beside(Tiny):
 """
     )
     (tmp_path / "json.py").write_text(text)  # the name of a loaded module, which must stay what it is
+    (tmp_path / "wave.py").write_text("")  # the name of a module that is not loaded
     out = frformat("train", f"{tmp_path / 'json.py'}:Beside", *CPU, "--epochs", "1", "-o", tmp_path / "run", "--json")
     assert out.code == 0, out.err
     assert json.loads(out.out)["recipe"] == "beside"
+    for name in ("json", "wave"):  # also in processes that inherit the path
+        found = importlib.machinery.PathFinder.find_spec(name)
+        assert found is not None
+        assert str(tmp_path) not in str(found.origin)
 
 
 def test_a_teacher_of_a_different_shape_is_refused(tmp_path: Path):
