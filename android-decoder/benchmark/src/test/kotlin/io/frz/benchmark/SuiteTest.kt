@@ -53,10 +53,12 @@ class SuiteTest {
         val manifest = AssetsFolder(folder).network("a", "2 1", "1 1").network("b", "2 1", "1 1").write()
         val report = run(manifest, FakeRuntime("one"))
         val network = report.networks.first()
+        val sharing = SharingResult(one, 0, 1.0, arrayListOf(AppResult("a", "dense", 1.0, 1.0, 1.0, 1.0)))
+        val series = MemorySeries("dense", arrayListOf(MemoryStep(1, 1, 1)), null)
         val lists = listOf(
             report.networks, report.sharing, report.memory, report.scores, report.scores.single().counted,
-            network.variants, network.dense.millis, report.sharing.single().apps, manifest.networks,
-            network.network.variants
+            network.variants, network.dense.millis, manifest.networks, network.network.variants, sharing.apps,
+            series.steps, MemoryResult(one, 1, arrayListOf(series)).series
         )
         for (list in lists) {
             assertThrows(UnsupportedOperationException::class.java) { (list as MutableList<*>).removeAt(0) }
