@@ -2,16 +2,14 @@ package io.frz.host
 
 import com.google.gson.JsonObject
 import io.frz.cli.shell.Failure
+import io.frz.cli.shell.Positive
 import io.frz.cli.shell.Printing
 import java.io.File
 import java.util.Locale
 import java.util.concurrent.Callable
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
-import picocli.CommandLine.Model.CommandSpec
 import picocli.CommandLine.Option
-import picocli.CommandLine.ParameterException
-import picocli.CommandLine.Spec
 
 @Command(
     name = "loading",
@@ -29,7 +27,12 @@ internal class LoadingCommand : Callable<Int> {
     @Mixin
     private lateinit var files: Shipped
 
-    @Option(names = ["--runs"], paramLabel = "N", description = ["Number of processes for each way (default: 5)."])
+    @Option(
+        names = ["--runs"],
+        paramLabel = "N",
+        converter = [Positive::class],
+        description = ["Number of processes for each way (default: 5)."]
+    )
     private var runs = 5
 
     @Option(
@@ -42,11 +45,7 @@ internal class LoadingCommand : Callable<Int> {
     @Mixin
     private lateinit var printing: Printing
 
-    @Spec
-    private lateinit var spec: CommandSpec
-
     override fun call(): Int {
-        if (runs < 1) throw ParameterException(spec.commandLine(), "--runs: $runs is not positive")
         for (file in listOf(files.skeleton, files.weights, files.complete)) {
             if (!file.isFile) throw Failure("$file: no such file")
         }

@@ -3,8 +3,6 @@ package io.frz.host
 import com.google.gson.JsonObject
 import com.google.gson.JsonParser
 import java.io.File
-import java.io.PrintWriter
-import java.io.StringWriter
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNull
@@ -22,21 +20,11 @@ class CommandTest {
     private val models = File("../pytorch/src/test/resources")
     private val inputs by lazy { File(folder, "in").apply { mkdir() } }
 
-    private class Result(val code: Int, val out: String, val err: String)
-
     @BeforeEach
     fun requireRuntime() {
         val obstacle = LiteRuntime.obstacle
         if (System.getProperty("frz.native.required") == "true") assertNull(obstacle)
         assumeTrue(obstacle == null) { "not run: PyTorch Mobile cannot run here: $obstacle" }
-    }
-
-    private fun host(vararg args: Any): Result {
-        val out = StringWriter()
-        val err = StringWriter()
-        val code = FrzHost().commandLine().setOut(PrintWriter(out)).setErr(PrintWriter(err))
-            .execute(*Array(args.size) { args[it].toString() })
-        return Result(code, out.toString(), err.toString())
     }
 
     private fun model(name: String) = File(models, name)

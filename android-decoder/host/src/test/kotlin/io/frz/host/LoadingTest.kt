@@ -6,9 +6,7 @@ import com.google.gson.JsonParser
 import io.frz.loading.FrzPart
 import io.frz.onnxruntime.FrzSession
 import java.io.File
-import java.io.PrintWriter
 import java.io.RandomAccessFile
-import java.io.StringWriter
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
@@ -30,14 +28,6 @@ class LoadingTest {
             it.setOptimizedModelFilePath(file.path)
         }.load().close()
         file
-    }
-
-    private fun host(vararg args: Any): Triple<Int, String, String> {
-        val out = StringWriter()
-        val err = StringWriter()
-        val code = FrzHost().commandLine().setOut(PrintWriter(out)).setErr(PrintWriter(err))
-            .execute(*Array(args.size) { args[it].toString() })
-        return Triple(code, out.toString(), err.toString())
     }
 
     private fun json(text: String): JsonObject = JsonParser.parseString(text).asJsonObject
@@ -89,6 +79,6 @@ class LoadingTest {
         val (code, _, err) = host("loading", skeleton, weights, File(folder, "none.onnx"))
         assertEquals(2, code)
         assertTrue("none.onnx: no such file" in err && err.trim().lines().size == 1, err)
-        assertEquals(2, host("loading", skeleton, weights, complete, "--runs", 0).first)
+        assertEquals(2, host("loading", skeleton, weights, complete, "--runs", 0).code)
     }
 }

@@ -5,8 +5,6 @@ import com.google.gson.JsonParser
 import io.frz.benchmark.BenchmarkException
 import io.frz.benchmark.Trial
 import java.io.File
-import java.io.PrintWriter
-import java.io.StringWriter
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertThrows
@@ -22,14 +20,6 @@ class SuiteTest {
     private val models = File("../onnxruntime/src/test/resources")
     private val assets by lazy { File(folder, "assets").apply { mkdir() } }
     private val report get() = File(folder, "report.json")
-
-    private fun host(vararg args: Any): Triple<Int, String, String> {
-        val out = StringWriter()
-        val err = StringWriter()
-        val code = FrzHost().commandLine().setOut(PrintWriter(out)).setErr(PrintWriter(err))
-            .execute(*Array(args.size) { args[it].toString() })
-        return Triple(code, out.toString(), err.toString())
-    }
 
     private fun tensor(name: String, array: NdArray): Map<String, Any> {
         File(assets, name).writeBytes(array.bytes().array())
@@ -109,8 +99,8 @@ class SuiteTest {
         val (code, out, err) = host(*trial, "--variant", "factored")
         assertEquals(0, code, err)
         assertTrue(JsonParser.parseString(out).asJsonObject["heap"].asLong >= 0)
-        assertEquals(2, host(*trial, "--variant", "none").first)
-        assertEquals(2, host(*trial, "--variant", "factored", "--height", 28).first) // widths are multiples of 16
+        assertEquals(2, host(*trial, "--variant", "none").code)
+        assertEquals(2, host(*trial, "--variant", "factored", "--height", 28).code) // widths are multiples of 16
     }
 
     @Test
@@ -118,8 +108,8 @@ class SuiteTest {
         val (code, _, err) = host("suite", assets, "-o", report)
         assertEquals(2, code)
         assertTrue("manifest.json: there is no such file" in err && err.trim().lines().size == 1, err)
-        assertEquals(2, host("suite", assets, "-o", File(folder, "none/report.json")).first)
-        assertEquals(2, host("suite", assets, "-o", report, "--threads", 0).first)
+        assertEquals(2, host("suite", assets, "-o", File(folder, "none/report.json")).code)
+        assertEquals(2, host("suite", assets, "-o", report, "--threads", 0).code)
         assertFalse(report.exists())
     }
 }
