@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import io
 import os
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from frformat.format.contents import Contents
 from frformat.format.index import Index
 from frformat.format.info import TensorInfo
 from frformat.format.quantization import step
-from frformat.format.sharing import Lock, SharedFile
+from frformat.format.sharing import Lock, shared
 from frformat.format.tensor import CodedTensor
 from frformat.spectral.spectrum import Spectrum
 from frformat.wording import count
@@ -358,7 +357,7 @@ def open(
     if isinstance(source, bytes | bytearray | memoryview):
         return FrzFile(io.BytesIO(source), None, tier, memory_budget, base)
     if isinstance(source, str | os.PathLike):
-        file = SharedFile(source) if hasattr(os, "pread") else builtins.open(source, "rb")  # noqa: SIM115 — closed by the result
+        file = shared(source)
         try:
             return FrzFile(file, os.fspath(source), tier, memory_budget, base)
         except BaseException:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import io
 import os
 from threading import RLock
-from typing import Any, ClassVar, Final
+from typing import IO, Any, ClassVar, Final
 from weakref import WeakSet
+
+StrPath = str | os.PathLike[str]
 
 PIECE: Final = 1 << 20
 """Number of bytes to read at a time."""
+
+
+def shared(path: StrPath) -> IO[bytes]:
+    """Open a file for reading. Where ``pread`` exists, its position is not shared with forked processes."""
+    return SharedFile(path) if hasattr(os, "pread") else open(path, "rb")
 
 
 class Lock:

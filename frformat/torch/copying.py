@@ -19,8 +19,8 @@ def copied(model: Model, replaced: dict[int, Any] | None = None) -> Model:
     computes before each run. The copies of these are plain tensors.
 
     Args:
-        model: any model, except one in TorchScript.
-        replaced: by the id of an object, what to use in the copy instead of a copy of it.
+        model: any model.
+        replaced: by the id of an object, what to use in the copy instead of a copy of it; TorchScript ignores it.
 
     Raises:
         EncodeError: one of the model's attributes cannot be copied.
