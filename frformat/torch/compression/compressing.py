@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import torch
 from torch import Tensor, nn
 
 from frformat.format.atomic import replacing
@@ -20,6 +21,7 @@ from frformat.torch.compression.outputs import Outputs
 from frformat.torch.compression.planning import scale_of
 from frformat.torch.compression.preparing import prepare
 from frformat.torch.compression.quantizing import Weighed
+from frformat.torch.compression.randomness import preserved
 from frformat.torch.compression.reporting import LayerReport, layers
 from frformat.torch.compression.search import of_loss, of_metric, of_size
 from frformat.torch.compression.state import Bag, copied
@@ -115,8 +117,9 @@ def compress(
     Args:
         model: the network, on any device; it is not modified. Pass a mapping of tensors if there is no model to run.
         path: file to write, or None to write no file.
-        batches: calibration inputs; each is a tensor, a tuple of arguments, or a dict of keyword arguments. They must
-            not include test data.
+        batches: calibration inputs; each is a tensor, a tuple of arguments, or a mapping of keyword arguments. They
+            must not include test data. They are not modified, and the state of PyTorch's random number generators
+            is restored afterwards.
         metric: function that returns a metric of a model in evaluation mode, such as its accuracy in percent. Higher
             values must be better. Without it, ``max_drop`` applies to the percentage of unchanged decisions or, for
             ``values``, to that of explained variance. This percentage is measured on the last quarter of the batches,
@@ -150,16 +153,17 @@ def compress(
         raise CompressionError(f"effort {effort} is less than 1")
     meant = Outputs(outputs)
     told = progress or (lambda what, done, total: None)
-    work = copied(model)
-    calls = runs(batches) if batches is not None else []
-    measure = measure_of(metric, meant, work, calls, needed=max_drop is not None)
-    before = measure(work)
-    weighed, contents = prepare(work.eval(), calls[: len(calls) - len(measure.held)], meant, seed, told)
-    with opened(base) as older:
-        if older is not None:
-            versions.follow(weighed, contents, older)
-        trials = Trials(weighed, contents, meant, measure, before, dict(metadata or {}), told)
-        chosen = _search(trials, goals, contents, measure.name, before, effort)
+    with torch.inference_mode(False):  # gradients must be available
+        work = copied(model)
+        with preserved(work), opened(base) as older:
+            calls = runs(batches) if batches is not None else []
+            measure = measure_of(metric, meant, work, calls, needed=max_drop is not None)
+            before = measure(work)
+            weighed, contents = prepare(work.eval(), calls[: len(calls) - len(measure.held)], meant, seed, told)
+            if older is not None:
+                versions.follow(weighed, contents, older)
+            trials = Trials(weighed, contents, meant, measure, before, dict(metadata or {}), told)
+            chosen = _search(trials, goals, contents, measure.name, before, effort)
     result = Compressed(
         chosen.data,
         None if isinstance(chosen.model, Bag) else chosen.model,
@@ -219,6 +223,13 @@ def _notes(weighed: Weighed, contents: Contents) -> list[str]:
     if weighed.guessed:
         names = _shown([site.name for site in weighed.guessed])
         notes.append(f"no observed layer uses {names} as weights: rounded as if there were no batches")
+    if weighed.silent:
+        names = _shown(dict.fromkeys(site.name for site in weighed.silent))
+        notes.append(f"the outputs have no gradient with respect to {names}: rounded as if all layers mattered equally")
+    for site in weighed.sites:
+        unseen = weighed.statistics[site].inputs.unseen
+        if unseen:
+            notes.append(f"the batches use only {site.form.inputs - unseen} of {site.form.inputs} rows of {site.name}")
     if contents.unseen and weighed.batches:
         notes.append(f"no observed layer uses {_shown(contents.unseen)} as weights: rounded to 8 bits")
     return notes
@@ -232,7 +243,8 @@ def _chance(weighed: Weighed) -> float:
     return total / max(sum(sizes), 1)
 
 
-def _shown(names: Sequence[str]) -> str:
+def _shown(found: Iterable[str]) -> str:
+    names = list(found)
     return ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
 
 

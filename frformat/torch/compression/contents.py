@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -31,6 +30,9 @@ LARGEST: Final = 65504.0
 FORMAT: Final = "q8"
 """Number format of tensors of rank 2 or more that have no plan."""
 
+FINER_FORMAT: Final = "q12"
+"""The same, for tensors that :data:`FORMAT` would change too much."""
+
 VECTOR_FORMAT: Final = "q10"
 """Number format of vectors with elements of similar magnitude."""
 
@@ -46,6 +48,7 @@ class Contents:
         names: names in the file, by the names in ``state``.
         plans: plans of the quantized tensors.
         biases: names of the biases to quantize as well.
+        exact: names of the tensors to store exactly.
 
     Attributes:
         quantized: number of elements of the tensors with plans.
@@ -57,6 +60,7 @@ class Contents:
         names: Mapping[str, str],
         plans: Mapping[str, Plan],
         biases: Collection[str] = (),
+        exact: Collection[str] = (),
     ) -> None:
         tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
         self._ties = {names[n]: names[t] for n, t in tied(tensors).items() if n in names and t in names}
@@ -67,10 +71,16 @@ class Contents:
         self._elements = sum(value.numel() for value in own.values() if value.is_floating_point())
         self.quantized = max(1, sum(tensors[name].numel() for name in plans))
         self._others: dict[str, Stored] = {}
+        self._wider: dict[str, list[Stored]] = {}
         for name, value in state.items():
             if name in plans or name in biases or names.get(name) in self._ties or name not in names:
                 continue
-            self._others[name] = narrow(_array(name, value)) if isinstance(value, Tensor) else value
+            if not isinstance(value, Tensor):
+                self._others[name] = value
+            elif name in exact:
+                self._others[name] = _array(name, value)
+            else:
+                self._others[name], *self._wider[name] = forms(_array(name, value))
 
     @property
     def elements(self) -> int:
@@ -80,18 +90,30 @@ class Contents:
     @property
     def unseen(self) -> list[str]:
         """Names of tensors that were rounded to :data:`FORMAT` because they have no plan."""
-        return [name for name, each in self._others.items() if isinstance(each, CodedTensor) and each.offsets]
+        return [name for name, wider in self._wider.items() if len(wider) > 1]
+
+    @property
+    def rounded(self) -> list[str]:
+        """Names of all tensors without a plan that were rounded."""
+        return [name for name, wider in self._wider.items() if wider]
+
+    def widen(self, name: str) -> None:
+        """Store a tensor that was rounded in the next more precise form."""
+        self._others[name] = self._wider[name].pop(0)
 
     def file_name(self, name: str) -> str:
         """Return the name that one of the model's tensors has in the file."""
         return self._names[name]
 
-    def give(self, state: Mapping[str, Stored]) -> None:
-        """Replace the values of tensors without plans with the rounded values that the file stores."""
-        for name, stored in self._others.items():
-            value = state[name]
-            if isinstance(stored, CodedTensor) and isinstance(value, Tensor) and value.layout == torch.strided:
-                value.copy_(to_torch(stored.rebuild()))
+    def give(self, state: Mapping[str, Stored], names: Collection[str] | None = None) -> None:
+        """Replace the values of tensors without plans with the rounded values that the file stores.
+
+        Args:
+            state: the tensors of a model by name.
+            names: the tensors to replace; all by default.
+        """
+        for name in self.rounded if names is None else names:
+            state[name].copy_(to_torch(self._others[name].rebuild()))
 
     def tensors(self, found: Mapping[str, Integers]) -> dict[str, Stored]:
         """Return all tensors by their names in the file, in the order of the state dict."""
@@ -129,29 +151,30 @@ def coded_bytes(tensor: CodedTensor) -> int:
         return int(sum(group.sizes.sum() for group in file.container.directory.groups))
 
 
-def narrow(array: Array) -> Array | CodedTensor:
-    """Convert a tensor without a plan to a compact form.
+def forms(array: Array) -> list[Array | CodedTensor]:
+    """Return the forms in which a tensor without a plan can be stored, from the most compact to the exact one.
 
-    Floating-point tensors are stored exactly if integers with a step or 16-bit floats allow it. Otherwise, tensors of
-    rank 2 or more become 8-bit integers with one step for each index of the first axis. Vectors become 10-bit integers
-    if their elements have similar magnitudes, and 16-bit floats if not. All other tensors are unchanged.
+    There is only one if integers with a step, or 16-bit floats, represent the tensor exactly, and for types other than
+    real floats. Otherwise, tensors of rank 2 or more can become integers of 8 or 12 bits with one step for each index
+    of the first axis. Vectors can become 10-bit integers if their elements have similar magnitudes, and 16-bit floats
+    if not.
     """
     dtype = next((name for name in REAL_DTYPES if DTYPES[name] == array.dtype), None)
     if dtype is None or not np.isfinite(array).all():
-        return array
+        return [array]
     try:
         exact = CodedTensor.of_array(array, "auto")
         if exact.step is not None or exact.value_type in ("f16", "bf16"):
-            return exact
+            return [exact]
         if array.ndim > 1:
-            return CodedTensor.of_array(array, FORMAT, axis=0)
+            return [*(CodedTensor.of_array(array, each, axis=0) for each in (FORMAT, FINER_FORMAT)), array]
         sizes = np.abs(array[array != 0]).astype(np.float64)
         if sizes.size and _even(sizes, array):
-            return CodedTensor.of_array(array, VECTOR_FORMAT)
+            return [CodedTensor.of_array(array, VECTOR_FORMAT), array]
         fits = sizes.size == 0 or (sizes.min() >= SMALLEST and sizes.max() <= LARGEST)
-        return CodedTensor.of_array(array, "f16" if fits else "bf16")
+        return [CodedTensor.of_array(array, "f16" if fits else "bf16"), array]
     except EncodeError:  # the values exceed the range of steps or of 16-bit floats
-        return array
+        return [array]
 
 
 def _even(sizes: NDArray[np.float64], array: Array) -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Array = NDArray[Any]
-Kind = Literal["linear", "product", "convolution", "transposed", "embedding"]
+Kind = Literal["linear", "product", "convolution", "transposed", "embedding", "matrices"]
 
 CHUNK: Final = 1 << 24
 """Maximum number of entries of the input matrix to compute together."""
@@ -27,8 +27,8 @@ class Form:
 
     Attributes:
         kind: ``linear`` (outputs, inputs); ``product`` (inputs, outputs); ``convolution`` (outputs, inputs of a group,
-            kernel); ``transposed`` (inputs, outputs of a group, kernel); or ``embedding`` (entries, outputs), for which
-            columns are unit vectors.
+            kernel); ``transposed`` (inputs, outputs of a group, kernel); ``embedding`` (entries, outputs), for which
+            columns are unit vectors; or ``matrices`` (any number of axes for the outputs, inputs).
         shape: shape of the tensor.
         groups: number of groups of a convolution; 1 for other layers.
     """
@@ -39,8 +39,8 @@ class Form:
 
     @property
     def kernel(self) -> tuple[int, ...]:
-        """Lengths of the kernel axes, which are all axes of the tensor from the third on."""
-        return self.shape[2:]
+        """Lengths of the kernel axes, which are all axes of a convolution's weights from the third on."""
+        return () if self.kind == "matrices" else self.shape[2:]
 
     @property
     def sparse(self) -> bool:
@@ -50,6 +50,8 @@ class Form:
     @property
     def outputs(self) -> int:
         """Number of rows of one group's matrix."""
+        if self.kind == "matrices":
+            return math.prod(self.shape[:-1])
         first, second, *_ = self.shape
         return {"convolution": first // self.groups, "linear": first}.get(self.kind, second)
 
@@ -62,6 +64,8 @@ class Form:
         """Return a tensor of ``shape`` as matrices (groups, outputs, inputs)."""
         if self.kind in ("product", "embedding"):
             return tensor.T[None]
+        if self.kind == "matrices":
+            return tensor.reshape(1, self.outputs, self.inputs)
         split = tensor.reshape(self.groups, -1, *self.shape[1:])
         if self.kind == "transposed":
             split = split.swapaxes(1, 2)

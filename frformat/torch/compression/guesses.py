@@ -9,11 +9,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frformat.torch.compression.forms import Form
+from frformat.torch.compression.moments import InputMoments
 
 Doubles = NDArray[np.float64]
 
 NEIGHBORS: Final = 0.75
 """Assumed correlation of inputs at neighboring kernel positions."""
+
+
+LONG: Final = 31
+"""Longest kernel axis to assume of a tensor with several input channels."""
+
+FEW: Final = 4
+"""Number of input channels up to which a kernel may be longer, as in filters for sounds."""
+
+ENTRIES: Final = 1 << 24
+"""Maximum number of entries of the moments of all kernels."""
+
+
+def guessed_form(shape: tuple[int, ...]) -> Form:
+    """Return the likely layout of weights of which only the shape is known.
+
+    A tensor of rank 3 or more is a convolution only if the axes after the second can be those of a kernel; otherwise it
+    consists of matrices, such as those of several experts, or of vectors.
+    """
+    if len(shape) == 2:
+        return Form("linear", shape)
+    channels, kernel = shape[1], shape[2:]
+    small = max(kernel) <= LONG or channels <= FEW
+    return Form("convolution" if small and channels * math.prod(kernel) ** 2 <= ENTRIES else "matrices", shape)
 
 
 class GuessedInputs:
@@ -43,10 +67,15 @@ class GuessedInputs:
         """Zero, since these moments are not estimated from samples."""
         return 0.0
 
+    @property
+    def unseen(self) -> int:
+        """Zero, since no entries of an embedding were counted."""
+        return 0
+
     def second(self, *, centred: bool) -> Doubles:
         """Return the moments (groups, blocks, n, n), with one block per channel."""
         shape = (self.form.groups, self.blocks, *self._kernel.shape)
-        return np.broadcast_to(self._kernel, shape).copy()
+        return np.broadcast_to(self._kernel, shape)
 
     def shift(self, *, centred: bool) -> None:
         """Return None, since there is no second model."""
@@ -60,19 +89,24 @@ class GuessedOutputs:
     Args:
         weights: weights of the layer, as matrices (groups, outputs, inputs).
         form: their layout.
-        inputs: moments of the inputs.
+        inputs: moments of the inputs, measured or guessed.
+
+    Attributes:
+        factor: factor to multiply the moments by if errors in the weights cost more than assumed.
     """
 
-    def __init__(self, weights: Doubles, form: Form, inputs: GuessedInputs) -> None:
-        kernel = inputs.second(centred=False)[0, 0]
-        split = weights.reshape(*weights.shape[:2], -1, len(kernel))
-        energy = np.einsum("gock,gocl,kl->go", split, split, kernel, optimize=True)
+    def __init__(self, weights: Doubles, form: Form, inputs: InputMoments) -> None:
+        second = inputs.second(centred=False)
+        split = weights.reshape(*weights.shape[:2], inputs.blocks, -1).swapaxes(1, 2)
+        seen = split @ second if second.ndim == 4 else split * second[:, :, None]
+        energy = np.einsum("gbok,gbok->go", seen, split, optimize=True)
         floor = max(1e-2 * float(energy.mean()), 1e-30)
         self._diagonal: Doubles = 1 / (np.maximum(energy, floor) * energy.size)
+        self.factor = 1.0
 
     def second(self) -> Doubles:
         """Return the diagonal of the moments: (groups, outputs)."""
-        return self._diagonal
+        return self._diagonal * self.factor
 
     def of_bias(self) -> Doubles:
         """Return the mean squares of the gradients of a bias: (groups, outputs)."""

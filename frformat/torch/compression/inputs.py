@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from frformat.errors import EncodeError
+from frformat.torch.compression.randomness import seeded
 
 Batch = Callable[[nn.Module], Any]
 Told = Callable[[str, int, int], None]
@@ -23,7 +24,11 @@ def runs(batches: Iterable[Any]) -> list[Batch]:
     """Return, for each batch, a function that runs a model on it.
 
     Args:
-        batches: the inputs; each is a tensor, a tuple or list of positional arguments, or a dict of keyword arguments.
+        batches: the inputs; each is a tensor, a tuple or list of positional arguments, or a mapping of keyword
+            arguments.
+
+    Each run receives copies of the tensors, since models can change their inputs in place, and draws the same random
+    numbers.
 
     Raises:
         CompressionError: there are no batches, or a batch is none of these types.
@@ -32,12 +37,12 @@ def runs(batches: Iterable[Any]) -> list[Batch]:
         raise CompressionError("batches is one tensor: pass a list of batches, such as images.split(64)")
     found = []
     for number, batch in enumerate(batches):
-        if not isinstance(batch, Tensor | tuple | list | dict):
+        if not isinstance(batch, Tensor | tuple | list | Mapping):
             raise CompressionError(
                 f"batch {number} is of type {type(batch).__name__}, but must be a tensor, a tuple of arguments, or a "
                 "dict of them"
             )
-        found.append(_Run(batch, number))
+        found.append(_Run(dict(batch) if isinstance(batch, Mapping) else batch, number))
     if not found:
         raise CompressionError("batches is empty")
     return list(found)
@@ -49,7 +54,8 @@ class _Run:
 
     def __call__(self, model: nn.Module) -> Any:
         device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-        batch = tree_map(lambda leaf: leaf.to(device) if isinstance(leaf, Tensor) else leaf, self._batch)
+        batch = tree_map(lambda leaf: _own(leaf, device) if isinstance(leaf, Tensor) else leaf, self._batch)
+        seeded(model, self._number)
         try:
             if isinstance(batch, dict):
                 return model(**batch)
@@ -60,3 +66,8 @@ class _Run:
             raise CompressionError(
                 f"{type(model).__name__} fails on batch {self._number}, {shapes}: {type(error).__name__}: {reason}"
             ) from error
+
+
+def _own(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a copy of a tensor that shares neither values nor gradients with it."""
+    return tensor.detach().to(device, copy=True).requires_grad_(tensor.requires_grad)

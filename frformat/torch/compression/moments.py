@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from frformat.torch.compression.forms import CHUNK, Form, columns, rows
+from frformat.torch.compression.inputs import CompressionError
 from frformat.torch.compression.recording import Call, Recorder, Site
 from frformat.torch.compression.shrinkage import Shrinkage
 
@@ -40,6 +41,15 @@ PARTS: Final = 4
 how reliable the moments are."""
 
 
+STRANGE: Final = 0.5
+"""Squared difference of two columns, relative to the sum of their squares, above which they are different inputs.
+It is about 1 for unrelated columns."""
+
+UNSEEN: Final = 1.0
+"""Number of uses to add to each entry of an embedding (Laplace's rule of succession). Entries that the batches do not
+use could otherwise become zero."""
+
+
 class Inputs:
     """Moments of the inputs of a layer in two models: the original and the partly rounded one.
 
@@ -49,10 +59,11 @@ class Inputs:
     Args:
         form: the layout of the layer's weights.
         cross: whether there are two models. If not, y equals x.
+        selected: whether the models select their inputs, and may select different ones.
     """
 
-    def __init__(self, form: Form, *, cross: bool) -> None:
-        self.form, self.count = form, 0.0
+    def __init__(self, form: Form, *, cross: bool, selected: bool = False) -> None:
+        self.form, self.count, self.selected = form, 0.0, selected
         self.blocks = split(form)
         size = form.inputs // self.blocks
         shape = (form.groups, self.blocks, size) if form.sparse else (form.groups, self.blocks, size, size)
@@ -84,6 +95,7 @@ class Inputs:
         for part in _parts(y, self.form):
             own = self._columns(y, part, thin, phase)
             other = own if x is None else self._columns(x, part, thin, phase)
+            other = _corresponding(other, own) if self.selected else other
             self.count += own.shape[-1]
             self._means[0] += other.sum(-1).double().reshape(self.form.groups, -1).cpu()
             self._means[1] += own.sum(-1).double().reshape(self.form.groups, -1).cpu()
@@ -116,8 +128,16 @@ class Inputs:
 
     def second(self, *, centred: bool) -> Doubles:
         """Return E[y yᵀ] or the covariance of y: (groups, blocks, n, n), or the diagonals (groups, blocks, n)."""
+        if self.form.sparse:
+            uses = self._second + UNSEEN
+            return (uses / uses.sum()).numpy()
         found = (self._second / max(self.count, 1)).numpy()
-        return found if self.form.sparse else found + self._correction(1, centred)
+        return found + self._correction(1, centred)
+
+    @property
+    def unseen(self) -> int:
+        """Number of entries of an embedding that were not used."""
+        return int((self._second == 0).sum()) if self.form.sparse else 0
 
     def shift(self, *, centred: bool) -> Doubles | None:
         """Return E[x yᵀ] − E[y yᵀ], or the same difference of covariances; None if there is only one model."""
@@ -182,6 +202,15 @@ def split(form: Form) -> int:
     return fitting[0] if fitting else channels
 
 
+def _corresponding(x: Tensor, y: Tensor) -> Tensor:
+    """Return x, with those columns replaced by those of y that differ too much to be two versions of the same input.
+
+    If a model distributes its inputs among experts, a single different choice shifts all later columns.
+    """
+    difference = (x - y).square().sum((1, 2), keepdim=True)
+    return torch.where(difference > STRANGE * (x.square() + y.square()).sum((1, 2), keepdim=True), y, x)
+
+
 def _parts(call: Call, form: Form) -> Iterable[slice]:
     """Split a batch into about :data:`PARTS` slices, or more if their columns would exceed :data:`CHUNK` entries."""
     n = len(call.input)
@@ -206,6 +235,18 @@ def phases(thin: Sequence[int], draws: torch.Generator) -> list[int]:
     return [int(torch.randint(0, each, (), generator=draws)) for each in thin]
 
 
+def _backward(value: Tensor) -> None:
+    """Compute gradients, like :meth:`Tensor.backward`, but leave modes on, so that they see what is run again."""
+    engine: Any = torch.autograd.Variable._execution_engine
+    try:
+        engine.run_backward(
+            (value,), (torch.ones_like(value),), False, False, (), allow_unreachable=True, accumulate_grad=True
+        )
+    except Exception as error:  # the user's code can raise anything
+        reason = " ".join(str(error).split())
+        raise CompressionError(f"the model cannot be differentiated: {type(error).__name__}: {reason}") from error
+
+
 class InputMoments(Protocol):
     """Statistics of a layer's inputs that determine steps and rounding."""
 
@@ -220,6 +261,10 @@ class InputMoments(Protocol):
     @property
     def shrinkage(self) -> float:
         """The share of the moments that is due to chance, from 0 to 1."""
+
+    @property
+    def unseen(self) -> int:
+        """Number of entries of an embedding that were not used."""
 
     def second(self, *, centred: bool) -> Doubles:
         """Return the second moments, or the covariances: (groups, blocks, n, n), or diagonals (groups, blocks, n)."""
@@ -276,22 +321,30 @@ def statistics(
     outputs = {site: Outputs(site.form) for site in sites}
 
     def after(call: Call, out: Tensor) -> Tensor:
-        if call.site not in inputs or not out.is_floating_point():
+        if call.site in inputs and out.is_floating_point():
+            thin = thinning(call.site.form, sites[call.site])
+            with torch.no_grad():
+                inputs[call.site].add(call, None, thin, phases(thin, draws))
+        return watched(call, out)
+
+    def watched(call: Call, out: Tensor) -> Tensor:
+        if call.site not in outputs or not out.is_floating_point():
             return out
-        thin = thinning(call.site.form, sites[call.site])
-        with torch.no_grad():
-            inputs[call.site].add(call, None, thin, phases(thin, draws))
         if not out.requires_grad:
             out = out.detach().requires_grad_()
         out.register_hook(outputs[call.site].add)  # type: ignore[no-untyped-call]
         return out.clone()  # a copy, since the model can change the tensor in place
 
     for number, batch in enumerate(batches):
-        with torch.enable_grad(), Recorder(model, after=after):
+        with torch.enable_grad(), Recorder(model, after=after, gradients=True):
             value, samples = loss(batch(model), draws)
         if value.requires_grad:
-            value.backward()  # type: ignore[no-untyped-call]
+            with Recorder(model, after=watched, gradients=True):  # activation checkpointing runs layers again
+                _backward(value)
         for each in outputs.values():
             each.samples += samples
+        for buffer in model.buffers():
+            if not buffer.is_leaf:  # the model has updated it, which nothing may depend on in the next run
+                buffer.detach_()
         told(number + 1)
     return {site: Statistics(inputs[site], outputs[site]) for site in sites}

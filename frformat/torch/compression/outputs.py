@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
 import torch
@@ -40,12 +42,14 @@ class Outputs:
         self._meaning = meaning
 
     def tensors(self, out: Any) -> list[Tensor]:
-        """Return the floating-point tensors of an output.
+        """Return the floating-point tensors of an output. Complex numbers become pairs.
 
         Raises:
             CompressionError: there are none, or one is not finite.
         """
-        found = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+        every = [leaf for leaf in _leaves(out) if isinstance(leaf, Tensor)]
+        real = [torch.view_as_real(leaf.resolve_conj()) if leaf.is_complex() else leaf for leaf in every]
+        found = [leaf for leaf in real if leaf.is_floating_point()]
         if not found:
             raise CompressionError(f"the model's output, of type {type(out).__name__}, contains no floats")
         if not all(bool(leaf.isfinite().all()) for leaf in found):
@@ -71,7 +75,7 @@ class Outputs:
         Returns:
             The sum over all samples, and the number of samples.
         """
-        samples = len(self.tensors(out)[0])
+        samples = _samples(self.tensors(out)[0])
         logits = self.logits(out)
         if logits is None:
             return self._values(out, draws, samples), samples
@@ -80,16 +84,15 @@ class Outputs:
         roots = p.sqrt() * _signs(p, draws)
         roots = roots - p * roots.sum(1, keepdim=True)
         roots = roots * (_uncertainty(logits.detach().softmax(1)) / _uncertainty(p)) ** 0.5
-        total = (logits * roots).sum() * (samples / len(p)) ** 0.5
+        total = (logits * roots).sum() * (samples / max(len(p), 1)) ** 0.5
         return total + DOUBT**0.5 * self._values(out, draws, samples), samples
 
     def _values(self, out: Any, draws: torch.Generator, samples: int) -> Tensor:
         total = torch.zeros(())
         for leaf in self.tensors(out):
-            total = (
-                total.to(leaf)
-                + (leaf * _signs(leaf, draws)).sum() * (_unit(leaf.detach()) * samples / leaf.numel()) ** 0.5
-            )
+            if leaf.numel():
+                weight = (_unit(leaf.detach()) * samples / leaf.numel()) ** 0.5
+                total = total.to(leaf) + (leaf * _signs(leaf, draws)).sum() * weight
         return total
 
     def distance(self, reference: Any, out: Any) -> float:
@@ -97,12 +100,18 @@ class Outputs:
 
         For logits, this is the mean Kullback–Leibler divergence in nats. For values, it is half the mean squared error
         divided by the variance of the original.
+
+        Raises:
+            CompressionError: the outputs have different shapes.
         """
         before, after = self.logits(reference), self.logits(out)
         if before is not None and after is not None:
+            _check_shapes([before], [after])
             p, q = F.log_softmax(before, 1), F.log_softmax(after, 1)
-            return float((p.exp() * (p - q)).sum(1).mean())
-        pairs = zip(self.tensors(reference), self.tensors(out), strict=True)
+            return float((p.exp() * (p - q)).sum() / max(len(p), 1))
+        known, found = self.tensors(reference), self.tensors(out)
+        _check_shapes(known, found)
+        pairs = [(x, y) for x, y in zip(known, found, strict=True) if x.numel()]
         return sum(float(0.5 * (y - x).float().square().mean() * _unit(x)) for x, y in pairs)
 
     def agreement(self, reference: Any, out: Any) -> tuple[float, int]:
@@ -112,9 +121,35 @@ class Outputs:
         """
         before, after = self.logits(reference), self.logits(out)
         if before is not None and after is not None:
+            _check_shapes([before], [after])
             return float((before.argmax(1) == after.argmax(1)).sum()), len(before)
-        samples = len(self.tensors(reference)[0])
+        samples = _samples(self.tensors(reference)[0])
         return samples * max(0.0, 1 - 2 * self.distance(reference, out)), samples
+
+
+def _check_shapes(known: Sequence[Tensor], found: Sequence[Tensor]) -> None:
+    before, after = ([list(each.shape) for each in some] for some in (known, found))
+    if before != after:
+        raise CompressionError(
+            f"the shapes of the model's outputs depend on its weights: {before}, and {after} after rounding; let it "
+            "return its outputs before it selects some of them"
+        )
+
+
+def _leaves(tree: Any) -> Iterator[Any]:
+    """Yield everything that a model returned, also inside mappings and data classes that PyTorch does not know."""
+    for leaf in tree_leaves(tree):
+        if isinstance(leaf, Mapping):
+            yield from _leaves(list(leaf.values()))
+        elif is_dataclass(leaf) and not isinstance(leaf, type):
+            yield from _leaves([getattr(leaf, each.name) for each in fields(leaf)])
+        else:
+            yield leaf
+
+
+def _samples(values: Tensor) -> int:
+    """Return the number of samples in an output; a single number counts as one."""
+    return len(values) if values.dim() else 1
 
 
 def _signs(values: Tensor, draws: torch.Generator) -> Tensor:

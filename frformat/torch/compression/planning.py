@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -49,11 +48,12 @@ def covering(sites: Sequence[Site], statistics: Mapping[Site, Statistics], model
     return [site for site in sites if site in chosen]
 
 
-def planned(weighed: Weighed) -> tuple[Weighed, Contents]:
-    """Choose steps and bases for the parameters of all sites, and replace all other tensors with their rounded values.
+def planned(weighed: Weighed, exact: Collection[str] = ()) -> tuple[Weighed, Contents]:
+    """Choose steps and bases for the parameters of all sites, and forms for all other tensors.
 
     Args:
         weighed: the model's statistics, without plans.
+        exact: names of the other tensors to store exactly.
 
     Returns:
         ``weighed``, now with plans, and the tensors of its file.
@@ -66,10 +66,7 @@ def planned(weighed: Weighed) -> tuple[Weighed, Contents]:
     state, names = state_of(weighed.original)
     weighed.plans = {name: _plan(weighed, name, sites, scale) for name, sites in by_name.items()}
     biases = {bias for site in weighed.sites if (bias := weighed.adjustable(site)) is not None}
-    contents = Contents(state, names, weighed.plans, biases)
-    with torch.no_grad():
-        contents.give(state)
-    return weighed, contents
+    return weighed, Contents(state, names, weighed.plans, biases, exact)
 
 
 def _weight(stats: Statistics) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -12,17 +13,17 @@ from torch import Tensor, nn
 
 from frformat.checkpoints.torch_tensors import aliases as tied
 from frformat.torch.compression.contents import Contents
-from frformat.torch.compression.forms import Form
-from frformat.torch.compression.guesses import GuessedInputs, GuessedOutputs
+from frformat.torch.compression.guesses import GuessedInputs, GuessedOutputs, guessed_form
 from frformat.torch.compression.inputs import Batch, CompressionError, Told
 from frformat.torch.compression.moments import Statistics, statistics
 from frformat.torch.compression.outputs import Outputs
 from frformat.torch.compression.planning import covering, planned, scale_of
 from frformat.torch.compression.quantizing import Weighed
 from frformat.torch.compression.recording import Site
+from frformat.torch.compression.remainder import settle, unknown
 from frformat.torch.compression.sensitivity import correct
 from frformat.torch.compression.state import Bag, state_of
-from frformat.torch.compression.structure import Structure, fold, structure
+from frformat.torch.compression.structure import Structure, fold, structure_of_all
 
 Doubles = NDArray[np.float64]
 
@@ -47,8 +48,12 @@ def prepare(
     """
     if not batches:
         return _guessed(model)
-    found = structure(model, lambda: outputs.tensors(batches[0](model)))
-    if not found.sites and all(isinstance(value, Tensor) for value in state_of(model)[0].values()):
+    found = structure_of_all(model, [partial(_run, model, batch, outputs) for batch in batches])
+    if (
+        not found.sites
+        and not _guesses(model)
+        and all(isinstance(value, Tensor) for value in state_of(model)[0].values())
+    ):
         raise CompressionError(
             f"{type(model).__name__} was run, but no layer used a parameter as its weights: leave out batches"
         )
@@ -59,18 +64,30 @@ def prepare(
         told("statistics", number, len(batches))
 
     known = statistics(model, batches, sites, outputs.drawn, seed=seed, told=done)
+    silent = [site for site in found.sites if not known[site].outputs.second().any()]
+    for site in silent:  # what happens to the outputs of such a layer is discrete, such as the choice of an expert
+        inputs = known[site].inputs
+        weights = model.get_parameter(site.name)[site.rows].double().cpu().numpy()
+        known[site] = Statistics(inputs, GuessedOutputs(site.form.matrix(weights), site.form, inputs))
     used = covering(found.sites, known, model)
     guesses = _guesses(model, except_for={site.name for site in used})
-    weighed = Weighed(model, found, known | guesses, {}, batches, [*guesses, *used], guessed=list(guesses))
-    weighed, contents = planned(weighed)
+    silent = [site for site in silent if site in used]
+    weighed = Weighed(model, found, known | guesses, {}, batches, [*guesses, *used], list(guesses), silent)
+    weighed, contents = planned(weighed, unknown(model))
+    settle(weighed, contents, outputs)
     correct(weighed, outputs, scale_of(USUAL, contents.quantized), told)
     return weighed, contents
+
+
+def _run(model: nn.Module, batch: Batch, outputs: Outputs) -> None:
+    """Run a model, and check its outputs."""
+    outputs.tensors(batch(model))
 
 
 def _guessed(model: nn.Module) -> tuple[Weighed, Contents]:
     """Return the same as :func:`prepare`, for a model that cannot be run."""
     guesses = _guesses(model)
-    return planned(Weighed(model, Structure(sites=list(guesses)), guesses, {}, sites=list(guesses)))
+    return planned(Weighed(model, Structure(sites=list(guesses)), guesses, {}, sites=list(guesses)), unknown(model))
 
 
 def _guesses(model: nn.Module, except_for: Collection[str] = ()) -> dict[Site, Statistics]:
@@ -85,7 +102,7 @@ def _guesses(model: nn.Module, except_for: Collection[str] = ()) -> dict[Site, S
         dense = isinstance(value, Tensor) and value.layout == torch.strided and value.is_floating_point()
         if not dense or value.dim() < 2 or value.numel() < LEAST or not bool(value.isfinite().all()):
             continue
-        form = Form("convolution" if value.dim() > 2 else "linear", tuple(value.shape))
+        form = guessed_form(tuple(value.shape))
         inputs = GuessedInputs(form)
         matrix = form.matrix(value.double().cpu().numpy())
         found[Site(name, 0, len(value), form)] = Statistics(inputs, GuessedOutputs(matrix, form, inputs))

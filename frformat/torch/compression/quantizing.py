@@ -21,6 +21,7 @@ from frformat.torch.compression.inputs import CompressionError
 from frformat.torch.compression.layer import Layer
 from frformat.torch.compression.lockstep import Run, together
 from frformat.torch.compression.moments import InputMoments, Inputs, Statistics, phases, split, thinning
+from frformat.torch.compression.randomness import preserved
 from frformat.torch.compression.recording import Call, Recorder, Site
 from frformat.torch.compression.rounding import rounded
 from frformat.torch.compression.steps import Plan, damping, errors, nearest
@@ -58,6 +59,8 @@ class Weighed:
         sites: the sites whose statistics determine the rounding, in order of use. Together, they cover all rows of
             their parameters exactly once.
         guessed: those of ``sites`` that no batch has used, and whose statistics were therefore guessed.
+        silent: those of ``sites`` on whose outputs the model's outputs do not depend differentiably, so that only the
+            statistics of their inputs are known.
     """
 
     original: nn.Module
@@ -67,6 +70,7 @@ class Weighed:
     batches: Sequence[Callable[[nn.Module], Any]] = ()
     sites: list[Site] = field(default_factory=list)
     guessed: list[Site] = field(default_factory=list)
+    silent: list[Site] = field(default_factory=list)
 
     def adjustable(self, site: Site) -> str | None:
         """Return the name of the bias that can compensate for a change of a layer's mean output."""
@@ -123,7 +127,8 @@ def quantize(
         def run(own: Run) -> None:
             def before(call: Call) -> None:
                 if call.site in order and call.site not in done:
-                    own.wait(call)
+                    with preserved(which):  # the other runs draw random numbers meanwhile
+                        own.wait(call)
 
             which = model if number % 2 else weighed.original
             with torch.no_grad(), Recorder(which, before=before):
@@ -223,7 +228,9 @@ def _gathered(site: Site, there: Mapping[int, Call], weighed: Weighed) -> tuple[
     """Return the moments of a layer's inputs in both models and, if it has many inputs, the inputs themselves."""
     form = site.form
     wide = _wide(form)
-    inputs = Inputs(form, cross=not wide)
+    pairs = [(there[odd], there.get(odd - 1)) for odd in there if odd % 2]
+    selected = any(x is not None and x.input.shape != y.input.shape for y, x in pairs)
+    inputs = Inputs(form, cross=not wide, selected=selected)
     draws = torch.Generator().manual_seed(0)
     thin = thinning(form, weighed.structure.positions[site] * len(weighed.batches))
     calls, drawn = [], []
@@ -232,7 +239,7 @@ def _gathered(site: Site, there: Mapping[int, Call], weighed: Weighed) -> tuple[
         if number in there:
             y, x = there[number], there.get(number - 1)
             inputs.add(y, x, thin, phase)
-            calls.append((y, x if x is not None and x.input.shape == y.input.shape else None))
+            calls.append((y, x if x is not None and x.input.shape == y.input.shape and not selected else None))
             drawn.append(phase)
     if not wide or not calls:
         return inputs, None

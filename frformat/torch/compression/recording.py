@@ -17,6 +17,10 @@ from frformat.torch.compression.forms import Form, Geometry
 CONVOLUTIONS: Final = {torch.conv1d: 1, torch.conv2d: 2, torch.conv3d: 3}
 TRANSPOSED: Final = {torch.conv_transpose1d: 1, torch.conv_transpose2d: 2, torch.conv_transpose3d: 3}
 ASKED: Final = torch.overrides.has_torch_function
+SWITCHES: Final = (torch._C._set_grad_enabled,)
+"""The functions behind :class:`torch.no_grad` and :func:`torch.set_grad_enabled`."""
+LEAVING: Final = (Tensor.numpy, Tensor.__array__)
+"""Functions that refuse tensors that record gradients."""
 PRODUCTS: Final = (torch.matmul, torch.mm, Tensor.matmul, Tensor.mm, Tensor.__matmul__)
 
 
@@ -67,6 +71,7 @@ class Recorder(TorchFunctionMode):
         before: function to call with each layer that is about to run. It can change the weights.
         after: function to call with each layer and its output. It returns the output to use instead.
         other: function to call with every other function, its arguments and its result.
+        gradients: whether to record gradients even where the model turns them off.
     """
 
     def __init__(
@@ -76,14 +81,20 @@ class Recorder(TorchFunctionMode):
         before: Callable[[Call], None] | None = None,
         after: Callable[[Call, Tensor], Tensor] | None = None,
         other: Callable[[Any, Any, Any, Any], None] | None = None,
+        gradients: bool = False,
     ) -> None:
         super().__init__()
+        self._gradients = gradients
         self._known = _Known(model)
         self._before, self._after, self._other = before, after, other
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """See :class:`TorchFunctionMode`."""
         kwargs = kwargs or {}
+        if self._gradients and func in SWITCHES:
+            return func(True)
+        if self._gradients and func in LEAVING:
+            args = (args[0].detach(), *args[1:])
         if func is F.multi_head_attention_forward:
             return self._inside(func, args, kwargs)
         if recurrent.divisible(func, args, kwargs):

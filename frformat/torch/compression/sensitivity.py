@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import torch
 
+from frformat.torch.compression.guesses import GuessedOutputs
 from frformat.torch.compression.inputs import Told
 from frformat.torch.compression.moments import Outputs as Gradients
 from frformat.torch.compression.outputs import Outputs
@@ -91,7 +92,7 @@ class _Losses:
         for site in self._weighed.sites:
             if site.name == name:
                 gradients = self._weighed.statistics[site].outputs
-                assert isinstance(gradients, Gradients)
+                assert isinstance(gradients, Gradients | GuessedOutputs)
                 gradients.factor *= factor
         plan = self._weighed.plans[name]
         self._weighed.plans[name] = replace(plan, level=plan.level - 0.5 * math.log2(factor))

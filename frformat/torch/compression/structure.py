@@ -34,11 +34,11 @@ class Structure:
 
     Attributes:
         sites: weights in the order of their first use.
-        calls: number of uses of each site.
+        calls: number of uses of each site in a run; the largest number if it differs between runs.
         biases: name of each site's bias; None if there is none or it differs between uses.
         folds: for each site whose output is used only by batch normalization, the path of that module. No other module
             owns a tensor of either.
-        positions: number of positions at which each site was applied.
+        positions: number of positions at which each site was applied in a run; the mean over several runs.
     """
 
     sites: list[Site] = field(default_factory=list)
@@ -111,6 +111,46 @@ def structure(model: nn.Module, run: Any) -> Structure:
         if each.uses == 1 and each.norm and counts[each.norm] == 1 and found.calls[each.site] == 1 and whole:
             found.folds[each.site] = each.norm
     return found
+
+
+def structure_of_all(model: nn.Module, runs: Sequence[Callable[[], Any]]) -> Structure:
+    """Find the structure of a model whose layers may not all run on the same inputs, as in a mixture of experts.
+
+    Args:
+        model: the model, in evaluation mode.
+        runs: functions without arguments that each run the model. They are called until all weights have been used.
+    """
+    missing = {name for name, parameter in model.named_parameters() if parameter.dim() > 1 and parameter.numel()}
+    found, total, count = Structure(), Counter[Site](), 0
+    for run in runs:
+        latest = structure(model, run)
+        _merge(found, latest)
+        total += latest.positions
+        count += 1
+        missing -= {site.name for site in latest.sites}
+        if not missing:
+            break
+    found.positions = Counter({site: -(-total[site] // count) for site in found.sites})
+    return found
+
+
+def _merge(found: Structure, latest: Structure) -> None:
+    """Add what another run has shown. Each new site is placed after the site that it followed in that run."""
+    known = set(found.sites)
+    for site, before in zip(latest.sites, [None, *latest.sites], strict=False):
+        if site not in known:
+            found.sites.insert(0 if before is None else found.sites.index(before) + 1, site)
+            found.biases[site] = latest.biases[site]
+        elif found.biases[site] != latest.biases[site]:
+            found.biases[site] = None
+        same = site not in known or found.folds.get(site) == latest.folds.get(site)
+        if same and site in latest.folds:
+            found.folds[site] = latest.folds[site]
+        elif not same:
+            found.folds.pop(site, None)
+    found.calls |= latest.calls  # the larger of both numbers
+    counts = Counter(found.folds.values())
+    found.folds = {site: path for site, path in found.folds.items() if counts[path] == 1}
 
 
 def _norms(model: nn.Module, count: Counter[int]) -> dict[int, str]:

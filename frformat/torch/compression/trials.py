@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from frformat.torch.compression.contents import Contents
@@ -15,6 +16,7 @@ from frformat.torch.compression.inputs import CompressionError, Told
 from frformat.torch.compression.measuring import Measure
 from frformat.torch.compression.outputs import Outputs
 from frformat.torch.compression.quantizing import Integers, Weighed, codes, quantize, roughly
+from frformat.torch.compression.state import state_of
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ class Trials:
             CompressionError: the outputs or the metric are not finite.
         """
         model = copy.deepcopy(self._weighed.original)
+        with torch.no_grad():
+            self._contents.give(state_of(model)[0])
         number = len(self.points) + 1
         known: dict[int, Any] = {}
         losses: list[float] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -37,7 +38,8 @@ def follow(weighed: Weighed, contents: Contents, base: FrzFile) -> None:
         if older in base and base.info(older).step is not None:
             stored = base.stored(older)
             cosines = _cosines(stored)
-            if cosines is not None and stored.shape == plan.form.shape:
+            fits = cosines is not None and (not cosines or math.prod(plan.form.kernel) > 1)
+            if cosines is not None and fits and stored.shape == plan.form.shape:
                 plans[name] = replace(plan, cosines=cosines, offsets=stored.offsets, fixed=stored.step)
     weighed.plans = plans
     contents.follow(plans, base)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from frformat import CodedTensor
-from frformat.torch.compression.contents import coded_bytes, narrow
+from frformat.torch.compression.contents import coded_bytes, forms
 
 RNG = np.random.default_rng(0)
 
@@ -18,7 +18,7 @@ RNG = np.random.default_rng(0)
     ],
 )
 def test_floats_are_rounded_to_a_share_of_the_largest(array: np.ndarray, limit: float):
-    found = narrow(array)
+    found, *_ = forms(array)
     assert isinstance(found, CodedTensor)
     assert found.step is not None
     assert 0 < np.abs(found.rebuild() - array).max() <= limit * np.abs(array).max()
@@ -27,18 +27,29 @@ def test_floats_are_rounded_to_a_share_of_the_largest(array: np.ndarray, limit: 
 
 def test_variances_keep_their_relative_precision():
     array = np.exp(RNG.uniform(-12, 3, 100)).astype(np.float32)
-    found = narrow(array)
+    found, *_ = forms(array)
     assert isinstance(found, CodedTensor)
     assert (np.abs(found.rebuild() / array - 1) < 2**-8).all()
     huge = (array * np.float32(1e30)).astype(np.float32)
-    assert (np.abs(narrow(huge).rebuild() / huge - 1) < 2**-8).all()
+    assert (np.abs(forms(huge)[0].rebuild() / huge - 1) < 2**-8).all()
 
 
 def test_values_that_are_exact_in_few_bits_stay_exact():
     for array in (np.ones(5, np.float32), np.zeros((3, 4), np.float32), np.arange(9, dtype=np.float32) / 8):
-        assert np.array_equal(narrow(array).rebuild(), array)
+        (found,) = forms(array)
+        assert np.array_equal(found.rebuild(), array)
 
 
 @pytest.mark.parametrize("array", [np.arange(5), np.array([True]), np.array([1.0, np.inf]), np.ones(3, np.complex64)])
 def test_everything_else_is_unchanged(array: np.ndarray):
-    assert narrow(array) is array
+    (found,) = forms(array)
+    assert found is array
+
+
+def test_more_precise_forms_follow_up_to_the_exact_one():
+    array = RNG.standard_normal((20, 30)).astype(np.float32)
+    *rounded, exact = forms(array)
+    errors = [float(np.abs(each.rebuild() - array).max()) for each in rounded]
+    assert errors[0] > 8 * errors[1] > 0
+    assert exact is array
+    assert np.array_equal(forms(array[0])[-1], array[0])

@@ -59,7 +59,8 @@ def test_many_inputs_are_processed_in_blocks(monkeypatch: pytest.MonkeyPatch):
 def test_unit_vectors_have_a_diagonal():
     found = Inputs(Form("embedding", (5, 3)), cross=True)
     found.add(call(torch.tensor([[0, 1, 1], [4, 1, 0]]), Form("embedding", (5, 3)), Geometry()), None, (), ())
-    np.testing.assert_allclose(found.second(centred=True), [[[2 / 6, 3 / 6, 0, 0, 1 / 6]]])
+    np.testing.assert_allclose(found.second(centred=True) * 11, [[[3, 4, 1, 1, 2]]])
+    assert found.unseen == 2
     assert found.shift(centred=True) is None
 
 
