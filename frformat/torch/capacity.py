@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torch import nn
+from torch.nn.utils import parametrize
 
 
 class Tiered:
@@ -51,6 +52,7 @@ def set_tier(model: nn.Module, tier: int | None) -> None:
         raise ValueError(f"tier {tier} does not exist; {type(model).__name__} has {there}")
     for part in parts:
         part.tier = chosen
+    parametrize._cache.clear()  # within parametrize.cached(), it contains the tensors of another tier
 
 
 def get_tier(model: nn.Module) -> int:

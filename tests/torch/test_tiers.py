@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils import parametrize
 
 import frformat
 from frformat.torch import (
@@ -149,6 +150,17 @@ def test_switching_back_and_forth_changes_nothing(tiers):
         assert torch.equal(one, other)
     assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
     assert storage == {tensor.data_ptr() for tensor in (*model.parameters(), *model.buffers())}
+
+
+def test_cached_tensors_are_those_of_the_tier():
+    torch.manual_seed(0)
+    model, x = regularize(nn.Linear(8, 6), keep=20), torch.randn(3, 8)
+    make_tiers(model, [0.5])
+    wanted = [model(x) for _ in each_tier(model)]
+    with parametrize.cached():
+        found = [model(x) for _ in each_tier(model)]
+    assert all(map(torch.equal, found, wanted))
+    assert not torch.equal(*found)
 
 
 def test_the_largest_tier_is_the_model_without_tiers():
