@@ -87,7 +87,8 @@ def load_nested(model: nn.Module, path: StrPath) -> nn.Module:
         apart = {}
         for info in infos:
             if info.per_tier:
-                own = corners.get(f"{info.name.rpartition('.')[0]}.weight".removeprefix("."), [])
+                path_of, _, attribute = info.name.rpartition(".")
+                own = corners.get(f"{path_of}.weight".removeprefix("."), []) if attribute in STATISTICS else []
                 apart[info.name] = [length for length, *_ in own or [info.shape] * tiers]
     _install(model, corners, apart, tiers)
     load_model(model, path)

@@ -52,6 +52,19 @@ def test_a_tier_runs_at_its_own_width():
     assert multiply_adds == sorted(multiply_adds)
 
 
+def test_biases_of_transposed_convolutions_have_one_length(tmp_path):
+    def network() -> nn.Module:
+        return nn.Sequential(nn.Conv2d(3, 8, 2), nn.ReLU(), nn.ConvTranspose2d(8, 8, 3, stride=2), nn.ReLU()).eval()
+
+    members = (Member("0.weight", 0), Member("0.bias", 0), Member("2.weight", 0))
+    model, x = network(), torch.randn(2, 3, 5, 5)
+    make_nested(model, {"0": FilterGroup("0", 8, members)}, [{"0": 4}])
+    wanted = [model(x) for _ in each_tier(model)]
+    save_model(model, tmp_path / "nested.frz")
+    loaded = load_nested(network(), tmp_path / "nested.frz")
+    assert all(torch.equal(loaded(x), each) for each, _ in zip(wanted, each_tier(loaded), strict=True))
+
+
 def test_reordered_filters_compute_the_same_function():
     model, x = digits(), images()
     before = model(x)
