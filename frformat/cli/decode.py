@@ -80,7 +80,7 @@ def decode(
     kind = to or checkpoints.writer_of(output)
     if spectral and kind != "pt":
         raise EncodeError(f"{output}: --spectral writes sparse tensors, which only .pt files can contain")
-    with writing(output, force) as target, open_frz(source, opening) as file:
+    with writing(output, force, dash=True) as target, open_frz(source, opening) as file:
         total = sum(file.info(name).nbytes for name in file)
         if not spectral:
             budget = opening.memory_budget

@@ -125,7 +125,7 @@ def encode(
     stream = sys.stdin.buffer if source == "-" else source
     how: dict[str, Any] = {"name": source, "entry": entry, "keep_names": keep_names, "trust_pickle": trust_pickle}
     with (
-        writing(output, force) as target,
+        writing(output, force, dash=True) as target,
         checkpoints.load(stream, **how) as checkpoint,
     ):
         report = _run(checkpoint, target, policy, **options)

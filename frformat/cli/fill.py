@@ -34,7 +34,7 @@ def fill(template: str, weights: str, output: str, opening: Opening, force: bool
     """See :data:`HELP`."""
     from frformat.runtimes.template import fill_file
 
-    with writing(output, force) as target:
+    with writing(output, force, dash=True) as target:
         budget = opening.memory_budget
         size = fill_file(template, weights, target, tier=opening.tier, memory_budget=budget, base=opening.base)
     with messages_redirected(output):

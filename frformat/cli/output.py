@@ -21,16 +21,21 @@ STDOUT: Final = "-"
 
 
 @contextmanager
-def writing(path: str, force: bool) -> Iterator[str]:
+def writing(path: str, force: bool, *, dash: bool = False) -> Iterator[str]:
     """Check, before any work is done, that ``path`` can be written; add its name to errors that have none.
 
+    Args:
+        path: the output file.
+        force: whether to replace an existing file.
+        dash: whether :data:`STDOUT` means standard output; otherwise, it is a file name like any other.
+
     Yields:
-        The path to write to: ``path``, or a file that is copied to standard output on success.
+        The path to write to: ``path``, or with ``dash``, a file that is copied to standard output on success.
 
     Raises:
         OSError: the file exists and ``force`` is not set, it is not a file, or its folder is missing or not writable.
     """
-    if path == STDOUT:
+    if dash and path == STDOUT:
         with tempfile.TemporaryDirectory(prefix="frformat-") as place:
             made = os.path.join(place, "output")
             yield made
@@ -40,10 +45,10 @@ def writing(path: str, force: bool) -> Iterator[str]:
     if not path:
         raise FileNotFoundError(errno.ENOENT, "the name of the output file is empty", path)
     folder = os.path.dirname(path) or "."
-    if os.path.lexists(path) and not force:
-        raise FileExistsError(errno.EEXIST, "it exists; use --force to replace it", path)
     if os.path.exists(path) and not os.path.isfile(path):
         raise OSError(errno.EINVAL, "it is not a regular file, so it cannot be replaced", path)
+    if os.path.lexists(path) and not force:
+        raise FileExistsError(errno.EEXIST, "it exists; use --force to replace it", path)
     if not os.path.isdir(folder):
         raise FileNotFoundError(errno.ENOENT, f"the folder {folder} does not exist", path)
     if not os.access(folder, os.W_OK):

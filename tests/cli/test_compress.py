@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.numpy import save_file
 
 import frformat as frz
 from tests.cli.command import frformat, refused
@@ -61,6 +65,26 @@ def test_weights_alone():
     assert any(line.startswith("conv.weight  8×3×3×3  integers") for line in lines)
     assert lines[-1].startswith(f"net.frz: {Path('net.frz').stat().st_size} bytes, ")
     assert frz.load_file("net.frz")["conv.weight"].shape == (8, 3, 3, 3)
+
+
+def test_standard_input_and_output():
+    frformat("compress", "net.npz", "-o", "net.frz", "--quality", "7")
+    before = files()
+    command = [sys.executable, "-m", "frformat", "compress", "-", "-o", "-", "--quality", "7", "--json"]
+    with open("net.npz", "rb") as file:
+        done = subprocess.run(command, stdin=file, capture_output=True, check=True)
+    told = json.loads(done.stderr)
+    assert frz.load_file("net.frz").keys() == frz.load(done.stdout).keys()
+    assert (told["bytes"], told["file"]) == (len(done.stdout), "-")
+    assert told["input"] == {"file": "-", "bytes": Path("net.npz").stat().st_size}
+    assert files() == before
+
+
+def test_the_input_can_be_a_folder():
+    Path("model").mkdir()
+    save_file(dict(np.load("net.npz")), "model/model.safetensors")
+    told = json.loads(frformat("compress", "model", "-o", "net.frz", "--quality", "7", "--json").out)
+    assert told["input"]["bytes"] == Path("model/model.safetensors").stat().st_size
 
 
 def test_calibration_to_a_drop_with_a_plot_and_json():

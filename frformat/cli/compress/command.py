@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -11,7 +12,7 @@ import click
 
 from frformat.cli import terminal
 from frformat.cli.options import ByteCount, entry_option, json_option, output_option
-from frformat.cli.output import force_option, writing
+from frformat.cli.output import force_option, messages_redirected, writing
 from frformat.errors import EncodeError
 
 if TYPE_CHECKING:
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 
 HELP = """Make a trained network small: quantize it as far as a limit allows, without training.
 
-IN is a checkpoint: .pt, .safetensors, .npz or .frz. `frformat encode` stores a checkpoint exactly; this command rounds
-its weights. With --model and --data, it runs the network on a few hundred inputs, which need no labels, to find out how
-much each weight matters. Without them, it uses the weights alone, and a file of equal accuracy is about 50 % larger.
+IN is a checkpoint: .pt, .safetensors, .npz or .frz, a Hugging Face folder, or - for standard input. OUT.frz can be -
+for standard output. `frformat encode` stores a checkpoint exactly; this command rounds its weights. With --model and
+--data, it runs the network on a few hundred inputs, which need no labels, to find out how much each weight matters.
+Without them, it uses the weights alone, and a file of equal accuracy is about 50 % larger.
 
 Use at most one of --max-drop, --size, --bits and --quality. Accuracy is measured on labeled inputs that are not used
 for calibration. Do not pass data that you will report results on.
@@ -48,8 +50,8 @@ BATCH: Final = 64
 
 
 @click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (nothing is written).")
-@click.argument("source", metavar="IN", type=click.Path())
-@output_option("OUT.frz", "The file to write.")
+@click.argument("source", metavar="IN", type=click.Path(allow_dash=True))
+@output_option("OUT.frz", "The file to write, or - for standard output.", dash=True)
 @click.option(
     "--max-drop", type=float, metavar="POINTS", help="Largest allowed drop in the metric, in percentage points."
 )
@@ -118,7 +120,12 @@ def compress(
     if plot is not None:
         plotting.check(plot)
     drawing = writing(plot, force=True) if plot is not None else nullcontext()
-    with writing(output, force), drawing, checkpoints.load(source, entry=entry) as checkpoint:
+    stream = sys.stdin.buffer if source == "-" else source
+    with (
+        writing(output, force, dash=True) as target,
+        drawing,
+        checkpoints.load(stream, name=source, entry=entry) as checkpoint,
+    ):
         if architecture is None:
             network: Any = _tensors(checkpoint)
         else:
@@ -128,11 +135,13 @@ def compress(
             options |= _uses(*split, metric, mirror, data, needed=options["max_drop"] is not None)
         with terminal.progress() as bar:
             result = compression.compress(
-                network, output, metadata=checkpoint.metadata, progress=_shown(bar), **options
+                network, target, metadata=checkpoint.metadata, progress=_shown(bar), **options
             )
         if plot is not None:
             plotting.save(result, plot)
-    report.show(result, source, output, time.perf_counter() - start, as_json=as_json)
+        size = checkpoint.size
+    with messages_redirected(output):
+        report.show(result, source, size, output, time.perf_counter() - start, as_json=as_json)
 
 
 def _tensors(checkpoint: Checkpoint) -> dict[str, Any]:

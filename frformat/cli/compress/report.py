@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -18,11 +17,11 @@ SHOWN: Final = 0.0005
 """Tensors whose shares of the bytes and of the loss are both below this are summarized in one line."""
 
 
-def show(result: Compressed, source: str, output: str, seconds: float, *, as_json: bool) -> None:
+def show(result: Compressed, source: str, size: int, output: str, seconds: float, *, as_json: bool) -> None:
     """Print the outcome: a line for each tensor that matters, and a summary. The JSON form also contains all trials."""
     about = {
         "file": output,
-        "input": {"file": source, "bytes": os.path.getsize(source)},
+        "input": {"file": source, "bytes": size},
         "bytes": result.nbytes,
         "loss": result.point.loss,
         "metric": {"name": result.metric, "original": result.original, "value": result.point.metric},

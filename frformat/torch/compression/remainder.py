@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from frformat.torch.compression.contents import Contents
-from frformat.torch.compression.inputs import CompressionError
+from frformat.torch.compression.inputs import Batch, CompressionError
 from frformat.torch.compression.outputs import Outputs
 from frformat.torch.compression.quantizing import Weighed
 from frformat.torch.compression.state import Bag, state_of
@@ -68,20 +68,20 @@ class _Losses:
         self._model, self._batches = weighed.original, weighed.batches
         self._contents, self._outputs = contents, outputs
         self._state = state_of(self._model)[0]
-        self._references = [batch(self._model) for batch in self._batches]
 
     def of(self, names: Collection[str]) -> float:
         """Return the largest loss of a batch from the rounding of some tensors; infinite if an output is not finite."""
+        losses = [self._of(names, batch) for batch in self._batches]
+        return max(losses) if all(map(math.isfinite, losses)) else math.inf
+
+    def _of(self, names: Collection[str], batch: Batch) -> float:
         before: dict[str, Tensor] = {name: self._state[name].clone() for name in names}
+        reference = batch(self._model)  # not kept, since the outputs of all batches could fill the memory
         try:
             self._contents.give(self._state, names)
-            losses = [
-                self._outputs.distance(reference, batch(self._model))
-                for reference, batch in zip(self._references, self._batches, strict=True)
-            ]
+            return self._outputs.distance(reference, batch(self._model))
         except CompressionError:
             return math.inf
         finally:
             for name, values in before.items():
                 self._state[name].copy_(values)
-        return max(losses) if all(map(math.isfinite, losses)) else math.inf
