@@ -49,10 +49,15 @@ def averages(model: nn.Module) -> list[nn.Module]:
 
 def _inner(module: nn.Module) -> str | None:
     """Return the attribute in which a wrapper keeps its model; None if the module is not a wrapper."""
-    marked = next((name for name in MARKERS if isinstance(module._modules.get(name), nn.Module)), None)
+    marked = next((name for name in MARKERS if isinstance(_child(module, name), nn.Module)), None)
     if marked is None and any(kind.__name__ in KINDS for kind in type(module).__mro__):
-        return AMBIGUOUS if isinstance(module._modules.get(AMBIGUOUS), nn.Module) else None
+        return AMBIGUOUS if isinstance(_child(module, AMBIGUOUS), nn.Module) else None
     return marked
+
+
+def _child(module: nn.Module, name: str) -> nn.Module | None:
+    """Return a submodule by its own name; TorchScript's modules have no ordinary dict of them."""
+    return module._modules[name] if name in module._modules else None  # noqa: SIM401
 
 
 def _plain_name(model: nn.Module, name: str) -> str | None:
@@ -62,7 +67,7 @@ def _plain_name(model: nn.Module, name: str) -> str | None:
     while parts and module is not None:
         inner, part = _inner(module), parts[0]
         if inner is None:
-            module = module._modules.get(parts.pop(0))
+            module = _child(module, parts.pop(0))
             plain.append(part)
         elif part in module._parameters or part in module._buffers:
             return None

@@ -233,3 +233,12 @@ def test_number_formats_are_those_of_training(tmp_path: Path):
     with frformat.open(tmp_path / "trained.frz") as trained, frformat.open(tmp_path / "asked.frz") as asked:
         assert trained.info("0.weight").step is not None
         assert (asked.info("0.weight").step, asked.info("0.weight").format) == (None, None)
+
+
+@pytest.mark.filterwarnings("ignore:.*is deprecated:FutureWarning:torch")
+def test_scripted_models_are_saved_and_loaded(tmp_path):
+    model, other = (torch.jit.script(nn.Sequential(nn.Linear(3, 4), nn.ReLU())) for _ in range(2))
+    save_model(model, tmp_path / "a.frz")
+    load_model(other, tmp_path / "a.frz")
+    x = torch.randn(2, 3)
+    assert torch.equal(other(x), model(x))

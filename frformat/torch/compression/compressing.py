@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from frformat.format.atomic import replacing
 from frformat.format.reader import opened
 from frformat.torch.compression import versions
+from frformat.torch.compression.buffers import unchanged
 from frformat.torch.compression.contents import Contents
 from frformat.torch.compression.inputs import CompressionError, Told, runs
 from frformat.torch.compression.measuring import Metric, measure_of
@@ -157,8 +158,9 @@ def compress(
         work = copied(model)
         with preserved(work), opened(base) as older:
             calls = runs(batches) if batches is not None else []
-            measure = measure_of(metric, meant, work, calls, needed=max_drop is not None)
-            before = measure(work)
+            with unchanged(work):
+                measure = measure_of(metric, meant, work, calls, needed=max_drop is not None)
+                before = measure(work)
             weighed, contents = prepare(work.eval(), calls[: len(calls) - len(measure.held)], meant, seed, told)
             if older is not None:
                 versions.follow(weighed, contents, older)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,7 +25,8 @@ class Run:
         self._stop = False
         self._error: BaseException | None = None
         self._done = False
-        self._thread = threading.Thread(target=self._main, args=(work,), daemon=True)
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._main, work), daemon=True)
         self._thread.start()
 
     def wait(self, at: Any) -> None:
@@ -96,7 +98,7 @@ def together(
             first = min(order(runs[index].at) for index in waiting)
             there = [index for index in waiting if order(runs[index].at) == first]
             meet({index: runs[index].at for index in there})
-            gone = [index for index in there if not runs[index].resume()]
+            gone = {index for index in there if not runs[index].resume()}
             waiting = [index for index in waiting if index not in gone]
     finally:
         for run in runs:

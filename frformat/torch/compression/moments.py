@@ -344,7 +344,7 @@ def statistics(
         for each in outputs.values():
             each.samples += samples
         for buffer in model.buffers():
-            if not buffer.is_leaf:  # the model has updated it, which nothing may depend on in the next run
+            if not buffer.is_leaf:  # the model has updated it, and the next run must not depend on this run's graph
                 buffer.detach_()
         told(number + 1)
     return {site: Statistics(inputs[site], outputs[site]) for site in sites}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from frformat.checkpoints.torch_tensors import aliases as tied
+from frformat.torch.compression.buffers import unchanged
 from frformat.torch.compression.contents import Contents
 from frformat.torch.compression.guesses import GuessedInputs, GuessedOutputs, guessed_form
 from frformat.torch.compression.inputs import Batch, CompressionError, Told
@@ -57,13 +58,14 @@ def prepare(
         raise CompressionError(
             f"{type(model).__name__} was run, but no layer used a parameter as its weights: leave out batches"
         )
-    fold(model, found, lambda: (outputs.tensors(batch(model)) for batch in batches))
+    fold(model, found, lambda: (_run(model, batch, outputs) for batch in batches))
     sites = {site: found.positions[site] * len(batches) for site in found.sites}
 
     def done(number: int) -> None:
         told("statistics", number, len(batches))
 
-    known = statistics(model, batches, sites, outputs.drawn, seed=seed, told=done)
+    with unchanged(model):
+        known = statistics(model, batches, sites, outputs.drawn, seed=seed, told=done)
     silent = [site for site in found.sites if not known[site].outputs.second().any()]
     for site in silent:  # what happens to the outputs of such a layer is discrete, such as the choice of an expert
         inputs = known[site].inputs
@@ -79,9 +81,10 @@ def prepare(
     return weighed, contents
 
 
-def _run(model: nn.Module, batch: Batch, outputs: Outputs) -> None:
-    """Run a model, and check its outputs."""
-    outputs.tensors(batch(model))
+def _run(model: nn.Module, batch: Batch, outputs: Outputs) -> list[Tensor]:
+    """Run a model, and return its outputs."""
+    with unchanged(model):
+        return outputs.tensors(batch(model))
 
 
 def _guessed(model: nn.Module) -> tuple[Weighed, Contents]:

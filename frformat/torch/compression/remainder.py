@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from frformat.torch.compression.buffers import unchanged
 from frformat.torch.compression.contents import Contents
 from frformat.torch.compression.inputs import Batch, CompressionError
 from frformat.torch.compression.outputs import Outputs
@@ -76,10 +77,12 @@ class _Losses:
 
     def _of(self, names: Collection[str], batch: Batch) -> float:
         before: dict[str, Tensor] = {name: self._state[name].clone() for name in names}
-        reference = batch(self._model)  # not kept, since the outputs of all batches could fill the memory
+        with unchanged(self._model):
+            reference = batch(self._model)  # not kept, since the outputs of all batches could fill the memory
         try:
             self._contents.give(self._state, names)
-            return self._outputs.distance(reference, batch(self._model))
+            with unchanged(self._model):
+                return self._outputs.distance(reference, batch(self._model))
         except CompressionError:
             return math.inf
         finally:

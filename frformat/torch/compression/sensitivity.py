@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import torch
 
+from frformat.torch.compression.buffers import unchanged
 from frformat.torch.compression.guesses import GuessedOutputs
 from frformat.torch.compression.inputs import Told
 from frformat.torch.compression.moments import Outputs as Gradients
@@ -62,7 +63,8 @@ class _Losses:
         self._reference = self._run()
 
     def _run(self) -> Any:
-        return self._weighed.batches[0](self._weighed.original)
+        with unchanged(self._weighed.original):
+            return self._weighed.batches[0](self._weighed.original)
 
     def ratio(self, *names: str) -> float:
         """Return the loss that rounding some parameters of the original causes, relative to the predicted loss."""

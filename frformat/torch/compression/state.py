@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from frformat.errors import EncodeError
 from frformat.torch import copying
@@ -44,6 +46,15 @@ def copied(model: nn.Module | Mapping[str, Any]) -> nn.Module:
     """
     if not isinstance(model, nn.Module):
         return Bag(model)
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise CompressionError(
+            "the layers of TorchScript cannot be observed: pass the original model, or its state_dict()"
+        )
+    unready = [
+        name for name, each in (*model.named_parameters(), *model.named_buffers()) if is_lazy(each) or each.is_meta
+    ]
+    if unready:
+        raise CompressionError(f"{unready[0]} has no values yet: load or initialize the model first")
     decomposed = [*tucker_tensors(model), *(name for name, each in coded(model).items() if not each.spectral)]
     if decomposed:
         raise CompressionError(

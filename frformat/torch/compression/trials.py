@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from frformat.torch.compression.buffers import unchanged
 from frformat.torch.compression.contents import Contents
 from frformat.torch.compression.inputs import CompressionError, Told
 from frformat.torch.compression.measuring import Measure
@@ -122,13 +123,15 @@ class Trials:
                 losses.append(self._meant.distance(*pair))
 
         layers = len(self._weighed.sites)
-        found = quantize(
-            self._weighed, model, scale, told=lambda done: self._told(f"trial {number}", done, layers), ended=ended
-        )
+        with unchanged(self._weighed.original, model):
+            found = quantize(
+                self._weighed, model, scale, told=lambda done: self._told(f"trial {number}", done, layers), ended=ended
+            )
         loss = sum(losses) / len(losses) if losses else sum(each.cost for each in found.values())
         if not math.isfinite(loss):
             raise CompressionError("the outputs of the quantized model are not finite")
-        value = self._measure(model)
+        with unchanged(model):
+            value = self._measure(model)
         model.eval()
         data = self._file(found, loss, value)
         self.points.append(Point(scale, len(data), loss, value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import UserDict
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -372,6 +373,59 @@ def test_a_backward_pass_that_fails_is_reported():
 
     with pytest.raises(CompressionError, match="cannot be differentiated: ValueError: not implemented"):
         compress(Custom(), batches=VECTORS)
+
+
+class Counts(Perceptron):
+    """Changes its buffers whenever it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("runs", torch.zeros((), dtype=torch.long))
+        self.register_buffer("mean", torch.zeros(16))
+
+    def forward(self, x: Tensor) -> Any:
+        self.runs += 1
+        self.mean = self.mean.lerp(x.mean(0), 0.1)
+        return super().forward(x - self.mean)
+
+
+@pytest.mark.parametrize("limits", [{"quality": 5}, {"max_drop": 20}])
+def test_runs_leave_no_traces_in_buffers(limits: dict[str, float], tmp_path: Path):
+    model = scaled(Counts())
+    found = compress(model, tmp_path / "a.frz", VECTORS, **limits)
+    back = Counts()
+    load_model(back, tmp_path / "a.frz")
+    assert found.model is not None
+    for each in (model, back, found.model):
+        assert int(each.get_buffer("runs")) == 0
+        assert not each.get_buffer("mean").any()
+
+
+FACTOR: ContextVar[float] = ContextVar("factor")
+
+
+class Contextual(Perceptron):
+    def forward(self, x: Tensor) -> Any:
+        return super().forward(x) * FACTOR.get()
+
+
+def test_context_variables_of_the_caller():
+    FACTOR.set(2)
+    assert compress(scaled(Contextual()), batches=VECTORS, quality=5).point.loss < 0.1
+
+
+@pytest.mark.parametrize("model", [nn.Sequential(nn.LazyLinear(3)), nn.Sequential(nn.Linear(3, 4, device="meta"))])
+def test_models_without_values_are_refused(model: nn.Module):
+    with pytest.raises(CompressionError, match="weight has no values yet"):
+        compress(model, quality=3)
+
+
+@pytest.mark.filterwarnings("ignore:.*is deprecated:FutureWarning:torch")
+def test_scripted_models_are_refused():
+    scripted = torch.jit.script(nn.Linear(3, 4))
+    for model in (scripted, nn.Sequential(scripted)):
+        with pytest.raises(CompressionError, match="TorchScript"):
+            compress(model, quality=3)
 
 
 def test_linear_layers_of_computed_weights_stay_guessed():
