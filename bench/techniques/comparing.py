@@ -65,7 +65,7 @@ def _row(job: Job, technique: Technique, results: Path, build: Path) -> Result:
         figures = measured(chosen, made)
         tried = {"rate": chosen.rate, "strength": chosen.strength, "validation": validation}
         if len(technique.rates) > 1:
-            tried["samples"] = job.task.settings.epochs * len(chosen.data.train)
+            tried["samples"] = job.task.settings.epochs * chosen.data.samples
         job.say(f"{figures['bytes']:,} B, {figures['metric']:.2f} %")
         return figures | tried | {"seconds": round(time.process_time() - start)}
 

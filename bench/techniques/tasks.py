@@ -70,9 +70,12 @@ class Task:
     def data(self, trial: bool) -> Data:
         """Return the samples to train on and those to evaluate on: validation samples in a trial, else test samples."""
         every = self.every * (self.tried if trial else 1)
-        chosen = TensorDataset(*(tensor[::every] for tensor in self.whole.train.tensors))
-        assert self.whole.held_out is not None
-        return Data(chosen, self.whole.held_out if trial else self.whole.test)
+        whole = self.whole
+        assert whole.held_out is not None
+        watched = whole.held_out if trial else whole.test
+        if whole.passes > 1:
+            return Data(whole.train, watched, passes=max(1, whole.passes // every))
+        return Data(TensorDataset(*(tensor[::every] for tensor in whole.train.tensors)), watched)
 
     def model(self, weights: Path | None = None) -> nn.Module:
         """Return the network, by default with the weights that all techniques start from."""

@@ -21,7 +21,12 @@ VERSION: Final = 1
 
 PARTS: Final = ("recipe", "settings", "sources", "state")
 
-NAMES: Final = {"data": "the samples are", "teacher": "the teacher is", "weights": "the use of initial weights is"}
+NAMES: Final = {
+    "data": "the samples are",
+    "passes": "the number of passes over the samples is",
+    "teacher": "the teacher is",
+    "weights": "the use of initial weights is",
+}
 """How to describe a difference between the sources of two runs."""
 
 
@@ -44,6 +49,7 @@ def sources(data: Data, teacher: StrPath | None, weights: StrPath | None) -> dic
     tensors = [*data.train.tensors, *data.watched.tensors]
     return {
         "data": [[*tensor.shape, str(tensor.dtype), _checksum(tensor)] for tensor in tensors],
+        "passes": data.passes,
         "teacher": None if teacher is None else zlib.crc32(Path(teacher).read_bytes()),
         "weights": weights is not None,
     }

@@ -6,7 +6,7 @@ import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -33,11 +33,18 @@ class Data:
         train: training samples.
         test: test samples, used only for evaluation.
         held_out: validation samples split from ``train``.
+        passes: number of passes over ``train`` in an epoch.
     """
 
     train: TensorDataset
     test: TensorDataset
     held_out: TensorDataset | None = None
+    passes: int = 1
+
+    @property
+    def samples(self) -> int:
+        """Number of training samples in an epoch."""
+        return len(self.train) * self.passes
 
     @property
     def watched(self) -> TensorDataset:
@@ -45,15 +52,18 @@ class Data:
         return self.held_out or self.test
 
     def holding_out(self, share: float) -> Data:
-        """Split off a share of ``train`` as validation samples, evenly spaced because data sets are sorted by class."""
+        """Split off a share of ``train`` as validation samples, evenly spaced because data sets are sorted by class.
+
+        Data that already have validation samples remain as they are.
+        """
         total = len(self.train)
         count = math.ceil(share * total)
-        if count == 0:
+        if count == 0 or self.held_out is not None:
             return self
         chosen = torch.zeros(total, dtype=torch.bool)
         chosen[torch.arange(count) * total // count] = True
         kept, held = (TensorDataset(*(t[part] for t in self.train.tensors)) for part in (~chosen, chosen))
-        return Data(kept, self.test, held)
+        return replace(self, train=kept, held_out=held)
 
 
 class Recipe(ABC):

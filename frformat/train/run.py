@@ -69,7 +69,7 @@ class Run:
         """
         settings = recipe.settings
         data = data.holding_out(settings.holdout)
-        samples = len(data.train)
+        samples = data.samples
         if settings.batch > samples or settings.batch % workers.size:
             raise ValueError(
                 f"batch={settings.batch}: there are {count(samples, 'sample')}, "
@@ -134,12 +134,13 @@ class Run:
         settings = self.recipe.settings
         epoch, index = divmod(self.step, self.epoch_steps)
         if index == 0:
-            self._order = order(settings.seed, epoch, len(self.data.train))
+            self._order = order(settings.seed, epoch, self.data.samples)
             self.losses = self._no_losses(self.losses)
         self._enter(self.step / self.steps)
         chosen = self.workers.share(self._order[index * settings.batch : (index + 1) * settings.batch])
         draws = Draws(settings.seed, self.step, settings.batch, self.workers, self.step / self.steps)
         tiers = tiers_of_step(self._tiers, draws)
+        chosen = chosen % len(self.data.train)
         samples = tuple(tensor[chosen.to(tensor.device)] for tensor in self.data.train.tensors)
         batch = self.recipe.prepare(samples, draws)
         self.model.train()
@@ -210,7 +211,7 @@ class Run:
             self._average = AveragedModel(self.model)
             self._average.load_state_dict(state["average"])
         epoch = self.step // self.epoch_steps
-        self._order = order(self.recipe.settings.seed, epoch, len(self.data.train))
+        self._order = order(self.recipe.settings.seed, epoch, self.data.samples)
         self._wrap()
         self._enter(max(0, self.step - 1) / self.steps)  # restores what the last step had set
 

@@ -16,7 +16,9 @@ from frformat.errors import EncodeError
 from frformat.torch import load_model, save_model
 from frformat.torch.regularization import spectral_tensors
 from frformat.train import CheckpointError, Data, Workers, history, train
+from frformat.train.draws import Draws
 from frformat.train.loop import CHECKPOINT, HISTORY, MODEL
+from frformat.train.recipe import Batch
 from frformat.train.run import Run
 from tests.sums import same_sums
 from tests.train.tiny import Tiny, tiny
@@ -232,6 +234,32 @@ def test_validation_samples_represent_sorted_classes():
     assert data.held_out.tensors[1].bincount().tolist() == [6] * 10
     together = torch.cat([data.train.tensors[0], data.held_out.tensors[0]])
     assert together.sort().values.equal(samples.tensors[0])
+
+
+def test_no_pass_over_the_data_contains_validation_samples():
+    samples = TensorDataset(torch.arange(24))
+    data = Data(samples, samples, passes=60).holding_out(0.1)
+    assert data.held_out is not None
+    held, kept = set(data.held_out.tensors[0].tolist()), set(data.train.tensors[0].tolist())
+    assert (len(held), len(kept), data.samples) == (3, 21, 60 * 21)
+    assert not held & kept
+
+
+def test_an_epoch_takes_every_sample_once_per_pass():
+    whole = tiny().data(None)
+    seen: list[int] = []
+
+    class Twice(Tiny):
+        def prepare(self, samples: Batch, draws: Draws) -> Batch:
+            seen.extend(samples[2].tolist())
+            return samples[:2]
+
+    few = TensorDataset(*(tensor[:32] for tensor in whole.train.tensors), torch.arange(32))
+    run = Run(Twice(tiny(epochs=1, batch=16).settings), Data(few, whole.test, passes=3), Workers())
+    assert run.steps == 6
+    while run.step < run.steps:
+        run.advance()
+    assert sorted(seen) == sorted([*range(32)] * 3)
 
 
 def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):

@@ -23,7 +23,7 @@ PATCH: Final = {"train": (32, 16), "test": (96, 96)}
 
 
 def load_photo(split: Literal["train", "test"]) -> TensorDataset:
-    """Return patches of the photograph: 675 overlapping ones for training, and 4 larger ones for tests.
+    """Return patches of the photograph: 675 overlapping ones for training (25 rows of 27), and 4 larger ones for tests.
 
     Returns:
         Patches, uint8 (n, 1, 32, 32) for training and (n, 1, 96, 96) for tests.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -24,6 +25,9 @@ FACTOR: Final = 2
 EVALUATED: Final = 16
 """Number of patches to process at a time without gradients."""
 
+COLUMNS: Final = 27
+"""Number of training patches per row of the photograph. Each overlaps with half of the next one."""
+
 SHOWN: Final = 4
 """Number of patches per row of the picture."""
 
@@ -45,8 +49,18 @@ class SrcnnOnPhoto(Recipe):
     )
 
     def data(self, folder: StrPath | None) -> Data:
-        """Return patches of the photograph; ``folder`` is not used."""
-        return Data(load_photo("train"), load_photo("test"))
+        """Return patches of the photograph; ``folder`` is not used.
+
+        Validation samples are the patches at the right. Patches that overlap with them are left out.
+        """
+        train, test = load_photo("train"), load_photo("test")
+        if not self.settings.holdout:
+            return Data(train, test)
+        (patches,) = train.tensors
+        rows = patches.reshape(-1, COLUMNS, *patches.shape[1:])
+        held = math.ceil(self.settings.holdout * COLUMNS)
+        kept, held_out = rows[:, : max(0, COLUMNS - held - 1)].flatten(0, 1), rows[:, COLUMNS - held :].flatten(0, 1)
+        return Data(TensorDataset(kept), test, TensorDataset(held_out))
 
     def model(self) -> nn.Module:
         """Return SRCNN."""

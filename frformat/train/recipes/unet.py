@@ -70,5 +70,5 @@ def split(folder: MaskFolder, tested: int, passes: int) -> Data:
     if len(sizes) > 1:
         raise DataError(f"images differ in size: {list(sizes[0])} and {list(sizes[-1])}")
     pictures, classes = torch.stack(images), torch.stack(masks)
-    rounds = torch.arange(len(pictures) - tested).repeat(passes)
-    return Data(TensorDataset(pictures[rounds], classes[rounds]), TensorDataset(pictures[-tested:], classes[-tested:]))
+    train, test = ((pictures[part], classes[part]) for part in (slice(None, -tested), slice(-tested, None)))
+    return Data(TensorDataset(*train), TensorDataset(*test), passes=passes)

@@ -8,7 +8,7 @@ from torch.utils.data import TensorDataset
 
 from frformat.torch import load_model
 from frformat.train import Workers, history, train
-from frformat.train.data import load_photo
+from frformat.train.data import load_photo, photo
 from frformat.train.loop import HISTORY
 from frformat.train.models import SRCNN
 from frformat.train.recipe import Data
@@ -25,6 +25,18 @@ def test_it_learns_and_the_file_is_the_model(tmp_path, monkeypatch):
     assert outcome.numbers == 700 + 500 + 300 + 8 + 8 + 1
     assert outcome.decoded["psnr"] == pytest.approx(outcome.figures["psnr"], rel=1e-4)
     load_model(SRCNN(), outcome.path)
+
+
+def test_no_training_patch_overlaps_with_a_validation_patch(monkeypatch):
+    size, step = photo.PATCH["train"]
+    column = torch.arange(0, photo.SPLIT - size + 1, step).repeat(25)
+    monkeypatch.setattr("frformat.train.recipes.srcnn.load_photo", lambda split: TensorDataset(column))
+    for share in (0.01, 0.1, 0.5):
+        data = SrcnnOnPhoto(replace(SrcnnOnPhoto.defaults, holdout=share)).data(None).holding_out(share)
+        assert data.held_out is not None
+        held = data.held_out.tensors[0]
+        assert len(held) >= share * len(column)
+        assert int(data.train.tensors[0].max()) + size <= int(held.min())
 
 
 def test_an_untrained_network_returns_its_input():
