@@ -117,7 +117,7 @@ def compress(
     start = time.perf_counter()
     if plot is not None:
         plotting.check(plot)
-    drawing = writing(plot, force=True) if plot is not None else nullcontext()
+    drawing = writing(plot, force) if plot is not None else nullcontext()
     with writing(output, force), drawing, checkpoints.load(source, entry=entry) as checkpoint:
         if architecture is None:
             network: Any = _tensors(checkpoint)
