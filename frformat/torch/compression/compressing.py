@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from torch import Tensor, nn
 
-from frformat.format.atomic import replacing
+from frformat.format.atomic import check_writable, replacing
+from frformat.format.options import Options
 from frformat.format.reader import opened
 from frformat.torch.compression import versions
 from frformat.torch.compression.contents import Contents
@@ -148,14 +149,17 @@ def compress(
         versions.check(goals)
     if effort < 1:
         raise CompressionError(f"effort {effort} is less than 1")
+    if path is not None:
+        check_writable(path)
+    Options.of(metadata, None, "auto", (), "auto")  # checks the metadata
     meant = Outputs(outputs)
     told = progress or (lambda what, done, total: None)
-    work = copied(model)
-    calls = runs(batches) if batches is not None else []
-    measure = measure_of(metric, meant, work, calls, needed=max_drop is not None)
-    before = measure(work)
-    weighed, contents = prepare(work.eval(), calls[: len(calls) - len(measure.held)], meant, seed, told)
     with opened(base) as older:
+        work = copied(model)
+        calls = runs(batches) if batches is not None else []
+        measure = measure_of(metric, meant, work, calls, needed=max_drop is not None)
+        before = measure(work)
+        weighed, contents = prepare(work.eval(), calls[: len(calls) - len(measure.held)], meant, seed, told)
         if older is not None:
             versions.follow(weighed, contents, older)
         trials = Trials(weighed, contents, meant, measure, before, dict(metadata or {}), told)
