@@ -79,7 +79,7 @@ def train(
     if resume and (place / CHECKPOINT).exists():
         loop.resume()
     else:
-        rehearse(loop.run)
+        rehearse(loop.run, place)
     workers.wait()  # no process may read a checkpoint while another replaces it
     place.mkdir(parents=True, exist_ok=True)
     loop.go(checkpoint_every)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from frformat.train import setup
 from frformat.train.export import evaluating
 from frformat.train.loop import MODEL, Watcher, train
 from frformat.train.recipe import Recipe, StrPath, batches, metrics
+from frformat.train.rehearsal import temporary
 from frformat.train.run import Run
 from frformat.train.settings import Settings
 from frformat.train.workers import Workers
@@ -144,7 +144,7 @@ def train_nested(
         recipe, dense=True, tiers=(), distill=0.0, schedule="start", optimizer="adamw", average_from=None, size=None
     )
     stages = _Stages(recipe, plain, nesting, workers, folder)
-    stages.rehearse()
+    stages.rehearse(place)
     dense = train(plain, place / DENSE, folder=folder, workers=workers, resume=resume, watcher=watcher)
     stages.start(place / DENSE / MODEL)
     tell = listener or (lambda stage: None)
@@ -190,7 +190,7 @@ class _Stages:
         self.sign = 1 if plain.maximize else -1
         self._stage = 0
 
-    def rehearse(self) -> None:
+    def rehearse(self, place: Path) -> None:
         """Make untrained tiers, and rank, write and read them.
 
         Raises:
@@ -202,8 +202,8 @@ class _Stages:
             raise ValueError(f"recipe {self._plain.name} exports only a part of its model, which cannot be nested")
         groups, _ = add_tiers(model, self.example, self._nesting.shares)
         self.ranking()(model, groups)
-        with tempfile.TemporaryDirectory(prefix="frformat-") as folder:
-            path = Path(folder) / MODEL
+        with temporary(place) as folder:
+            path = folder / MODEL
             save_model(model, path)
             load_nested(self._plain.model(), path)
 

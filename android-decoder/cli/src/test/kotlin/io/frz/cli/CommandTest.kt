@@ -123,7 +123,9 @@ class CommandTest {
         assertEquals("other", file.readText())
         assertEquals(0, frz("decode", example, "-o", folder, "--force").code)
         assertTrue("conv1.weight" in file.readText(Charsets.ISO_8859_1))
-        assertEquals(setOf("example.safetensors", "link"), folder.list()!!.toSet())
+        assertEquals(0, frz("decode", example, "-o", broken, "--force").code)
+        assertTrue(Files.isSymbolicLink(broken.toPath()))
+        assertEquals(setOf("example.safetensors", "link", "nothing"), folder.list()!!.toSet())
         assertTrue("--force" in frz("decode", "--help").out)
     }
 

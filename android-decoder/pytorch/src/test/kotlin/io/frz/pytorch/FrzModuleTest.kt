@@ -29,6 +29,11 @@ class FrzModuleTest : OnRuntime() {
     private val wide = part("wide.ptl")
     private val wideWeights = part("wide.frz")
 
+    private companion object {
+        /** Memory for decoding the weights of `rows.frz`, of which a batch can take a quarter. */
+        const val WORKING = 120L
+    }
+
     private class Closing(private val stream: InputStream) : InputStream() {
         var closed = false
 
@@ -105,7 +110,7 @@ class FrzModuleTest : OnRuntime() {
     @Test
     fun `raw weights are read from the requested tier`() {
         for (tier in 0..1) {
-            val options = FrzLoadOptions.builder().tier(tier).memoryBudget(144 + 16 + 144).verify(true).build()
+            val options = FrzLoadOptions.builder().tier(tier).memoryBudget(144 + 16 + 144 + WORKING).verify(true).build()
             val module = FrzModule.loaderOf(resource("other.ptl"), resource("rows.frz")).load(options)
             assertArrayEquals(FloatArray(4) { tier + 1f }, run(module, FloatArray(9), 1, 1, 3, 3))
             module.destroy()

@@ -3,9 +3,11 @@ package io.frz.cli.shell
 import io.frz.FrzException
 import java.io.File
 import java.io.IOException
+import java.nio.channels.FileChannel
 import java.nio.file.Files
 import java.nio.file.LinkOption
 import java.nio.file.StandardCopyOption
+import java.nio.file.StandardOpenOption
 import picocli.CommandLine.Option
 
 /** The option to replace existing output files, which are kept without it. */
@@ -39,15 +41,18 @@ public class Replacing {
 }
 
 /**
- * Calls [write] with a temporary file, which then replaces [target]. If this fails, [target] remains unchanged. Unless
- * an `.frz` file is at fault, the error message starts with the name of the target.
+ * Calls [write] with a temporary file, which then replaces [target] or, if that is a symbolic link, the file that it
+ * refers to. If this fails, [target] remains unchanged. Unless an `.frz` file is at fault, the error message starts
+ * with the name of the target.
  */
 public inline fun replacing(target: File, write: (partial: File) -> Unit) {
     try {
-        val partial = File.createTempFile(".${target.name}.", ".partial", target.absoluteFile.parentFile)
+        val real = target.canonicalFile
+        val partial = File.createTempFile(".${real.name}.", ".partial", real.parentFile)
         try {
             write(partial)
-            Files.move(partial.toPath(), target.toPath(), StandardCopyOption.REPLACE_EXISTING)
+            FileChannel.open(partial.toPath(), StandardOpenOption.WRITE).use { it.force(true) }
+            Files.move(partial.toPath(), real.toPath(), StandardCopyOption.REPLACE_EXISTING)
         } finally {
             partial.delete()
         }
