@@ -39,7 +39,8 @@ class Bounds:
             for demand in demands:
                 self._needed += demand.share_for(self._largest)
                 self._slope += _slope(demand, self._largest)
-            self._highest = tuple(sorted((*(demand.shortfall for demand in demands), -math.inf), reverse=True)[:2])
+            first, second, *_ = sorted([*(demand.shortfall for demand in demands), -math.inf], reverse=True)
+            self._highest = first, second
 
     def gain(self, app: int, demand: Demand) -> Score | None:
         """Return an upper bound on the gain if an application changes to a demand; None if the score cannot improve.

@@ -44,11 +44,9 @@ def _descend(table: Table, start: list[int], rating: Rating) -> list[int]:
                     most = bounds.gain(app, demand)
                     if most is not None:
                         found.append((rating(most, more), app, tier))
-        found.sort(key=lambda each: each[0], reverse=True)
-        for most, app, tier in found:
-            if best is not None and most[0] < best[0][0]:
-                break
-            if best is not None and most < best[0]:
+        likely = max(found, default=None)
+        for most, app, tier in found if likely is None else [likely, *found]:
+            if best is not None and (most < best[0] or (app, tier) == best[1:3]):
                 continue
             current, demand = demands[app], table.rows[app][tier]
             demands[app] = demand

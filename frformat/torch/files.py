@@ -17,8 +17,8 @@ import frformat
 from frformat import CodedTensor, FrzFile, PerTier
 from frformat.checkpoints.precision import overflow
 from frformat.checkpoints.regularized import FACTS, Coefficients, Facts, factored, gather
-from frformat.checkpoints.torch_tensors import aliases as tied
 from frformat.checkpoints.torch_tensors import TORCH_DTYPES, to_numpy, to_torch
+from frformat.checkpoints.torch_tensors import aliases as tied
 from frformat.checkpoints.wrappers import plain_names
 from frformat.errors import EncodeError
 from frformat.format import limits

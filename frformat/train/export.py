@@ -171,9 +171,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(training)
 
 
-def difference(
-    run: Run, first: nn.Module, second: nn.Module, *, batch_count: int = COMPARED
-) -> tuple[float, float]:
+def difference(run: Run, first: nn.Module, second: nn.Module, *, batch_count: int = COMPARED) -> tuple[float, float]:
     """Return the largest difference between outputs for some batches of test samples, and the largest output."""
     differences, scales = [0.0], [0.0]
     size = min(SAMPLES, run.recipe.settings.batch)

@@ -47,8 +47,8 @@ def train(
     """Train a recipe's model and write it to ``model.frz``.
 
     If the process ends early for any reason, the same call with ``resume`` continues from the last checkpoint and
-    reaches the same weights (bit for bit on one thread of the same CPU). Whatever follows training is rehearsed with the
-    untrained model first, so that a network or a recipe that is unusable for it is refused before training starts.
+    reaches the same weights (bit for bit on one thread of the same CPU). Whatever follows training is rehearsed with
+    the untrained model first, so that a network or a recipe that is unusable for it is refused before training starts.
 
     Args:
         recipe: what to train, and the settings.

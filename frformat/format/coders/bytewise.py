@@ -41,7 +41,7 @@ def byte_coder(
 
 
 def decompression(value_type: str, runs: Runs, stored: int, window: int) -> int:
-    """Return the bytes that :func:`decompress` needs: two chunks of input, one of output, and the decompressor's window.
+    """Return the bytes that :func:`decompress` needs: two chunks of input, one of output, and a window.
 
     Args:
         value_type: the type of the stored values.

@@ -11,6 +11,7 @@ import java.io.StringWriter
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.file.Files
+import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -123,9 +124,14 @@ class CommandTest {
         assertEquals("other", file.readText())
         assertEquals(0, frz("decode", example, "-o", folder, "--force").code)
         assertTrue("conv1.weight" in file.readText(Charsets.ISO_8859_1))
-        assertEquals(0, frz("decode", example, "-o", broken, "--force").code)
-        assertTrue(Files.isSymbolicLink(broken.toPath()))
-        assertEquals(setOf("example.safetensors", "link", "nothing"), folder.list()!!.toSet())
+        Files.delete(broken.toPath())
+        val written = file.readBytes()
+        file.writeText("other")
+        val link = Files.createSymbolicLink(broken.toPath(), file.toPath())
+        assertEquals(0, frz("decode", example, "-o", link, "--force").code)
+        assertTrue(Files.isSymbolicLink(link))
+        assertArrayEquals(written, file.readBytes())
+        assertEquals(setOf("example.safetensors", "link"), folder.list()!!.toSet())
         assertTrue("--force" in frz("decode", "--help").out)
     }
 

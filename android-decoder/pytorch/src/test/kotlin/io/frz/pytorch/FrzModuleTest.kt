@@ -110,8 +110,9 @@ class FrzModuleTest : OnRuntime() {
     @Test
     fun `raw weights are read from the requested tier`() {
         for (tier in 0..1) {
-            val options = FrzLoadOptions.builder().tier(tier).memoryBudget(144 + 16 + 144 + WORKING).verify(true).build()
-            val module = FrzModule.loaderOf(resource("other.ptl"), resource("rows.frz")).load(options)
+            val options = FrzLoadOptions.builder().tier(tier).memoryBudget(144 + 16 + 144 + WORKING)
+            val module = FrzModule.loaderOf(resource("other.ptl"), resource("rows.frz"))
+                .load(options.verify(true).build())
             assertArrayEquals(FloatArray(4) { tier + 1f }, run(module, FloatArray(9), 1, 1, 3, 3))
             module.destroy()
         }
@@ -160,6 +161,7 @@ class FrzModuleTest : OnRuntime() {
         val needed = weightBytes + 4L * 1024 * 1024
         fun load(bytes: Long) =
             FrzModule.loaderOf(wide, wideWeights, cache).load(FrzLoadOptions.builder().memoryBudget(bytes).build())
+
         // Of the decoder's memory, only that for the largest tensor counts, and in addition to the weights.
         fun decode(bytes: Long) = FrzFile.open(resource("wide.frz")).use { file ->
             val memory = ByteBuffer.allocateDirect(4 shl 20)

@@ -32,10 +32,12 @@ private class Descent(private val table: Table, start: IntArray, private val per
     }
 
     private fun bestChange(): Change? {
-        var best: Change? = null
-        for (change in candidates()) {
-            if (best != null && change.rating.first < best.rating.first) break
-            val rated = if (best != null && change.rating.isLessThan(best.rating)) null else rated(change)
+        val candidates = candidates()
+        val likely = candidates.reduceOrNull { a, b -> if (a.rating.isLessThan(b.rating)) b else a } ?: return null
+        var best = rated(likely)
+        for (change in candidates) {
+            val isHopeless = change === likely || best != null && change.rating.isLessThan(best.rating)
+            val rated = if (isHopeless) null else rated(change)
             if (rated != null && (best == null || rated.precedes(best))) best = rated
         }
         return best
@@ -52,7 +54,7 @@ private class Descent(private val table: Table, start: IntArray, private val per
         return Change(change.app, change.demand, change.bytes, gain.per(change.bytes), found)
     }
 
-    /** Returns the changes that fit into memory and may improve the score, by descending upper bounds on ratings. */
+    /** Returns the changes that fit into memory and may improve the score, with upper bounds on their ratings. */
     private fun candidates(): List<Change> {
         val bounds = Bounds(table.objective, demands, score, slack)
         val free = table.memory - demands.sumOf { it.memory }
@@ -66,9 +68,7 @@ private class Descent(private val table: Table, start: IntArray, private val per
                 bounds.gain(app, demand)?.let { found.add(Change(app, demand, bytes, it.per(bytes), null)) }
             }
         }
-        return found.sortedWith { a, b ->
-            compareValuesBy(b, a, { it.rating.first }, { it.rating.second })
-        }
+        return found
     }
 }
 
