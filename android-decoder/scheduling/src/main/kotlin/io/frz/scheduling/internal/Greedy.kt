@@ -36,7 +36,7 @@ private class Descent(private val table: Table, start: IntArray, private val per
         val likely = candidates.reduceOrNull { a, b -> if (a.rating.isLessThan(b.rating)) b else a } ?: return null
         var best = rated(likely)
         for (change in candidates) {
-            val isHopeless = change === likely || best != null && change.rating.isLessThan(best.rating)
+            val isHopeless = change === likely || (best != null && change.rating.isLessThan(best.rating))
             val rated = if (isHopeless) null else rated(change)
             if (rated != null && (best == null || rated.precedes(best))) best = rated
         }
