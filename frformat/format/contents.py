@@ -218,9 +218,16 @@ class Contents:
         return Values(group, {0: parts[0] if len(parts) == 1 else np.concatenate(parts)}, tier)
 
     def flat(self, name: str) -> Array:
-        """Return the values of a tensor of this file, in file order."""
+        """Return the values of a tensor of this file, which is the base of another, in file order.
+
+        Raises:
+            FrzError: the file is damaged or malformed; the message says that it is the base.
+        """
         group_index, index = self._find(name)
-        return self._values(group_index).flat(index)
+        try:
+            return self._values(group_index).flat(index)
+        except FrzError as error:
+            raise FrzError(error.code, f"in the base: {error.reason}", offset=error.offset) from error
 
     def _find(self, name: str) -> tuple[int, int]:
         found = self._index.find(self._container.directory.aliases.get(name, name))
