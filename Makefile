@@ -83,12 +83,12 @@ docs-kotlin: $(READY) ## build the documentation site including the API referenc
 suite: $(READY) ## the benchmark suite on the JVM: dense and compressed networks on every runtime
 	$(BIN)/python android-decoder/benchmark/assets.py -o $(SUITE)/assets
 	$(MVN) -pl host -am package -DskipTests
-	$(HOST) suite $(SUITE)/assets -o $(SUITE)/report.json
+	$(HOST) suite $(SUITE)/assets -o $(SUITE)/report.json --force
 	$(BIN)/frformat compare $(SUITE)/report.json --html $(SUITE)/report.html --force
 
 suite-short: $(READY) ## the small networks of the suite; run `make test-android` or `make test-jvm` first
 	$(BIN)/python android-decoder/benchmark/assets.py --short -o $(SUITE)/short
-	$(HOST) suite $(SUITE)/short --short -o $(SUITE)/short.json
+	$(HOST) suite $(SUITE)/short --short -o $(SUITE)/short.json --force
 	$(BIN)/frformat compare $(SUITE)/short.json --html $(SUITE)/short.html --force
 
 bench: $(READY) $(JAR) ## run the benchmarks behind docs/benchmarks.md

@@ -57,6 +57,9 @@ def train(folder: str, data: str | None, *, seed: int, format: str, force: bool,
     path = os.path.join(folder, FILE)
     if os.path.exists(path) and not force:
         raise FileExistsError(errno.EEXIST, "it contains a trained model; --force replaces it", path)
+    from frformat.train.elm.files import check_format
+
+    check_format(format)
     from frformat.train import elm
     from frformat.train.data.mnist import load_mnist
 
@@ -64,6 +67,7 @@ def train(folder: str, data: str | None, *, seed: int, format: str, force: bool,
     (images, labels), (unseen, truth) = (
         (tensor.numpy() for tensor in load_mnist(split, data).tensors) for split in ("train", "test")
     )
+    os.makedirs(folder, exist_ok=True)
     model = elm.ELMClassifier(elm.Convolution(), seed=seed)
     with terminal.progress() as bar:
         task = bar.add_task("reading images", total=images.nbytes)
@@ -73,7 +77,6 @@ def train(folder: str, data: str | None, *, seed: int, format: str, force: bool,
             bar.update(task, advance=images[part].nbytes)
         bar.update(task, description="solving")
         score = float(model.score(unseen, truth))
-    os.makedirs(folder, exist_ok=True)
     elm.save(model, path, format=format)
     decoded = float(elm.load(path).score(unseen, truth))
     size, seconds = os.path.getsize(path), round(time.monotonic() - begun, 1)

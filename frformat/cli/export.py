@@ -97,6 +97,7 @@ def export(
 
     from frformat import runtimes
     from frformat.runtimes import models
+    from frformat.runtimes.exporting import runtime_of
 
     options: dict[str, Any] = {}
     if release is not None:
@@ -108,6 +109,12 @@ def export(
     if sizes or (model in models.EXAMPLES and output.endswith((".onnx", ".frt"))):
         options["example"] = [torch.zeros(size) for size in sizes or [models.EXAMPLES[model]]]
     only_skeleton: dict[str, Any] = {"weights_as_inputs": True} if weights_as_inputs else {}
+    if complete is not None:
+        runtime_of(complete, None, with_weights=True)
+        with writing(complete, force):  # checks it before the skeleton is written
+            pass
+        if os.path.realpath(complete) == os.path.realpath(output):
+            raise click.UsageError("--complete needs a file of its own.", click.get_current_context())
     with writing(output, force):
         net = models.build(model)
         if weights is not None:

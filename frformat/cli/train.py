@@ -13,7 +13,7 @@ import click
 
 from frformat.cli import elm, terminal
 from frformat.cli.options import ByteCount, Nonnegative, json_option, tier_cuts
-from frformat.errors import EncodeError
+from frformat.errors import DependencyError, EncodeError
 from frformat.wording import parse_amount
 
 HELP: Final = """Train a network with a recipe. The parameters are the first DCT coefficients of its weights.
@@ -153,6 +153,7 @@ def train(
     from frformat.cli.nested import train_and_report
     from frformat.cli.training import Bar, find, report
 
+    _check_drawing()
     kind = find(name)
     if keep is not None:
         changes["keep"] = _keep(keep)
@@ -231,6 +232,14 @@ def _check_nested(nested: bool, stages: dict[str, Any], others: dict[str, Any]) 
     if given:
         relation = "cannot be combined with --nested" if nested else "requires --nested"
         raise click.UsageError(f"{', '.join(given)}: {relation}.", click.get_current_context())
+
+
+def _check_drawing() -> None:
+    """Check that the plots can be drawn that every run ends with."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise DependencyError("drawing", error) from error
 
 
 def _keep(text: str) -> int | float:

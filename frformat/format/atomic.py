@@ -23,12 +23,9 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
     Raises:
         OSError: the folder is not writable, or ``path`` is something other than a file (a folder, a device).
     """
+    check_writable(path)
     path = os.path.realpath(path)
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise OSError(f"{path} exists and is not a file")
     folder, name = os.path.split(path)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(errno.ENOENT, "the folder does not exist", folder)
     handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
     try:
         with io.BufferedWriter(_Destination(handle, path)) as file:
@@ -40,6 +37,19 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def check_writable(path: StrPath) -> None:
+    """Check that :func:`replacing` can write ``path``; call this before long work.
+
+    Raises:
+        OSError: the folder does not exist, or ``path`` is something other than a file (a folder, a device).
+    """
+    path = os.path.realpath(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(f"{path} exists and is not a file")
+    if not os.path.isdir(os.path.dirname(path)):
+        raise FileNotFoundError(errno.ENOENT, "the folder does not exist", os.path.dirname(path))
 
 
 class _Destination(io.FileIO):

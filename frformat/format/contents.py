@@ -16,10 +16,11 @@ from frformat.dtypes import DTYPES
 from frformat.errors import FrzError
 from frformat.format import delta, values
 from frformat.format.bases import KINDS
-from frformat.format.coders import CODERS
+from frformat.format.coders import CHUNK, CODERS
 from frformat.format.container import Container, SegmentReader
 from frformat.format.directory import Group, Shape
 from frformat.format.index import Index
+from frformat.format.layout import SegmentRuns
 from frformat.format.tensor import Axis, CodedTensor
 from frformat.format.values import Content, Values, assemble, bounds, values_bytes
 from frformat.spectral import zigzag
@@ -64,6 +65,7 @@ class Contents:
         self._budget = budget
         self._base = base
         self._decoded: OrderedDict[int, Values] = OrderedDict()
+        self._working: dict[int, int] = {}
         self._bounds: tuple[int, dict[int, NDArray[np.int64]]] = (-1, {})
 
     def afford(self, needed: int) -> None:
@@ -216,9 +218,16 @@ class Contents:
         return Values(group, {0: parts[0] if len(parts) == 1 else np.concatenate(parts)}, tier)
 
     def flat(self, name: str) -> Array:
-        """Return the values of a tensor of this file, in file order."""
+        """Return the values of a tensor of this file, which is the base of another, in file order.
+
+        Raises:
+            FrzError: the file is damaged or malformed; the message says that it is the base.
+        """
         group_index, index = self._find(name)
-        return self._values(group_index).flat(index)
+        try:
+            return self._values(group_index).flat(index)
+        except FrzError as error:
+            raise FrzError(error.code, f"in the base: {error.reason}", offset=error.offset) from error
 
     def _find(self, name: str) -> tuple[int, int]:
         found = self._index.find(self._container.directory.aliases.get(name, name))
@@ -264,12 +273,28 @@ class Contents:
 
     def _needed(self, group: Group, tier: int) -> int:
         """Return the size in bytes of a group's decoded values, including differences and the base's values."""
-        needed = values_bytes(group, tier)
+        needed = values_bytes(group, tier) + self._decoding(group)
         if self._base is not None and group.delta:
             places = {self._base._find(name)[0] for name in group.names}
             needed += 4 * int(group.values[0])
-            needed += max(values_bytes(self._base._groups[place], 0) for place in places)
+            older = [self._base._groups[place] for place in places]
+            needed += max(values_bytes(each, 0) + self._base._decoding(each) for each in older)
         return needed
+
+    def _decoding(self, group: Group) -> int:
+        """Return the working memory in bytes for decoding any segment of a group that is present."""
+        at = id(group)
+        if at not in self._working:
+            memory = CODERS[group.coder].memory
+            self._working[at] = max(
+                (
+                    min(group.size(tier), CHUNK) + memory(group.stored_type, SegmentRuns(group, tier), group.size(tier))
+                    for tier in range(len(group.sizes))
+                    if group.values[tier]
+                ),
+                default=0,
+            )
+        return self._working[at]
 
     def _afford(self, group: Group, index: int, held: int) -> None:
         """Check that the budget allows rebuilding one tensor while ``held`` bytes are taken."""
@@ -278,7 +303,7 @@ class Contents:
         elements = group.steps is None and group.format is None and not group.bases and group.kept is None
         if elements and extent == view:
             several = group.tensors > 1 or group.delta
-            self.afford(needed + self._needed(group, self._tier) if several else needed)
+            self.afford(needed + (self._needed(group, self._tier) if several else self._decoding(group)))
             return
         needed += self._values_bytes(group, index)
         self.afford(needed)

@@ -88,6 +88,11 @@ class FrzFile:
         """Close the base unless it was given as a :class:`FrzFile`. Tensors that need it can no longer be decoded."""
         self._own_base.close()
 
+    def set_memory_budget(self, memory_budget: int) -> None:
+        """Change the memory budget of later requests, for example to what a caller's own buffers leave of it."""
+        self._budget = memory_budget
+        self.contents = self._at(self.tier)
+
     def sha256(self) -> bytes:
         """Return the SHA-256 digest of the whole file, by which a delta file identifies its base."""
         with self._lock:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from frformat.format.atomic import check_writable
 from frformat.format.reader import FrzFile, Source, open
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.written import Export
@@ -96,7 +97,8 @@ def export(
     from frformat.runtimes import copies, models
 
     path = os.fspath(path)
-    name = _choose(path, runtime, with_weights)
+    name = runtime_of(path, runtime, with_weights)
+    check_writable(path)
     chosen = RUNTIMES[name]
     for option in options:
         if option not in chosen.options:
@@ -119,7 +121,12 @@ def export(
     return written
 
 
-def _choose(path: str, runtime: str | None, with_weights: bool) -> str:
+def runtime_of(path: str, runtime: str | None, with_weights: bool) -> str:
+    """Return the runtime for which to export to a path; ``runtime`` if it is given.
+
+    Raises:
+        ExportError: there is no such runtime, or none for this extension.
+    """
     if runtime is not None:
         if runtime not in RUNTIMES:
             raise ExportError(f"there is no runtime {runtime!r}; choose one of {', '.join(RUNTIMES)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from frformat.scheduling.objectives import Score
-from frformat.scheduling.table import Table
+from frformat.scheduling.table import Table, rounding
 
 
 def exact(table: Table, start: list[int]) -> list[int]:
@@ -17,7 +17,7 @@ def exact(table: Table, start: list[int]) -> list[int]:
         table: the demands to choose from.
         start: tiers that fit into memory; the better they are, the more branches are cut.
     """
-    slack = _rounding(table)
+    slack = rounding(table)
     best = (table.score(table.chosen(start)), start)
     demands, tiers = list(table.ideals), list(start)
     undecided = [app for app, row in enumerate(table.rows) if len(row) > 1]
@@ -46,10 +46,3 @@ def _hopeless(bound: Score, floor: float, best: Score, slack: float) -> bool:
     if bound[0] > best[0] + slack:
         return True
     return len(bound) > 1 and floor >= best[0] and bound[1] > best[1] + slack
-
-
-def _rounding(table: Table) -> float:
-    """Return a bound on the rounding error of any score: a small fraction of the largest numbers in the sums."""
-    apps = len(table.rows)
-    largest = [max(abs(d.shortfall) + d.patience + apps * d.weight for d in row) for row in table.rows]
-    return 1e-10 * sum(largest)

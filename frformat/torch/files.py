@@ -17,8 +17,8 @@ import frformat
 from frformat import CodedTensor, FrzFile, PerTier
 from frformat.checkpoints.precision import overflow
 from frformat.checkpoints.regularized import FACTS, Coefficients, Facts, factored, gather
+from frformat.checkpoints.torch_tensors import TORCH_DTYPES, to_numpy, to_torch
 from frformat.checkpoints.torch_tensors import aliases as tied
-from frformat.checkpoints.torch_tensors import to_numpy, to_torch
 from frformat.checkpoints.wrappers import plain_names
 from frformat.errors import EncodeError
 from frformat.format import limits
@@ -129,7 +129,7 @@ def load_file(
     Args:
         path: the file.
         tier: decode at this capacity tier; None means the largest that is present.
-        memory_budget: bytes that the tensors and working memory may take.
+        memory_budget: bytes that the tensors and working memory may take, in the memory of the CPU.
         base: the base of a delta file; see :func:`frformat.open`.
         device: device to move the tensors to, one at a time.
         dtype: type of floating-point tensors; None keeps that of the file.
@@ -141,17 +141,29 @@ def load_file(
         OSError: the file cannot be read.
     """
     with frformat.open(path, tier=tier, memory_budget=memory_budget, base=base) as file:
-        arrays = file.load()
-    moved: dict[int, Tensor] = {}
-    for name, array in arrays.items():
-        if id(array) not in moved:
-            tensor = to_torch(array)
-            wanted = dtype if dtype is not None and tensor.dtype.is_floating_point else tensor.dtype
-            fault = overflow(tensor, wanted)
-            if fault:
-                raise ValueError(f"{os.fspath(path)}: tensor {name!r}: {fault}")
-            moved[id(array)] = tensor.to(device, wanted)
-    return {name: moved[id(array)] for name, array in arrays.items()}
+        if dtype is not None:
+            file.set_memory_budget(memory_budget - _growth(file, dtype))
+        arrays, aliases = file.load(), file.aliases
+    for alias in aliases:
+        del arrays[alias]
+    moved: dict[str, Tensor] = {}
+    for name in list(arrays):
+        tensor = to_torch(arrays.pop(name))
+        wanted = dtype if dtype is not None and tensor.dtype.is_floating_point else tensor.dtype
+        fault = overflow(tensor, wanted)
+        if fault:
+            raise ValueError(f"{os.fspath(path)}: tensor {name!r}: {fault}")
+        moved[name] = tensor.to(device, wanted)
+    return moved | {alias: moved[name] for alias, name in aliases.items()}
+
+
+def _growth(file: FrzFile, dtype: torch.dtype) -> int:
+    """Return how many bytes casting a file's floats to a type takes in addition, one tensor at a time."""
+    infos = [file.info(name) for name in file if name not in file.aliases]
+    types = {info.name: TORCH_DTYPES[info.dtype] for info in infos}
+    floats = [info for info in infos if types[info.name].is_floating_point and types[info.name] != dtype]
+    cast = [info.elements * dtype.itemsize for info in floats]
+    return max(0, sum(cast) - sum(info.nbytes for info in floats)) + max(cast, default=0)
 
 
 def _with_spectra(tensors: Mapping[str, Any], layers: Mapping[str, Facts]) -> tuple[dict[str, Any], dict[str, str]]:

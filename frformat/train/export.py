@@ -102,19 +102,17 @@ def export(run: Run, path: Path) -> Outcome:
     if workers.first:
         save_model(part, path, metadata=_metadata(recipe, figures, prices))
     workers.wait()
-    again = recipe.model()
-    again.load_state_dict(trained.state_dict(), strict=False)  # also loads parts that are not exported
-    again.to(workers.device)
+    again = plain_copy(run)
     with frformat.open(path) as file:
         ends = file.container.ends
     tiers = []
     with evaluating(trained), evaluating(again):
         if workers.first:
-            _draw(recipe, trained, run, path.with_name(PICTURE))
+            draw(recipe, trained, run, path.with_name(PICTURE))
         for tier in each_tier(part):
             load_model(recipe.exported(again), path, tier=tier)
             decoded = metrics(recipe, again, run.data.test, workers)
-            compared = _difference(run, part, recipe.exported(again))
+            compared = difference(run, part, recipe.exported(again))
             tiers.append(TierOutcome(ends[tier], figures[tier], decoded, *compared, prices[tier]))
     weights, last = sum(parameter.numel() for parameter in recipe.exported(again).parameters()), tiers[-1]
     return Outcome(
@@ -130,7 +128,14 @@ def export(run: Run, path: Path) -> Outcome:
     )
 
 
-def _draw(recipe: Recipe, trained: nn.Module, run: Run, path: Path) -> None:
+def plain_copy(run: Run) -> nn.Module:
+    """Return a new model of the recipe, on the device, with the parts of the run's result that are not exported."""
+    again = run.recipe.model()
+    again.load_state_dict(run.result.state_dict(), strict=False)
+    return again.to(run.workers.device)
+
+
+def draw(recipe: Recipe, trained: nn.Module, run: Run, path: Path) -> None:
     """Write a picture of the model's results, if there is something to show."""
     picture = recipe.picture(trained, run.data.test)
     if picture is not None:
@@ -166,11 +171,11 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(training)
 
 
-def _difference(run: Run, first: nn.Module, second: nn.Module) -> tuple[float, float]:
-    """Return the largest difference between outputs for test samples, and the largest output."""
+def difference(run: Run, first: nn.Module, second: nn.Module, *, batch_count: int = COMPARED) -> tuple[float, float]:
+    """Return the largest difference between outputs for some batches of test samples, and the largest output."""
     differences, scales = [0.0], [0.0]
     size = min(SAMPLES, run.recipe.settings.batch)
-    for _, samples in zip(range(COMPARED), batches(run.data.test, size, run.workers), strict=False):
+    for _, samples in zip(range(batch_count), batches(run.data.test, size, run.workers), strict=False):
         inputs = run.recipe.inputs(samples)
         one, other = _tensor(first(inputs)), _tensor(second(inputs))
         differences.append(float((one - other).abs().max()))

@@ -13,6 +13,7 @@ from frformat.train.checkpoint import CheckpointError
 from frformat.train.export import Outcome, evaluating, export
 from frformat.train.history import Row
 from frformat.train.recipe import Recipe, StrPath, metrics
+from frformat.train.rehearsal import rehearse
 from frformat.train.run import Run
 from frformat.train.workers import Workers
 
@@ -46,7 +47,8 @@ def train(
     """Train a recipe's model and write it to ``model.frz``.
 
     If the process ends early for any reason, the same call with ``resume`` continues from the last checkpoint and
-    reaches the same weights (bit for bit on one thread of the same CPU).
+    reaches the same weights (bit for bit on one thread of the same CPU). Whatever follows training is rehearsed with
+    the untrained model first, so that a network or a recipe that is unusable for it is refused before training starts.
 
     Args:
         recipe: what to train, and the settings.
@@ -62,7 +64,7 @@ def train(
     Raises:
         MissingDataError, DataError: the data is missing or damaged.
         CheckpointError: the checkpoint belongs to a run with other settings, samples or teacher, or is damaged.
-        ValueError: the settings cannot be satisfied.
+        ValueError: the settings cannot be satisfied, or the recipe's metrics are unusable.
         EncodeError: training diverged, or a file cannot represent the model.
         OSError: a file cannot be read or written.
     """
@@ -76,6 +78,8 @@ def train(
     loop = _Loop(Run(recipe, data, workers, weights), place, watcher if workers.first else None, sources)
     if resume and (place / CHECKPOINT).exists():
         loop.resume()
+    else:
+        rehearse(loop.run, place)
     workers.wait()  # no process may read a checkpoint while another replaces it
     place.mkdir(parents=True, exist_ok=True)
     loop.go(checkpoint_every)

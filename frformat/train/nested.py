@@ -14,11 +14,13 @@ from torch import nn
 import frformat
 from frformat.torch import each_tier, load_nested, nest, save_model
 from frformat.torch.nesting import Profile, Ranking, Stage, at_random, l1, profile, triplet_response, triplets, widths
+from frformat.torch.nesting.offline import add_tiers, check_shares
 from frformat.torch.nesting.profile import profile_metadata
 from frformat.train import setup
 from frformat.train.export import evaluating
 from frformat.train.loop import MODEL, Watcher, train
 from frformat.train.recipe import Recipe, StrPath, batches, metrics
+from frformat.train.rehearsal import temporary
 from frformat.train.run import Run
 from frformat.train.settings import Settings
 from frformat.train.workers import Workers
@@ -55,6 +57,9 @@ class Nesting:
             raise ValueError(f"epochs={self.epochs} of a stage: must be 1 or more")
         if self.ranking not in RANKINGS:
             raise ValueError(f"ranking={self.ranking!r}: must be one of {', '.join(RANKINGS)}")
+        if self.minimum is not None and not math.isfinite(self.minimum):
+            raise ValueError(f"minimum={self.minimum}: must be finite")
+        check_shares(self.shares)
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,8 @@ def train_nested(
     """Train the whole network, nest smaller tiers in it, and write ``model.frz``.
 
     The seed (the smallest tier) is chosen by the metric on validation samples, which are split off the training
-    samples (setting ``holdout``). If ``distill`` is set, the whole network is the teacher of all tiers.
+    samples (setting ``holdout``). If ``distill`` is set, the whole network is the teacher of all tiers. Before anything
+    is trained, untrained tiers are made, ranked, written and read, so that unusable networks are refused at once.
 
     Args:
         recipe: what to train, and the settings; those of regularization are not used.
@@ -125,8 +131,9 @@ def train_nested(
 
     Raises:
         SeedError: no smaller tier reaches the minimum.
+        ModuleNotFoundError: torch-pruning, which finds the filters, is not installed.
         MissingDataError, DataError, CheckpointError, ValueError, EncodeError, OSError: see
-            :func:`frformat.train.train`.
+            :func:`frformat.train.train`; the network also has to have filters that can be removed.
     """
     place, workers = Path(output), workers or Workers()
     if workers.size > 1:
@@ -136,8 +143,10 @@ def train_nested(
     plain = _with(
         recipe, dense=True, tiers=(), distill=0.0, schedule="start", optimizer="adamw", average_from=None, size=None
     )
+    stages = _Stages(recipe, plain, nesting, workers, folder)
+    stages.rehearse(place)
     dense = train(plain, place / DENSE, folder=folder, workers=workers, resume=resume, watcher=watcher)
-    stages = _Stages(recipe, plain, nesting, workers, place, folder)
+    stages.start(place / DENSE / MODEL)
     tell = listener or (lambda stage: None)
     found: list[Stage] = []
 
@@ -164,24 +173,44 @@ class _Stages:
     """The state that all stages share.
 
     Attributes:
-        model: the network.
+        model: the network, once :meth:`start` has been called.
         example: an input.
         sign: 1 if higher metrics are better, otherwise −1.
     """
 
+    model: nn.Module
+
     def __init__(
-        self, recipe: Recipe, plain: Recipe, nesting: Nesting, workers: Workers, place: Path, folder: StrPath | None
+        self, recipe: Recipe, plain: Recipe, nesting: Nesting, workers: Workers, folder: StrPath | None
     ) -> None:
         self._recipe, self._plain, self._nesting, self._workers = recipe, plain, nesting, workers
         self._data = plain.data(folder)
         self._split = self._data.holding_out(plain.settings.holdout)
-        self.model = setup.plain_model(plain, place / DENSE / MODEL).to(workers.device)
-        if plain.exported(self.model) is not self.model:
-            raise ValueError(f"recipe {plain.name} exports only a part of its model, which cannot be nested")
         self.example = plain.inputs(next(batches(self._split.test, 1, workers)))
         self.sign = 1 if plain.maximize else -1
-        self._teacher = copy.deepcopy(self.model).eval().requires_grad_(False)
         self._stage = 0
+
+    def rehearse(self, place: Path) -> None:
+        """Make untrained tiers, and rank, write and read them.
+
+        Raises:
+            ValueError: the network cannot have such tiers, or the samples cannot be used for the ranking.
+            EncodeError, OSError: the tiers cannot be written.
+        """
+        model = setup.plain_model(self._plain).to(self._workers.device)
+        if self._plain.exported(model) is not model:
+            raise ValueError(f"recipe {self._plain.name} exports only a part of its model, which cannot be nested")
+        groups, _ = add_tiers(model, self.example, self._nesting.shares)
+        self.ranking()(model, groups)
+        with temporary(place) as folder:
+            path = folder / MODEL
+            save_model(model, path)
+            load_nested(self._plain.model(), path)
+
+    def start(self, path: Path) -> None:
+        """Begin with the whole network in a file, which is also the teacher."""
+        self.model = setup.plain_model(self._plain, path).to(self._workers.device)
+        self._teacher = copy.deepcopy(self.model).eval().requires_grad_(False)
 
     def fit(self, model: nn.Module) -> None:
         """Train a model at its current tier."""

@@ -95,6 +95,8 @@ def test_calibration_to_a_drop_with_a_plot_and_json():
     assert told["bytes"] == Path("net.frz").stat().st_size == told["curve"][0]["nbytes"] or len(told["curve"]) > 1
     assert {tensor["name"] for tensor in told["tensors"]} == {"conv.weight", "conv.bias", "head.weight", "head.bias"}
     assert Path("a.svg").read_text().startswith("<?xml")
+    line = refused("compress", "net.npz", "-o", "new.frz", *options)
+    assert line == "a.svg: IO: it exists; use --force to replace it"
     with frz.open("net.frz") as file:
         assert file.metadata["compress.bytes"] == str(told["bytes"])
         assert file.metadata["compress.metric"] == "accuracy"

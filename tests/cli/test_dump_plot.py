@@ -39,7 +39,11 @@ def test_a_picture_is_drawn(model: Path, tmp_path: Path):
     width, height = size_of(tmp_path / "out.png")
     assert width > 1500
     assert height > 900
-    as_json = frformat("dump", model, "--plot", tmp_path / "out.png", "--json")
+    before = (tmp_path / "out.png").read_bytes()
+    line = refused("dump", model, "--plot", tmp_path / "out.png")
+    assert line == f"{tmp_path / 'out.png'}: IO: it exists; use --force to replace it"
+    assert (tmp_path / "out.png").read_bytes() == before
+    as_json = frformat("dump", model, "--plot", tmp_path / "out.png", "--json", "--force")
     assert as_json.json == {"file": str(model), "plot": str(tmp_path / "out.png")}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.frz", "out.png"]
 
@@ -143,6 +147,7 @@ def test_unwritable_outputs(model: Path, tmp_path: Path):
         f"{tmp_path / 'none' / 'x.png'}: IO: "
     )
     (tmp_path / "folder.png").mkdir()
+    assert refused("dump", model, "--force").startswith("USAGE: --force needs --plot")
     assert ": IO: " in refused("dump", model, "--plot", tmp_path / "folder.png")
 
 

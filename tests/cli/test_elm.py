@@ -51,6 +51,13 @@ def test_options_of_gradient_training_do_not_apply(data: Path):
     assert not Path("runs").exists()
 
 
+def test_mistakes_are_found_before_training(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(machine, "RIDGES", ())  # learning would fail
+    assert "q99" in refused("train", "elm", "--data", data, "--format", "q99", "-o", tmp_path / "run")
+    (tmp_path / "file").write_text("")
+    assert "file" in refused("train", "elm", "--data", data, "-o", tmp_path / "file")
+
+
 def test_missing_data(tmp_path: Path):
     assert "Put the four original .gz files there" in refused("train", "elm", "--data", tmp_path)
 

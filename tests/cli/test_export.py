@@ -52,6 +52,19 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
+def test_an_unusable_second_output_leaves_no_first_one(weights: Path, tmp_path: Path):
+    args = ("export", "lenet5", "-o", tmp_path / "model.ptl", "--weights", weights, "--complete")
+    (tmp_path / "there.ptl").write_text("other")
+    for complete, message in {
+        "there.ptl": "it exists; use --force to replace it",
+        "none/x.ptl": "does not exist",
+        "x.xyz": "no runtime has this extension",
+        "model.ptl": "--complete needs a file of its own",
+    }.items():
+        assert message in refused(*args, tmp_path / complete)
+        assert not (tmp_path / "model.ptl").exists()
+
+
 def test_a_skeleton_and_a_complete_model(weights: Path, tmp_path: Path):
     skeleton, complete = tmp_path / "model.ptl", tmp_path / "complete.ptl"
     args = ("export", "lenet5", "-o", skeleton, "--weights", weights, "--complete", complete)

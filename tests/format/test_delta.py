@@ -210,10 +210,21 @@ def test_files_that_cannot_be_a_base_are_refused() -> None:
         frformat.save(NEW, base=frformat.save(OLD), tiers=[0.5])
 
 
+def test_damage_of_a_base_is_not_blamed_on_the_delta_file(tmp_path: Path) -> None:
+    large = {"w": RNG.normal(size=7000).astype(np.float32)}
+    path = tmp_path / "base.frz"
+    frformat.save_file(large, path)
+    data = frformat.save(large, base=path)
+    with frformat.open(data, base=path) as file:
+        path.write_bytes(bytes(path.stat().st_size))
+        with pytest.raises(FrzError, match="CHECKSUM: in the base: a segment is damaged"):
+            file["w"]
+
+
 def test_excess_memory_is_refused_before_allocation() -> None:
     large = {"w": RNG.normal(size=70_000).astype(np.float32)}
     base = frformat.save(large)
     data = frformat.save(large, base=base)
     with frformat.open(data, base=base, memory_budget=700_000) as file, pytest.raises(FrzError, match="BUDGET"):
         file["w"]
-    assert_same(frformat.load(data, base=base, memory_budget=1_400_000), large)
+    assert_same(frformat.load(data, base=base, memory_budget=9_000_000), large)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from unittest import mock
@@ -12,6 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frformat.scheduling import App, Budget, Objective, Plan, Tier, choose, choose_tiers
+from frformat.scheduling.demand import Demands
+from frformat.scheduling.greedy import greedy
+from frformat.scheduling.objectives import Score
+from frformat.scheduling.table import Table
+from tests.scheduling import stepwise
 from tests.scheduling.problems import plausible, problems
 
 objectives = pytest.mark.parametrize("objective", list(Objective), ids=lambda objective: objective.value)
@@ -128,6 +134,35 @@ def test_the_greedy_search_is_never_better_than_the_exact_one(
     assert not greedy.exact
     best = value(exact, objective)
     assert value(greedy, objective) >= best - 1e-9 * (1 + abs(best))
+
+
+@objectives
+@given(problem=problems(most=6, tiers=4), copies=st.integers(1, 3))
+def test_the_greedy_search_makes_the_same_changes_as_the_specification(
+    objective: Objective, problem: tuple[list[App], Budget], copies: int
+) -> None:
+    apps, budget = problem
+    apps = [dataclasses.replace(app, name=f"{app.name}{copy}") for app in apps for copy in range(copies)]
+    table = Table(sorted(apps, key=lambda app: app.name), Budget(copies * budget.memory, budget.speed), objective)
+    assert greedy(table, table.smallest()) == stepwise.greedy(table, table.smallest())
+
+
+@objectives
+def test_the_greedy_search_computes_few_scores(objective: Objective, monkeypatch: pytest.MonkeyPatch) -> None:
+    apps, budget = plausible(1, count=60)
+    speed = 0.3 * sum(app.tiers[1].compute / app.latency for app in apps)
+    table = Table(apps, Budget(budget.memory, speed), objective)
+    calls: list[str] = []
+    score = Table.score
+
+    def counted(self: Table, chosen: Demands) -> Score:
+        calls.append(name)
+        return score(self, chosen)
+
+    monkeypatch.setattr(Table, "score", counted)
+    for name, search in (("bounds", greedy), ("stepwise", stepwise.greedy)):  # noqa: B007 — used by the function
+        search(table, table.smallest())
+    assert 20 * calls.count("bounds") < calls.count("stepwise")
 
 
 @pytest.mark.parametrize(("objective", "most", "mean"), [("min-total-cost", 0.1, 0.005), ("min-max-cost", 0.01, 0.001)])

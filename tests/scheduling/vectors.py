@@ -236,6 +236,14 @@ def _problems() -> Iterator[tuple[str, str, list[Json], Json]]:
         for memory in (2000, 5000):
             about = "too many combinations to try, so two descents"
             yield f"greedy-{speed:g}-{memory}", about, greedy, {"memory": memory, "speed": speed}
+    rng = random.Random(7)
+    many = []
+    for i in range(40):
+        work, bytes = rng.choice([0.002, 0.005, 0.01]), rng.choice([20, 50])
+        tiers = [(0.6 + 0.1 * j, work * 2**j, bytes * (j + 1)) for j in range(4)]
+        many.append(_app(f"{i:02}", tiers, 0.9, rng.choice([0.05, 0.1]), rng.choice([1.0, 5.0])))
+    for speed in (3.0, 9.0):
+        yield f"many-{speed:g}", "forty applications, many of them alike", many, {"memory": 4500, "speed": speed}
 
 
 def _random() -> Iterator[tuple[str, str, list[Json], Json]]:

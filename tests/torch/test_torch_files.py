@@ -223,7 +223,11 @@ def test_options_reach_the_file(path: Path):
 
 def test_the_memory_budget_counts_all_tensors(path: Path):
     save_file({"a": torch.zeros(500_000), "b": torch.zeros(500_000)}, path)
-    assert len(load_file(path, memory_budget=8_000_000)) == 2
+    assert len(load_file(path, memory_budget=9_500_000)) == 2
+    with pytest.raises(FrzError, match="BUDGET"):
+        load_file(path, memory_budget=9_500_000, dtype=torch.float64)
+    tensors = load_file(path, memory_budget=18_000_000, dtype=torch.float64)  # twice as large, and one tensor cast
+    assert tensors["b"].dtype == torch.float64
     with pytest.raises(FrzError, match="BUDGET"):
         load_file(path, memory_budget=3_000_000)
 

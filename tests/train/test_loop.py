@@ -331,6 +331,63 @@ def test_it_starts_from_the_weights_of_a_file(tmp_path):
             same_sums(tensor.weights(), plain.get_parameter(name), tensor.kept)
 
 
+class Nameless(Tiny):
+    def evaluate(self, model, samples, workers):
+        return {"other": 1.0}
+
+
+class Growing(Tiny):
+    grown = 0
+
+    def model(self):
+        self.grown += 1
+        return nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(64, 2 if self.grown < 2 else 3))
+
+
+class Extra(nn.Linear):
+    def get_extra_state(self):
+        return {"version": 1}
+
+    def set_extra_state(self, state):
+        pass
+
+
+class Stateful(Tiny):
+    def model(self):
+        return nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), Extra(64, 2))
+
+
+class Unpicturesque(Tiny):
+    def picture(self, model, samples):
+        raise RuntimeError("no picture")
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (Nameless, "returns other, but not 'accuracy'"),
+        (Growing, "size mismatch|does not fit"),
+        (Stateful, "extra state of type dict"),
+        (Unpicturesque, "no picture"),
+    ],
+)
+def test_what_cannot_follow_training_is_found_before_it(kind, message, tmp_path):
+    with pytest.raises((ValueError, RuntimeError), match=message):
+        train(kind(tiny(rules=()).settings), tmp_path / "run", watcher=Listener())
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_untrained_model_may_have_no_metrics(tmp_path):
+    class Precise(Tiny):
+        evaluated = 0
+
+        def evaluate(self, model, samples, workers):
+            self.evaluated += 1
+            return {"accuracy": 1 / (self.evaluated - 1)}
+
+    assert train(Precise(tiny(epochs=1).settings), tmp_path).figures["accuracy"] > 0
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

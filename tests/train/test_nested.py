@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.data import TensorDataset
 
 import frformat
 from frformat.torch import each_tier, load_model, load_nested
 from frformat.torch.nesting import FilterGroup, Member, SeedError, descendant, offline
-from frformat.train import Workers
+from frformat.train import Data, Workers
 from frformat.train.nested import DENSE, Nesting, train_nested
-from tests.train.tiny import tiny
+from tests.train.tiny import Tiny, tiny
 
 NORM = tuple(Member(f"1.{name}", 0) for name in ("weight", "bias", "running_mean", "running_var"))
 GROUPS = {"0": FilterGroup("0", 4, (Member("0.weight", 0), Member("0.bias", 0), *NORM, Member("4.weight", 1, 16)))}
@@ -80,4 +81,47 @@ def test_unusable_settings(tmp_path):
         Nesting(ranking="best")
     with pytest.raises(ValueError, match="epochs=0"):
         Nesting(epochs=0)
+    with pytest.raises(ValueError, match="minimum=nan"):
+        Nesting(minimum=float("nan"))
+    with pytest.raises(ValueError, match=r"shares=\[25, 50\]: must be ascending, each between 0 and 1"):
+        Nesting(shares=(25, 50))
+    assert not list(tmp_path.iterdir())
+
+
+class Unlabeled(Tiny):
+    def data(self, folder):
+        data = super().data(folder)
+        return Data(*(TensorDataset(images, images.float()) for images, _ in (data.train.tensors, data.test.tensors)))
+
+
+class PartOnly(Tiny):
+    def exported(self, model):
+        return model[0]
+
+
+class Cumulative(Tiny):
+    def model(self):
+        model = super().model()
+        model[1].momentum = None
+        return model
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (Unlabeled, "ranking trr needs a class for each sample"),
+        (PartOnly, "exports only a part of its model"),
+        (Cumulative, "1: averages over all batches cannot have tiers"),
+    ],
+)
+def test_unusable_networks_are_refused_before_anything_is_trained(kind, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        train_nested(kind(recipe().settings), tmp_path, Nesting())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_without_filters_is_refused_before_anything_is_trained(monkeypatch, tmp_path):
+    monkeypatch.setattr(offline, "filter_groups", lambda model, example: {})
+    with pytest.raises(ValueError, match="Sequential has no filters that can be removed"):
+        train_nested(recipe(), tmp_path, Nesting())
     assert not list(tmp_path.iterdir())

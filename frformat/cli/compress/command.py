@@ -119,7 +119,7 @@ def compress(
     start = time.perf_counter()
     if plot is not None:
         plotting.check(plot)
-    drawing = writing(plot, force=True) if plot is not None else nullcontext()
+    drawing = writing(plot, force) if plot is not None else nullcontext()
     stream = sys.stdin.buffer if source == "-" else source
     with (
         writing(output, force, dash=True) as target,

@@ -9,6 +9,7 @@ import click
 from frformat.cli import errors
 from frformat.cli.files import Opening, open_frz, source
 from frformat.cli.options import json_option, opening_options
+from frformat.cli.output import force_option, writing
 from frformat.cli.terminal import clean, echo, print_json
 from frformat.errors import FrzError
 from frformat.format.reader import FrzFile
@@ -40,6 +41,7 @@ Examples:
 @click.option("--bytes", "as_bytes", is_flag=True, help="Explain every byte of the file; works on damaged files, too.")
 @click.option("--stats", is_flag=True, help="Also count the nonzero values of each tensor, which decodes the file.")
 @opening_options
+@force_option
 @json_option
 def dump(
     file: str,
@@ -48,6 +50,7 @@ def dump(
     as_bytes: bool,
     stats: bool,
     opening: Opening,
+    force: bool,
     as_json: bool,
 ) -> int:
     """Show a file, a tensor, every byte, or a picture. Return the exit code."""
@@ -58,10 +61,12 @@ def dump(
         raise click.UsageError("--stats applies only to the listing of a whole file.", context)
     if as_bytes and opening.tier is not None:
         raise click.UsageError("--bytes explains all tiers: omit --tier.", context)
+    if force and plot is None:
+        raise click.UsageError("--force needs --plot.", context)
     if as_bytes:
         return _bytes(file, opening, as_json)
     if plot is not None:
-        return _plot(file, plot, opening, as_json)
+        return _plot(file, plot, opening, force, as_json)
     if name is not None:
         return _tensor(file, name, opening, as_json)
     return _list(file, stats, opening, as_json)
@@ -123,12 +128,12 @@ def _bytes(path: str, opening: Opening, as_json: bool) -> int:
     return errors.TROUBLE if as_json else errors.report(found.error, as_json)
 
 
-def _plot(path: str, picture: str, opening: Opening, as_json: bool) -> int:
+def _plot(path: str, picture: str, opening: Opening, force: bool, as_json: bool) -> int:
     """Draw the file as a picture."""
     from frformat.cli.dump import energy, plot
     from frformat.cli.dump.survey import Survey
 
-    with open_frz(path, opening) as file:
+    with writing(picture, force), open_frz(path, opening) as file:
         plot.save(Survey(file, path), energy.energy(file), picture)
     if as_json:
         print_json({"file": path, "plot": picture})

@@ -72,7 +72,13 @@ Make = Callable[[str, bool], Any]
 :data:`~frformat.dtypes.DTYPES`) and whether the group has step offsets."""
 
 
-def _no_memory(runs: Runs, stored: int) -> int:
+Memory = Callable[[str, Runs, int], int]
+"""Returns the number of bytes that decoding a segment needs in addition to its values, given the type of the stored
+values, the runs and the number of stored bytes."""
+
+
+def no_memory(value_type: str, runs: Runs, stored: int) -> int:
+    """Return 0: values are decoded in place. See :data:`Memory`."""
     return 0
 
 
@@ -89,8 +95,7 @@ class Coder:
         plain: whether the stored bytes are the values themselves, so that parts of them can be read.
         slow: whether it decodes no more than tens of millions of values per second.
         tables: whether it stores tables for each tensor, which do not pay off for small tensors.
-        memory: returns the number of bytes that decoding needs in addition to the values, given the runs and the number
-            of stored bytes.
+        memory: see :data:`Memory`. Buffers of the coder's own code in C count, those of the interpreter do not.
     """
 
     name: str
@@ -101,7 +106,7 @@ class Coder:
     plain: bool = False
     slow: bool = False
     tables: bool = False
-    memory: Callable[[Runs, int], int] = _no_memory
+    memory: Memory = no_memory
 
     @property
     def bounded(self) -> bool:

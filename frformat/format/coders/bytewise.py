@@ -14,10 +14,12 @@ from frformat.format.coders.base import (
     Array,
     Coder,
     Compressor,
+    Memory,
     Progress,
     Readable,
     Writable,
     byte_view,
+    no_memory,
 )
 from frformat.format.coders.batches import Pieces
 from frformat.format.coders.runs import Runs
@@ -29,9 +31,26 @@ MakeCompressor = Callable[[int], Compressor]
 """Creates a compressor for a given number of bytes, at the highest level that does not take long."""
 
 
-def byte_coder(name: str, fill: Fill, compressor: MakeCompressor, *, plain: bool = False) -> Coder:
+def byte_coder(
+    name: str, fill: Fill, compressor: MakeCompressor, *, plain: bool = False, memory: Memory = no_memory
+) -> Coder:
     """Build a coder of exact values from ``fill`` and ``compressor``."""
-    return Coder(name, lambda kind, _: _Decoder(fill, kind), lambda *_: _Encoder(compressor), plain=plain)
+    return Coder(
+        name, lambda kind, _: _Decoder(fill, kind), lambda *_: _Encoder(compressor), plain=plain, memory=memory
+    )
+
+
+def decompression(value_type: str, runs: Runs, stored: int, window: int) -> int:
+    """Return the bytes that :func:`decompress` needs: two chunks of input, one of output, and a window.
+
+    Args:
+        value_type: the type of the stored values.
+        runs: the runs of the segment.
+        stored: number of stored bytes.
+        window: the most bytes that the decompressor itself takes; it takes no more than the values.
+    """
+    decoded = runs.total * DTYPES[value_type].itemsize
+    return 2 * min(CHUNK, stored) + min(CHUNK, decoded) + min(window, decoded)
 
 
 def decompress(decompressor: Any, feed: Callable[[], bytes], stored: Readable, out: memoryview) -> None:

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from frformat.errors import FrzError
 from frformat.format.coders.base import CHUNK, Coder, Readable
-from frformat.format.coders.bytewise import byte_coder, decompress
+from frformat.format.coders.bytewise import byte_coder, decompress, decompression
+from frformat.format.coders.runs import Runs
 from frformat.format.dictionary import DICTIONARY
 
 
@@ -48,4 +49,12 @@ def _compressor(size: int) -> Any:
     return zlib.compressobj(9 if size < CHUNK else 6, zlib.DEFLATED, -15)
 
 
-DEFLATE: Final[Coder] = byte_coder("deflate", _fill, _compressor)
+WINDOW: Final = 1 << 16
+"""The memory of zlib's state."""
+
+
+def _memory(value_type: str, runs: Runs, stored: int) -> int:
+    return decompression(value_type, runs, stored, WINDOW)
+
+
+DEFLATE: Final[Coder] = byte_coder("deflate", _fill, _compressor, memory=_memory)

@@ -11,6 +11,7 @@ from frformat.dtypes import FORMATS
 from frformat.format.coders.base import Array, Coder, Decoder, Encoder, Progress, Readable, Writable
 from frformat.format.coders.batches import Pieces
 from frformat.format.coders.floats import FloatDecoder, FloatEncoder
+from frformat.format.coders.floats import memory as float_memory
 from frformat.format.coders.integers import IntegerDecoder, IntegerEncoder, Integers, Plain
 from frformat.format.coders.runs import Runs
 
@@ -51,8 +52,8 @@ def entropy_coder(
             return _Decoder(decoder(False, offsets))
         return FloatDecoder(decoder(True, offsets), value_type)
 
-    def total_memory(runs: Runs, stored: int) -> int:
-        return stored + runs.total // 8 + memory(runs)
+    def total_memory(value_type: str, runs: Runs, stored: int) -> int:
+        return memory(runs) + (stored if value_type == INTEGERS else float_memory(runs, stored))
 
     return Coder(
         name,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from frformat.dtypes import DTYPES
 from frformat.format.coders.base import CHUNK, Array, Progress, Readable, Writable
-from frformat.format.coders.batches import Pieces
+from frformat.format.coders.batches import PIECE, Pieces
 from frformat.format.coders.integers import (
     IntegerDecoder,
     IntegerEncoder,
@@ -25,6 +25,9 @@ from frformat.format.coders.integers import (
 )
 from frformat.format.coders.mantissas import Bytes, Packed, packed
 from frformat.format.coders.runs import Runs
+
+PIECE_BYTES: Final = 25
+"""Number of bytes per float of a piece in all intermediate results together."""
 
 SIZE_BYTES: Final = 7
 """Maximum number of bytes of a size in LEB128."""
@@ -185,6 +188,14 @@ class FloatDecoder(_Floats[IntegerDecoder]):
                     part |= numbers
                 else:
                     part[mask] |= numbers
+
+
+def memory(runs: Runs, stored: int) -> int:
+    """Return the memory for converting integers and mantissas to floats, and for the stored integers, in bytes.
+
+    The integers take no more than a byte each, unless the file wastes space.
+    """
+    return min(stored, runs.total) + runs.total // 8 + PIECE_BYTES * min(PIECE, runs.total)
 
 
 def _read_size(stored: Readable) -> int:

@@ -9,12 +9,17 @@ from typing import Final
 from frformat.errors import FrzError
 from frformat.format import limits
 from frformat.format.coders.base import CHUNK, Coder, Compressor, Readable
-from frformat.format.coders.bytewise import byte_coder, decompress
+from frformat.format.coders.bytewise import byte_coder, decompress, decompression
+from frformat.format.coders.runs import Runs
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
+
+
+BLOCKS: Final = 1 << 18
+"""The memory of the decompressor for blocks, in addition to the window."""
 
 
 def _fill(stored: Readable, out: memoryview) -> None:
@@ -52,4 +57,8 @@ def quick_size(data: bytes) -> int:
     return len(zstd.compress(data, 1))
 
 
-ZSTD: Final[Coder] = byte_coder("zstd", _fill, _compressor)
+def _memory(value_type: str, runs: Runs, stored: int) -> int:
+    return decompression(value_type, runs, stored, (1 << limits.ZSTD_WINDOW_LOG) + BLOCKS)
+
+
+ZSTD: Final[Coder] = byte_coder("zstd", _fill, _compressor, memory=_memory)

@@ -10,6 +10,12 @@ loaders:
     (:meth:`frformat.TensorInfo.form`). The result is empty for a network that is not factored. A loader calls this
     once, and rejects a file that stores such a tensor in another form.
 
+``check_weights(shapes: Dict[str, List[int]], partial: bool) -> None``
+    Checks the names and shapes of all weights of a file, so that a loader can do so before it passes the first one.
+    Raises one error that starts with ``frz:`` and names every weight that is unknown, has the wrong shape or number of
+    coefficients or, unless ``partial``, is missing. One name is enough for a tensor with several names. Changes
+    nothing.
+
 ``load_weights(weights: Dict[str, Tensor]) -> None``
     Accepts all or some of the weights, in any order, and can be called repeatedly. Names are those of the state dict.
     Each tensor must have the full shape of the model's tensor. A weight that is needed as coefficients must have the

@@ -16,12 +16,15 @@ from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.dependence import constants, other_values, same_steps
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 from frformat.runtimes.pytorch_mobile.scripting import scripted
-from frformat.runtimes.pytorch_mobile.weights import assign, missing, refuse  # noqa: F401 — TorchScript finds them by name
+from frformat.runtimes.pytorch_mobile.weights import assign, check, missing, refuse  # noqa: F401 — TorchScript finds them by name
 from frformat.torch.lowrank.layers import forms
 
 METHODS: Final = """
 def _own(self) -> Dict[str, Tensor]:
     return {own}
+
+def check_weights(self, shapes: Dict[str, List[int]], partial: bool) -> None:
+    check(self._own(), self._ties, self._forms, shapes, partial)
 
 def load_weights(self, weights: Dict[str, Tensor]) -> None:
     assign(self._own(), self._ties, self._loaded, self._forms, weights)
@@ -43,7 +46,7 @@ def {name}(self{parameters}):
 """
 """A method that calls the model's method, but raises an error while weights are missing."""
 
-RESERVED: Final = ("load_weights", "weights_missing", "coefficients_wanted", "_own")
+RESERVED: Final = ("check_weights", "load_weights", "weights_missing", "coefficients_wanted", "_own")
 
 
 class Skeleton(nn.Module):

@@ -32,7 +32,7 @@ def assign(
         else:
             fault = _misfit(name, given, own[name], name in forms)
             if given.shape != own[name].shape and name in forms:
-                advice = "; choose the tier that the model was exported for, or export it again with these weights"
+                _, advice = _wrong_shape(name, list(given.shape), list(own[name].shape), True)
             if fault == "":
                 fault = _contradiction(name, given, own[name], ties.get(name, name), leading, loaded, weights)
             if fault != "":
@@ -49,6 +49,47 @@ def assign(
             loaded[first] = name
 
 
+def check(
+    own: dict[str, Tensor],
+    ties: dict[str, str],
+    forms: dict[str, list[int]],
+    shapes: dict[str, list[int]],
+    partial: bool,
+) -> None:
+    """Check the names and shapes of weights before the first of them is decoded and passed.
+
+    Raises:
+        RuntimeError: weights are unknown to the model or have the wrong shape or, unless ``partial``, some are missing.
+            One error names them all.
+    """
+    faults: list[str] = []
+    given: dict[str, str] = {}
+    advice = ""
+    for name, shape in shapes.items():
+        given[ties.get(name, name)] = name
+        if name not in own:
+            faults.append(f"{name} is left over; the model has no such weight")
+        elif shape != list(own[name].shape):
+            fault, about = _wrong_shape(name, shape, list(own[name].shape), name in forms)
+            faults.append(fault)
+            advice = advice if about == "" else about
+    absent = missing(own, ties, given)
+    if len(absent) > 0 and not partial:
+        faults.append(f"{len(absent)} weights of the model are missing: {_listed(absent)}")
+    if len(faults) > 0:
+        raise RuntimeError("frz: the weights do not fit this model: " + "; ".join(faults) + advice)
+
+
+def _wrong_shape(name: str, given: list[int], mine: list[int], coded: bool) -> tuple[str, str]:
+    """Describe a shape that differs from that of the model's weight, and say what to do; the latter can be empty."""
+    advice = "; choose the tier that the model was exported for, or export it again with these weights" if coded else ""
+    return f"{name} has {'coefficients' if coded else 'shape'} {given}; the model expects {mine}", advice
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
 def _leading(ties: dict[str, str], loaded: dict[str, str], weights: dict[str, Tensor]) -> dict[str, str]:
     """Map the first name of each passed tensor to the name that counts: the one already loaded, if there is one."""
     leading: dict[str, str] = {}
@@ -63,7 +104,7 @@ def _misfit(name: str, given: Tensor, mine: Tensor, coded: bool) -> str:
     """Describe how a weight differs from the model's weight; return an empty string if it does not."""
     fault = ""
     if given.shape != mine.shape:
-        fault = f"{name} has {'coefficients' if coded else 'shape'} {given.shape}; the model expects {mine.shape}"
+        fault, _ = _wrong_shape(name, list(given.shape), list(mine.shape), coded)
     elif given.is_floating_point() != mine.is_floating_point():
         wanted = "floating-point numbers" if mine.is_floating_point() else "integers"
         fault = f"{name} has another dtype; the model expects {wanted}"
@@ -110,5 +151,4 @@ def missing(own: dict[str, Tensor], ties: dict[str, str], loaded: dict[str, str]
 
 def refuse(names: list[str]) -> None:
     """Raise an error that lists the missing weights."""
-    shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-    raise RuntimeError("frz: this model has no weights yet; call load_weights first. Missing: " + shown)
+    raise RuntimeError("frz: this model has no weights yet; call load_weights first. Missing: " + _listed(names))

@@ -50,7 +50,7 @@ def fill(
         template: a file written by :func:`frformat.runtimes.export`, or its bytes.
         weights: the ``.frz`` file. Floating-point tensors of any precision are converted to 32 bits.
         tier: the capacity tier; None for the largest one present.
-        memory_budget: number of bytes that the result and the largest tensor may take together.
+        memory_budget: number of bytes that the result, and computing and decoding its weights, may take together.
         base: the base of a delta file; see :func:`frformat.open`.
 
     Raises:
@@ -62,12 +62,14 @@ def fill(
     layout, literal = parse(template if isinstance(template, bytes) else Path(template).read_bytes())
     with open(weights, tier=tier, memory_budget=memory_budget, base=base) as file:
         check(layout.contract, file, weights)
-        needed = layout.size + _working_bytes(layout)
+        held = layout.size + sum(file.info(source).nbytes for source in _small(layout, file))
+        needed = held + _working_bytes(layout)
         if needed > memory_budget:
             raise FrzError(
                 "BUDGET",
                 f"filling the template takes {needed} bytes, but the memory budget is {memory_budget}; raise it",
             )
+        file.set_memory_budget(memory_budget - held)
         filled = bytearray(layout.size)
         _write_literal(filled, layout, literal)
         _write_values(filled, layout, file, weights)
@@ -100,8 +102,17 @@ def fill_file(
         return file.write(filled)
 
 
+def _small(layout: Layout, file: FrzFile) -> list[str]:
+    """Return the names in the file of the tensors of normalizations, which stay in memory."""
+    names = {name for each in layout.normalizations for name in each.tensors()}
+    return [source for name in sorted(names) for source in layout.contract.sources(name, file)[:1]]
+
+
 def _working_bytes(layout: Layout) -> int:
-    """Return the memory to compute a value: for one tensor, a copy in 64-bit floats, and its product with a scale."""
+    """Return the memory to compute a value, including its tensor.
+
+    It consists of a copy in 64-bit floats, and of its product with a scale.
+    """
     largest = max(map(math.prod, layout.tensors.values()), default=0)
     for value in layout.values:
         if isinstance(value, Basis | Product | Core):

@@ -11,7 +11,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from frformat.format.atomic import replacing
+from frformat.format.atomic import check_writable, replacing
+from frformat.format.options import Options
 from frformat.format.reader import opened
 from frformat.torch.compression import versions
 from frformat.torch.compression.buffers import unchanged
@@ -152,6 +153,9 @@ def compress(
         versions.check(goals)
     if effort < 1:
         raise CompressionError(f"effort {effort} is less than 1")
+    if path is not None:
+        check_writable(path)
+    Options.of(metadata, None, "auto", (), "auto")  # checks the metadata
     meant = Outputs(outputs)
     told = progress or (lambda what, done, total: None)
     with torch.inference_mode(False):  # gradients must be available

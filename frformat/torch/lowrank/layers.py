@@ -127,13 +127,22 @@ class Factored(CodedLayer):
     def _load_from_state_dict(self, *arguments: Any, **options: Any) -> None:
         """Load like any module; with ``assign=True``, the weight may have another device or type afterwards."""
         super()._load_from_state_dict(*arguments, **options)
-        self._tabulate()
+        if not self._fits():
+            self._tabulate()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Factored:
         """Move to a device or type with the module; bases are recomputed, not cast."""
+        before = list(self.buffers(recurse=False))
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self._tabulate()
+        same = all(old is new for old, new in zip(before, self.buffers(recurse=False), strict=True))
+        if not (same and self._fits()):
+            self._tabulate()
         return self
+
+    def _fits(self) -> bool:
+        """Return whether the tables have the device and the type of the weight. They do not depend on its values."""
+        table = self.get_buffer(self.table_names()[0])
+        return (table.device, table.dtype) == (self.weight.device, self.weight.dtype)
 
 
 def coded(model: nn.Module) -> dict[str, Coded]:

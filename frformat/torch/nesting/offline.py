@@ -78,14 +78,8 @@ def nest(
         ValueError: no filters can be removed, or the shares are not valid.
         ModuleNotFoundError: torch-pruning is not installed, and no groups are given.
     """
-    if not shares or any(not 0 < share < 1 for share in shares) or list(shares) != sorted(set(shares)):
-        raise ValueError(f"shares={list(shares)}: must be ascending, each between 0 and 1")
-    groups = filter_groups(model, example) if groups is None else groups
-    if not groups:
-        raise ValueError(f"{type(model).__name__} has no filters that can be removed")
-    widths = [{name: max(1, round(share * group.count)) for name, group in groups.items()} for share in shares]
+    groups, widths = add_tiers(model, example, shares, groups)
     whole = {name: group.count for name, group in groups.items()}
-    make_nested(model, groups, widths)
     report = listener or (lambda stage: None)
     seed = _prune(model, groups, [*widths, whole], ranking, fit, score, minimum, report)
     _drop(model, seed)
@@ -96,6 +90,35 @@ def nest(
             report(Stage("grow", wider, score(model)))
     set_tier(model, None)
     return model
+
+
+def add_tiers(
+    model: nn.Module, example: Tensor, shares: Sequence[float], groups: Groups | None = None
+) -> tuple[Groups, list[dict[str, int]]]:
+    """Add smaller tiers to a network, in place, without training them: the first step of :func:`nest`.
+
+    The arguments and errors are those of :func:`nest`; if it fails, the model is unchanged.
+
+    Returns:
+        The filters, and the number of filters of each layer in each smaller tier.
+    """
+    check_shares(shares)
+    groups = filter_groups(model, example) if groups is None else groups
+    if not groups:
+        raise ValueError(f"{type(model).__name__} has no filters that can be removed")
+    widths = [{name: max(1, round(share * group.count)) for name, group in groups.items()} for share in shares]
+    make_nested(model, groups, widths)
+    return groups, widths
+
+
+def check_shares(shares: Sequence[float]) -> None:
+    """Check the shares of filters that the smaller tiers keep.
+
+    Raises:
+        ValueError: there are none, they are not ascending, or one is not between 0 and 1.
+    """
+    if not shares or any(not 0 < share < 1 for share in shares) or list(shares) != sorted(set(shares)):
+        raise ValueError(f"shares={list(shares)}: must be ascending, each between 0 and 1")
 
 
 def _prune(

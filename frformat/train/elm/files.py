@@ -59,14 +59,25 @@ def save(model: ELMClassifier | ELMRegressor, path: StrPath, *, format: str = "q
         {
             WEIGHT: _seeded(layer.weight_shape, layer.seed, layer.scale),
             "hidden.bias": _seeded((layer.units,), layer.seed + 1, np.float32(1)),
-            OUTPUT: CodedTensor.of_array(
-                weights[:, CONSTANT:].reshape(shape), format, axis=0 if format.startswith("q") else None
-            ),
+            OUTPUT: _rounded(weights[:, CONSTANT:].reshape(shape), format),
             "output.bias": weights[:, 0],
         },
         path,
         metadata={PREFIX + key: value for key, value in facts.items()},
     )
+
+
+def check_format(format: str) -> None:
+    """Check the number format for :func:`save` before learning.
+
+    Raises:
+        EncodeError: the format does not exist.
+    """
+    _rounded(np.array([[0.5, 1]], np.float32), format)
+
+
+def _rounded(weights: NDArray[np.float32], format: str) -> CodedTensor:
+    return CodedTensor.of_array(weights, format, axis=0 if format.startswith("q") else None)
 
 
 def load(path: StrPath) -> ELMClassifier | ELMRegressor:

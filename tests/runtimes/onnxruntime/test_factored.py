@@ -78,3 +78,25 @@ def test_coefficients_are_never_inputs(weights: Path, tmp_path: Path):
     assert made.weights.keys().isdisjoint(written.coefficients)
     for shape in ((1, 3, 24, 32), (2, 3, 49, 67)):
         agree(model, made, torch.rand(shape), slack=1e-4)
+
+
+@pytest.mark.parametrize("number_format", ["f16", "bf16", "q8"])
+def test_tiers_in_every_number_format(number_format: str, weights: Path, tmp_path: Path):
+    with frformat.open(weights) as file:
+        infos = {name: file.info(name) for name in file}
+        tensors = {name: file.spectrum(name) if info.spectral else file[name] for name, info in infos.items()}
+    path = tmp_path / "model.frz"
+    spectral = [name for name, info in infos.items() if info.spectral]
+    frformat.save_file(tensors, path, tiers=[20], format=dict.fromkeys(spectral, number_format))
+    rebuilt = export(Net(), tmp_path / "rebuilt.onnx", example=torch.zeros(1, 3, 24, 32)).path
+    outputs = []
+    for tier in (0, 1):
+        model = Net()
+        load_model(model, path, tier=tier)
+        options = {"example": torch.zeros(1, 3, 24, 32), "weights": path, "tier": tier}
+        factored = export(Net(), tmp_path / f"{tier}.onnx", factored=True, **options)
+        assert factored.coefficients
+        for skeleton in (rebuilt, factored.path):
+            agree(model, session(skeleton, path, tier=tier), torch.rand(1, 3, 24, 32), slack=1e-4)
+        outputs.append(model.eval()(torch.ones(1, 3, 24, 32)))
+    assert not torch.equal(*outputs)

@@ -130,6 +130,28 @@ def test_all_missing_weights_are_named(mixed: tuple[Mixed, Any]):
     assert refusal(module.run_method, "logits", INPUT) == told
 
 
+def test_names_and_shapes_can_be_checked_before_any_weight_is_passed(mixed: tuple[Mixed, Any]):
+    model, export = mixed
+    module, weights = load(export), as_given(model)
+    shapes = {name: list(weight.shape) for name, weight in weights.items() if weight.dim()}
+    scalars = {name for name, weight in weights.items() if not weight.dim()}  # PyTorch cannot pass an empty list here
+    module.run_method("check_weights", shapes, True)
+    one_name = {name: shape for name, shape in shapes.items() if name != "head.weight"}
+    for lacking in (set(), {"brain", "mask"}):
+        given = {name: shape for name, shape in one_name.items() if name not in lacking}
+        told = refusal(module.run_method, "check_weights", given, False)
+        assert f"{len(scalars | lacking)} weights of the model are missing: " in told
+        assert all(name in told for name in scalars | lacking)
+        assert "head.weight" not in told
+        module.run_method("check_weights", given, True)
+    for partial in (False, True):
+        told = refusal(module.run_method, "check_weights", shapes | {"other": [2], "norm.weight": [1, 7]}, partial)
+        assert "other is left over" in told
+        assert "norm.weight has shape [1, 7]; the model expects" in told
+        assert ("missing" in told) == (not partial)
+    assert set(module.run_method("weights_missing")) == set(weights)
+
+
 def test_tied_weights_need_one_name_and_must_agree(mixed: tuple[Mixed, Any]):
     model, export = mixed
     for name, other in (("head.weight", "embed.weight"), ("embed.weight", "head.weight")):

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import frformat
+from frformat import PerTier, Spectrum
 from frformat.errors import FrzError, LoadError
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.seal import LENGTH, MARK, sealed
@@ -37,6 +39,55 @@ def test_the_filled_file_equals_the_exported_one(weights: Path, tmp_path: Path):
     assert (tmp_path / "a.bin").read_bytes() == expected
     other = synthetic.save(tmp_path / "other.frz", synthetic.tensors(1))
     assert fill(TEMPLATE, other) == synthetic.runtime_file(synthetic.merged(synthetic.tensors(1)))
+
+
+@pytest.mark.parametrize("number_format", ["f16", "bf16", "q8"])
+def test_each_tier_is_filled_in_every_number_format(number_format: str, tmp_path: Path):
+    path, own = tmp_path / "model.frz", synthetic.tensors(1)
+    tensors: dict[str, object] = {}
+    for name, array in synthetic.tensors().items():
+        if array.ndim > 1:
+            tensors[name] = Spectrum.of(array, k=array.size)
+        else:
+            tensors[name] = PerTier([own[name].astype(np.float16), array.astype(np.float16)])
+    formats = {name: number_format for name, each in tensors.items() if isinstance(each, Spectrum)}
+    frformat.save_file(tensors, path, tiers=[4], format=formats)
+    filled = []
+    for tier in (0, 1):
+        weights = frformat.load_file(path, tier=tier)
+        filled.append(bytes(fill(TEMPLATE, path, tier=tier)))
+        assert filled[-1] == synthetic.runtime_file(synthetic.merged(weights))
+    assert filled[0] != filled[1]
+
+
+def test_the_memory_budget_counts_decoding(weights: Path):
+    needed = next(budget for budget in range(0, 1 << 24, 500) if _fills(weights, budget))
+    size = len(synthetic.runtime_file(synthetic.merged(synthetic.tensors())))
+    with frformat.open(weights) as file:
+        decoding = next(budget for budget in range(0, 1 << 24, 100) if _loads(file, budget))
+    assert needed >= size + decoding
+
+
+def _fills(weights: Path, budget: int) -> bool:
+    try:
+        fill(TEMPLATE, weights, memory_budget=budget)
+    except FrzError as error:
+        if error.code == "BUDGET":
+            return False
+        raise
+    return True
+
+
+def _loads(file: frformat.FrzFile, budget: int) -> bool:
+    file.set_memory_budget(budget)
+    try:
+        for name in file:
+            file[name]
+    except FrzError as error:
+        if error.code == "BUDGET":
+            return False
+        raise
+    return True
 
 
 @given(st.data())

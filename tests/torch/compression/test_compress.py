@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import frformat
 from frformat import Spectrum
+from frformat.errors import EncodeError
 from frformat.torch import (
     CompressionError,
     compress,
@@ -327,6 +328,13 @@ def test_a_later_version_can_be_a_delta_file(pictures: nn.Module, tmp_path: Path
     wanted = found.model.state_dict()
     assert all(np.allclose(array, wanted[name], atol=1e-6) for name, array in tensors.items() if name in wanted)
     assert found.point.loss < 0.05
+    for changes, error in (
+        ({"path": tmp_path / "none" / "x.frz"}, FileNotFoundError),
+        ({"base": tmp_path / "none.frz"}, FileNotFoundError),
+        ({"metadata": {"a": 1}}, EncodeError),
+    ):
+        with pytest.raises(error):  # before the model runs for the first time
+            compress(Failing(), **{"path": None, "batches": batches(), **changes})
     with pytest.raises(CompressionError, match="the base determines all steps"):
         compress(later, None, batches(), base=tmp_path / "old.frz", quality=5)
 

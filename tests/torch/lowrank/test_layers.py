@@ -143,3 +143,31 @@ def test_another_models_coefficients_can_be_loaded():
     made = candidate(one, x).make(("into", "out"))
     made.load_state_dict(candidate(other, x).make(("out",)).state_dict())
     same_sums(made(x), other(x), terms=9)
+
+
+def test_tables_are_recomputed_only_if_they_do_not_fit(monkeypatch):
+    layer = regularize(nn.Linear(30, 20), 12)
+    x = torch.randn(2, 30)
+    made = candidate(layer, x).make(("into", "out"))
+    expected, state = made(x), {name: value.clone() for name, value in made.state_dict().items()}
+    tabulate, calls = type(made)._tabulate, []
+    monkeypatch.setattr(type(made), "_tabulate", lambda self: (calls.append(1), tabulate(self)))
+    for change in (
+        lambda: made.load_state_dict(state),
+        lambda: made.load_state_dict(state, assign=True),
+        lambda: made.load_state_dict({}, strict=False),
+        lambda: made.to("cpu").float().requires_grad_(),
+    ):
+        change()
+        assert not calls
+        assert torch.equal(made(x), expected)
+    for change in (
+        lambda: made.to("meta"),
+        lambda: made.load_state_dict(state, assign=True),
+        lambda: made.to_empty(device="cpu") and made.load_state_dict(state),
+        lambda: made.load_state_dict({name: value.double() for name, value in state.items()}, assign=True),
+    ):
+        calls.clear()
+        change()
+        assert calls == [1]
+    torch.testing.assert_close(made(x.double()), expected.double(), rtol=1e-5, atol=1e-6)

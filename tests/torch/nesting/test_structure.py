@@ -181,7 +181,7 @@ def test_the_kotlin_decoder_reads_the_same_tiers(tmp_path):
     path, out = os.fspath(tmp_path / "nested.frz"), os.fspath(tmp_path / "out.safetensors")
     save_model(grown(), path)
     for tier in range(3):
-        subprocess.run(["java", "-jar", JAR, "decode", path, "--tier", str(tier), "-o", out], check=True)
+        subprocess.run(["java", "-jar", JAR, "decode", path, "--tier", str(tier), "-o", out, "--force"], check=True)
         theirs, ours = safetensors.load_file(out), load_file(path, tier=tier)
         assert theirs.keys() == ours.keys()
         assert all(torch.equal(theirs[name], tensor) for name, tensor in ours.items())

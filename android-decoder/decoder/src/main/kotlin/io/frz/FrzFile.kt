@@ -41,8 +41,11 @@ import java.util.Collections
  * [java.io.InterruptedIOException]; [close] ends all current and later requests with [IllegalStateException]. Both take
  * effect within milliseconds. Read errors are [IOException]s.
  */
-public class FrzFile private constructor(private val container: Container, base: FrzFile?, options: FrzOptions) :
-    Closeable {
+public class FrzFile private constructor(
+    private val container: Container,
+    private val base: FrzFile?,
+    private val options: FrzOptions
+) : Closeable {
     private val directory = container.directory
 
     /** The description of each tensor, in file order. */
@@ -256,6 +259,15 @@ public class FrzFile private constructor(private val container: Container, base:
     @Throws(IOException::class)
     public fun sha256(): ByteArray = container.lifetime.request(null) { container.digest(tier, it) }
 
+    /**
+     * Returns the same file, but with another memory budget for requests, such as what a caller's own buffers leave of
+     * [FrzOptions.memoryBudget]. Closing either closes both.
+     *
+     * @throws IllegalArgumentException if [bytes] is negative
+     */
+    public fun withMemoryBudget(bytes: Long): FrzFile =
+        FrzFile(container, base, options.newBuilder().memoryBudget(bytes).build())
+
     /** Returns this file as the base of a delta file that is opened with [options]. */
     private fun asBase(options: FrzOptions) = Base(container, Budget(options.memoryBudget)) { name ->
         directory.find(name).let { if (it < 0) null else tensors[it] }
@@ -264,17 +276,6 @@ public class FrzFile private constructor(private val container: Container, base:
     /** Closes the file. Tensors that have been loaded remain valid. */
     @Throws(IOException::class)
     override fun close(): Unit = container.close()
-
-    /** Returns the part of [target] that the tensor [info] will fill. */
-    private fun portion(target: ByteBuffer, info: TensorInfo): ByteBuffer {
-        require(!target.isReadOnly) { "the buffer for tensor ${quote(info.name)} is read-only" }
-        require(target.remaining() >= info.bytes) {
-            "tensor ${quote(info.name)} needs ${info.bytes} bytes, but the buffer has room for ${target.remaining()}"
-        }
-        val memory = target.duplicate()
-        memory.limit(memory.position() + info.bytes.toInt())
-        return memory
-    }
 
     private fun visit(request: Request, visitor: TensorVisitor, info: TensorInfo, memory: ByteBuffer) {
         val tensor = rebuilt(info, memory.slice())
@@ -387,4 +388,15 @@ public class FrzFile private constructor(private val container: Container, base:
             }
         }
     }
+}
+
+/** Returns the part of [target] that the tensor [info] will fill. */
+private fun portion(target: ByteBuffer, info: TensorInfo): ByteBuffer {
+    require(!target.isReadOnly) { "the buffer for tensor ${quote(info.name)} is read-only" }
+    require(target.remaining() >= info.bytes) {
+        "tensor ${quote(info.name)} needs ${info.bytes} bytes, but the buffer has room for ${target.remaining()}"
+    }
+    val memory = target.duplicate()
+    memory.limit(memory.position() + info.bytes.toInt())
+    return memory
 }

@@ -38,6 +38,20 @@ class SourceTest {
     }
 
     @Test
+    fun `damage of a base is not blamed on the delta file`(@TempDir folder: File) {
+        val vectors = File("../../spec/vectors")
+        val copy = File(vectors, "bases/f3e888adf29ef33f.frz").copyTo(File(folder, "base.frz"))
+        FrzFile.open(copy).use { base ->
+            FrzFile.open(File(vectors, "valid/delta-steps.frz"), FrzOptions.DEFAULT, base).use { delta ->
+                copy.writeBytes(ByteArray(copy.length().toInt()))
+                val thrown = assertThrows(FrzException::class.java) { delta.loadAll() }
+                assertEquals(ErrorCode.CHECKSUM, thrown.code)
+                assertTrue("CHECKSUM: the base cannot be decoded: " in thrown.message!!, thrown.message)
+            }
+        }
+    }
+
+    @Test
     fun `an interrupt of one thread leaves the file open for others`() {
         FrzFile.open(file()).use { file ->
             repeat(100) {

@@ -1,6 +1,6 @@
 package io.frz.cli
 
-import io.frz.cli.shell.requireWritable
+import io.frz.cli.shell.Replacing
 import java.io.File
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
@@ -22,9 +22,12 @@ internal class Decode : Runnable {
     )
     private lateinit var output: File
 
+    @Mixin
+    private lateinit var replacing: Replacing
+
     override fun run() {
         val target = if (output.isDirectory) File(output, "${input.file.nameWithoutExtension}.safetensors") else output
-        requireWritable(target, input.sources)
+        replacing.requireWritable(target, input.sources)
         input.open { Safetensors(it).write(target) }
     }
 }

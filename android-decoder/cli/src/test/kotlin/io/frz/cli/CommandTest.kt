@@ -11,6 +11,7 @@ import java.io.StringWriter
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.file.Files
+import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -101,7 +102,7 @@ class CommandTest {
         assertEquals(0, ProcessBuilder("mkfifo", pipe.path).start().waitFor())
         val before = listOf(delta, base).map { it.readBytes().asList() }
         for (target in listOf(delta, base, link, File(folder, "../${folder.name}/d.frz"), pipe)) {
-            val refused = frz("decode", delta, "--base", base, "-o", target)
+            val refused = frz("decode", delta, "--base", base, "-o", target, "--force")
             assertEquals(2, refused.code, "$target")
             assertTrue(refused.err.startsWith("frz: $target: it is "), refused.err)
         }
@@ -109,6 +110,29 @@ class CommandTest {
         assertFalse(pipe.isFile)
         assertEquals(0, frz("decode", delta, "--base", base, "-o", File(folder, "new")).code)
         assertEquals(setOf("d.frz", "b.frz", "link", "pipe", "new"), folder.list()!!.toSet())
+    }
+
+    @Test
+    fun `decode replaces existing files only on request`(@TempDir folder: File) {
+        val file = File(folder, "example.safetensors").apply { writeText("other") }
+        val broken = Files.createSymbolicLink(File(folder, "link").toPath(), File(folder, "nothing").toPath()).toFile()
+        for ((output, target) in listOf(file to file, folder to file, broken to broken)) {
+            val refused = frz("decode", example, "-o", output)
+            assertEquals(2, refused.code)
+            assertEquals("frz: $target: it exists; use --force to replace it", refused.err.trim())
+        }
+        assertEquals("other", file.readText())
+        assertEquals(0, frz("decode", example, "-o", folder, "--force").code)
+        assertTrue("conv1.weight" in file.readText(Charsets.ISO_8859_1))
+        Files.delete(broken.toPath())
+        val written = file.readBytes()
+        file.writeText("other")
+        val link = Files.createSymbolicLink(broken.toPath(), file.toPath())
+        assertEquals(0, frz("decode", example, "-o", link, "--force").code)
+        assertTrue(Files.isSymbolicLink(link))
+        assertArrayEquals(written, file.readBytes())
+        assertEquals(setOf("example.safetensors", "link"), folder.list()!!.toSet())
+        assertTrue("--force" in frz("decode", "--help").out)
     }
 
     @Test

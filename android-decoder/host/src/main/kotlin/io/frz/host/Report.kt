@@ -5,8 +5,8 @@ import com.google.gson.JsonArray
 import com.google.gson.JsonObject
 import io.frz.cli.shell.Failure
 import io.frz.cli.shell.Positive
+import io.frz.cli.shell.Replacing
 import io.frz.cli.shell.replacing
-import io.frz.cli.shell.requireWritable
 import java.io.File
 import java.io.IOException
 import java.nio.ByteBuffer
@@ -37,6 +37,9 @@ internal class Report : Runnable {
     @Option(names = ["-o", "--output"], required = true, paramLabel = "REPORT", description = ["The report to write."])
     private lateinit var output: File
 
+    @Mixin
+    private lateinit var existing: Replacing
+
     @Option(
         names = ["--runs"],
         paramLabel = "N",
@@ -55,7 +58,8 @@ internal class Report : Runnable {
         val files = inputs.listFiles()?.filter { it.extension == "npy" }?.sortedBy { it.name }
             ?: throw Failure("$inputs: no such folder")
         if (files.isEmpty()) throw Failure("$inputs: the folder contains no .npy files")
-        requireWritable(output, opening.sources + files)
+        existing.requireWritable(output, opening.sources + files)
+        for (input in files) existing.requireWritable(outputFor(input), opening.sources + files)
         if (folder.canonicalFile == inputs.canonicalFile) {
             throw Failure("$output: the outputs would be mixed with the inputs; choose another folder")
         }
@@ -140,10 +144,12 @@ internal class Report : Runnable {
     }
 
     private fun beside(input: File, array: NdArray): JsonObject {
-        val name = "${input.nameWithoutExtension}.out.npy"
-        array.write(File(folder, name))
-        return json("encoding" to "npy", "file" to name)
+        val file = outputFor(input)
+        array.write(file)
+        return json("encoding" to "npy", "file" to file.name)
     }
+
+    private fun outputFor(input: File) = File(folder, "${input.nameWithoutExtension}.out.npy")
 
     private fun describe(array: NdArray) = JsonObject().apply {
         add("shape", axes(array.shape))

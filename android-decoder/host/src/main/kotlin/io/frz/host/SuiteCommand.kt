@@ -9,12 +9,13 @@ import io.frz.benchmark.SuiteOptions
 import io.frz.benchmark.SuiteReport
 import io.frz.cli.shell.Failure
 import io.frz.cli.shell.Positive
+import io.frz.cli.shell.Replacing
 import io.frz.cli.shell.replacing
-import io.frz.cli.shell.requireWritable
 import java.io.File
 import java.util.Locale
 import java.util.concurrent.Callable
 import picocli.CommandLine.Command
+import picocli.CommandLine.Mixin
 import picocli.CommandLine.Model.CommandSpec
 import picocli.CommandLine.Option
 import picocli.CommandLine.Parameters
@@ -39,6 +40,9 @@ internal class SuiteCommand : Callable<Int> {
     @Option(names = ["-o", "--output"], required = true, paramLabel = "REPORT", description = ["The report to write."])
     private lateinit var output: File
 
+    @Mixin
+    private lateinit var existing: Replacing
+
     @Option(names = ["--short"], description = ["Run only the small networks, and skip the memory test."])
     private var short = false
 
@@ -60,7 +64,7 @@ internal class SuiteCommand : Callable<Int> {
     private lateinit var spec: CommandSpec
 
     override fun call(): Int {
-        requireWritable(output)
+        existing.requireWritable(output)
         val manifest = Manifest.read(folder)
         val (runtimes, missing) = HostRuntime.present(threads)
         if (runtimes.isEmpty()) throw Failure("no runtime can run here: ${missing.values.joinToString("; ")}")

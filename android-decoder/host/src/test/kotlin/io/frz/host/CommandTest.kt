@@ -78,12 +78,30 @@ class CommandTest {
         input("a", -1f, 1f, 1, 1, 6, 6)
         val skeleton = model("tiny.ptl").copyTo(File(folder, "s.ptl"))
         for (target in listOf(skeleton, inputs, File(inputs, "a.npy"), File(inputs, "report.json"))) {
-            val refused = host("report", skeleton, model("tiny.frz"), inputs, "-o", target)
+            val refused = host("report", skeleton, model("tiny.frz"), inputs, "-o", target, "--force")
             assertEquals(2, refused.code)
             assertTrue(refused.err.startsWith("frz-host: $target: "), refused.err)
         }
         assertEquals(model("tiny.ptl").length(), skeleton.length())
         assertEquals(listOf("a.npy"), inputs.list()!!.toList())
+    }
+
+    @Test
+    fun `existing reports and outputs are replaced only on request`() {
+        input("a", -1f, 1f, 1, 1, 6, 6)
+        val command = arrayOf<Any>("report", model("tiny.ptl"), model("tiny.frz"), inputs, "-o")
+        for (name in listOf("report.json", "a.out.npy")) {
+            val file = File(folder, name).apply { writeText("other") }
+            val refused = host(*command, File(folder, "report.json"))
+            assertEquals(2, refused.code)
+            assertEquals("frz-host: $file: it exists; use --force to replace it", refused.err.trim())
+            assertEquals("other", file.readText())
+            file.delete()
+        }
+        File(folder, "report.json").writeText("other")
+        val replaced = host(*command, File(folder, "report.json"), "--force")
+        assertEquals(0, replaced.code, replaced.err)
+        assertTrue("frz-parity-report" in File(folder, "report.json").readText())
     }
 
     @Test

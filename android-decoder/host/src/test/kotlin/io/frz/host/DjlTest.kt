@@ -32,6 +32,7 @@ class DjlTest {
             "$inputs",
             "-o",
             "$report",
+            "--force",
             "--engine",
             "djl"
         )

@@ -25,6 +25,7 @@ class OrtTest {
                 "$inputs",
                 "-o",
                 "$report",
+                "--force",
                 "--runtime-threads",
                 "1"
             )

@@ -111,5 +111,10 @@ class SuiteTest {
         assertEquals(2, host("suite", assets, "-o", File(folder, "none/report.json")).code)
         assertEquals(2, host("suite", assets, "-o", report, "--threads", 0).code)
         assertFalse(report.exists())
+        report.writeText("other")
+        val kept = host("suite", assets, "-o", report)
+        assertEquals(2, kept.code)
+        assertEquals("frz-host: $report: it exists; use --force to replace it", kept.err.trim())
+        assertEquals("other", report.readText())
     }
 }

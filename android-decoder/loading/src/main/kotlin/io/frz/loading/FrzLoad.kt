@@ -26,23 +26,29 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
      * Throws an [io.frz.FrzException] if the weights and the memory to rebuild them exceed the budget. Verifies
      * [weights] if [FrzLoadOptions.verify] is set, and calls [checkCancelled].
      *
+     * Returns the file from which to rebuild the weights. The decoder's working memory is limited to what [held] leaves
+     * of the budget: a request that needs more fails with [ErrorCode.BUDGET] before it allocates anything.
+     *
      * @param needed the peak memory of all buffers and the network's copies of the weights together, in bytes
      * @param largest the name of the tensor that needs the most memory, for the error message
+     * @param held the part of [needed] that can be in use while weights are rebuilt
      */
+    @JvmOverloads
     @Throws(IOException::class)
     @WorkerThread
-    public fun admit(weights: FrzFile, needed: Long, largest: String?) {
+    public fun admit(weights: FrzFile, needed: Long, largest: String?, held: Long = needed): FrzFile {
         val budget = options.memoryBudget
-        if (budget != null && needed > budget) {
+        if (budget != null && maxOf(needed, held) > budget) {
             throw FrzException(
                 ErrorCode.BUDGET,
-                "the weights and the memory to rebuild them take $needed bytes, " +
+                "the weights and the memory to rebuild them take ${maxOf(needed, held)} bytes, " +
                     "but the memory budget is $budget; raise it",
                 largest
             )
         }
         if (options.verify) weights.verify()
         checkCancelled()
+        return if (budget == null) weights else weights.withMemoryBudget(budget - held)
     }
 
     /**

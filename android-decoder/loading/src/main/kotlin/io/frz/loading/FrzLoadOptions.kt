@@ -10,9 +10,8 @@ import java.util.concurrent.Executor
  *
  * @property threads the maximum number of threads that rebuild a tensor together
  * @property helpers the executor that provides additional threads, or null for the pool that all loads share
- * @property memoryBudget the maximum number of bytes for the weights and the buffers in which they are rebuilt, and
- *   also for the decoder's working memory for a tensor; if null, only the memory for each tensor is limited, to the
- *   maximum heap size
+ * @property memoryBudget the maximum number of bytes for the weights, the buffers in which they are rebuilt and the
+ *   decoder's working memory together; if null, only the memory for each tensor is limited, to the maximum heap size
  * @property scratch the folder for the memory-mapped files in which tensors are rebuilt, or null for direct buffers
  * @property base the base of the weights, if they are a delta file, or null
  * @property tier the tier to load, or null for the highest in the file
@@ -86,10 +85,9 @@ public class FrzLoadOptions private constructor(private val settings: Settings) 
         public fun helpers(executor: Executor?): Builder = apply { settings = settings.copy(helpers = executor) }
 
         /**
-         * Limits the weights and the buffers in which they are rebuilt to [bytes] bytes in total, and the decoder's
-         * working memory for a tensor to the same number. A load that would exceed a limit fails with
-         * [io.frz.ErrorCode.BUDGET] before anything is allocated for it. By default, only the memory for each tensor is
-         * limited, to the maximum heap size.
+         * Limits the weights, the buffers in which they are rebuilt and the decoder's working memory to [bytes] bytes
+         * in total. A load fails with [io.frz.ErrorCode.BUDGET] before it would exceed the limit. By default, only the
+         * memory for each tensor is limited, to the maximum heap size.
          */
         public fun memoryBudget(bytes: Long): Builder = apply {
             FrzOptions.builder().memoryBudget(bytes)

@@ -3,6 +3,7 @@ package io.frz.pytorch
 import android.content.Context
 import androidx.annotation.WorkerThread
 import io.frz.loading.FrzLoad
+import io.frz.loading.FrzLoadException
 import io.frz.loading.FrzLoadOptions
 import io.frz.loading.FrzLoader
 import io.frz.loading.FrzPart
@@ -53,14 +54,22 @@ public object FrzModule {
 
     /**
      * Replaces the weights of a loaded [module], for example with another tier of the same file or with newly trained
-     * weights. A weight that is not in the file keeps its value. If this fails, the module can contain a mix of old and
-     * new weights; [FrzLoadOptions.verify] detects damage before any weight is replaced. The module must not run while
-     * its weights are being replaced.
+     * weights. The module must not run while its weights are being replaced.
+     *
+     * The names, shapes and number of all weights are checked before the first is replaced. If the file lacks weights
+     * of the module, this fails with [FrzLoadException.Kind.MISMATCH], unless [partial] is true: then, these weights
+     * keep their values. If it fails later, because the file is damaged, values do not fit, memory runs out or the
+     * thread is interrupted, the module can contain a mix of old and new weights; [FrzLoadOptions.verify] detects
+     * damage before any weight is replaced.
      */
     @JvmStatic
     @JvmOverloads
     @Throws(IOException::class)
     @WorkerThread
-    public fun loadWeights(module: Module, weights: FrzPart, options: FrzLoadOptions = FrzLoadOptions.DEFAULT): Unit =
-        FrzLoad.withWeights(weights, options) { file, load -> HandOver(module, file, load).run() }
+    public fun loadWeights(
+        module: Module,
+        weights: FrzPart,
+        options: FrzLoadOptions = FrzLoadOptions.DEFAULT,
+        partial: Boolean = false
+    ): Unit = FrzLoad.withWeights(weights, options) { file, load -> HandOver(module, file, load, partial).run() }
 }

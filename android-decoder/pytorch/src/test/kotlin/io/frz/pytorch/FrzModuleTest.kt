@@ -2,6 +2,7 @@ package io.frz.pytorch
 
 import io.frz.ErrorCode
 import io.frz.FrzException
+import io.frz.FrzFile
 import io.frz.loading.FrzLoadException
 import io.frz.loading.FrzLoadException.Kind
 import io.frz.loading.FrzLoadOptions
@@ -27,6 +28,11 @@ class FrzModuleTest : OnRuntime() {
     private val weights = resource("tiny.frz")
     private val wide = part("wide.ptl")
     private val wideWeights = part("wide.frz")
+
+    private companion object {
+        /** Memory for decoding the weights of `rows.frz`, of which a batch can take a quarter. */
+        const val WORKING = 120L
+    }
 
     private class Closing(private val stream: InputStream) : InputStream() {
         var closed = false
@@ -79,10 +85,34 @@ class FrzModuleTest : OnRuntime() {
     }
 
     @Test
+    fun `a file that lacks weights replaces none of them unless this is requested`() {
+        val module = FrzModule.loaderOf(resource("other.ptl"), resource("rows.frz")).load()
+        fun output() = run(module, FloatArray(9) { 1f }, 1, 1, 3, 3)
+        val before = output()
+        for (name in listOf("incomplete.frz", "plain.frz", "wide.frz")) {
+            val refused = assertThrows(FrzLoadException::class.java) { FrzModule.loadWeights(module, part(name)) }
+            assertEquals(Kind.MISMATCH, refused.kind)
+            assertTrue("conv.bias" in refused.message!! && "\n" !in refused.message!!, refused.message)
+            assertArrayEquals(before, output())
+        }
+        val others = FrzModule.loaderOf(resource("other.ptl"), resource("other.frz")).load()
+        FrzModule.loadWeights(others, part("incomplete.frz"), partial = true) // zeros, except for the bias
+        val biases = run(others, FloatArray(9), 1, 1, 3, 3)
+        assertTrue(biases.any { it != 0f })
+        assertArrayEquals(biases, run(others, FloatArray(9) { 1f }, 1, 1, 3, 3))
+        val left = assertThrows(FrzLoadException::class.java) {
+            FrzModule.loadWeights(others, part("wide.frz"), partial = true)
+        }
+        assertTrue("first.weight is left over" in left.message!!, left.message)
+        listOf(module, others).forEach(Module::destroy)
+    }
+
+    @Test
     fun `raw weights are read from the requested tier`() {
         for (tier in 0..1) {
-            val options = FrzLoadOptions.builder().tier(tier).memoryBudget(144 + 16 + 144).verify(true).build()
-            val module = FrzModule.loaderOf(resource("other.ptl"), resource("rows.frz")).load(options)
+            val options = FrzLoadOptions.builder().tier(tier).memoryBudget(144 + 16 + 144 + WORKING)
+            val module = FrzModule.loaderOf(resource("other.ptl"), resource("rows.frz"))
+                .load(options.verify(true).build())
             assertArrayEquals(FloatArray(4) { tier + 1f }, run(module, FloatArray(9), 1, 1, 3, 3))
             module.destroy()
         }
@@ -131,11 +161,37 @@ class FrzModuleTest : OnRuntime() {
         val needed = weightBytes + 4L * 1024 * 1024
         fun load(bytes: Long) =
             FrzModule.loaderOf(wide, wideWeights, cache).load(FrzLoadOptions.builder().memoryBudget(bytes).build())
-        load(needed).destroy()
+
+        // Of the decoder's memory, only that for the largest tensor counts, and in addition to the weights.
+        fun decode(bytes: Long) = FrzFile.open(resource("wide.frz")).use { file ->
+            val memory = ByteBuffer.allocateDirect(4 shl 20)
+            file.withMemoryBudget(bytes).forEach({ memory.clear() as ByteBuffer }) { }
+        }
+        val decoding = least(::decode)
+        val total = least { bytes -> load(bytes).destroy() }
+        assertTrue(decoding > 0)
+        assertTrue(total in needed + decoding..needed + decoding + decoding / 20, "$total, not $needed + $decoding")
         for (bytes in listOf(needed - 1, 1000L, 0L)) {
             val refused = assertThrows(FrzException::class.java) { load(bytes) }
             assertEquals(ErrorCode.BUDGET, refused.code)
         }
+    }
+
+    /** Returns the least number of bytes with which [work] is not refused. */
+    private fun least(work: (Long) -> Unit): Long {
+        var refused = 0L
+        var least = 1L shl 26
+        while (least - refused > 1) {
+            val budget = (refused + least) / 2
+            try {
+                work(budget)
+                least = budget
+            } catch (e: FrzException) {
+                assertEquals(ErrorCode.BUDGET, e.code)
+                refused = budget
+            }
+        }
+        return least
     }
 
     @Test

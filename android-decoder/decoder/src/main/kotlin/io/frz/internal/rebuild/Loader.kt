@@ -53,9 +53,9 @@ internal class Loader(
 
     /** Rebuilds all tensors one after the other in the same memory, and passes each to [deliver]. */
     fun forEach(request: Request, deliver: (info: TensorInfo, memory: ByteBuffer) -> Unit) {
-        val largest = tensors.maxOfOrNull { it.bytes } ?: 0
-        val memory by lazy { Budget.allocate(largest, null) }
-        forEach(largest, request, { info -> memory.apply { clear().limit(info.bytes.toInt()) } }, deliver)
+        val largest = tensors.maxByOrNull { it.bytes }
+        val memory by lazy { Budget.allocate(largest?.bytes ?: 0, largest?.name) }
+        forEach(largest?.bytes ?: 0, request, { info -> memory.apply { clear().limit(info.bytes.toInt()) } }, deliver)
     }
 
     /**

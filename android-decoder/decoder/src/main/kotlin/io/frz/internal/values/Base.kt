@@ -84,7 +84,11 @@ internal class Base(
     private fun read(group: Group, request: Request): List<IntArray> {
         request.shared = null // Only one large group is kept in memory at a time.
         val readers = List(group.size) { RawReader(group, it, request) }
-        groups.readAll(group, request) { readers[it] }
+        try {
+            groups.readAll(group, request) { readers[it] }
+        } catch (e: FrzException) {
+            throw FrzException(e.code, "the base cannot be decoded: ${e.message}", cause = e)
+        }
         val values = readers.map { it.values }
         val size = Int.SIZE_BYTES * values.sumOf { it.size.toLong() }
         when {

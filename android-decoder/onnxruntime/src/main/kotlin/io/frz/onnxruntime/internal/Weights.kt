@@ -30,7 +30,8 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
     fun rebuild(memory: (name: String) -> FrzMemory): Map<String, ByteBuffer> {
         val largest = file.tensors.filter { it.name in rebuilt }.maxByOrNull { it.bytes }
         val outside = file.tensors.maxOfOrNull(::bytesOutside) ?: 0
-        load.admit(file, COPIES * contract.initializerBytes + contract.inputBytes + outside, largest?.name)
+        val peak = COPIES * contract.initializerBytes + contract.inputBytes
+        val file = load.admit(file, peak, largest?.name, total + outside)
         load.report(0, total)
         for (name in coefficients.keys) add(file.coefficients(name), coefficients.getValue(name), memory)
         file.forEach({ room(it, memory) }, { add(it, rebuilt.getValue(it.name), memory) })

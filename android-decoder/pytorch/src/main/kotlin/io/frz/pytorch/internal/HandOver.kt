@@ -4,8 +4,6 @@ import io.frz.FrzFile
 import io.frz.FrzTensor
 import io.frz.TensorInfo
 import io.frz.loading.FrzLoad
-import io.frz.loading.FrzLoadException
-import io.frz.loading.FrzLoadException.Kind
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import org.pytorch.IValue
@@ -15,9 +13,14 @@ import org.pytorch.Tensor
 /**
  * Passes the weights of [file] to [module]. All tensors are rebuilt in the same buffer, and the module copies each
  * before the next overwrites it. If the module requires a tensor only as coefficients, the tensor is not rebuilt.
- * Memory is needed only for the buffer and the module's copies.
+ * Memory is needed only for the buffer and the module's copies. Unless [partial], the file must contain all weights.
  */
-internal class HandOver(private val module: Module, private val file: FrzFile, private val load: FrzLoad) {
+internal class HandOver(
+    private val module: Module,
+    private val file: FrzFile,
+    private val load: FrzLoad,
+    private val partial: Boolean = false
+) {
     /**
      * The shares by tensor name. Creating them fails if the module does not accept weights, or if coefficients in the
      * file do not fit.
@@ -29,33 +32,38 @@ internal class HandOver(private val module: Module, private val file: FrzFile, p
     private var done = 0L
 
     fun run() {
+        Native.checkWeights(module, shapes(), partial)
         val largest = shares.values.maxByOrNull { it.bytes }
-        load.admit(file, needed(largest), largest?.info?.name)
-        val size = maxOf(largest?.bytes ?: 0, minOf(total + 2 * ALIGNMENT * shares.size, BATCH))
+        val size = bufferSize(largest?.bytes ?: 0)
+        val weights = load.admit(file, sum(copies, size), largest?.info?.name)
         load.memory(size).use { all ->
             val batch = Batch(all.allocate(size))
             load.report(0, total)
-            for (share in shares.values) if (share.coefficients.isNotEmpty()) batch.addCoefficients(share)
-            file.forEach(batch::memory, batch::add)
+            for (share in shares.values) if (share.coefficients.isNotEmpty()) batch.addCoefficients(share, weights)
+            weights.forEach(batch::memory, batch::add)
             batch.handOver()
         }
-        val missing = Native.weightsMissing(module)
-        if (missing.isNotEmpty()) throw mismatch(missing)
     }
 
-    private fun mismatch(missing: Collection<String>) = FrzLoadException(
-        Kind.MISMATCH,
-        "the weights lack ${missing.size} tensors that the skeleton needs: " +
-            missing.take(SHOWN).joinToString() + (if (missing.size > SHOWN) " …" else "") +
-            "; ship the skeleton and the .frz file of the same network"
-    )
+    /** Returns the shape in which each weight will be passed, by all names. */
+    private fun shapes(): Map<String, LongArray> = shares.values.flatMap { share ->
+        share.rebuilt.map { it to share.info.shape } +
+            share.coefficients.map { it to longArrayOf(share.info.coefficients) }
+    }.toMap()
 
-    /**
-     * Returns the bytes needed for the module's copies of all weights and for the buffer in which [largest] is rebuilt.
-     */
-    private fun needed(largest: Share?): Long = shares.values.fold(largest?.bytes ?: 0) { before, share ->
+    /** The size of the module's copies of all weights, in bytes. */
+    private val copies: Long get() = shares.values.fold(0L) { before, share ->
         val rebuilt = share.rebuilt.fold(before) { sum, _ -> sum(sum, share.rebuiltBytes) }
         share.coefficients.fold(rebuilt) { sum, _ -> sum(sum, share.coefficientBytes) }
+    }
+
+    /**
+     * Returns the size of the buffer: that of a batch if the memory budget allows it, but at least [largest]. Batches
+     * take at most a quarter of what the budget leaves, so that the rest is available to the decoder.
+     */
+    private fun bufferSize(largest: Long): Long {
+        val left = load.options.memoryBudget?.let { maxOf(0, it - sum(copies, largest)) / 4 } ?: Long.MAX_VALUE
+        return maxOf(largest, minOf(total + 2 * ALIGNMENT * shares.size, BATCH, sum(largest, left)))
     }
 
     /** One or more tensors, back to back in [memory], that are passed to the module together. */
@@ -83,10 +91,10 @@ internal class HandOver(private val module: Module, private val file: FrzFile, p
             put(share.rebuilt, Elements.of(share.info).tensor(place, tensor.shape), share.rebuiltBytes)
         }
 
-        /** Adds the coefficients of [share], of shape (k,). */
-        fun addCoefficients(share: Share) {
+        /** Adds the coefficients of [share], of shape (k,), from [weights]. */
+        fun addCoefficients(share: Share, weights: FrzFile) {
             val values = room(share.coefficientBytes).asFloatBuffer()
-            val coefficients = file.coefficients(share.info.name)
+            val coefficients = weights.coefficients(share.info.name)
             values.put(coefficients.buffer.asFloatBuffer()).rewind()
             put(share.coefficients, Tensor.fromBlob(values, coefficients.shape), share.coefficientBytes)
         }
@@ -122,7 +130,6 @@ internal class HandOver(private val module: Module, private val file: FrzFile, p
         /** The maximum size, in bytes, of a batch of small tensors; batches reduce the overhead of native calls. */
         const val BATCH = 1L shl 20
         const val ALIGNMENT = 64
-        const val SHOWN = 8
 
         /** Returns [size] bytes of [memory], starting at [start], as a separate buffer in native byte order. */
         fun slice(memory: ByteBuffer, start: Int, size: Int): ByteBuffer {

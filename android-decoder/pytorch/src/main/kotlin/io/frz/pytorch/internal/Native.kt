@@ -19,36 +19,43 @@ internal object Native {
         )
     }) { LiteModuleLoader.load(file.path) }
 
-    /** Returns the names of the weights that [module] has not yet received. */
-    fun weightsMissing(module: Module): Set<String> = guarded({ failure ->
-        FrzLoadException(
-            Kind.SKELETON_UNSUPPORTED,
-            "the module does not report which weights it lacks: " + reason(failure),
-            failure
-        )
-    }) { module.runMethod("weights_missing").toList().mapTo(LinkedHashSet()) { it.toStr() } }
+    /**
+     * Checks that [module] has weights with the names and shapes in [shapes], and that these are all of its weights,
+     * unless [partial].
+     */
+    fun checkWeights(module: Module, shapes: Map<String, LongArray>, partial: Boolean) {
+        val given = IValue.dictStringKeyFrom(shapes.mapValues { IValue.listFrom(*it.value) })
+        guarded({ failure -> mismatch(failure) ?: unsupported(failure) }) {
+            module.runMethod("check_weights", given, IValue.from(partial))
+        }
+    }
 
     /** Returns the names of the weights that [module] takes as coefficients, mapped to their forms. */
-    fun coefficientsWanted(module: Module): Map<String, List<Long>> = guarded({ failure ->
-        FrzLoadException(
-            Kind.SKELETON_UNSUPPORTED,
-            "the module takes no weights, or comes from an earlier release of frformat; " +
-                "export a skeleton with `frformat export`: " + reason(failure),
-            failure
-        )
-    }) { module.runMethod("coefficients_wanted").toDictStringKey().mapValues { it.value.toLongList().asList() } }
+    fun coefficientsWanted(module: Module): Map<String, List<Long>> = guarded(::unsupported) {
+        module.runMethod("coefficients_wanted").toDictStringKey().mapValues { it.value.toLongList().asList() }
+    }
 
     /** Passes [weights] to [module], which copies them. */
     fun loadWeights(module: Module, weights: Map<String, IValue>) {
         guarded({ failure ->
-            val mismatch = failure.message.orEmpty().lineSequence().firstOrNull { MISMATCH in it }
-            if (mismatch != null) {
-                FrzLoadException(Kind.MISMATCH, mismatch.substringAfter(MISMATCH).trim(), failure)
-            } else {
-                FrzLoadException(Kind.RUNTIME_FAILED, "the runtime refused weights: " + reason(failure), failure)
-            }
+            mismatch(failure)
+                ?: FrzLoadException(Kind.RUNTIME_FAILED, "the runtime refused weights: " + reason(failure), failure)
         }) { module.runMethod("load_weights", IValue.dictStringKeyFrom(weights)) }
     }
+
+    /** Returns the exception for a skeleton's own error about weights, or null if this is another [failure]. */
+    private fun mismatch(failure: Throwable): FrzLoadException? =
+        failure.message.orEmpty().lineSequence().firstOrNull { MISMATCH in it }?.let { line ->
+            val advice = "; ship the skeleton and the .frz file of the same network"
+            FrzLoadException(Kind.MISMATCH, line.substringAfter(MISMATCH).trim() + advice, failure)
+        }
+
+    private fun unsupported(failure: Throwable) = FrzLoadException(
+        Kind.SKELETON_UNSUPPORTED,
+        "the module takes no weights, or comes from an earlier release of frformat; " +
+            "export a skeleton with `frformat export`: " + reason(failure),
+        failure
+    )
 
     private inline fun <T> guarded(translate: (Throwable) -> FrzLoadException, call: () -> T): T = try {
         call()

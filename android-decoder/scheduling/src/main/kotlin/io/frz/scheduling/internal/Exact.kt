@@ -1,7 +1,5 @@
 package io.frz.scheduling.internal
 
-import kotlin.math.abs
-
 /**
  * Returns the tiers with the lowest score or, if several combinations have the same score, the lexicographically first
  * one. The search tries every combination except those that cannot win. [start] contains tiers that fit into memory;
@@ -19,7 +17,7 @@ internal fun exact(table: Table, start: IntArray): IntArray {
 private class Search(private val table: Table, start: IntArray) {
     var best = start
     private var bestScore = table.score(table.chosen(start))
-    private val slack = rounding(table)
+    private val slack = table.rounding()
     private val demands = table.ideals.toMutableList()
     private val tiers = start.copyOf()
     private val undecided = table.rows.indices.filter { table.rows[it].size > 1 }
@@ -55,10 +53,6 @@ private class Search(private val table: Table, start: IntArray) {
         return tied || bound.first > bestScore.first + slack
     }
 }
-
-/** Returns an upper bound on the rounding error of any score: a small fraction of the largest numbers in the sums. */
-private fun rounding(table: Table): Double =
-    1e-10 * table.rows.sumOf { row -> row.maxOf { abs(it.shortfall) + it.patience + table.rows.size * it.weight } }
 
 private fun precedes(a: IntArray, b: IntArray): Boolean {
     val at = a.indices.firstOrNull { a[it] != b[it] } ?: return false

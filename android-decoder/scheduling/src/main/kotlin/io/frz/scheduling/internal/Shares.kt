@@ -17,22 +17,35 @@ internal fun divide(demands: List<Demand>, least: DoubleArray): DoubleArray {
     if (total(shares.size) { shares[it] } <= 1.0) return shares
     val needed = total(least.size) { least[it] }
     val lower = if (needed > 1.0) DoubleArray(least.size) { least[it] / needed } else least
-    var free = demands.indices.toList()
+    val free = IntArray(demands.size) { it }
+    var count = free.size
     var rest = 1.0
-    while (free.isNotEmpty()) {
-        val level = rest / total(free.size) { demands[free[it]].root }
-        free.forEach { shares[it] = demands[it].root * level }
-        val (below, others) = free.partition { shares[it] < lower[it] }
-        val above = others.filter { shares[it] > demands[it].enough }
-        val short = total(below.size) { lower[below[it]] - shares[below[it]] }
-        val excess = total(above.size) { shares[above[it]] - demands[above[it]].enough }
-        if (short == 0.0 && excess == 0.0) break
-        val fixed = if (excess >= short) above else below
-        for (i in fixed) {
-            shares[i] = if (excess >= short) demands[i].enough else lower[i]
-            rest = maxOf(rest - shares[i], CRUMB)
+    while (count > 0) {
+        val level = rest / total(count) { demands[free[it]].root }
+        var short = 0.0
+        var excess = 0.0
+        for (k in 0 until count) {
+            val i = free[k]
+            shares[i] = demands[i].root * level
+            if (shares[i] < lower[i]) {
+                short += lower[i] - shares[i]
+            } else if (shares[i] > demands[i].enough) {
+                excess += shares[i] - demands[i].enough
+            }
         }
-        free = free - fixed.toSet()
+        if (short == 0.0 && excess == 0.0) break
+        val areAbove = excess >= short
+        var left = 0
+        for (k in 0 until count) {
+            val i = free[k]
+            if (if (areAbove) shares[i] > demands[i].enough else shares[i] < lower[i]) {
+                shares[i] = if (areAbove) demands[i].enough else lower[i]
+                rest = maxOf(rest - shares[i], CRUMB)
+            } else {
+                free[left++] = i
+            }
+        }
+        count = left
     }
     return shares
 }

@@ -3,9 +3,10 @@ package io.frz.scheduling.internal
 import io.frz.scheduling.App
 import io.frz.scheduling.Budget
 import io.frz.scheduling.Objective
+import kotlin.math.abs
 
 /** A scheduling problem in the form that the search uses. [apps] must be sorted by name. */
-internal class Table(apps: List<App>, budget: Budget, private val objective: Objective) {
+internal class Table(apps: List<App>, budget: Budget, val objective: Objective) {
     /** For each application, its demand at each tier. */
     val rows: List<List<Demand>> = apps.map { app ->
         app.tiers.mapIndexed { index, tier ->
@@ -32,4 +33,8 @@ internal class Table(apps: List<App>, budget: Budget, private val objective: Obj
 
     /** Returns the score of a choice of demands, one for each application. */
     fun score(demands: List<Demand>): Score = score(demands, objective)
+
+    /** Returns a bound on the rounding error of any score: a small fraction of the largest numbers in the sums. */
+    fun rounding(): Double =
+        1e-10 * rows.sumOf { row -> row.maxOf { abs(it.shortfall) + it.patience + rows.size * it.weight } }
 }

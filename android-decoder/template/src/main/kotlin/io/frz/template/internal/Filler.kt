@@ -13,7 +13,7 @@ import java.security.MessageDigest
 internal class Filler(
     private val layout: Layout,
     private val stream: Stream,
-    private val weights: FrzFile,
+    private var weights: FrzFile,
     private val load: FrzLoad
 ) {
     private val contract = Contract(layout, weights)
@@ -33,7 +33,7 @@ internal class Filler(
             weights.tensor(contract.sources(it).first()).bytes
         }
         val working = layout.values.maxOfOrNull(::workingBytes) ?: 0
-        load.admit(weights, layout.size + copies * (largest?.bytes ?: 0) + small + working, largest?.name)
+        weights = load.admit(weights, layout.size + copies * (largest?.bytes ?: 0) + small + working, largest?.name)
     }
 
     /** Checks the box of a core, and returns the memory that computing [value] takes. */

@@ -1,0 +1,71 @@
+"""Do all that follows training with the untrained model, so that what cannot work fails before hours of training."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import torch
+
+from frformat.torch import each_tier, load_model, save_model
+from frformat.torch.costs import costs
+from frformat.train.export import PICTURE, difference, draw, evaluating, plain_copy
+from frformat.train.recipe import batches, metrics
+from frformat.train.run import Run
+
+
+def rehearse(run: Run, place: Path) -> None:
+    """Evaluate the untrained model, write it to a temporary file, read the file, and draw a picture.
+
+    The run and the random numbers that it draws stay the same. All processes must call this. Divisions by zero and
+    overflows in the recipe's code are ignored, because they can have their cause in the untrained model.
+
+    Args:
+        run: the run, before its first step.
+        place: the folder of its files, which need not exist.
+
+    Raises:
+        ValueError: the recipe's metrics are unusable, or a file does not fit a new model of the recipe.
+        EncodeError: a file cannot represent the model.
+        OSError: the temporary file cannot be written beside the folder.
+    """
+    recipe, workers, trained = run.recipe, run.workers, run.result
+    part = recipe.exported(trained)
+    devices = [workers.device] if workers.device.type == "cuda" else []
+    with (
+        temporary(place) as folder,
+        torch.random.fork_rng(devices),
+        evaluating(trained),
+    ):
+        path = folder / "model.frz"
+        with suppress(ArithmeticError):
+            metrics(recipe, trained, run.data.watched, workers)
+        save_model(part, path)
+        again = plain_copy(run)
+        with evaluating(again):
+            for tier in each_tier(part):
+                costs(part, recipe.inputs(next(batches(run.data.test, 1, workers))))
+                load_model(recipe.exported(again), path, tier=tier)
+                difference(run, part, recipe.exported(again), batch_count=1)
+            if workers.first:
+                with suppress(ArithmeticError):
+                    draw(recipe, trained, run, path.with_name(PICTURE))
+
+
+@contextmanager
+def temporary(place: Path) -> Iterator[Path]:
+    """Yield a temporary folder on the disk that ``place``, which need not exist, is or will be on.
+
+    Raises:
+        OSError: it cannot be created. This and other such errors in the block name ``place``.
+    """
+    parent = next(each for each in (place.absolute(), *place.absolute().parents) if each.is_dir())
+    try:
+        with tempfile.TemporaryDirectory(prefix=".frformat-", dir=parent) as folder:
+            yield Path(folder)
+    except OSError as error:
+        error.filename = os.fspath(place)
+        raise
