@@ -60,10 +60,12 @@ class Computed:
 
     Attributes:
         node: name of the node whose result it is.
+        text: how to describe it.
         axis: the axis of the result whose length it is; None if it is the result itself.
     """
 
     node: str
+    text: str
     axis: int | None
 
 
@@ -119,7 +121,7 @@ class Conditions:
         """
         texts = {symbol: f"{names[each.input]}.shape[{each.axis}]" for symbol, each in self.lengths.items()}
         for symbol, each in self.computed.items():
-            texts[symbol] = f"{each.node}.item()" if each.axis is None else f"{each.node}.shape[{each.axis}]"
+            texts[symbol] = each.text
         return _printed(_tidy(rule).xreplace({symbol: sympy.Symbol(name) for symbol, name in texts.items()}))
 
     def _distinct(self, rules: list[Expression]) -> list[Expression]:
@@ -128,40 +130,34 @@ class Conditions:
         for rule in rules:
             groups.setdefault(frozenset(rule.free_symbols), []).append(rule)
         kept: list[Expression] = []
+        ranges = {
+            symbol: ValueRanges(0, int_oo) if symbol.is_nonnegative else ValueRanges.unknown()
+            for symbol in {*self.lengths, *self.computed}
+        }
         for symbols, group in groups.items():
-            if len(symbols) == 1 and len(group) > 1:
-                symbol = next(iter(symbols))
-                valid = [{n for n in range(MOST) if holds(rule, {symbol: n})} for rule in group]
-                small = [i for i, rule in enumerate(group) if _is_small(rule)]
-                for i in sorted(small, key=lambda i: (-len(str(group[i])), -i)):
-                    others = [each for j, each in enumerate(valid) if j != i and group[j] is not None]
-                    if others and set.intersection(*others) <= valid[i]:
-                        group[i] = None
-            kept += [rule for rule in group if rule is not None]
-        ranges = {symbol: _range(symbol, kept) for symbol in {*self.lengths, *self.computed}}
+            symbol = next(iter(symbols), None)
+            if len(symbols) == 1 and symbol in self.lengths:
+                group, least = _needed(symbol, group)
+                ranges[symbol] = ValueRanges(least, int_oo)
+            kept += group
         implied = {rule for rule in kept if len(rule.free_symbols) > 1 and bound_sympy(rule, ranges) == ALWAYS}
         return sorted((rule for rule in kept if rule not in implied), key=rules.index)
+
+
+def _needed(symbol: Expression, rules: list[Expression]) -> tuple[list[Expression], int]:
+    """Return those rules for one length that do not follow from the others, and the least length for which all hold."""
+    valid = {rule: {n for n in range(MOST) if holds(rule, {symbol: n})} for rule in rules}
+    kept = list(rules)
+    for rule in sorted(filter(_is_small, rules), key=lambda rule: (-len(str(rule)), -rules.index(rule))):
+        others = [valid[each] for each in kept if each is not rule]
+        if others and set.intersection(*others) <= valid[rule]:
+            kept.remove(rule)
+    return kept, min(set.intersection(*valid.values()), default=0)
 
 
 def _is_small(rule: Expression) -> bool:
     """Return whether a rule for one length is decided, or repeats, before :data:`MOST`."""
     return math.prod(max(1, abs(int(number))) for number in rule.atoms(sympy.Integer)) <= MOST // 4
-
-
-def _range(symbol: Expression, rules: list[Expression]) -> ValueRanges[Any]:
-    """Return the range that the bounds among some rules leave for a symbol."""
-    if not symbol.is_integer:
-        return ValueRanges.unknown()
-    least, most = (0 if symbol.is_nonnegative else -int_oo), int_oo
-    for rule in rules:
-        if isinstance(rule, sympy.Rel) and rule.free_symbols == {symbol}:
-            rule = rule if rule.lhs == symbol else rule.reversed
-            if rule.lhs == symbol and rule.rhs.is_Integer:
-                if isinstance(rule, sympy.Ge | sympy.Gt):
-                    least = max(least, rule.rhs + isinstance(rule, sympy.Gt))
-                elif isinstance(rule, sympy.Le | sympy.Lt):
-                    most = min(most, rule.rhs - isinstance(rule, sympy.Lt))
-    return ValueRanges(least, most)
 
 
 def conditions(program: ExportedProgram) -> Conditions:
@@ -234,7 +230,8 @@ class _Finder:
                     raise ExportError(f"the model uses {node.target} in a way that cannot be checked when it runs")
                 mine = sympy.Symbol(f"u{len(self.found.computed)}", integer=symbol.is_integer or None, real=True)
                 self.symbols[symbol] = mine
-                self.found.computed[mine] = Computed(node.name, axis)
+                text = f"{node.args[0].name}.item()" if axis is None else f"{node.name}.shape[{axis}]"
+                self.found.computed[mine] = Computed(node.name, text, axis)
 
     def _bounds(self, env: Any) -> Iterator[Expression]:
         """Yield the bounds of lengths. PyTorch keeps bounds of 2 and more as a range, without a guard."""

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from frformat.runtimes.conditions import SQUEEZES, Conditions, conditions
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporters import quietly, reason
+from frformat.runtimes.onnxruntime.pooling import without_decisions
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -69,7 +70,7 @@ def traced(model: nn.Module, example: tuple[Any, ...], dynamic: bool) -> Traced:
 
 def _exported(model: nn.Module, example: tuple[Any, ...], shapes: Any) -> torch.onnx.ONNXProgram:
     try:
-        with quietly(), torch.no_grad():
+        with quietly(), torch.no_grad(), without_decisions():
             program = torch.onnx.export(
                 model,
                 (*example, {}),  # the exporter takes a final dictionary for keyword arguments
@@ -130,7 +131,7 @@ def _fix_lengths(model: ir.Model, program: ExportedProgram, found: Conditions) -
 
 
 def _keep_axes(model: ir.Model, program: ExportedProgram) -> None:
-    """Remove the nodes for ``squeeze`` calls that remove no axis. The exporter makes them fail if the length is not 1."""
+    """Remove the nodes for ``squeeze`` calls that remove no axis. They would fail for lengths other than 1."""
     import onnx_ir as ir
 
     values = {value.name: value for node in model.graph for value in node.outputs}

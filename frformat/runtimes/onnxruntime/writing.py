@@ -212,8 +212,9 @@ def _used(model: ir.Model, plan: Contract) -> Contract:
 def _name_values(model: ir.Model, plan: Contract) -> dict[str, str]:
     """Name values, and return the new name of each input.
 
-    Name input axes of variable length after their input and index, and outputs after their order. Inputs must not have the name of a weight. Outputs must not be inputs or weights, which the optimizer would rename.
-    Other constants must not have the name of a result that the optimizer might compute.
+    Input axes of variable length are named after their input and index, and outputs after their order. Inputs must not
+    have the name of a weight. Outputs must not be inputs or weights, which the optimizer would rename. Other constants
+    must not have the name of a result that the optimizer might compute.
     """
     import onnx_ir as ir
 
