@@ -78,7 +78,7 @@ def same_values(x: Tensor, values: Tensor, where: str) -> Tensor:
     """Raise an error unless a tensor is the same as in the example."""
     same = x.shape == values.shape
     if same:
-        same = bool(((x == values) | ((x != x) & (values != values))).all())  # noqa: PLR0124 — NaN
+        same = bool(((x == values) | ((x != x) & (values != values))).all())
     if not same:
         raise RuntimeError("frz: the model cannot run on these inputs. With the example's shapes and values, " + where)
     return x

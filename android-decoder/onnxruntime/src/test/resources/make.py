@@ -5,7 +5,8 @@ dtype that a session accepts, some of them tied and some unused. ``tiny.frz`` co
 contains them in larger types, in ``longer.frz`` and ``integers.frz`` a tied weight has another shape or type, and
 ``other.frz`` contains the weights of another network. In ``NAME.inputs.onnx``, the
 weights are inputs. ``rows.onnx`` is a factored skeleton with loops over rows of pixels, and ``rows.frz`` contains its
-weights. ``NAME.expected.npy`` is the output of PyTorch for ``NAME.input.npy``.
+weights. ``lengths.onnx`` and ``lengths.frz`` are those of a network that decides by the lengths of its inputs.
+``NAME.expected.npy`` is the output of PyTorch for ``NAME.input.npy``.
 """
 
 from pathlib import Path
@@ -72,6 +73,21 @@ class Rows(nn.Module):
         return out
 
 
+class Lengths(nn.Module):
+    """Takes an even number of vectors, at least 4 of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map vectors (n, 3) to vectors (n, 3)."""
+        if x.shape[0] % 2 or x.shape[0] < 4:
+            return x
+        y: Tensor = self.layer(x)
+        return y
+
+
 def main() -> None:
     """Write all files."""
     torch.manual_seed(0)
@@ -87,6 +103,10 @@ def main() -> None:
         others = {other: tensor for other, tensor in tensors.items() if other != "mix.weight"}
         frformat.save_file(others | {"mix.weight": value}, HERE / f"{name}.frz")
     save_model(nn.Linear(8, 4), HERE / "other.frz")
+    lengths = Lengths().eval()
+    save_model(lengths, HERE / "lengths.frz")
+    export(lengths, HERE / "lengths.onnx", example=torch.rand(4, 3))
+    record("lengths", lengths, torch.rand(6, 3))
     lenet5 = LeNet5().eval()
     load_model(lenet5, LENET5)
     x = torch.from_numpy(np.random.default_rng(0).random((5, 1, 28, 28), np.float32))
