@@ -13,6 +13,7 @@ from torch.export.graph_signature import InputKind
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from frformat.runtimes.conditions import SQUEEZES, Conditions, conditions
+from frformat.runtimes.copies import check_strides
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporters import quietly, reason
 from frformat.runtimes.onnxruntime.pooling import without_decisions
@@ -63,6 +64,7 @@ def traced(model: nn.Module, example: tuple[Any, ...], dynamic: bool) -> Traced:
     users = {node.name: len(node.users) for node in program.exported_program.graph.nodes}
     specs = program.exported_program.graph_signature.input_specs
     found = found.without(_fix_lengths(program.model, program.exported_program, found))
+    check_strides(program.exported_program.graph.nodes)
     _keep_axes(program.model, program.exported_program)
     unused = {str(spec.target) for spec in specs if spec.target is not None and users.get(spec.arg.name) == 0}
     return Traced(program.model, unused, found)

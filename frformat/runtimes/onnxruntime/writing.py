@@ -11,7 +11,7 @@ from frformat.errors import DependencyError
 from frformat.format.atomic import replacing
 from frformat.runtimes.conditions import Conditions
 from frformat.runtimes.contract import Contract, Wanted
-from frformat.runtimes.copies import captured, contract, copied, state, unfilled
+from frformat.runtimes.copies import captured, check_views, contract, copied, state, unfilled
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporters import quietly, reason
 from frformat.runtimes.onnxruntime.checks import add_checks
@@ -73,7 +73,7 @@ def write(
     copy = copied(model, (lambda weight: weight) if with_weights else unfilled)
     texts = outline(copy)
     graph, unused, conditions = traced(copy, example, dynamic)
-    _name_captured(graph, [copy, model])
+    _name_captured(graph, [copy, model], with_weights)
     plan = _plan(model, set(graph.graph.initializers), unused)
     names = _name_values(graph, plan)
     _merge_copies(graph, plan)
@@ -142,14 +142,22 @@ def _plan(model: nn.Module, initializers: set[str], unused: set[str]) -> Contrac
     return Contract(wanted, ties, spare)
 
 
-def _name_captured(model: ir.Model, modules: list[nn.Module]) -> None:
-    """Give initializers that are weights the names of the weights."""
+def _name_captured(model: ir.Model, modules: list[nn.Module], with_weights: bool) -> None:
+    """Give initializers that are weights the names of the weights.
+
+    Raises:
+        ExportError: an initializer is a view of a weight, unless the file will contain the weights.
+    """
     import onnx_ir as ir
 
     initializers = model.graph.initializers
     raw = {name: getattr(value.const_value, "raw", None) for name, value in initializers.items()}
     constants = {name: tensor for name, tensor in raw.items() if isinstance(tensor, Tensor)}
-    for name, weight in captured(modules, constants).items():
+    found = captured(modules, constants)
+    weights = {name for module in modules for name in state(module)}
+    others = {name: each for name, each in constants.items() if name not in weights and name not in found}
+    check_views([] if with_weights else modules, others)
+    for name, weight in found.items():
         value = initializers.pop(name)
         if weight in initializers:
             ir.convenience.replace_all_uses_with(value, initializers[weight])

@@ -103,10 +103,6 @@ def main() -> None:
         others = {other: tensor for other, tensor in tensors.items() if other != "mix.weight"}
         frformat.save_file(others | {"mix.weight": value}, HERE / f"{name}.frz")
     save_model(nn.Linear(8, 4), HERE / "other.frz")
-    lengths = Lengths().eval()
-    save_model(lengths, HERE / "lengths.frz")
-    export(lengths, HERE / "lengths.onnx", example=torch.rand(4, 3))
-    record("lengths", lengths, torch.rand(6, 3))
     lenet5 = LeNet5().eval()
     load_model(lenet5, LENET5)
     x = torch.from_numpy(np.random.default_rng(0).random((5, 1, 28, 28), np.float32))
@@ -126,6 +122,10 @@ def main() -> None:
     load_model(rows, HERE / "rows.frz")
     export(Rows(), HERE / "rows.onnx", factored=True, example=torch.zeros(1, 1, 42, 38), weights=HERE / "rows.frz")
     record("rows", rows, torch.from_numpy(random.random((1, 1, 45, 38), np.float32)))
+    lengths = Lengths().eval()
+    save_model(lengths, HERE / "lengths.frz")
+    export(lengths, HERE / "lengths.onnx", example=torch.rand(4, 3))
+    record("lengths", lengths, torch.rand(6, 3))
 
 
 def write(name: str, model: nn.Module, x: Tensor) -> None:

@@ -69,11 +69,7 @@ public class FrzSession internal constructor(public val session: OrtSession, pri
     ): OrtSession.Result {
         val known = weights.keys.intersect(inputs.keys)
         require(known.isEmpty()) { "${known.joinToString()}: the session already has these weights; omit them" }
-        return try {
-            session.run(weights + inputs, requestedOutputs, options)
-        } catch (e: OrtException) {
-            throw Lengths.fault(e, inputs) ?: e
-        }
+        return Lengths.checked(inputs) { session.run(weights + inputs, requestedOutputs, options) }
     }
 
     /** Closes the session and frees the weights. Further calls have no effect. */

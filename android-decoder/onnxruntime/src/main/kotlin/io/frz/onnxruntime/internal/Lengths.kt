@@ -15,6 +15,13 @@ internal object Lengths {
         "Got invalid dimensions for input: (\\S+) for the following indices\\s+index: (\\d+) .*Expected: (\\d+)"
     )
 
+    /** Returns the result of [run], which runs a session on [inputs], and throws an exception of ours if a check fails. */
+    fun <T> checked(inputs: Map<String, OnnxTensorLike>, run: () -> T): T = try {
+        run()
+    } catch (e: OrtException) {
+        throw fault(e, inputs) ?: e
+    }
+
     /** Returns the exception for a run on [inputs] that failed with [error], or null if it is not about lengths. */
     fun fault(error: OrtException, inputs: Map<String, OnnxTensorLike>): FrzLengthException? {
         val rule = rule(error.message.orEmpty()) ?: return null
