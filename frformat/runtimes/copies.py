@@ -121,7 +121,8 @@ class _Views(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is Tensor.__deepcopy__:
             view, memo = args
-            weight = self.weights.get(_memory(view))
+            memory = _memory(view)
+            weight = None if memory is None else self.weights.get(memory)
             if weight is not None:
                 memo[id(view)] = _same_view(self.others[id(weight)].detach(), weight, view)
                 return memo[id(view)]
@@ -160,7 +161,8 @@ def check_views(models: Iterable[nn.Module], constants: Mapping[str, Tensor]) ->
     for model in models:
         weights = {key: name for name, weight in state(model).items() if (key := _memory(weight)) is not None}
         for constant in constants.values():
-            name = weights.get(_memory(constant))  # type: ignore[arg-type]
+            memory = _memory(constant)
+            name = None if memory is None else weights.get(memory)
             if name is not None:
                 shape = list(constant.shape)
                 raise ExportError(

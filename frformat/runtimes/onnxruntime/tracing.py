@@ -16,7 +16,7 @@ from frformat.runtimes.conditions import SQUEEZES, Conditions, conditions
 from frformat.runtimes.copies import check_strides
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporters import quietly, reason
-from frformat.runtimes.onnxruntime.pooling import without_decisions
+from frformat.runtimes.onnxruntime.decisions import without_decisions
 
 if TYPE_CHECKING:
     import onnx_ir as ir

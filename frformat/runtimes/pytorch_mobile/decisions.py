@@ -86,7 +86,7 @@ def same_values(x: Tensor, values: Tensor, where: str) -> Tensor:
 
 def same_shape(x: Tensor, shape: list[int], where: str) -> Tensor:
     """Raise an error unless a tensor has the same shape as in the example."""
-    if x.shape != shape:
+    if list(x.shape) != shape:
         raise RuntimeError(f"frz: the model cannot run on these inputs. {where} needs a tensor of shape {shape}")
     return x
 
@@ -129,7 +129,7 @@ class _Decisions(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        if not torch.jit.is_tracing():  # type: ignore[no-untyped-call]
+        if torch._C._get_tracing_state() is None:
             return result
         with torch._C.DisableTorchFunction():
             if func in TRUTH:
@@ -160,11 +160,11 @@ def _scripted(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 def _constant(x: Tensor) -> Tensor:
     """Return a copy of a tensor that is a constant in the trace."""
     state = torch._C._get_tracing_state()
-    torch._C._set_tracing_state(None)  # type: ignore[arg-type]
+    torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
     try:
         return x.detach().clone()
     finally:
-        torch._C._set_tracing_state(state)
+        torch._C._set_tracing_state(state)  # type: ignore[attr-defined]
 
 
 def _place() -> str:

@@ -51,8 +51,8 @@ public class FrzSession internal constructor(public val session: OrtSession, pri
     /**
      * Runs the network on [inputs] and the weights. The caller must close the result.
      *
-     * A skeleton is valid only for some lengths of its inputs if the network's code decides by lengths. A run with other
-     * lengths fails before anything is computed.
+     * If the network's code decides by the lengths of its inputs, a skeleton is valid only for some lengths. A run with
+     * other lengths fails before anything is computed.
      *
      * @param requestedOutputs the names of the outputs to compute; by default, all
      * @param options the options of this run, or null for the defaults

@@ -15,7 +15,7 @@ internal object Lengths {
         "Got invalid dimensions for input: (\\S+) for the following indices\\s+index: (\\d+) .*Expected: (\\d+)"
     )
 
-    /** Returns the result of [run], which runs a session on [inputs], and throws an exception of ours if a check fails. */
+    /** Returns the result of [run] on [inputs]. If a check of the skeleton fails, the exception states the rule. */
     fun <T> checked(inputs: Map<String, OnnxTensorLike>, run: () -> T): T = try {
         run()
     } catch (e: OrtException) {
