@@ -112,7 +112,10 @@ def _check_views(copy: nn.Module, model: nn.Module, module: torch.jit.ScriptModu
     Raises:
         ExportError: there is one.
     """
-    graphs = [getattr(module, name).inlined_graph for name in module._c._method_names()]
+    methods = module._c._method_names()
+    if "forward" not in methods:
+        return  # it will be refused
+    graphs = [module._c._get_method(name).inlined_graph for name in methods]
     names = {node.s("name") for graph in graphs for node in graph.findAllNodes("prim::GetAttr")}
     weights = state(copy)
     known = {id(weight) for weight in weights.values()}

@@ -57,7 +57,7 @@ class Model(nn.Module):
 def test_decisions_that_depend_on_weights_are_refused(forward: Callable[[Any, Tensor], Any], tmp_path: Path):
     model = Model(forward)
     for name in ("a.pt", "a.ptl"):
-        with pytest.raises(ExportError, match="Model cannot be traced without its weights: it makes decisions or con"):
+        with pytest.raises(ExportError, match=r"without its weights: it (makes decisions or con|uses a view of outer)"):
             export(model, tmp_path / name, example=X)
     assert not list(tmp_path.iterdir())
 
