@@ -238,6 +238,9 @@ class _Finder:
         for symbol, bounds in env.var_to_range.items():
             if self.symbols.get(symbol) not in self.found.lengths:
                 continue
+            if bounds.lower == bounds.upper:
+                yield sympy.Eq(symbol, bounds.lower)
+                continue
             if bounds.lower.is_Integer and bounds.lower > 0:
                 yield sympy.Ge(symbol, bounds.lower)
             if bounds.upper.is_Integer:

@@ -12,11 +12,14 @@ from typing import Any, Final
 
 import torch
 import torch._meta_registrations as registrations
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 POOLING: Final = "pooling_output_shape_pad_lr"
 """The function of PyTorch that computes how many windows of a pooling layer fit."""
 LAYOUT: Final = ("_select_conv_backend", "_conv_determine_backend_memory_format")
 """Functions of PyTorch that decide only about the arrangement in memory."""
+CACHED: Final = "_get_output_tensor_from_cache_entry"
+"""The method that creates a tensor with known strides. It finds out whether they are those of a contiguous tensor."""
 
 
 def windows(length: Any, kernel: int, left: int, right: int, stride: int, dilation: int, ceil_mode: bool) -> Any:
@@ -41,8 +44,8 @@ def unguarded(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function whose decisions PyTorch does not record."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        modes = (getattr(each, "fake_mode", None) for each in (*args, *kwargs.values()))
-        env = next((mode.shape_env for mode in modes if mode is not None), None)
+        modes = (getattr(each, "fake_mode", each) for each in (*args, *kwargs.values()))
+        env = next((mode.shape_env for mode in modes if isinstance(mode, FakeTensorMode)), None)
         if env is None:
             return function(*args, **kwargs)
         with env.suppress_guards():
@@ -56,6 +59,7 @@ def without_decisions() -> Iterator[None]:
     """Replace PyTorch's functions while a model is traced."""
     replaced: list[tuple[Any, str, Callable[..., Any]]] = [(registrations, POOLING, lambda _: windows)]
     replaced += [(torch._C, name, unguarded) for name in LAYOUT]
+    replaced.append((FakeTensorMode, CACHED, unguarded))
     originals = [(place, name, getattr(place, name)) for place, name, _ in replaced if hasattr(place, name)]
     try:
         for place, name, make in replaced:
