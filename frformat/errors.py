@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 CODES: Final = (
@@ -122,3 +123,17 @@ class LoadError(ValueError):
         assert kind in LOAD_KINDS, kind
         super().__init__(f"{kind}: {problem}")
         self.kind, self.problem = kind, problem
+
+
+class LengthError(ValueError):
+    """Raised if a model cannot run on inputs of the given lengths.
+
+    Attributes:
+        rule: what the lengths must satisfy, as a Python expression such as ``x.shape[2] % 32 == 0``.
+        shapes: the shapes of the inputs concerned, by name.
+    """
+
+    def __init__(self, rule: str, shapes: Mapping[str, Sequence[int]]) -> None:
+        given = ", ".join(f"{name} has shape {list(shape)}" for name, shape in shapes.items())
+        super().__init__(f"{given}, but this model requires {rule}")
+        self.rule, self.shapes = rule, {name: list(shape) for name, shape in shapes.items()}

@@ -164,6 +164,8 @@ def _show(written: Export, whole: Export | None, weights: str | None) -> None:
             f"{of} for {runs}{how}"
         )
     )
+    if written.rules:
+        echo(clean(f"inputs must satisfy: {'; '.join(written.rules)}"))
     if weights is not None:
         size = os.path.getsize(weights)
         total = count(written.bytes + size, "byte")

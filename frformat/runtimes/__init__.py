@@ -9,11 +9,14 @@ and dtypes, but no elements; for LiteRT and ExecuTorch, it is a template (:mod:`
 decodes ``model.frz`` and passes the weights to the network. It passes rebuilt tensors or, for a **factored** network,
 coefficients, so that the full tensors never exist. :mod:`frformat.runtimes.contract` defines what a skeleton and a file
 must agree on. Each package defines how its runtime receives weights.
+
+A model that is traced contains only one branch of each decision that its code makes. Exporters find out for which
+lengths of the inputs the trace is valid, and skeletons fail for others, for example with :class:`LengthError`.
 """
 
-from frformat.errors import LoadError
+from frformat.errors import LengthError, LoadError
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporting import export
 from frformat.runtimes.written import Export
 
-__all__ = ["Export", "ExportError", "LoadError", "export"]
+__all__ = ["Export", "ExportError", "LengthError", "LoadError", "export"]

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn.parameter import is_lazy
+from torch.overrides import TorchFunctionMode
 
 from frformat.checkpoints.torch_tensors import aliases, dtype_name
 from frformat.runtimes.contract import Contract, Wanted
@@ -17,6 +18,13 @@ from frformat.torch import copying, recompose, unregularize
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.lowrank.tucker import tucker_tensors
 from frformat.torch.regularization import spectral_tensors
+
+STRIDED: Final = (
+    torch.ops.aten.as_strided.default,
+    torch.ops.aten.as_strided_copy.default,
+    torch.ops.aten.as_strided_scatter.default,
+)
+"""Operators whose result depends on the strides of their input."""
 
 DTYPES: Final = (
     torch.bool,
@@ -93,12 +101,102 @@ def copied(model: nn.Module, replace: Callable[[Tensor], Tensor]) -> nn.Module:
             other = replace(tensor.detach())
             others[id(tensor)] = nn.Parameter(other, False) if isinstance(tensor, nn.Parameter) else other
     if not isinstance(model, torch.jit.ScriptModule):
-        return copying.copied(model, others).eval()
+        with _Views(weights.values(), others):
+            return copying.copied(model, others).eval()
     with torch.no_grad():
         out = copying.copied(model)
         for name, tensor in out.state_dict(keep_vars=True).items():
             tensor.requires_grad_(False).set_(others[id(weights[name])].detach())
     return out.eval()
+
+
+class _Views(TorchFunctionMode):
+    """While a model is copied, make views of its weights that it has as attributes views of the new weights."""
+
+    def __init__(self, weights: Iterable[Tensor], others: Mapping[int, Any]) -> None:
+        super().__init__()
+        self.weights = {key: each for each in weights if (key := _memory(each)) is not None}
+        self.others = others
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is Tensor.__deepcopy__:
+            view, memo = args
+            memory = _memory(view)
+            weight = None if memory is None else self.weights.get(memory)
+            if weight is not None:
+                memo[id(view)] = _same_view(self.others[id(weight)].detach(), weight, view)
+                return memo[id(view)]
+        return func(*args, **(kwargs or {}))
+
+
+def _same_view(other: Tensor, weight: Tensor, view: Tensor) -> Tensor:
+    """Return a view of another weight in the place of a view of a weight, or its first element if there is none."""
+    try:
+        return other.as_strided(view.shape, view.stride(), view.storage_offset() - weight.storage_offset())
+    except RuntimeError:  # it extends beyond the weight
+        return other.reshape(-1)[:1].expand(view.shape)
+
+
+def _memory(tensor: Any) -> tuple[torch.device, int] | None:
+    """Return a key that tensors in the same memory share; None if a tensor has no memory of its own."""
+    if not isinstance(tensor, Tensor) or is_lazy(tensor) or tensor.layout != torch.strided or not tensor.numel():
+        return None
+    try:
+        address = tensor.untyped_storage().data_ptr()
+    except (RuntimeError, NotImplementedError):  # a subclass without memory of its own
+        return None
+    return (tensor.device, address) if address else None
+
+
+def check_views(models: Iterable[nn.Module], constants: Mapping[str, Tensor]) -> None:
+    """Check that no constant of a trace is a view of a weight, because it would keep its elements.
+
+    Args:
+        models: the traced copy, and the original.
+        constants: the constants that are not weights by name.
+
+    Raises:
+        ExportError: one of them is.
+    """
+    for model in models:
+        weights = {key: name for name, weight in state(model).items() if (key := _memory(weight)) is not None}
+        for constant in constants.values():
+            memory = _memory(constant)
+            name = None if memory is None else weights.get(memory)
+            if name is not None:
+                shape = list(constant.shape)
+                raise ExportError(
+                    f"{type(model).__name__} cannot be exported without its weights: it uses a view of {name}, of "
+                    f"shape {shape}, that was made before forward runs; make the view in forward"
+                )
+
+
+def check_strides(nodes: Iterable[fx.Node]) -> None:
+    """Check that no node depends on how the elements of a tensor are arranged in memory, which differs on the phone.
+
+    Raises:
+        ExportError: a node does.
+    """
+    for node in nodes:
+        if node.target in STRIDED:
+            source: Any = node.args[0]
+            value = source.meta["val"]
+            if value.storage_offset() != 0 or not _is_contiguous(value):
+                raise ExportError(
+                    f"the model calls as_strided on {source.name}, which is not contiguous; call contiguous() first, "
+                    "or use other operations"
+                )
+
+
+def _is_contiguous(tensor: Tensor) -> bool:
+    """Return whether the strides of a tensor are those of a contiguous one, apart from axes of length 1."""
+    expected: Any = 1
+    for length, stride in zip(reversed(tensor.shape), reversed(tensor.stride()), strict=True):
+        if not isinstance(length, int) or length != 1:
+            if str(stride) != str(expected):  # lengths can be symbolic
+                return False
+            expected = expected * length
+    return True
 
 
 def captured(models: Iterable[nn.Module], constants: Mapping[str, Tensor]) -> dict[str, str]:

@@ -76,9 +76,12 @@ def export(
             ``.tflite.frt`` for LiteRT, and ``.pte.frt`` for ExecuTorch.
         factored: run on the coefficients of ``weights`` without ever rebuilding the tensors. This requires ``example``,
             and the result is optimized for inputs of about its size.
-        example: an input, or a sequence of all inputs. ``.onnx`` and ``.frt`` require an example. Decisions
-            that depend on the example's values become fixed, and so do decisions that compare its lengths. Inputs
-            other than tensors become constants.
+        example: an input, or a sequence of all inputs. ``.onnx`` and ``.frt`` require an example. Inputs other than
+            tensors become constants. A trace contains only one branch of each decision: that for the example. Runs
+            on inputs for which the model's code would decide otherwise fail: with :class:`LengthError` in ONNX
+            Runtime, where a model that decides by values is refused unless it states its conditions with
+            ``torch._check``, and with an error that starts with ``frz:`` in PyTorch Mobile. The sizes of inputs of
+            ``.frt`` files are fixed.
         weights: an ``.frz`` file, which must fit the model.
         tier: the capacity tier of that file; None for the largest one present.
         base: the base of that file if it is a delta file; see :func:`frformat.open`.

@@ -18,6 +18,8 @@ class Export:
         coefficients: names of the tensors that are needed as coefficients.
         operators: names of the operators that the model uses.
         inputs: for ONNX Runtime, the shape of each input by name. An axis of variable length has a name instead.
+        rules: for ONNX Runtime, what the lengths of the inputs must satisfy, as Python expressions such as
+            ``x.shape[2] % 32 == 0``. A run on other inputs fails.
         bytecode: for PyTorch Mobile, the version of the file's bytecode.
         traced: whether the model was traced with the example because it could not be scripted.
     """
@@ -30,5 +32,6 @@ class Export:
     coefficients: list[str]
     operators: list[str]
     inputs: dict[str, list[int | str]] = field(default_factory=dict)
+    rules: list[str] = field(default_factory=list)
     bytecode: int | None = None
     traced: bool = False

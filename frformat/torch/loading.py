@@ -196,7 +196,7 @@ def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
                     row.copy_(to_torch(file.stored(source, tier=tier).rebuild()))
         elif way.assign:
             own = target.tensor
-            moved = value.to(way.device_for(own), way.dtype_for(own))
+            moved = memory.arranged(value.to(way.device_for(own), way.dtype_for(own)), own)
             others[id(own)] = nn.Parameter(moved, own.requires_grad) if isinstance(own, nn.Parameter) else moved
         else:
             memory.write(target.tensor, value)

@@ -34,6 +34,14 @@ def write(tensor: Tensor, value: Tensor) -> None:
     tensor.requires_grad_(False).resize_as_sparse_(other).copy_(other).requires_grad_(trained)
 
 
+def arranged(value: Tensor, like: Tensor) -> Tensor:
+    """Return a value with the strides of another tensor of its shape, for code that uses ``as_strided``."""
+    if like.layout != torch.strided or value.layout != torch.strided or value.stride() == like.stride():
+        return value
+    out = torch.empty_like(like, dtype=value.dtype, device=value.device, memory_format=torch.preserve_format)
+    return out.copy_(value)
+
+
 def conflicts(writes: Iterable[Write]) -> list[str]:
     """Return one line for each conflict: tensors that share memory, but whose new values differ there.
 

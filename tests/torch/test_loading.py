@@ -11,7 +11,7 @@ from torch import nn
 
 import frformat
 from frformat import Spectrum
-from frformat.torch import MismatchError, load_file, load_model, regularize, save_file, save_model
+from frformat.torch import MismatchError, factorize, load_file, load_model, regularize, save_file, save_model
 from tests.torch.regularization.models import Net, Tied
 
 
@@ -275,3 +275,26 @@ def test_regularized_models_accept_coefficients_of_any_type(path: Path):
         warnings.simplefilter("error")
         load_model(other, path, assign=True)
     torch.testing.assert_close(other.fc1.weight, model.fc1.weight)
+
+
+class Strided(nn.Module):
+    """Arranges the elements of a weight, which is not contiguous, anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(3, 4).t(), False)
+        self.layer = nn.Linear(64, 64)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x)[:, :3] @ self.weight.as_strided((3, 4), (4, 1))
+
+
+@pytest.mark.parametrize("assign", [False, True])
+def test_weights_keep_their_strides(assign: bool, path: Path):
+    model, other, x = Strided().eval(), Strided().eval(), torch.rand(2, 64)
+    save_model(model, path)
+    load_model(other, path, assign=assign)
+    assert torch.equal(other(x), model(x))
+    made = factorize(Strided().eval(), x, path)
+    assert torch.equal(made(x), model(x))
+    assert made.weight.stride() == model.weight.stride() == (1, 4)

@@ -25,6 +25,12 @@ misleading, so a loader compares the skeleton and the file first. This is the co
   contain these. A file with any other names does not fit.
 * Skeletons with coefficients run faster without ONNX Runtime's optimization ``NchwcTransformer``, so loaders disable
   it (``optimization.disable_specified_optimizers``).
+* A graph is the trace of a model, and is valid only for lengths of its inputs for which the model's code makes the same
+  decisions. For each condition that these lengths must satisfy, the graph contains a node that fails otherwise, whose
+  name is ``frz: `` and the condition as a Python expression: ``frz: x.shape[2] % 32 == 0``. ONNX Runtime's message
+  contains the name, so apps that use ONNX Runtime directly see it, too. Loaders turn it into their own exception. The
+  check takes no time: it is a Reshape to the same shape. PyTorch's exporter takes for granted that no length is 0, so
+  that is a condition as well.
 * The file ends with the checksum of :mod:`frformat.runtimes.seal`, stored in field 8191 of the model, which ONNX
   ignores.
 """

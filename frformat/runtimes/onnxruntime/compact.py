@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from frformat.runtimes.onnxruntime.checks import PREFIX
+
 if TYPE_CHECKING:
     import onnx
     import onnx_ir as ir
@@ -44,7 +46,7 @@ def simplify(model: ir.Model, weights: Collection[str]) -> None:
 
 
 def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
-    """Remove descriptive names and default attributes, which make up most of a file.
+    """Remove descriptive names, except those of checks, and default attributes. These make up most of a file.
 
     Args:
         model: modified in place. Values between nodes are given short names.
@@ -55,7 +57,8 @@ def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
         del each.metadata_props[:]
         each.ClearField("doc_string")
     for node in _nodes(graph):
-        node.ClearField("name")
+        if not node.name.startswith(PREFIX):
+            node.ClearField("name")
         for attribute in [each for each in node.attribute if _is_default(node, each)]:
             node.attribute.remove(attribute)
     del graph.value_info[:]

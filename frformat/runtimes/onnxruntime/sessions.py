@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from frformat.errors import LengthError
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, NodeArg, OrtValue, RunOptions
+
+CHECK: Final = re.compile("Name:'frz: (.*?)'")
+"""The name of a check that failed; see :mod:`frformat.runtimes.onnxruntime`."""
+FIXED: Final = re.compile(
+    r"Got invalid dimensions for input: (\S+) for the following indices\s+index: (\d+) .*Expected: (\d+)"
+)
+"""The first axis whose length is fixed and that has another length."""
 
 
 class Session:
@@ -34,12 +46,19 @@ class Session:
             run_options: see ``onnxruntime.InferenceSession.run``.
 
         Raises:
+            LengthError: the model cannot run on inputs of these lengths.
             ValueError: ``input_feed`` contains a weight, or lacks an input.
         """
         weights = [name for name in input_feed if name in self.weights]
         if weights:
             raise ValueError(f"{', '.join(weights)}: the session already has these weights; omit them")
-        found: list[Any] = self.session.run(output_names, {**self.weights, **input_feed}, run_options)
+        try:
+            found: list[Any] = self.session.run(output_names, {**self.weights, **input_feed}, run_options)
+        except Exception as error:  # ONNX Runtime's exceptions have no common base class
+            rule = broken_rule(str(error))
+            if rule is None:
+                raise
+            raise LengthError(rule, _shapes(input_feed, rule)) from error
         return found
 
     def get_inputs(self) -> list[NodeArg]:
@@ -50,3 +69,21 @@ class Session:
         """Return the outputs."""
         outputs: list[NodeArg] = self.session.get_outputs()
         return outputs
+
+
+def broken_rule(message: str) -> str | None:
+    """Return the rule for lengths that ONNX Runtime's message is about; None if it is about something else."""
+    check, fixed = CHECK.search(message), FIXED.search(message)
+    if check is not None:
+        return check[1]
+    return None if fixed is None else f"{fixed[1]}.shape[{fixed[2]}] == {fixed[3]}"
+
+
+def _shapes(inputs: Mapping[str, Any], rule: str) -> dict[str, Sequence[int]]:
+    """Return the shapes of those inputs that a rule mentions, or of all if it mentions none."""
+    shapes = {
+        name: value.shape() if callable(getattr(value, "shape", None)) else np.shape(value)
+        for name, value in inputs.items()
+    }
+    named = {name: shape for name, shape in shapes.items() if re.search(rf"\b{re.escape(name)}\.shape", rule)}
+    return named or shapes

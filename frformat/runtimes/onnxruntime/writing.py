@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from frformat.errors import DependencyError
 from frformat.format.atomic import replacing
+from frformat.runtimes.conditions import Conditions
 from frformat.runtimes.contract import Contract, Wanted
-from frformat.runtimes.copies import captured, contract, copied, state, unfilled
+from frformat.runtimes.copies import captured, check_views, contract, copied, state, unfilled
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporters import quietly, reason
+from frformat.runtimes.onnxruntime.checks import add_checks
 from frformat.runtimes.onnxruntime.compact import simplify, strip
 from frformat.runtimes.onnxruntime.functions import add_functions
 from frformat.runtimes.onnxruntime.operations import outline
@@ -70,17 +72,19 @@ def write(
 
     copy = copied(model, (lambda weight: weight) if with_weights else unfilled)
     texts = outline(copy)
-    graph, unused = traced(copy, example, dynamic)
-    _name_captured(graph, [copy, model])
+    graph, unused, conditions = traced(copy, example, dynamic)
+    _name_captured(graph, [copy, model], with_weights)
     plan = _plan(model, set(graph.graph.initializers), unused)
-    _name_values(graph, plan)
+    names = _name_values(graph, plan)
     _merge_copies(graph, plan)
+    computed = _kept(graph, conditions)
     try:
         with quietly():
             simplify(graph, plan.wanted)
     except Exception as error:  # the optimizer can raise anything
         advice = "; dynamic=False may help" if dynamic else ""
         raise ExportError(f"{type(model).__name__} cannot be exported to ONNX: {reason(error)}{advice}") from error
+    rules = add_checks(graph, conditions, names, _taken(graph, computed))
     plan = _used(graph, plan)
     if not with_weights:
         for name in plan.wanted:
@@ -105,6 +109,7 @@ def write(
         coefficients=list(coded(model)),
         operators=sorted({node.op_type for node in proto.graph.node}),
         inputs={value.name or "": _lengths(value) for value in graph.graph.inputs},
+        rules=rules,
     )
 
 
@@ -137,20 +142,57 @@ def _plan(model: nn.Module, initializers: set[str], unused: set[str]) -> Contrac
     return Contract(wanted, ties, spare)
 
 
-def _name_captured(model: ir.Model, modules: list[nn.Module]) -> None:
-    """Give initializers that are weights the names of the weights."""
+def _name_captured(model: ir.Model, modules: list[nn.Module], with_weights: bool) -> None:
+    """Give initializers that are weights the names of the weights.
+
+    Raises:
+        ExportError: an initializer is a view of a weight, unless the file will contain the weights.
+    """
     import onnx_ir as ir
 
     initializers = model.graph.initializers
     raw = {name: getattr(value.const_value, "raw", None) for name, value in initializers.items()}
     constants = {name: tensor for name, tensor in raw.items() if isinstance(tensor, Tensor)}
-    for name, weight in captured(modules, constants).items():
+    found = captured(modules, constants)
+    weights = {name for module in modules for name in state(module)}
+    others = {name: each for name, each in constants.items() if name not in weights and name not in found}
+    check_views([] if with_weights else modules, others)
+    for name, weight in found.items():
         value = initializers.pop(name)
         if weight in initializers:
             ir.convenience.replace_all_uses_with(value, initializers[weight])
         else:
             value.name = weight
             model.graph.register_initializer(value)
+
+
+def _kept(model: ir.Model, conditions: Conditions) -> list[Any]:
+    """Make values that the conditions need outputs, so that the optimizer keeps them, and return their symbols.
+
+    Raises:
+        ExportError: the graph does not contain one of them.
+    """
+    import onnx_ir as ir
+
+    values = {value.name: value for node in model.graph for value in node.outputs}
+    needed = {symbol for rule in conditions.rules for symbol in rule.free_symbols if symbol in conditions.computed}
+    symbols = sorted(needed, key=str)
+    for symbol in symbols:
+        each = conditions.computed[symbol]
+        if each.node not in values:
+            raise ExportError(f"cannot check {each.node}, from which the model computes lengths")
+        node = ir.node("Identity", [values[each.node]])
+        model.graph.append(node)
+        model.graph.outputs.append(node.outputs[0])
+    return symbols
+
+
+def _taken(model: ir.Model, symbols: list[Any]) -> dict[Any, ir.Value]:
+    """Undo :func:`_kept`, and return the value of each symbol."""
+    first = len(model.graph.outputs) - len(symbols)
+    values = dict(zip(symbols, list(model.graph.outputs)[first:], strict=True))
+    del model.graph.outputs[first:]
+    return values
 
 
 def _merge_copies(model: ir.Model, plan: Contract) -> None:
@@ -175,11 +217,12 @@ def _used(model: ir.Model, plan: Contract) -> Contract:
     )
 
 
-def _name_values(model: ir.Model, plan: Contract) -> None:
-    """Name input axes of variable length after their input and index, and outputs after their order.
+def _name_values(model: ir.Model, plan: Contract) -> dict[str, str]:
+    """Name values, and return the new name of each input.
 
-    Inputs must not have the name of a weight. Outputs must not be inputs or weights, which the optimizer would rename.
-    Other constants must not have the name of a result that the optimizer might compute.
+    Input axes of variable length are named after their input and index, and outputs after their order. Inputs must not
+    have the name of a weight. Outputs must not be inputs or weights, which the optimizer would rename. Other constants
+    must not have the name of a result that the optimizer might compute.
     """
     import onnx_ir as ir
 
@@ -191,6 +234,7 @@ def _name_values(model: ir.Model, plan: Contract) -> None:
         taken.add(found)
         return found
 
+    renamed = {value.name or "": value for value in model.graph.inputs}
     for value in model.graph.inputs:
         if value.name in plan.wanted:
             value.name = fresh(value.name)
@@ -217,6 +261,7 @@ def _name_values(model: ir.Model, plan: Contract) -> None:
         )
         if value.producer() is not None:
             value.name = "output" if len(model.graph.outputs) == 1 else f"output_{i}"
+    return {name: value.name or "" for name, value in renamed.items()}
 
 
 def _lengths(value: ir.Value) -> list[int | str]:

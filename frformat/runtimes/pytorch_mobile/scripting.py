@@ -11,6 +11,7 @@ from torch.jit._trace import TracerWarning
 from torch.nn.utils.parametrize import is_parametrized
 
 from frformat.runtimes.errors import ExportError
+from frformat.runtimes.pytorch_mobile.decisions import checked
 from frformat.runtimes.pytorch_mobile.probe import Probe
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 
@@ -54,7 +55,7 @@ def scripted(
 
 def _traced(model: nn.Module, example: tuple[Any, ...]) -> torch.jit.ScriptModule:
     try:
-        with quietly(), torch.no_grad(), warnings.catch_warnings():
+        with quietly(), torch.no_grad(), warnings.catch_warnings(), checked(model):
             if isinstance(model, Probe):  # in a comparison, the example fixes the same decisions on both sides
                 warnings.simplefilter("ignore", TracerWarning)
             module = torch.jit.trace(model, example, check_trace=False, strict=False)  # type: ignore[no-untyped-call]

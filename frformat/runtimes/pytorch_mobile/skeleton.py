@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch._jit_internal import FunctionModifiers
 
 from frformat.checkpoints.torch_tensors import aliases
-from frformat.runtimes.copies import captured, copied, state, unfilled
+from frformat.runtimes.copies import captured, check_views, copied, state, unfilled
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.dependence import constants, other_values, same_steps
 from frformat.runtimes.pytorch_mobile.quiet import quietly
@@ -45,6 +45,9 @@ def {name}(self{parameters}):
     return {result}
 """
 """A method that calls the model's method, but raises an error while weights are missing."""
+
+STRIDED: Final = ("aten::as_strided", "aten::as_strided_", "aten::as_strided_copy", "aten::as_strided_scatter")
+"""Operators whose result depends on the strides of their input."""
 
 RESERVED: Final = ("check_weights", "load_weights", "weights_missing", "coefficients_wanted", "_own")
 
@@ -85,7 +88,9 @@ def skeleton(
             trace depends on the values of weights.
     """
     weights = state(model)
-    inner, traced = scripted(copied(model, _own), example, probe, trace)
+    copy = copied(model, _own)
+    inner, traced = scripted(copy, example, probe, trace)
+    _check_views(copy, model, inner)
     if traced:
         _check_trace(model, inner, example, probe)
     _empty(inner, weights, probe)
@@ -102,6 +107,33 @@ def skeleton(
 def _own(weight: Tensor) -> Tensor:
     """Return a copy of a weight on the CPU; zeros if it has no elements because it is on the meta device."""
     return unfilled(weight) if weight.is_meta else weight.to("cpu", copy=True)
+
+
+def _check_views(copy: nn.Module, model: nn.Module, module: torch.jit.ScriptModule) -> None:
+    """Check that no tensor that a skeleton contains is a view of a weight, and that none depends on their strides.
+
+    Raises:
+        ExportError: there is one.
+    """
+    methods = module._c._method_names()
+    if "forward" not in methods:
+        return  # it will be refused
+    graphs = [module._c._get_method(name).inlined_graph for name in methods]
+    names = {node.s("name") for graph in graphs for node in graph.findAllNodes("prim::GetAttr")}
+    weights = state(copy)
+    known = {id(weight) for weight in weights.values()}
+    tensors = {str(i): constant for i, constant in enumerate(constants(module))}
+    for part in [] if isinstance(copy, torch.jit.ScriptModule) else copy.modules():
+        held = {name: value for name, value in {**vars(part), **part._buffers}.items() if name in names}
+        tensors |= {name: value for name, value in held.items() if isinstance(value, Tensor) and id(value) not in known}
+    check_views([copy, model], tensors)
+    if any(graph.findAllNodes(operator) for graph in graphs for operator in STRIDED):
+        for name, weight in weights.items():
+            if not weight.is_contiguous():
+                raise ExportError(
+                    f"{type(model).__name__} calls as_strided, and {name} is not contiguous, but weights on the phone "
+                    "are; make it contiguous first"
+                )
 
 
 def _check_trace(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from frformat.runtimes.contract import Contract
-from frformat.runtimes.copies import captured, copied
+from frformat.runtimes.copies import captured, check_strides, check_views, copied
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporters import quietly, reason
 from frformat.runtimes.template.expressions import Constant
@@ -94,7 +94,11 @@ def merged(model: nn.Module, example: tuple[Any, ...], contract: Contract) -> Me
         raise ExportError(f"{type(model).__name__} cannot be traced: {reason(error)}") from error
     targets = {node.target for node in module.graph.nodes if node.op == "get_attr"}
     constants = {name: value for name in targets if isinstance(value := attrgetter(name)(module), Tensor)}
-    merging = _Merging(module, contract, captured([copy, model], constants))
+    found = captured([copy, model], constants)
+    weights = {*contract.wanted, *contract.ties, *found}
+    check_views([copy, model], {name: each for name, each in constants.items() if name not in weights})
+    check_strides(program.graph.nodes)
+    merging = _Merging(module, contract, found)
     if isinstance(copy, Static):
         merging.constants, merging.normalizations = copy.constants, list(map(merging.untied, copy.normalizations))
     return merging.run()

@@ -16,6 +16,7 @@ from frformat.torch.lowrank import tucker_files
 from frformat.torch.lowrank.layers import CodedLayer
 from frformat.torch.lowrank.tucker import form_of
 from frformat.torch.lowrank.tucker_factors import TuckerFactors
+from frformat.torch.memory import arranged
 from frformat.torch.models import MismatchError
 from frformat.torch.regularization import Spectral
 
@@ -128,8 +129,8 @@ def load_rest(model: nn.Module, file: FrzFile) -> None:
 
 
 def _like(own: Tensor, stored: Tensor, name: str) -> Tensor:
-    """Return a stored tensor as a parameter or buffer with the type and device of the model's own tensor."""
+    """Return a stored tensor as a parameter or buffer with the type, device and strides of the model's own tensor."""
     if stored.shape != own.shape:
         raise MismatchError(f"{name}: shape {list(stored.shape)} in the file, {list(own.shape)} in the model")
-    moved = stored.to("cpu" if own.device.type == "meta" else own.device, own.dtype)
+    moved = arranged(stored.to("cpu" if own.device.type == "meta" else own.device, own.dtype), own)
     return nn.Parameter(moved, own.requires_grad) if isinstance(own, nn.Parameter) else moved

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from frformat.errors import EncodeError
-from frformat.runtimes import ExportError
+from frformat.runtimes import ExportError, LengthError
 from frformat.runtimes.onnxruntime import session
 from frformat.torch import save_model
 from tests.runtimes.onnxruntime.sessions import agree, exported, run
@@ -152,7 +152,7 @@ def test_lengths_that_the_code_fixes(forward: Callable[..., Any], tmp_path: Path
     model, x = Model(forward, layer=nn.Linear(3, 3)), torch.rand(2, 3)
     made = session(exported(model, tmp_path, x), tmp_path / "model.frz")
     agree(model, made, x)
-    with pytest.raises(Exception, match="Got invalid dimensions for input"):
+    with pytest.raises(LengthError, match=r"x has shape \[4, 3\], but this model requires x.shape\[0\] == 2"):
         run(made, torch.rand(4, 3))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -16,6 +18,7 @@ from frformat.runtimes import Export, ExportError, export
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 
 X = torch.rand(2, 3)
+FAILURES = (RuntimeError, torch.jit.Error)
 FROZEN = nn.Linear(3, 3).requires_grad_(False)
 
 
@@ -54,7 +57,7 @@ class Model(nn.Module):
 def test_decisions_that_depend_on_weights_are_refused(forward: Callable[[Any, Tensor], Any], tmp_path: Path):
     model = Model(forward)
     for name in ("a.pt", "a.ptl"):
-        with pytest.raises(ExportError, match="Model cannot be traced without its weights: it makes decisions or con"):
+        with pytest.raises(ExportError, match=r"without its weights: it (makes decisions or con|uses a view of outer)"):
             export(model, tmp_path / name, example=X)
     assert not list(tmp_path.iterdir())
 
@@ -111,3 +114,68 @@ def test_names_that_are_not_ascii(tmp_path: Path):
     torch.testing.assert_close(loaded(written, model)(X), model(X))
     with pytest.raises(ExportError, match=r"TorchScript files do not support the name 'layers.é.weight'"):
         export(traced, tmp_path / "a.pt", example=X)
+
+
+DECISIONS: dict[str, tuple[Callable[[Any, Tensor], Any], list[int]]] = {
+    "inequality": (lambda self, x: self.outer(x) if x.shape[0] > 2 else -x, [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
+    "remainder": (lambda self, x: self.outer(x) if x.shape[0] % 4 == 0 else -x, [4, 8, 12]),
+    "elements": (lambda self, x: self.outer(x) if x.numel() <= 24 else -x, [1, 2, 3, 4, 5, 6, 7, 8]),
+    "maximum": (lambda self, x: self.outer(x) * max(x.shape[0], 8), [8, 9, 10, 11, 12]),
+    "rounded": (lambda self, x: self.outer(x) * math.ceil(x.shape[0] / 3), [8]),
+    "range": (lambda self, x: self.outer(x) + sum(range(x.shape[0])), [8]),
+    "float": (lambda self, x: self.outer(x) / math.sqrt(x.shape[0]), [8]),
+    "len": (lambda self, x: self.outer(x) * len(x), [8]),
+    "iteration": (lambda self, x: self.outer(x) * sum(1 for _ in x), [8]),
+    "chunks": (lambda self, x: self.outer(x) * len(x.chunk(4)), [4, 7, 8, 10, 11, 12]),
+    "list": (lambda self, x: self.outer(x) * torch.tensor([x.shape[0], 1, 1]), [8]),
+    "NumPy": (lambda self, x: self.outer(x) + len(np.zeros(x.shape[0])), [8]),
+    "strides": (lambda self, x: self.outer(x) * x.t().contiguous().stride(0), [8]),
+    "slice": (lambda self, x: self.outer(x)[: x.shape[0] // 2 + 1], list(range(1, 13))),
+    "padding": (lambda self, x: nn.functional.pad(self.outer(x), (0, 0, 0, (-x.shape[0]) % 4)), list(range(1, 13))),
+    "positions": (lambda self, x: self.outer(x) + torch.arange(x.shape[0])[:, None], list(range(1, 13))),
+}
+"""Computations with the length of an input, and the lengths from 1 to 12 for which a trace with 8 is valid."""
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("name", ["a.pt", "a.ptl"])
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_traces_fail_where_the_code_would_decide_otherwise(decision: str, name: str, tmp_path: Path):
+    forward, valid = DECISIONS[decision]
+    model = Model(forward)
+    made = loaded(export(model, tmp_path / name, example=torch.rand(8, 3)), model)
+    for length in range(1, 13):
+        x = torch.rand(length, 3)
+        if length in valid:
+            torch.testing.assert_close(made(x), model(x))
+        else:
+            with pytest.raises(
+                FAILURES, match=r"frz: the model cannot run on these inputs|Expected (. elements in a list|chunk)"
+            ):
+                made(x)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_traces_fail_where_values_would_decide_otherwise(tmp_path: Path):
+    x = torch.tensor([[1.0, -2.0, 3.0]])
+    for forward in (
+        lambda self, x: self.outer(x) if x.sum() > 0 else -x,
+        lambda self, x: self.outer(x) * int(x.argmax()),
+        lambda self, x: self.outer(x) * len([each for each in (x > 0)[0].tolist() if each]),
+        lambda self, x: self.outer(x) * (2 if torch.equal(x > 0, torch.tensor([[True, False, True]])) else 1),
+    ):
+        model = Model(forward)
+        made = loaded(export(model, tmp_path / "a.ptl", example=x), model)
+        torch.testing.assert_close(made(x), model(x))
+        with pytest.raises(
+            FAILURES, match=r"frz: .* With the example's shapes and values, “lambda self, x: self.outer"
+        ):
+            made(-x)
+
+
+def test_traces_fail_for_another_number_of_axes(tmp_path: Path):
+    model = Model(lambda self, x: self.outer(x) * x.dim())
+    made = loaded(export(model, tmp_path / "a.ptl", example=X), model)
+    torch.testing.assert_close(made(X + 1), model(X + 1))
+    with pytest.raises(FAILURES, match="frz: the model was traced with an input with 2 axes, not 3"):
+        made(X[None])

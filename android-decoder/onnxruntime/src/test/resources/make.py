@@ -5,7 +5,8 @@ dtype that a session accepts, some of them tied and some unused. ``tiny.frz`` co
 contains them in larger types, in ``longer.frz`` and ``integers.frz`` a tied weight has another shape or type, and
 ``other.frz`` contains the weights of another network. In ``NAME.inputs.onnx``, the
 weights are inputs. ``rows.onnx`` is a factored skeleton with loops over rows of pixels, and ``rows.frz`` contains its
-weights. ``NAME.expected.npy`` is the output of PyTorch for ``NAME.input.npy``.
+weights. ``lengths.onnx`` and ``lengths.frz`` are those of a network that decides by the lengths of its inputs.
+``NAME.expected.npy`` is the output of PyTorch for ``NAME.input.npy``.
 """
 
 from pathlib import Path
@@ -72,6 +73,21 @@ class Rows(nn.Module):
         return out
 
 
+class Lengths(nn.Module):
+    """Takes an even number of vectors, at least 4 of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map vectors (n, 3) to vectors (n, 3)."""
+        if x.shape[0] % 2 or x.shape[0] < 4:
+            return x
+        y: Tensor = self.layer(x)
+        return y
+
+
 def main() -> None:
     """Write all files."""
     torch.manual_seed(0)
@@ -106,6 +122,10 @@ def main() -> None:
     load_model(rows, HERE / "rows.frz")
     export(Rows(), HERE / "rows.onnx", factored=True, example=torch.zeros(1, 1, 42, 38), weights=HERE / "rows.frz")
     record("rows", rows, torch.from_numpy(random.random((1, 1, 45, 38), np.float32)))
+    lengths = Lengths().eval()
+    save_model(lengths, HERE / "lengths.frz")
+    export(lengths, HERE / "lengths.onnx", example=torch.rand(4, 3))
+    record("lengths", lengths, torch.rand(6, 3))
 
 
 def write(name: str, model: nn.Module, x: Tensor) -> None:

@@ -8,6 +8,7 @@ import ai.onnxruntime.OrtSession
 import android.content.Context
 import io.frz.loading.FrzLoader
 import io.frz.loading.FrzPart
+import io.frz.onnxruntime.internal.Lengths
 import io.frz.onnxruntime.internal.OptionalRuntime
 import io.frz.onnxruntime.internal.Tensors
 import java.util.concurrent.atomic.AtomicBoolean
@@ -50,8 +51,12 @@ public class FrzSession internal constructor(public val session: OrtSession, pri
     /**
      * Runs the network on [inputs] and the weights. The caller must close the result.
      *
+     * If the network's code decides by the lengths of its inputs, a skeleton is valid only for some lengths. A run with
+     * other lengths fails before anything is computed.
+     *
      * @param requestedOutputs the names of the outputs to compute; by default, all
      * @param options the options of this run, or null for the defaults
+     * @throws FrzLengthException if the network cannot run on inputs of these lengths
      * @throws IllegalArgumentException if [inputs] contains a weight
      * @throws OrtException if [inputs] contains an unknown name or lacks an input, or if the network cannot run on them
      */
@@ -64,7 +69,7 @@ public class FrzSession internal constructor(public val session: OrtSession, pri
     ): OrtSession.Result {
         val known = weights.keys.intersect(inputs.keys)
         require(known.isEmpty()) { "${known.joinToString()}: the session already has these weights; omit them" }
-        return session.run(weights + inputs, requestedOutputs, options)
+        return Lengths.checked(inputs) { session.run(weights + inputs, requestedOutputs, options) }
     }
 
     /** Closes the session and frees the weights. Further calls have no effect. */

@@ -1,0 +1,302 @@
+"""Find out for which lengths of its inputs a traced model is valid.
+
+A trace contains only one branch of each decision that the model's code makes. If the code decides by lengths
+(``x.shape[0] > 2``, ``n % 4``), the trace is valid only for lengths that lead to the same decisions. PyTorch records
+these decisions while it traces a model with symbolic lengths.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import sympy
+import torch
+from torch import SymInt, Tensor, fx
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+from torch.utils._sympy.numbers import int_oo
+from torch.utils._sympy.printers import PythonPrinter
+from torch.utils._sympy.symbol import SymT, symbol_is_type
+from torch.utils._sympy.value_ranges import ValueRanges, bound_sympy
+
+from frformat.runtimes.arithmetic import UnsupportedError, holds
+from frformat.runtimes.errors import ExportError
+
+Expression = Any  # sympy has no types
+
+UNBACKED: Final = (SymT.UNBACKED_INT, SymT.UNBACKED_FLOAT)
+
+ALWAYS: Final = ValueRanges(sympy.true, sympy.true)
+
+MOST: Final = 4096
+"""The largest length for which to find out whether a rule follows from others. Rules that change beyond it are kept."""
+
+_ATEN: Final = torch.ops.aten
+SQUEEZES: Final = (_ATEN.squeeze.default, _ATEN.squeeze.dim, _ATEN.squeeze.dims)
+"""The operators that remove axes of length 1."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """The length of an axis of an input.
+
+    Attributes:
+        input: name of the input.
+        axis: the axis.
+        example: the length in the example.
+    """
+
+    input: str
+    axis: int
+    example: int
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A number that the model computes from the values of its inputs.
+
+    Attributes:
+        node: name of the node whose result it is.
+        text: how to describe it.
+        axis: the axis of the result whose length it is; None if it is the result itself.
+    """
+
+    node: str
+    text: str
+    axis: int | None
+
+
+@dataclass
+class Conditions:
+    """The conditions under which a trace is valid: all rules must hold.
+
+    Attributes:
+        rules: Boolean expressions of sympy.
+        lengths: what the symbols in them mean.
+        computed: what the other symbols in them mean.
+    """
+
+    rules: list[Expression] = field(default_factory=list)
+    lengths: dict[Expression, Length] = field(default_factory=dict)
+    computed: dict[Expression, Computed] = field(default_factory=dict)
+
+    def fixed(self) -> dict[Expression, int]:
+        """Return the lengths that can have only one value."""
+        found = {}
+        for rule in self.rules:
+            if isinstance(rule, sympy.Eq):
+                for one, other in (rule.args, rule.args[::-1]):
+                    if one in self.lengths and isinstance(other, sympy.Integer):
+                        found[one] = int(other)
+        return found
+
+    def without(self, fixed: Mapping[Expression, int]) -> Conditions:
+        """Return the conditions for fixed lengths, and without rules that follow from others."""
+        rules: list[Expression] = []
+        for rule in self.rules:
+            less = rule.xreplace({symbol: sympy.Integer(length) for symbol, length in fixed.items()})
+            if less != sympy.true and less not in rules:
+                rules.append(less)
+        return Conditions(self._distinct(rules), self.lengths, self.computed)
+
+    def broken(self) -> set[Length]:
+        """Return the lengths in rules that do not hold for the example."""
+        lengths = {symbol: length.example for symbol, length in self.lengths.items()}
+        found: set[Length] = set()
+        for rule in self.rules:
+            symbols = rule.free_symbols
+            if symbols <= lengths.keys() and not holds(rule, lengths):
+                found |= {self.lengths[symbol] for symbol in symbols}
+        return found
+
+    def described(self, rule: Expression, names: Mapping[str, str]) -> str:
+        """Return a rule as a Python expression, such as ``x.shape[0] % 4 == 0``.
+
+        Args:
+            rule: one of the rules.
+            names: final names of the inputs.
+        """
+        texts = {symbol: f"{names[each.input]}.shape[{each.axis}]" for symbol, each in self.lengths.items()}
+        for symbol, each in self.computed.items():
+            texts[symbol] = each.text
+        return _printed(_tidy(rule).xreplace({symbol: sympy.Symbol(name) for symbol, name in texts.items()}))
+
+    def _distinct(self, rules: list[Expression]) -> list[Expression]:
+        """Leave out rules that follow from bounds of lengths, or from other rules for the same length."""
+        groups: dict[Any, list[Expression]] = {}
+        for rule in rules:
+            groups.setdefault(frozenset(rule.free_symbols), []).append(rule)
+        kept: list[Expression] = []
+        ranges = {
+            symbol: ValueRanges(0, int_oo) if symbol.is_nonnegative else ValueRanges.unknown()
+            for symbol in {*self.lengths, *self.computed}
+        }
+        for symbols, group in groups.items():
+            symbol = next(iter(symbols), None)
+            if len(symbols) == 1 and symbol in self.lengths:
+                group, least = _needed(symbol, group)
+                ranges[symbol] = ValueRanges(least, int_oo)
+            kept += group
+        implied = {rule for rule in kept if len(rule.free_symbols) > 1 and bound_sympy(rule, ranges) == ALWAYS}
+        return sorted((rule for rule in kept if rule not in implied), key=rules.index)
+
+
+def _needed(symbol: Expression, rules: list[Expression]) -> tuple[list[Expression], int]:
+    """Return those rules for one length that do not follow from the others, and the least length for which all hold."""
+    valid = {rule: {n for n in range(MOST) if holds(rule, {symbol: n})} for rule in rules}
+    kept = list(rules)
+    for rule in sorted(filter(_is_small, rules), key=lambda rule: (-len(str(rule)), -rules.index(rule))):
+        others = [valid[each] for each in kept if each is not rule]
+        if others and set.intersection(*others) <= valid[rule]:
+            kept.remove(rule)
+    return kept, min(set.intersection(*valid.values()), default=0)
+
+
+def _is_small(rule: Expression) -> bool:
+    """Return whether a rule for one length is decided, or repeats, before :data:`MOST`."""
+    return math.prod(max(1, abs(int(number))) for number in rule.atoms(sympy.Integer)) <= MOST // 4
+
+
+def conditions(program: ExportedProgram) -> Conditions:
+    """Return the conditions under which a traced program is valid.
+
+    PyTorch assumes that no length is 0, and that ``squeeze`` removes no axis of variable length.
+    """
+    found = _Finder(program)
+    return found.run()
+
+
+class _Finder:
+    def __init__(self, program: ExportedProgram) -> None:
+        self.program = program
+        self.nodes = list(program.graph.nodes)
+        self.found = Conditions()
+        self.symbols: dict[Expression, Expression] = {}  # the program's symbols, and those of the conditions
+
+    def run(self) -> Conditions:
+        env = next((mode.shape_env for mode in map(_mode, self.nodes) if mode is not None and mode.shape_env), None)
+        if env is None:
+            return self.found
+        equal = self._add_lengths()
+        self._add_computed()
+        raw: list[Expression] = [guard.expr for guard in env.guards]
+        raw += [each.expr for asserts in env.deferred_runtime_asserts.values() for each in asserts]
+        raw += self._bounds(env)
+        raw += self._squeezed()
+        rules = [*(sympy.Gt(symbol, 0) for symbol in self.found.lengths), *equal]
+        for expression in raw:
+            if not expression.free_symbols <= self.symbols.keys():
+                expression = env.replace(expression)
+            rules += self._supported(expression)
+        self.found.rules = list(dict.fromkeys(rule for rule in rules if rule != sympy.true))
+        return self.found
+
+    def _add_lengths(self) -> list[Expression]:
+        """Give every length of an input a symbol, and return rules for lengths that depend on each other."""
+        users = {
+            spec.arg.name for spec in self.program.graph_signature.input_specs if spec.kind == InputKind.USER_INPUT
+        }
+        others: list[tuple[Expression, Expression, int]] = []
+        for node in self.nodes:
+            value = node.meta.get("val")
+            if node.op != "placeholder" or node.name not in users or not isinstance(value, Tensor):
+                continue
+            for axis, length in enumerate(value.shape):
+                if not isinstance(length, SymInt):
+                    continue
+                example = int(length.node.hint)
+                mine = sympy.Symbol(f"n{len(self.found.lengths)}", integer=True, nonnegative=True)
+                self.found.lengths[mine] = Length(node.name, axis, example)
+                theirs = length.node._expr
+                if isinstance(theirs, sympy.Symbol) and theirs not in self.symbols:
+                    self.symbols[theirs] = mine
+                else:
+                    others.append((mine, theirs, example))
+        equal = []
+        for mine, theirs, example in others:
+            known = theirs.free_symbols <= self.symbols.keys()
+            equal.append(sympy.Eq(mine, theirs.xreplace(self.symbols) if known else example))
+        return equal
+
+    def _add_computed(self) -> None:
+        """Give every number that the model computes from values a symbol."""
+        for node in self.nodes:
+            for symbol, path in (node.meta.get("unbacked_bindings") or {}).items():
+                axis = next((key.idx for key in path if hasattr(key, "idx")), None)
+                if axis is None and path and type(path[0]).__name__ != "ConvertIntKey":  # an integer made from a bool
+                    raise ExportError(f"the model uses {node.target} in a way that cannot be checked when it runs")
+                mine = sympy.Symbol(f"u{len(self.found.computed)}", integer=symbol.is_integer or None, real=True)
+                self.symbols[symbol] = mine
+                text = f"{node.args[0].name}.item()" if axis is None else f"{node.name}.shape[{axis}]"
+                self.found.computed[mine] = Computed(node.name, text, axis)
+
+    def _bounds(self, env: Any) -> Iterator[Expression]:
+        """Yield the bounds of lengths. PyTorch keeps bounds of 2 and more as a range, without a guard."""
+        for symbol, bounds in env.var_to_range.items():
+            if self.symbols.get(symbol) not in self.found.lengths:
+                continue
+            if bounds.lower == bounds.upper:
+                yield sympy.Eq(symbol, bounds.lower)
+                continue
+            if bounds.lower.is_Integer and bounds.lower > 0:
+                yield sympy.Ge(symbol, bounds.lower)
+            if bounds.upper.is_Integer:
+                yield sympy.Le(symbol, bounds.upper)
+
+    def _squeezed(self) -> Iterator[Expression]:
+        """Yield a rule for each axis of variable length that the model squeezes, and that the trace keeps."""
+        for node in self.nodes:
+            if node.target not in SQUEEZES:
+                continue
+            shape: Any = node.args[0].meta["val"].shape
+            axes: Any = node.args[1] if node.target is not _ATEN.squeeze.default else range(len(shape))
+            for axis in [axes] if isinstance(axes, int) else axes:
+                if shape and isinstance(shape[axis], SymInt):
+                    yield sympy.Ne(shape[axis].node._expr, 1)
+
+    def _supported(self, expression: Expression) -> list[Expression]:
+        """Return rules in the symbols of the conditions. If that is impossible, fix the lengths in it."""
+        rule = expression.xreplace(self.symbols)
+        if any(symbol_is_type(symbol, UNBACKED) for symbol in expression.free_symbols - self.symbols.keys()):
+            return []  # about a number of an earlier trace, of which the final one has another
+        lengths = [symbol for symbol in rule.free_symbols if symbol in self.found.lengths]
+        try:
+            if rule.free_symbols <= {*self.found.lengths, *self.found.computed}:
+                holds(rule, dict.fromkeys(rule.free_symbols, 1))
+                return list(rule.args) if isinstance(rule, sympy.And) else [rule]
+        except UnsupportedError:
+            pass
+        return [sympy.Eq(symbol, self.found.lengths[symbol].example) for symbol in lengths]
+
+
+def _mode(node: fx.Node) -> Any:
+    return getattr(node.meta.get("val"), "fake_mode", None)
+
+
+def _tidy(rule: Expression) -> Expression:
+    """Write a comparison with the constant on the right."""
+    if isinstance(rule, sympy.Rel) and rule.lhs.is_Number and not rule.rhs.is_Number:
+        return rule.reversed
+    return rule
+
+
+def _printed(expression: Expression) -> str:
+    if isinstance(expression, sympy.Rel):
+        operators = {"Eq": "==", "Ne": "!=", "Gt": ">", "Ge": ">=", "Lt": "<", "Le": "<="}
+        operator = next(sign for name, sign in operators.items() if isinstance(expression, getattr(sympy, name)))
+        return f"{_bare(expression.lhs)} {operator} {_bare(expression.rhs)}"
+    return _bare(expression)
+
+
+def _bare(expression: Expression) -> str:
+    """Print an expression without parentheses around it."""
+    text = str(PythonPrinter().doprint(expression))
+    depth = 0
+    for i, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if not depth:
+            return text[1:-1] if i and i == len(text) - 1 else text
+    return text

@@ -1,0 +1,71 @@
+"""Avoid decisions by length that PyTorch makes while tracing, but that do not change results.
+
+Without this, traces would be valid for fewer lengths: PyTorch decides how many windows of a pooling layer with
+``ceil_mode`` fit and, by the size of the batch among other things, how to arrange results of convolutions in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import torch
+import torch._meta_registrations as registrations
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+POOLING: Final = "pooling_output_shape_pad_lr"
+"""The function of PyTorch that computes how many windows of a pooling layer fit."""
+LAYOUT: Final = ("_select_conv_backend", "_conv_determine_backend_memory_format")
+"""Functions of PyTorch that decide only about the arrangement in memory."""
+CACHED: Final = "_get_output_tensor_from_cache_entry"
+"""The method that creates a tensor with known strides. It finds out whether they are those of a contiguous tensor."""
+
+
+def windows(length: Any, kernel: int, left: int, right: int, stride: int, dilation: int, ceil_mode: bool) -> Any:
+    """Return the number of windows along an axis: with ``ceil_mode``, of those that start in the input or to its left.
+
+    Args:
+        length: length of the axis, which can be symbolic.
+        kernel: size of a window.
+        left: padding at the start.
+        right: padding at the end.
+        stride: distance between windows.
+        dilation: distance between the elements of a window.
+        ceil_mode: whether windows may be incomplete.
+    """
+    room = length + left + right - dilation * (kernel - 1) - 1
+    if not ceil_mode:
+        return room // stride + 1
+    return torch.sym_min((room + stride - 1) // stride, (length + left - 1) // stride) + 1
+
+
+def unguarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose decisions PyTorch does not record."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        modes = (getattr(each, "fake_mode", each) for each in (*args, *kwargs.values()))
+        env = next((mode.shape_env for mode in modes if isinstance(mode, FakeTensorMode)), None)
+        if env is None:
+            return function(*args, **kwargs)
+        with env.suppress_guards():
+            return function(*args, **kwargs)
+
+    return call
+
+
+@contextmanager
+def without_decisions() -> Iterator[None]:
+    """Replace PyTorch's functions while a model is traced."""
+    replaced: list[tuple[Any, str, Callable[..., Any]]] = [(registrations, POOLING, lambda _: windows)]
+    replaced += [(torch._C, name, unguarded) for name in LAYOUT]
+    replaced.append((FakeTensorMode, CACHED, unguarded))
+    originals = [(place, name, getattr(place, name)) for place, name, _ in replaced if hasattr(place, name)]
+    try:
+        for place, name, make in replaced:
+            if hasattr(place, name):
+                setattr(place, name, make(getattr(place, name)))
+        yield
+    finally:
+        for place, name, original in originals:
+            setattr(place, name, original)

@@ -1,0 +1,177 @@
+"""Check in a trace, on every run, that the model's code would make the same decisions as for the example.
+
+A trace contains only one branch of each decision, and one value of each number that Python computes. All of these start
+with a conversion of a traced tensor, such as the length of an axis, to a Python number.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+
+from frformat.runtimes.pytorch_mobile.quiet import quietly
+
+TRUTH: Final = (Tensor.__bool__, Tensor.is_nonzero, torch.is_nonzero)
+"""Conversions of which only the truth of the tensor matters."""
+VALUES: Final = (
+    Tensor.__int__,
+    Tensor.__index__,
+    Tensor.__float__,
+    Tensor.__complex__,
+    Tensor.item,
+    Tensor.tolist,
+    Tensor.numpy,
+    Tensor.__array__,
+    Tensor.__contains__,
+    Tensor.data.__get__,  # type: ignore[attr-defined]
+    Tensor.equal,
+    torch.equal,
+    Tensor.allclose,
+    torch.allclose,
+    torch.tensor,
+    torch.as_tensor,
+    Tensor.new_tensor,
+)
+"""Conversions of which every element matters, and other functions whose result a trace does not follow."""
+LAYOUT: Final = (Tensor.stride, Tensor.nbytes.__get__, Tensor.untyped_storage)  # type: ignore[attr-defined]
+"""Functions whose result depends on the shape."""
+PARTS: Final = (
+    "__iter__",
+    "unbind",
+    "chunk",
+    "split",
+    "split_with_sizes",
+    "tensor_split",
+    "unsafe_chunk",
+    "unsafe_split",
+    "vsplit",
+    "hsplit",
+    "dsplit",
+)
+"""Functions that return a number of tensors that depends on lengths. Only a use of the tensors checks the number."""
+LONGEST: Final = 120
+"""Maximum number of characters to quote from a line of code."""
+
+_OWN: Final = tuple(
+    os.path.dirname(os.path.abspath(file)) + os.sep for file in (torch.__file__, __file__, linecache.__file__)
+)
+
+
+def same_truth(x: Tensor, truth: bool, where: str) -> Tensor:
+    """Raise an error unless a tensor is true or false, as in the example."""
+    if bool(x) != truth:
+        raise RuntimeError("frz: the model cannot run on these inputs. With the example's shapes and values, " + where)
+    return x
+
+
+def same_values(x: Tensor, values: Tensor, where: str) -> Tensor:
+    """Raise an error unless a tensor is the same as in the example."""
+    same = x.shape == values.shape
+    if same:
+        same = bool(((x == values) | ((x != x) & (values != values))).all())
+    if not same:
+        raise RuntimeError("frz: the model cannot run on these inputs. With the example's shapes and values, " + where)
+    return x
+
+
+def same_shape(x: Tensor, shape: list[int], where: str) -> Tensor:
+    """Raise an error unless a tensor has the same shape as in the example."""
+    if list(x.shape) != shape:
+        raise RuntimeError(f"frz: the model cannot run on these inputs. {where} needs a tensor of shape {shape}")
+    return x
+
+
+def same_rank(x: Tensor, rank: int) -> Tensor:
+    """Raise an error unless a tensor has as many axes as in the example."""
+    if x.dim() != rank:
+        raise RuntimeError(f"frz: the model was traced with an input with {rank} axes, not {x.dim()}")
+    return x
+
+
+def used(part: Tensor) -> Tensor:
+    """Use one of the parts of a tensor, so that a trace fails if there are more or fewer than in the example."""
+    if part.numel() < 0:  # never true, but only the run knows that
+        raise RuntimeError("frz: a tensor has a negative number of elements")
+    return part
+
+
+@contextmanager
+def checked(model: nn.Module) -> Iterator[None]:
+    """While a model is being traced, add checks of its decisions, and of the number of axes of its inputs."""
+    rank = _scripted(same_rank)
+
+    def check(_: nn.Module, inputs: Any) -> None:
+        for each in tree_leaves(inputs):
+            if isinstance(each, Tensor):
+                rank(each, each.dim())
+
+    hook = model.register_forward_pre_hook(check)
+    try:
+        with _Decisions():
+            yield
+    finally:
+        hook.remove()
+
+
+class _Decisions(TorchFunctionMode):
+    """Adds a check wherever a trace does not follow a computation, such as the conversion of a tensor to a number."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if torch._C._get_tracing_state() is None:
+            return result
+        with torch._C.DisableTorchFunction():
+            if func in TRUTH:
+                _scripted(same_truth)(args[0], bool(result), f"{_place()} was {bool(result)}")
+            elif func in VALUES:
+                shown = f"{result} there" if isinstance(result, int | float) else "other numbers there"
+                for each in tree_leaves((args[1:] if func is Tensor.new_tensor else args, kwargs)):
+                    if isinstance(each, Tensor):
+                        _scripted(same_values)(each, _constant(each), f"{_place()} had {shown}")
+            elif func in LAYOUT:
+                _scripted(same_shape)(args[0], list(args[0].shape), _place())
+            elif getattr(func, "__name__", "") in PARTS:
+                parts = list(result)
+                if parts and isinstance(parts[0], Tensor):
+                    _scripted(used)(parts[0])
+                return iter(parts) if func is Tensor.__iter__ else result
+        return result
+
+
+@cache
+def _scripted(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return a function in TorchScript, so that a trace calls it."""
+    with quietly():
+        scripted: Callable[..., Tensor] = torch.jit.script(function)
+        return scripted
+
+
+def _constant(x: Tensor) -> Tensor:
+    """Return a copy of a tensor that is a constant in the trace."""
+    state = torch._C._get_tracing_state()
+    torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
+    try:
+        return x.detach().clone()
+    finally:
+        torch._C._set_tracing_state(state)  # type: ignore[attr-defined]
+
+
+def _place() -> str:
+    """Return the line of the model's code that is being executed: ``if n > 2: (model.py, line 3)``."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
+        frame = frame.f_back
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    text = linecache.getline(file, line).strip()[:LONGEST]
+    return f"“{text}” ({os.path.basename(file)}, line {line})" if text else f"{os.path.basename(file)}, line {line},"

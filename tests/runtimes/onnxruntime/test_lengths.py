@@ -1,0 +1,307 @@
+"""Sessions compute what PyTorch computes, or fail, for inputs of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.utils._sympy.functions import (
+    FloorDiv,
+    IntTrueDiv,
+    Max,
+    Min,
+    Mod,
+    PowByNatural,
+    PythonMod,
+    ToFloat,
+    TruncToInt,
+    Where,
+)
+
+from frformat.runtimes import LengthError, export
+from frformat.runtimes.arithmetic import UnsupportedError, holds
+from frformat.runtimes.conditions import Conditions, Length
+from frformat.runtimes.onnxruntime import session
+from frformat.runtimes.onnxruntime.checks import add_checks
+from tests.runtimes.onnxruntime import networks
+from tests.runtimes.onnxruntime.sessions import agree, exported, run
+from tests.runtimes.onnxruntime.test_models import Model
+
+
+def valid(model: nn.Module, made: Any, inputs: Sequence[tuple[Tensor, ...]]) -> list[int]:
+    """Return the indices of the inputs on which a session runs, and check that it computes the same as the model."""
+    found = []
+    for i, each in enumerate(inputs):
+        try:
+            run(made, *each)
+        except LengthError:
+            continue
+        agree(model, made, *each)
+        found.append(i)
+    return found
+
+
+ALL = list(range(1, 13))
+
+DECISIONS: dict[str, tuple[Callable[[Any, Tensor], Any], int, str, list[int]]] = {
+    "more": (lambda self, x: self.layer(x) if x.shape[0] > 2 else -x, 5, "x.shape[0] >= 3", ALL[2:]),
+    "at most": (lambda self, x: self.layer(x) if x.shape[0] <= 5 else -x, 5, "x.shape[0] <= 5", ALL[:5]),
+    "less": (lambda self, x: self.layer(x) if x.shape[0] < 2 else -x, 5, "x.shape[0] >= 2", ALL[1:]),
+    "one": (lambda self, x: self.layer(x) if x.shape[0] == 1 else -x, 5, "x.shape[0] != 1", ALL[1:]),
+    "only one": (lambda self, x: self.layer(x) if x.shape[0] == 1 else -x, 1, "", [1]),
+    "remainder": (lambda self, x: self.layer(x) if x.shape[0] % 4 == 0 else -x, 4, "x.shape[0] % 4 == 0", [4, 8, 12]),
+    "no multiple": (
+        lambda self, x: -x if x.shape[0] % 4 == 0 else self.layer(x),
+        5,
+        "x.shape[0] % 4 != 0",
+        [1, 2, 3, 5, 6, 7, 9, 10, 11],
+    ),
+    "quotient": (lambda self, x: self.layer(x) if x.shape[0] // 3 == 2 else -x, 6, "x.shape[0] // 3 == 2", [6, 7, 8]),
+    "elements": (lambda self, x: self.layer(x) if x.numel() > 12 else -x, 5, "3*x.shape[0] > 12", ALL[4:]),
+    "empty": (lambda self, x: -x if x.shape[0] == 0 else self.layer(x), 5, "0 not in x.shape", ALL),
+    "assertion": (lambda self, x: _asserted(self, x), 6, "x.shape[0] % 2 == 0", [2, 4, 6, 8, 10, 12]),
+    "squeezed": (lambda self, x: self.layer(x).squeeze(0) * 2, 5, "x.shape[0] != 1", ALL[1:]),
+    "really squeezed": (lambda self, x: self.layer(x).squeeze(0) * 2, 1, "", [1]),
+    "all squeezed": (lambda self, x: self.layer(x).squeeze() * 2, 5, "x.shape[0] != 1", ALL[1:]),
+    "large": (lambda self, x: self.layer(x) if x.shape[0] <= 5000 else -x, 5, "x.shape[0] <= 5000", ALL),
+    "larger": (
+        lambda self, x: self.layer(x) if x.shape[0] // 100 <= 100 else -x,
+        5,
+        "x.shape[0] <= 10099",
+        ALL,
+    ),
+}
+"""For each model: its code, the length of the example, the rule, and the lengths up to 12 for which it is valid."""
+
+
+def _asserted(self: Any, x: Tensor) -> Tensor:
+    assert x.shape[0] % 2 == 0
+    result: Tensor = self.layer(x)
+    return result
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_decisions_by_lengths(decision: str, tmp_path: Path):
+    forward, length, rule, expected = DECISIONS[decision]
+    model = Model(forward, layer=nn.Linear(3, 3))
+    skeleton = exported(model, tmp_path, torch.rand(length, 3))
+    written = export(model, tmp_path / "other.onnx", example=torch.rand(length, 3))
+    assert rule in [*written.rules, ""]
+    made = session(skeleton, tmp_path / "model.frz")
+    assert valid(model, made, [(torch.rand(n, 3),) for n in range(13)]) == expected
+    if expected == [1]:
+        assert written.inputs == {"x": [1, 3]}
+    with pytest.raises(LengthError, match=r"x has shape \[0, 3\], but this model requires "):
+        run(made, torch.rand(0, 3))
+
+
+class Two(Model):
+    """Has two inputs."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Any:  # type: ignore[override]
+        return self.function(self, x, y)
+
+
+def test_lengths_that_depend_on_each_other(tmp_path: Path):
+    model = Two(
+        lambda self, x, y: self.layer(x) * (2 if x.shape[0] % y.shape[0] == 0 else 3) + y.sum(), layer=nn.Linear(3, 3)
+    )
+    made = session(exported(model, tmp_path, torch.rand(4, 3), torch.rand(2, 5)), tmp_path / "model.frz")
+    inputs = [(torch.rand(n, 3), torch.rand(m, 1 + n)) for n in range(1, 9) for m in range(1, 4)]
+    assert [tuple(each.shape[0] for each in inputs[i]) for i in valid(model, made, inputs)] == [
+        (n, m) for n in range(1, 9) for m in range(1, 4) if n % m == 0
+    ]
+    with pytest.raises(LengthError) as refused:
+        run(made, torch.rand(5, 3), torch.rand(3, 3))
+    assert refused.value.rule == "x.shape[0] % y.shape[0] == 0"
+    assert refused.value.shapes == {"x": [5, 3], "y": [3, 3]}
+
+
+def test_equal_lengths(tmp_path: Path):
+    model = Two(lambda self, x, y: self.layer(x) + y, layer=nn.Linear(3, 3))
+    made = session(exported(model, tmp_path, torch.rand(4, 3), torch.rand(4, 3)), tmp_path / "model.frz")
+    assert valid(model, made, [(torch.rand(n, 3), torch.rand(n, 3)) for n in range(1, 9)]) == list(range(8))
+    with pytest.raises(LengthError, match=r"x has shape \[5, 3\], y has shape \[1, 3\], .* x.shape\[0\] == y.shape"):
+        run(made, torch.rand(5, 3), torch.rand(1, 3))
+
+
+def first(self: Any, x: Tensor, y: Tensor) -> Tensor:
+    """Use the first few rows."""
+    count = y.item()
+    torch._check(count >= 1)
+    torch._check(count < 4)
+    torch._check(count <= x.shape[0])
+    result: Tensor = self.layer(x[:count])  # type: ignore[misc]
+    return result if count < 4 else -result
+
+
+def test_conditions_on_values(tmp_path: Path):
+    model = Two(first, layer=nn.Linear(3, 3))
+    skeleton = exported(model, tmp_path, torch.rand(4, 3), torch.tensor(2))
+    made = session(skeleton, tmp_path / "model.frz")
+    inputs = [(torch.rand(n, 3), torch.tensor(count)) for n in (2, 3, 6) for count in range(6)]
+    found = [(len(inputs[i][0]), int(inputs[i][1])) for i in valid(model, made, inputs)]
+    assert found == [(2, 1), (2, 2), (3, 1), (3, 2), (3, 3), (6, 1), (6, 2), (6, 3)]
+    with pytest.raises(LengthError, match=r"but this model requires y.item\(\) < 4"):
+        run(made, torch.rand(6, 3), torch.tensor(4))
+
+
+def test_the_graph_itself_checks(tmp_path: Path):
+    model = Model(lambda self, x: self.layer(x) if x.shape[0] % 4 == 0 else -x, layer=nn.Linear(3, 3))
+    made = session(exported(model, tmp_path, torch.rand(4, 3)), tmp_path / "model.frz")
+    with pytest.raises(Exception, match=r"Name:'frz: x.shape\[0\] % 4 == 0'"):
+        made.session.run(None, {"x": np.zeros((5, 3), np.float32)})
+
+
+def test_only_a_length_matters_or_no_input_at_all(tmp_path: Path):
+    """The check of an input that nothing else uses stays in the graph."""
+    for forward in (
+        lambda self, x, y: self.layer(y) if x.shape[0] > 2 else -y,
+        lambda self, x, y: self.layer.weight * 2 if x.shape[0] > 2 else -self.layer.weight,
+    ):
+        model = Two(forward, layer=nn.Linear(3, 3))
+        made = session(exported(model, tmp_path, torch.rand(4, 3), torch.rand(2, 3)), tmp_path / "model.frz")
+        assert valid(model, made, [(torch.rand(n, 3), torch.rand(2, 3)) for n in range(1, 6)]) == [2, 3, 4]
+
+
+NETWORKS: dict[str, tuple[nn.Module, tuple[int, ...], tuple[int, ...], Callable[..., bool]]] = {
+    "padded": (networks.Padded(), (1, 3, 10), (2,), lambda n: True),
+    "windows": (networks.Windows(False), (1, 9, 10, 8), (1, 2), lambda h, w: w > 4),
+    "windows, padded": (networks.Windows(True), (1, 9, 10, 8), (1, 2), lambda h, w: h % 4 != 0 and w > 4),
+    "windows, not padded": (
+        networks.Windows(True),
+        (2, 8, 8, 8),
+        (1, 2),
+        lambda h, w: h % 4 == 0 and w % 4 == 0 and w > 4,
+    ),
+    "positions": (networks.Positions(False), (1, 3, 16, 20), (2, 3), lambda h, w: min(h, w) >= 4),
+    "positions, interpolated": (
+        networks.Positions(True),
+        (1, 3, 16, 20),
+        (2, 3),
+        lambda h, w: min(h, w) >= 4 and h // 4 != 3,
+    ),
+    "positions, exact": (
+        networks.Positions(True),
+        (2, 3, 12, 12),
+        (2, 3),
+        lambda h, w: h // 4 == 3 and w // 4 == 3,
+    ),
+    "chunks": (networks.Chunks(), (2, 9, 6), (1,), lambda n: True),
+    "memory": (networks.Memory(), (1, 7, 6), (1,), lambda n: 3 <= n <= 12),
+    "pooled": (networks.Pooled(), (1, 3, 13, 14), (2, 3), lambda h, w: min(h, w) >= 2),
+}
+"""Networks, the shape of the example, the variable axes, and whether a trace is valid for some lengths of them."""
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_at_many_lengths(name: str, tmp_path: Path):
+    model, shape, axes, is_valid = NETWORKS[name]
+    made = session(exported(model.eval(), tmp_path, torch.rand(shape)), tmp_path / "model.frz")
+    sizes = [tuple(n + i * (n % 5) for i in range(len(axes))) for n in range(1, 26)]
+    inputs = []
+    for n, lengths in enumerate(sizes):
+        size = list(shape)
+        size[0] = 1 + n % 3
+        for axis, length in zip(axes, lengths, strict=True):
+            size[axis] = length
+        inputs.append((torch.rand(size),))
+    found = [sizes[i] for i in valid(model, made, inputs)]
+    assert found == [lengths for lengths in sizes if is_valid(*lengths)]
+
+
+N, M = sympy.symbols("n m", integer=True, nonnegative=True)
+LENGTHS = {N: Length("x", 0, 1), M: Length("x", 1, 1)}
+
+TERMS = st.recursive(
+    st.one_of(st.sampled_from([N, M]), st.integers(-7, 7).map(sympy.Integer)),
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda pair: pair[0] + pair[1]),
+        st.tuples(inner, inner).map(lambda pair: pair[0] * pair[1]),
+        st.tuples(inner, inner).map(lambda pair: Max(*pair)),
+        st.tuples(inner, inner).map(lambda pair: Min(*pair)),
+        st.tuples(inner, st.sampled_from([1, 2, 3, 5, M])).map(lambda pair: FloorDiv(*map(sympy.sympify, pair))),
+        st.tuples(inner, st.sampled_from([1, 2, 3, 5, M])).map(lambda pair: PythonMod(*map(sympy.sympify, pair))),
+    ),
+    max_leaves=6,
+)
+RULES = st.tuples(st.sampled_from([sympy.Eq, sympy.Ne, sympy.Lt, sympy.Le, sympy.Gt, sympy.Ge]), TERMS, TERMS)
+
+
+def checked(rule: Any) -> Any:
+    """Return a session whose graph does nothing but check a rule."""
+    import onnx_ir as ir
+    import onnxruntime
+
+    x = ir.val("x", ir.DataType.FLOAT, ir.Shape([None, None]))
+    node = ir.node("Identity", [x])
+    node.outputs[0].name, node.outputs[0].shape, node.outputs[0].dtype = "y", x.shape, x.dtype
+    model = ir.Model(ir.Graph([x], node.outputs, nodes=[node], opset_imports={"": 20}), ir_version=10)
+    add_checks(model, Conditions([rule], LENGTHS), {"x": "x"}, {})
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString(), options)
+
+
+def runs(made: Any, n: int, m: int) -> bool:
+    try:
+        made.run(None, {"x": np.zeros((n, m), np.float32)})
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
+        if "frz: " not in str(error):
+            raise
+        return False
+    return True
+
+
+@given(RULES)
+def test_graphs_evaluate_rules_as_python_does(parts: tuple[Any, Any, Any]):
+    rule = parts[0](parts[1], parts[2])
+    if not rule.free_symbols:
+        return
+    made = checked(rule)
+    for n in range(6):
+        for m in range(4):
+            assert runs(made, n, m) == holds(rule, {N: n, M: m})
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        sympy.Gt(IntTrueDiv(N, sympy.Integer(2)), sympy.Float(1.25)),
+        sympy.Eq(TruncToInt(IntTrueDiv(N * 10, sympy.Integer(4))), 5),
+        sympy.Or(sympy.Eq(N, 3), sympy.And(sympy.Ge(N, 5), sympy.Not(sympy.Eq(M, 2)))),
+        sympy.Gt(Where(sympy.Gt(N, M), N, M * 2), 3),
+        sympy.Lt(PowByNatural(N, sympy.Integer(2)), 10),
+        sympy.Le(ToFloat(N) * 0.5, sympy.Float(1.5)),
+        sympy.Eq(Mod(N, FloorDiv(M, 2)), 0),
+    ],
+)
+def test_other_operations(rule: Any):
+    made = checked(rule)
+    results = {(n, m): runs(made, n, m) for n in range(8) for m in range(5)}
+    assert results == {(n, m): holds(rule, {N: n, M: m}) for n, m in results}
+    assert len(set(results.values())) == 2
+
+
+def test_operations_that_are_not_supported():
+    with pytest.raises(UnsupportedError, match="sin"):
+        holds(sympy.Gt(sympy.sin(N), 0), {N: 1})
+
+
+@given(st.lists(RULES, min_size=1, max_size=5))
+def test_rules_that_follow_from_others_are_left_out(parts: list[tuple[Any, Any, Any]]):
+    rules = [rule for make, one, other in parts if (rule := make(one, other)).free_symbols]
+    kept = Conditions(rules, LENGTHS).without({}).rules
+    assert set(kept) <= set(rules)
+    for n in [*range(9), 100, 4095, 4096, 5000, 100000]:
+        for m in (0, 1, 2, 7, 5000):
+            lengths = {N: n, M: m}
+            assert all(holds(rule, lengths) for rule in rules) == all(holds(rule, lengths) for rule in kept)
