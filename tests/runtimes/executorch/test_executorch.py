@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def test_xnnpack_runs_all_of_a_factored_network(tmp_path: Path):
     torch.manual_seed(0)
     layers = [nn.Conv2d(3, 64, 3, padding=1), nn.BatchNorm2d(64, track_running_stats=False), nn.ReLU(), nn.MaxPool2d(2)]
     plain = nn.Sequential(*layers, nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Conv2d(64, 2, 1)).eval()
-    save_model(regularize(plain, keep=40, example=EXAMPLE[0]), tmp_path / "a.frz")
+    save_model(regularize(copy.deepcopy(plain), keep=40, example=EXAMPLE[0]), tmp_path / "a.frz")
     net = factored_model(plain, str(tmp_path / "a.frz"), EXAMPLE, static=True, pooled=True)
     program = to_edge_transform_and_lower(
         torch.export.export(net, EXAMPLE, strict=False),
