@@ -304,7 +304,7 @@ class _Run(fx.Interpreter):
             y = y + (shift if ones is None else shift * ones)
         return y
 
-    def _along(self, channels: Any, axes: int) -> Tensor:
+    def _along(self, channels: Tensor | Constant, axes: int) -> Tensor:
         """Return values of channels, (n,), as (1, n, …1) if there are axes of pixels after the channels."""
         shape = (1, -1, *(1,) * axes) if axes else (-1,)
         if isinstance(channels, Constant):
