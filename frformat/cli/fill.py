@@ -14,7 +14,8 @@ from frformat.wording import count
 HELP = """Write the model file of LiteRT or ExecuTorch from TEMPLATE and the weights in WEIGHTS.
 
 TEMPLATE is a .tflite.frt or .pte.frt file written by `frformat export`. The result is the file that the runtime's own
-exporter would have written, byte for byte. It is the file that an app creates with FrzTemplate.
+exporter would have written, byte for byte, except that exporters store equal tensors only once. It is the file that an
+app creates with FrzTemplate.
 
 \b
 Examples:

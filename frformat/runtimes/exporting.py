@@ -27,8 +27,8 @@ class _Runtime(NamedTuple):
         package: the package whose ``write`` function writes the files.
         options: options of ``write`` that are specific to this runtime.
         fixed: arguments that are always passed.
-        factored: whether it runs factored networks.
         static: whether bases and cores of factored networks must be constants.
+        pooled: see :func:`frformat.runtimes.template.static.static_network`.
     """
 
     extension: str
@@ -36,8 +36,8 @@ class _Runtime(NamedTuple):
     options: tuple[str, ...] = ()
     fixed: dict[str, Any] = {}  # noqa: RUF012 — never modified
     complete: str | None = None
-    factored: bool = True
     static: bool = False
+    pooled: bool = False
 
 
 RUNTIMES: Final = {
@@ -45,7 +45,7 @@ RUNTIMES: Final = {
     "pytorch_mobile": _Runtime(".ptl", "pytorch_mobile", ("release", "probe")),
     "torchscript": _Runtime(".pt", "pytorch_mobile", ("probe",), {"lite": False}),
     "litert": _Runtime(".tflite.frt", "litert", complete=".tflite", static=True),
-    "executorch": _Runtime(".pte.frt", "executorch", ("delegate",), complete=".pte", factored=False),
+    "executorch": _Runtime(".pte.frt", "executorch", ("delegate",), complete=".pte", static=True, pooled=True),
 }
 """The supported runtimes."""
 
@@ -109,11 +109,11 @@ def export(
     writer = import_module(f"frformat.runtimes.{chosen.package}.writing")
     inputs = _inputs(example)
     if factored:
-        if not chosen.factored:
-            raise ExportError(f"factored networks cannot be exported for {name}; export the model with rebuilt weights")
         if weights is None or inputs is None:
             raise ExportError("a factored network needs an .frz file and an example input; pass both")
-        model = models.factored(model, os.fspath(weights), inputs, tier=tier, base=base, static=chosen.static)
+        model = models.factored(
+            model, os.fspath(weights), inputs, tier=tier, base=base, static=chosen.static, pooled=chosen.pooled
+        )
     model = copies.plain(model)
     if weights is not None:
         with open(weights, tier=tier, base=base) as file:

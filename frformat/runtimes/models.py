@@ -85,6 +85,7 @@ def factored(
     tier: int | None = None,
     base: Source | FrzFile | None = None,
     static: bool = False,
+    pooled: bool = False,
 ) -> nn.Module:
     """Return a model that runs on the coefficients of an ``.frz`` file, ready for ``export``.
 
@@ -96,6 +97,7 @@ def factored(
         base: the base of a delta file.
         static: whether bases and cores are constants and the model accepts only inputs of the example's size; see
             :mod:`frformat.runtimes.template.static`. Otherwise, each run computes them.
+        pooled: for static networks, see :func:`frformat.runtimes.template.static.static_network`.
 
     Raises:
         ExportError: the file does not fit the model, or the model cannot run on coefficients or on the example.
@@ -116,7 +118,8 @@ def factored(
         if not static:
             return portable(found)
         fused = exportable(found)
-        return found if fused is None else static_network(fused, example if isinstance(example, tuple) else (example,))
+        inputs = example if isinstance(example, tuple) else (example,)
+        return found if fused is None else static_network(fused, inputs, pooled=pooled)
     except ExportError:
         raise
     except ValueError as error:  # includes MismatchError

@@ -45,8 +45,6 @@ def test_factored(tmp_path: Path):
     assert written.coefficients == ["fc1.weight"]
     with pytest.raises(ExportError, match="pass both"):
         export(LeNet5(), tmp_path / "b.ptl", factored=True, weights=TRAINED)
-    with pytest.raises(ExportError, match="factored networks cannot be exported for executorch"):
-        export(LeNet5(), tmp_path / "b.pte.frt", factored=True, example=example, weights=TRAINED)
 
 
 def test_weights_can_be_a_delta_file(tmp_path: Path):

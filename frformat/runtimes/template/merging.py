@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any, Final
@@ -121,6 +121,7 @@ class _Merging:
         self.module.graph.eliminate_dead_code()
         self.module.recompile()
         used = {node.target for node in self.module.graph.nodes if node.op == "get_attr"}
+        self._drop_unused(used)
         for target in sorted(used):
             name = self._name(target)
             if target in self.constants:
@@ -131,6 +132,20 @@ class _Merging:
             elif name is not None:
                 self._add(target, Plain(name))
         return Merged(self.module, self.parameters, list(self.values), self.normalizations, self.constants)
+
+    def _drop_unused(self, used: Collection[Any]) -> None:
+        """Remove the tensors that the graph does not use, because ExecuTorch's exporter writes unused buffers.
+
+        These are the statistics of merged normalizations, and the tables of factored layers.
+        """
+        tensors = [
+            *self.module.named_buffers(remove_duplicate=False),
+            *self.module.named_parameters(remove_duplicate=False),
+        ]
+        for target, _ in tensors:
+            if target not in used:
+                place, _, name = target.rpartition(".")
+                delattr(self.module.get_submodule(place), name)
 
     def untied(self, each: Normalization) -> Normalization:
         """Replace additional names of tensors with their names in the contract."""

@@ -29,6 +29,8 @@ from frformat.torch.lowrank.stream import Pass, activate, pool, stream
 
 BLOCK: Final = 1 << 21
 """Number of elements in a block of rows: 8 MiB of float32. Smaller blocks are no faster, but need more operators."""
+POOLED_BLOCK: Final = 5 << 19
+"""The same for pooled networks. ExecuTorch's files need more bytes for each operator."""
 MOST: Final = 64
 """Maximum number of blocks."""
 
@@ -47,14 +49,19 @@ class _Attribute:
         return f"{self.path}.{self.name}" if self.path else self.name
 
 
-def static_network(fused: fx.GraphModule, example: Sequence[Any]) -> Static:
+def static_network(fused: fx.GraphModule, example: Sequence[Any], pooled: bool = False) -> Static:
     """Prepare a result of :func:`frformat.torch.factorize` for inputs like ``example``.
+
+    Args:
+        fused: the network, which is not modified.
+        example: all inputs.
+        pooled: whether to compute sums of pixels by pooling, as runtimes need that reduce axes slowly.
 
     Raises:
         ValueError: its normalizations cannot be expressed by a template.
     """
     kind: type[Static] = type(type(fused).__name__, (Static,), {})  # messages contain the name of the model's class
-    return kind(fused, example)
+    return kind(fused, example, pooled)
 
 
 class Static(nn.Module):
@@ -63,9 +70,10 @@ class Static(nn.Module):
     Attributes:
         constants: the constants by the names of their buffers.
         normalizations: the normalizations that the constants use.
+        pooled: see :func:`static_network`.
     """
 
-    def __init__(self, fused: fx.GraphModule, example: Sequence[Any]) -> None:
+    def __init__(self, fused: fx.GraphModule, example: Sequence[Any], pooled: bool) -> None:
         """Register all constants by running the network once; see :func:`static_network`."""
         super().__init__()
         for name, parameter in fused._parameters.items():
@@ -75,6 +83,7 @@ class Static(nn.Module):
         for name, module in fused.named_children():
             self.add_module(name, module)
         self.graph = fused.graph
+        self.pooled = pooled
         self.constants: dict[str, Constant] = {}
         self.normalizations: list[Normalization] = []
         self._names: dict[Constant, str] = {}
@@ -295,11 +304,13 @@ class _Run(fx.Interpreter):
             y = y + (shift if ones is None else shift * ones)
         return y
 
-    def _along(self, channels: Any, axes: int) -> Tensor:
+    def _along(self, channels: Tensor | Constant, axes: int) -> Tensor:
         """Return values of channels, (n,), as (1, n, …1) if there are axes of pixels after the channels."""
         shape = (1, -1, *(1,) * axes) if axes else (-1,)
         if isinstance(channels, Constant):
             return self.model.constant(channels.then(torch.reshape, shape))
+        if channels.dim() == len(shape):
+            return channels  # a pass over several blocks has already done this
         return torch.reshape(channels, shape)
 
     def _moments(self, x: Thin, spread: Spread, last: bool) -> tuple[Mean, Tensor]:
@@ -307,6 +318,8 @@ class _Run(fx.Interpreter):
         assert x.ones is None
         if spread.mean is not None or spread.scale is not None:
             raise ValueError("two normalizations follow each other; templates do not support this")
+        if self.model.pooled and x.z.dim() == 4 and not last:
+            return self._pooled_moments(x.z, spread.basis)
         mean = x.z
         axes = [0] if last else [*range(x.z.dim() - 1, 1, -1), 0]
         for axis in axes:
@@ -320,6 +333,21 @@ class _Run(fx.Interpreter):
         basis = self.model.constant(spread.basis)
         product = torch.matmul(basis, covariance / lines.shape[-2])
         return Mean(x.z, mean, centered), (product * basis).sum(1).clamp(min=0)
+
+    def _pooled_moments(self, z: Tensor, basis: Constant) -> tuple[Mean, Tensor]:
+        """Compute the same as :meth:`_moments` of thin values (N, r, H, W), without operators that reduce axes."""
+        rank, height, width = z.shape[1:]
+        mean = F.avg_pool2d(F.avg_pool2d(z, (1, width)), (height, 1))
+        if len(z) > 1:
+            mean = mean.mean(0, keepdim=True)
+        centered = z - mean
+        lines = centered.permute(0, 2, 3, 1).reshape(-1, width, rank)
+        products = torch.bmm(lines.transpose(1, 2), lines)  # unlike ``matmul``, it expands no axes
+        products = F.avg_pool2d(products.reshape(1, 1, -1, rank * rank), (len(lines), 1))
+        spread = F.linear(products.reshape(rank, rank), self.model.constant(basis))
+        squares = spread.t() * self.model.constant(basis)
+        means = F.avg_pool2d(squares.reshape(1, 1, -1, rank), (1, rank)).reshape(-1)
+        return Mean(z, mean, centered), (means * (rank / width)).clamp(min=0)
 
     def _normalize(self, spread: Spread, mean: Any, variance: Any, weight: Any, bias: Any, eps: float) -> Spread:
         if isinstance(variance, Tensor):
@@ -346,11 +374,13 @@ class _Run(fx.Interpreter):
         window = how.window[0] if any(how.pooled) else 1
         height = x.z.shape[2]
         row = spread.basis.shape[0] * x.z[:, 0, :1].numel()
-        rows = max(BLOCK // row, -(-height // MOST), 1)
+        rows = max((POOLED_BLOCK if self.model.pooled else BLOCK) // row, -(-height // MOST), 1)
         rows = -(-rows // window) * window
         starts = [start for start in range(0, height, rows) if height - start >= window or start == 0]
         if len(starts) == 1:
             return self._block(x, spread, how)
+        if isinstance(spread.scale, Tensor):
+            spread = replace(spread, scale=self._along(spread.scale, x.z.dim() - 2))  # once rather than in every block
         ones = None if x.ones is None else x.ones()
         parts = []
         for start, end in zip(starts, [*starts[1:], height], strict=True):

@@ -136,6 +136,13 @@ class Thin(nn.Module):
         return self.out(z), z.mean((2, 3))
 
 
+class OneOutput(Thin):
+    """Has no output that is a mean."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x)[0]
+
+
 EXAMPLE = (torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, 61, 59)).astype(np.float32)),)
 
 
@@ -177,18 +184,34 @@ def check_same(net: nn.Module, plain: nn.Module, example: tuple[Tensor, ...], pa
     assert checked
 
 
+@pytest.mark.parametrize("images", [1, 2])
+@pytest.mark.parametrize("pooled", [False, True])
 @pytest.mark.parametrize("block", [static.BLOCK, 5 * 59 * 32])
 def test_static_networks_compute_what_the_model_computes(
-    weights: Path, block: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    weights: Path, block: int, pooled: bool, images: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    monkeypatch.setattr(static, "BLOCK", block)
+    for name in ("BLOCK", "POOLED_BLOCK"):
+        monkeypatch.setattr(static, name, block)
     plain = Thin().eval()
     frformat.torch.load_model(plain, weights)
-    net = factored_model(Thin().eval(), str(weights), EXAMPLE, static=True)
+    example = (torch.cat([EXAMPLE[0] + number for number in range(images)]),)
+    net = factored_model(Thin().eval(), str(weights), example, static=True, pooled=pooled)
     assert isinstance(net, static.Static)
     kinds = {type(constant.value) for constant in net.constants.values()}
     assert {Core, Basis, Product, Plain, Scaled, Shifted} <= kinds
-    check_same(net, plain, EXAMPLE, tmp_path / "a.bin")
+    check_same(net, plain, example, tmp_path / "a.bin")
+
+
+def test_pooled_networks_reduce_no_axes_of_the_thin_values(weights: Path):
+    found = {}
+    for pooled in (False, True):
+        net = factored_model(OneOutput().eval(), str(weights), EXAMPLE, static=True, pooled=pooled)
+        with torch.no_grad():
+            graph = torch.export.export(net, EXAMPLE, strict=False).graph
+        found[pooled] = {str(node.target) for node in graph.nodes}
+    reducing = {"aten.mean.dim", "aten.sum.dim_IntList", "aten.matmul.default"}
+    assert found[False] & reducing == reducing
+    assert not found[True] & reducing
 
 
 def test_linear_layers_run_on_coefficients(tmp_path: Path):

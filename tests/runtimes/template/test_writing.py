@@ -86,6 +86,19 @@ def test_filled_files_equal_exported_files(net: Net, tmp_path: Path):
     write(net, str(tmp_path / "b.bin"), Exporter("Test", "tests 1", computed), example=EXAMPLE, with_weights=True)
 
 
+def test_templates_do_not_depend_on_the_exported_weights(net: Net, tmp_path: Path):
+    def everything(module: nn.Module, inputs: tuple[Any, ...]) -> bytes:
+        return b"|".join(tensor.numpy().tobytes() for tensor in module.state_dict().values())
+
+    exporter = Exporter("Test", "tests 1", everything)  # ExecuTorch's exporter writes unused buffers, too
+    save_model(net, tmp_path / "a.frz")
+    write(net, str(tmp_path / "a.bin"), exporter, example=EXAMPLE, with_weights=True)
+    write(net, str(tmp_path / "a.frt"), exporter, example=EXAMPLE, with_weights=False)
+    write(Net().eval(), str(tmp_path / "b.frt"), exporter, example=EXAMPLE, with_weights=False)
+    assert (tmp_path / "a.frt").read_bytes() == (tmp_path / "b.frt").read_bytes()
+    assert fill(tmp_path / "b.frt", tmp_path / "a.frz") == (tmp_path / "a.bin").read_bytes()
+
+
 def test_weights_reached_through_lists_and_functions(tmp_path: Path):
     outer = nn.Linear(2, 2, bias=False)
 
