@@ -75,8 +75,10 @@ def facts(error: Exception) -> ErrorFacts:
         code, reason = "MEMORY", "there is not enough memory; a smaller --memory-budget detects this in advance"
     elif isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
-        help = f". Try '{context.command_path} --help'." if context else ""
-        code, reason = "USAGE", error.format_message().rstrip(".") + help
+        code, reason = "USAGE", error.format_message().rstrip(".")
+        if context:  # some messages end in a question
+            end = "" if reason.endswith("?") else "."
+            reason += f"{end} Try '{context.command_path} --help'."
     else:
         raise error
     return ErrorFacts(code, reason, file, tensor, offset)

@@ -241,8 +241,8 @@ def test_errors_are_json_on_request():
         ("out.npz", "ENCODE: out.npz: encode writes .frz files; use `frformat decode` for other formats"),
         ("", "IO: the name of the output file is empty"),
         ("nowhere/out.frz", "nowhere/out.frz: IO: the folder nowhere does not exist"),
-        (".", ".: IO: it exists; use --force to replace it"),
-        ("/dev/null", "/dev/null: IO: it exists; use --force to replace it"),
+        (".", ".: IO: it is not a regular file, so it cannot be replaced"),
+        ("/dev/null", "/dev/null: IO: it is not a regular file, so it cannot be replaced"),
     ],
 )
 def test_bad_outputs_are_reported_in_one_line(output: str, line: str):
