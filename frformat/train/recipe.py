@@ -55,10 +55,16 @@ class Data:
         """Split off a share of ``train`` as validation samples, evenly spaced because data sets are sorted by class.
 
         Data that already have validation samples remain as they are.
+
+        Raises:
+            ValueError: no samples are left for training.
         """
         total = len(self.train)
         count = math.ceil(share * total)
-        if count == 0 or self.held_out is not None:
+        left = total if self.held_out is not None else total - count
+        if share and not left:
+            raise ValueError(f"holdout={share:g}: no samples are left for training")
+        if left == total:
             return self
         chosen = torch.zeros(total, dtype=torch.bool)
         chosen[torch.arange(count) * total // count] = True

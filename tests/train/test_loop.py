@@ -236,6 +236,15 @@ def test_validation_samples_represent_sorted_classes():
     assert together.sort().values.equal(samples.tensors[0])
 
 
+@pytest.mark.parametrize("share", [1.0, 0.999])
+@pytest.mark.parametrize("split", [False, True])
+def test_a_validation_set_of_all_samples(share, split):
+    samples = TensorDataset(torch.arange(24))
+    data = Data(TensorDataset(torch.arange(0)), samples, samples) if split else Data(samples, samples)
+    with pytest.raises(ValueError, match=rf"holdout={share:g}: no samples are left for training"):
+        data.holding_out(share)
+
+
 def test_no_pass_over_the_data_contains_validation_samples():
     samples = TensorDataset(torch.arange(24))
     data = Data(samples, samples, passes=60).holding_out(0.1)

@@ -75,6 +75,8 @@ def test_a_minimum_that_cannot_be_reached(tmp_path):
 def test_unusable_settings(tmp_path):
     with pytest.raises(ValueError, match="set holdout"):
         train_nested(recipe(holdout=0.0), tmp_path, Nesting())
+    with pytest.raises(ValueError, match="no samples are left"):
+        train_nested(recipe(holdout=1.0), tmp_path, Nesting())
     with pytest.raises(ValueError, match="one process"):
         train_nested(recipe(), tmp_path, Nesting(), workers=replace(Workers(), size=2))
     with pytest.raises(ValueError, match="ranking='best'"):
