@@ -1,7 +1,7 @@
 """Avoid decisions by length that PyTorch makes while tracing, but that do not change results.
 
 Without this, traces would be valid for fewer lengths: PyTorch decides how many windows of a pooling layer with
-``ceil_mode`` fit and, by the size of the batch among other things, how to arrange results of convolutions in memory.
+``ceil_mode`` fit, how to arrange results in memory, and how to multiply tensors that are contiguous in memory.
 """
 
 from __future__ import annotations
