@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_leaves
 
 try:
     from torch.export import _patches as patches
-except ImportError:  # before PyTorch 2.10
+except ImportError:  # older versions of PyTorch
     patches = None  # type: ignore[assignment]
 
 POOLING: Final = "pooling_output_shape_pad_lr"
