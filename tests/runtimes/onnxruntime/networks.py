@@ -119,3 +119,35 @@ class Pooled(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = self.layers(x)
         return result
+
+
+class Layer(nn.Module):
+    """Returns the first output of a recurrent layer.
+
+    Args:
+        layer: the layer.
+    """
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.layer(x)[0]
+        return result
+
+
+class Attention(nn.Module):
+    """Attends to its input.
+
+    Args:
+        batch_first: whether the batch is the first axis.
+    """
+
+    def __init__(self, batch_first: bool) -> None:
+        super().__init__()
+        self.layer = nn.MultiheadAttention(8, 2, batch_first=batch_first)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.layer(x, x, x, need_weights=False)[0]
+        return result

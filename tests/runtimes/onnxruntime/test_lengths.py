@@ -218,6 +218,33 @@ def test_networks_at_many_lengths(name: str, tmp_path: Path):
     assert found == [lengths for lengths in sizes if is_valid(*lengths)]
 
 
+SEQUENCES: dict[str, Callable[[bool], nn.Module]] = {
+    "LSTM": lambda first: networks.Layer(nn.LSTM(8, 5, batch_first=first)),
+    "bidirectional GRU": lambda first: networks.Layer(nn.GRU(8, 5, batch_first=first, bidirectional=True)),
+    "attention": networks.Attention,
+    "encoder": lambda first: nn.TransformerEncoderLayer(8, 2, 16, batch_first=first, norm_first=True),
+}
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_sequences_of_any_length_in_batches_of_any_size(name: str, first: bool, tmp_path: Path):
+    model = SEQUENCES[name](first).eval()
+    sizes = [(n, length) if first else (length, n) for n in (1, 2, 5) for length in (1, 2, 7)]
+    inputs = [(torch.rand(*size, 8),) for size in sizes]
+    made = session(
+        exported(model, tmp_path, torch.rand(1, 7, 8) if first else torch.rand(7, 1, 8)), tmp_path / "model.frz"
+    )
+    assert valid(model, made, inputs) == list(range(len(inputs)))
+
+
+def test_the_number_of_features_stays_a_rule(tmp_path: Path):
+    model = Model(lambda self, x: self.layer(x.transpose(0, 1)), layer=nn.Linear(3, 3))
+    made = session(exported(model, tmp_path, torch.rand(1, 4, 3)), tmp_path / "model.frz")
+    assert made.get_inputs()[0].shape[2] == 3
+    assert valid(model, made, [(torch.rand(n, m, 3),) for n in (1, 2) for m in (1, 5)]) == [0, 1, 2, 3]
+
+
 N, M = sympy.symbols("n m", integer=True, nonnegative=True)
 LENGTHS = {N: Length("x", 0, 1), M: Length("x", 1, 1)}
 
