@@ -8,6 +8,7 @@ import ai.onnxruntime.OrtSession.SessionOptions
 import io.frz.cli.shell.Failure
 import io.frz.loading.FrzLoadOptions
 import io.frz.loading.FrzPart
+import io.frz.onnxruntime.FrzLengthException
 import io.frz.onnxruntime.FrzSession
 import java.io.File
 import java.nio.FloatBuffer
@@ -59,6 +60,8 @@ internal class OrtEngine : Engine {
             }
         } catch (e: OrtException) {
             throw Failure("ONNX Runtime cannot run the model: ${e.message}", e)
+        } catch (e: FrzLengthException) {
+            throw Failure("the input does not suit the model: ${e.message}", e)
         }
 
         override fun close() = session.close()

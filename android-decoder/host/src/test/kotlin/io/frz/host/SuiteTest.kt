@@ -100,7 +100,9 @@ class SuiteTest {
         assertEquals(0, code, err)
         assertTrue(JsonParser.parseString(out).asJsonObject["heap"].asLong >= 0)
         assertEquals(2, host(*trial, "--variant", "none").code)
-        assertEquals(2, host(*trial, "--variant", "factored", "--height", 28).code) // widths are multiples of 16
+        val wide = host(*trial, "--variant", "factored", "--height", 28) // widths are multiples of 16
+        assertEquals(2, wide.code)
+        assertTrue("x has shape [1, 1, 28, 32], but this model requires" in wide.err, wide.err)
     }
 
     @Test
