@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,8 @@ from torch import Tensor
 
 import frformat
 from bench import Missing, Row
-from bench.unet import carvana, spectra
+from bench.turns import fastest
+from bench.unet import carvana, spectra, speedup
 from frformat.runtimes import export
 from frformat.runtimes.template import fill
 from frformat.torch import load_model
@@ -79,16 +80,8 @@ def _unet(folder: Path) -> Iterator[Row]:
 
 
 def _speed(runs: dict[str, Callable[[Tensor], Array]], x: Tensor) -> Row:
-    seconds = dict.fromkeys(runs, float("inf"))
-    for _ in range(ROUNDS):
-        for name, call in runs.items():
-            start = time.process_time()
-            call(x)
-            seconds[name] = min(seconds[name], time.process_time() - start)
-    faster = seconds["rebuilt"] / seconds["factored"]
-    figure = f"{faster:.1f} × faster ({seconds['rebuilt']:.2f} s → {seconds['factored']:.2f} s)"
-    what = "UNet 959×640 on LiteRT, processor time of one thread, factored compared with rebuilt"
-    return Row(what, figure, "≥ 17 ×", faster >= 17)
+    seconds, _ = fastest({name: functools.partial(call, x) for name, call in runs.items()}, ROUNDS)
+    return speedup(" on LiteRT", seconds["rebuilt"], seconds["factored"])
 
 
 def _loaded(model: bytes) -> Callable[[Tensor], Array]:

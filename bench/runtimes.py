@@ -5,6 +5,7 @@ The UNet also runs on the lite interpreter of the installed PyTorch.
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 import tempfile
@@ -22,7 +23,8 @@ from torch import Tensor
 import frformat
 from bench import DATA, ROOT, Missing, Row
 from bench.isolated import current_memory, measured, peak_memory, reset_peak
-from bench.unet import carvana, spectra
+from bench.turns import fastest
+from bench.unet import carvana, spectra, speedup
 from frformat.parity import lite
 from frformat.runtimes import export
 from frformat.runtimes.onnxruntime import session
@@ -143,22 +145,14 @@ def _called(model: Callable[[Tensor], Tensor]) -> Callable[[Array], Array]:
 
 
 def _comparison(runs: dict[str, Callable[[Array], Array]], x: Array) -> Iterator[Row]:
-    seconds, out = dict.fromkeys(runs, float("inf")), {}
-    for _ in range(ROUNDS):
-        for name, call in runs.items():
-            start = time.process_time()
-            out[name] = call(x)
-            seconds[name] = min(seconds[name], time.process_time() - start)
+    seconds, out = fastest({name: functools.partial(call, x) for name, call in runs.items()}, ROUNDS)
     for name in ("rebuilt", "factored", "inputs", "lite", "lite factored"):
         difference = float(np.abs(out[name] - out["torch"]).max())
         other = float((out[name].argmax(1) != out["torch"].argmax(1)).mean())
         yield Row(f"UNet {name}, largest difference of a logit", f"{difference:.1e}", "≤ 2e-3", difference <= 2e-3)
         yield Row("… pixels with a different class", f"{other:.4%}", "≤ 0.01 %", other <= 1e-4)
     for where, dense, thin in (("", "rebuilt", "factored"), (" on the lite interpreter", "lite", "lite factored")):
-        faster = seconds[dense] / seconds[thin]
-        figure = f"{faster:.1f} × faster ({seconds[dense]:.2f} s → {seconds[thin]:.2f} s)"
-        what = f"UNet 959×640{where}, processor time of one thread, factored compared with rebuilt"
-        yield Row(what, figure, "≥ 17 ×", faster >= 17)
+        yield speedup(where, seconds[dense], seconds[thin])
         ratio = seconds[thin] / seconds["torch factored"]
         yield Row("… time against our factored PyTorch network", f"{ratio:.2f} ×", "≤ 1.5 ×", ratio <= 1.5)
     ratio = seconds["inputs"] / seconds["rebuilt"]

@@ -21,12 +21,15 @@ Tests use only the lower part: an empty sky would show little but rounding.
 PATCH: Final = {"train": (32, 16), "test": (96, 96)}
 """Size and spacing of the patches, in pixels."""
 
+COLUMNS: Final = (SPLIT - PATCH["train"][0]) // PATCH["train"][1] + 1
+"""Number of training patches per row of the photograph. Each overlaps with half of the next one."""
+
 
 def load_photo(split: Literal["train", "test"]) -> TensorDataset:
-    """Return patches of the photograph: 675 overlapping ones for training (25 rows of 27), and 4 larger ones for tests.
+    """Return patches of the photograph: 675 overlapping ones for training, and 4 larger ones for tests.
 
     Returns:
-        Patches, uint8 (n, 1, 32, 32) for training and (n, 1, 96, 96) for tests.
+        Patches, uint8 (n, 1, 32, 32) for training, by rows of :data:`COLUMNS`, and (n, 1, 96, 96) for tests.
 
     Raises:
         DependencyError: scikit-learn or Pillow is not installed.

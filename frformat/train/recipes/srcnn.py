@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
 from frformat.train.data import UNIT_PIXELS, load_photo
+from frformat.train.data.photo import COLUMNS
 from frformat.train.draws import Draws
 from frformat.train.models import SRCNN
 from frformat.train.pictures import Picture, tiled
@@ -24,9 +25,6 @@ FACTOR: Final = 2
 
 EVALUATED: Final = 16
 """Number of patches to process at a time without gradients."""
-
-COLUMNS: Final = 27
-"""Number of training patches per row of the photograph. Each overlaps with half of the next one."""
 
 SHOWN: Final = 4
 """Number of patches per row of the picture."""
