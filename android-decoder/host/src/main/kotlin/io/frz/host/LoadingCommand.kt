@@ -15,12 +15,13 @@ import picocli.CommandLine.Option
     name = "loading",
     description = [
         "Compare the time and memory for creating an ONNX Runtime session from a skeleton and its weights with those",
-        "for the complete model, which an app can pass to ONNX Runtime in several ways. Each process creates two",
-        "sessions in one of the ways; the second finds warm code and caches. The ways take turns, and the lowest value",
-        "of all processes counts.",
-        "Times are of the processor and, in parentheses, of the clock. Memory is the increase of the peak of the Java",
-        "heap, including garbage, and of the resident memory. The exit code is 1 if a way fails, for example because",
-        "the heap is too small."
+        "for the complete model, which an app can pass to ONNX Runtime in several ways. Each process creates ten",
+        "sessions in one of the ways. During the first, Java interprets and compiles the decoder; by the tenth, it is",
+        "compiled, as on a phone that compiled the app when it was installed (see docs/android.md). The ways take",
+        "turns, and the lowest value of all processes counts.",
+        "Times are of the processor and, in parentheses, of the clock; ours is the ratio of processor times. Memory is",
+        "the increase of the peak of the Java heap, including garbage, and of the resident memory, in the first",
+        "session. The exit code is 1 if a way fails, for example because the heap is too small."
     ]
 )
 internal class LoadingCommand : Callable<Int> {
@@ -87,21 +88,23 @@ internal class LoadingCommand : Callable<Int> {
 
     private fun table(best: Map<Delivery, JsonObject>, failures: Map<Delivery, String>) {
         val ours = best[Delivery.FRZ]
-        row("", "first session", "second session", "heap", "memory", "ours")
+        row("", "first session", "ours", "tenth session", "ours", "heap", "memory")
         for ((delivery, found) in best) {
             fun number(name: String) = found[name].asDouble
             fun time(of: String) = format("%.0f ms (%.0f ms)", number("${of}_processor_ms"), number("${of}_ms"))
             fun size(name: String) = format("%.0f MiB", number(name) / (1 shl 20))
-            val ratio = ours?.let { it["first_processor_ms"].asDouble / number("first_processor_ms") }
-            val compared = ratio?.let { format("%.2f ×", it) }.orEmpty()
-            val memory = size("first_peak_bytes")
-            row(delivery.label, time("first"), time("second"), size("first_heap_bytes"), memory, compared)
+            fun ratio(of: String): String {
+                val own = ours?.let { it["${of}_processor_ms"].asDouble } ?: return ""
+                return format("%.2f ×", own / number("${of}_processor_ms"))
+            }
+            val memory = arrayOf(size("first_heap_bytes"), size("first_peak_bytes"))
+            row(delivery.label, time("first"), ratio("first"), time("tenth"), ratio("tenth"), *memory)
         }
         for ((delivery, reason) in failures) printing.out.println("${delivery.label}: $reason")
     }
 
     private fun row(vararg cells: String) =
-        printing.out.println(format("%-34s %18s %18s %9s %9s %7s", *cells).trimEnd())
+        printing.out.println(format("%-34s %18s %7s %18s %7s %9s %9s", *cells).trimEnd())
 
     private fun format(pattern: String, vararg values: Any) = String.format(Locale.ROOT, pattern, *values)
 }

@@ -37,7 +37,7 @@ class LoadingTest {
         for (delivery in Delivery.values()) {
             val (code, out, err) = host("load", skeleton, weights, complete, "--from", delivery)
             assertEquals(0, code, err)
-            for (prefix in listOf("first", "second")) {
+            for (prefix in listOf("first", "tenth")) {
                 assertTrue(json(out)["${prefix}_ms"].asDouble > 0)
                 assertTrue(json(out)["${prefix}_processor_ms"].asDouble >= 0)
                 assertTrue(json(out)["${prefix}_heap_bytes"].asLong >= 0)
@@ -53,7 +53,7 @@ class LoadingTest {
         assertEquals(0, code, err)
         val found = json(out)
         assertEquals(Delivery.values().map { it.name.lowercase() }.toSet(), found.keySet())
-        fun heap(name: String) = found.getAsJsonObject(name)["second_heap_bytes"].asLong
+        fun heap(name: String) = found.getAsJsonObject(name)["tenth_heap_bytes"].asLong
         assertTrue(heap("bytes") >= complete.length() && heap("mapped") < complete.length() / 2, out)
         val (_, table, _) = host("loading", *args)
         assertEquals(1 + Delivery.values().size, table.trim().lines().size)
