@@ -15,9 +15,10 @@ JAVA_SOURCES := $(shell find android-decoder -name target -prune -o \( -name '*.
 SUITE := build/suite
 HOST := java -jar android-decoder/host/target/frz-host.jar
 ABIS ?= arm64-v8a,x86_64
+NNCODEC := build/nncodec/bin/python
 APK := android-decoder/demo/target/frz-demo
 
-.PHONY: suite suite-short demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz fuzz-c lint docs docs-kotlin bench vectors clean
+.PHONY: suite suite-short demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz fuzz-c lint docs docs-kotlin bench techniques vectors clean
 
 demo: $(READY) $(JAR) ## train, encode, inspect and rebuild a small network in Python and on the JVM, and compare
 	$(BIN)/python -m demo
@@ -93,6 +94,15 @@ suite-short: $(READY) ## the small networks of the suite; run `make test-android
 
 bench: $(READY) $(JAR) ## run the benchmarks behind docs/benchmarks.md
 	$(BIN)/python -m bench
+
+techniques: $(READY) $(JAR) $(NNCODEC) ## compare the field's techniques; NETWORKS="digits lenet5 resnet20 unet", all but digits by default
+	$(BIN)/pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --group techniques
+	NNCODEC_PYTHON=$(NNCODEC) $(BIN)/python -m bench.techniques $(NETWORKS)
+
+# nncodec needs an older NumPy than this project.
+$(NNCODEC):
+	$(PYTHON) -m venv build/nncodec
+	$@ -m pip install --quiet nncodec==2.1.3
 
 vectors: $(READY) ## regenerate spec/vectors and docs/scheduling-vectors.json
 	$(BIN)/python -m tests.vectors

@@ -38,6 +38,15 @@ print(json.dumps(sizes))
 """
 
 
+def require() -> None:
+    """Check that nncodec runs.
+
+    Raises:
+        Missing: it does not.
+    """
+    _run("import nncodec.nn")
+
+
 def nncodec(model: nn.Module, parameters: Sequence[int]) -> dict[int, tuple[int, dict[str, Tensor]]]:
     """Code the weights of a model.
 
@@ -55,14 +64,25 @@ def nncodec(model: nn.Module, parameters: Sequence[int]) -> dict[int, tuple[int,
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source.npz"
         np.savez(source, **{name: value.numpy() for name, value in state.items()})
-        python = os.environ.get("NNCODEC_PYTHON", sys.executable)
-        command = [python, "-c", CODER, str(source), folder, *map(str, parameters)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Missing(f"nncodec 2.1.3 does not run: {done.stderr.strip().splitlines()[-1]}; see NNCODEC_PYTHON")
-        sizes = json.loads(done.stdout.splitlines()[-1])
+        sizes = json.loads(_run(CODER, str(source), folder, *map(str, parameters)).splitlines()[-1])
         found = {}
         for each in parameters:
             with np.load(Path(folder) / f"{each}.npz") as file:
                 found[each] = sizes[str(each)], {name: torch.from_numpy(file[name]) for name in file}
     return found
+
+
+def _run(program: str, *arguments: str) -> str:
+    """Run a program in the Python environment of nncodec, and return what it prints."""
+    python = os.environ.get("NNCODEC_PYTHON", sys.executable)
+    try:
+        done = subprocess.run([python, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise Missing(f"NNCODEC_PYTHON names no Python interpreter: {error}") from error
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1]
+        raise Missing(
+            f"nncodec 2.1.3 does not run ({reason}): create an environment with `pip install nncodec==2.1.3`, and set "
+            "NNCODEC_PYTHON to its interpreter"
+        )
+    return done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 from dataclasses import replace
@@ -14,7 +15,7 @@ import torch
 pytest.importorskip("matplotlib")
 
 import frformat
-from bench import JAR
+from bench import JAR, Missing
 from bench.techniques import comparing, report
 from bench.techniques.jobs import Job, Made, Unreachable
 from bench.techniques.measuring import kotlin, score
@@ -97,6 +98,7 @@ def tried(monkeypatch: pytest.MonkeyPatch, task: Task) -> list[Job]:
 
     monkeypatch.setitem(TECHNIQUES, "scripted", Technique(make, strengths=(1, 2, 5)))
     monkeypatch.setattr(comparing, "score", scored)
+    monkeypatch.setattr(comparing.measuring, "require", lambda: None)
     monkeypatch.setattr(
         comparing, "measured", lambda given, made: {"bytes": 1, "metric": scored(given, made, given.data.test)}
     )
@@ -114,6 +116,18 @@ def test_results_are_measured_once(tried: list[Job], task: Task, tmp_path: Path)
     count = len(tried)
     assert list(comparing.compare(task, ["scripted"], 0, tmp_path / "results.json", tmp_path)) == first
     assert len(tried) == count
+
+
+def test_what_is_missing_is_reported_before_anything_is_measured(
+    tried: list[Job], monkeypatch: pytest.MonkeyPatch, task: Task, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NNCODEC_PYTHON", str(tmp_path / "python"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    rows = comparing.compare(task, ["scripted", "NNC", "int8, PTQ"], 0, tmp_path / "results.json", tmp_path)
+    with pytest.raises(Missing, match=r"(?s)torchao is not installed.*NNCODEC_PYTHON names no"):
+        next(rows)
+    assert not tried
+    assert len(list(comparing.compare(task, ["scripted"], 0, tmp_path / "results.json", tmp_path))) == 1
 
 
 def test_a_network_that_others_start_from_is_trained_again_if_its_file_is_missing(

@@ -1,6 +1,7 @@
 """Compare the field's techniques on the same networks: accuracy at equal sizes of complete files, and cost.
 
-    NNCODEC_PYTHON=venv/bin/python python -m bench.techniques [NETWORK …] [--seed N] [--only TECHNIQUE …] [--report]
+    make techniques NETWORKS="lenet5 …"
+    python -m bench.techniques [NETWORK …] [--seed N] [--only TECHNIQUE …] [--report]
 
 All techniques start from the same trained network, except that Frequency Regularization can also start from scratch.
 All use the same images, augmentation, teacher and number of epochs.
@@ -15,8 +16,9 @@ weights from them. All files use the same coder.
   takes the measurements;
 * ``report`` creates the tables and the plot in ``docs/benchmarks.md`` from these results.
 
-PTQ and QAT need torchao (``pip install --group techniques``). nncodec needs an older NumPy than this project: set
-``NNCODEC_PYTHON`` to a Python interpreter that has both. The Kotlin decoder must be built (``make demo``).
+``make techniques`` installs what the techniques need: PTQ and QAT need torchao (``pip install --group techniques``).
+nncodec needs an older NumPy than this project: ``NNCODEC_PYTHON`` is a Python interpreter that has both. The Kotlin
+decoder must be built (``make demo``).
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
+from bench import Missing
 from bench.techniques import TASKS, compare
 from bench.techniques.registry import TECHNIQUES
 from bench.techniques.report import write
@@ -17,9 +19,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=(), choices=list(TECHNIQUES), metavar="TECHNIQUE")
     parser.add_argument("--report", action="store_true", help="only write the report")
     given = parser.parse_args()
-    for name in () if given.report else given.networks or ("lenet5", "resnet20", "unet"):
-        for _ in compare(TASKS[name], given.only, given.seed):
-            pass
+    try:
+        for name in () if given.report else given.networks or ("lenet5", "resnet20", "unet"):
+            for _ in compare(TASKS[name], given.only, given.seed):
+                pass
+    except Missing as reason:
+        sys.exit(str(reason))
     write()
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 
-from bench import ROOT
-from bench.records import Result, kept
+from bench import ROOT, Missing
+from bench.records import Result, kept, recorded
+from bench.techniques import measuring
 from bench.techniques.jobs import Job, Made, Unreachable
 from bench.techniques.measuring import measured, score
 from bench.techniques.registry import TECHNIQUES, TUNED, Technique
@@ -34,13 +35,35 @@ def compare(
         seed: seed of all random numbers.
         results: the JSON file of the results.
         build: folder for the files that the techniques make.
+
+    Raises:
+        Missing: something that a technique needs is missing. Nothing has been measured.
     """
     torch.set_num_threads(1)
     build.mkdir(parents=True, exist_ok=True)
-    for name in techniques or TECHNIQUES:
-        technique = TECHNIQUES[name]
-        for size in task.sizes if technique.sized else (None,):
-            yield name, size, _row(Job(task, name, size, 1.0, None, seed, trial=False), technique, results, build)
+    jobs = [
+        Job(task, name, size, 1.0, None, seed, trial=False)
+        for name in techniques or TECHNIQUES
+        for size in (task.sizes if TECHNIQUES[name].sized else (None,))
+    ]
+    known = recorded(results)
+    _require({job.technique for job in jobs if key(job) not in known})
+    for job in jobs:
+        yield job.technique, job.size, _row(job, TECHNIQUES[job.technique], results, build)
+
+
+def _require(techniques: Collection[str]) -> None:
+    """Check that everything that techniques need is there."""
+    checks = [measuring.require] if techniques else []
+    checks += [technique.require for name, technique in TECHNIQUES.items() if name in techniques]
+    missing: dict[str, None] = {}
+    for check in checks:
+        try:
+            check()
+        except Missing as reason:
+            missing[str(reason)] = None
+    if missing:
+        raise Missing("\n".join(missing))
 
 
 def key(job: Job) -> str:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 import frformat
-from bench import Missing
 from bench.techniques.jobs import Job, Made
 from bench.techniques.storing import encoded, pickled
 
@@ -33,12 +32,10 @@ def in_training(job: Job) -> Made:
 
 def _prepared(job: Job, model: nn.Module, training: bool) -> nn.Module:
     """Return a graph with observers."""
-    try:
-        from torchao.quantization.pt2e import allow_exported_model_train_eval
-        from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e, prepare_qat_pt2e
-        from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
-    except ModuleNotFoundError as error:
-        raise Missing(f"int8 needs torchao: pip install --group techniques ({error})") from error
+    from torchao.quantization.pt2e import allow_exported_model_train_eval
+    from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e, prepare_qat_pt2e
+    from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
+
     example = torch.cat([job.example()] * 2)
     batch = torch.export.Dim("batch")
     with warnings.catch_warnings():

@@ -29,6 +29,17 @@ TOLERANCE: Final = 1e-6
 """Maximum difference between the weights that the two decoders rebuild, relative to a tensor's largest weight."""
 
 
+def require() -> None:
+    """Check that the Kotlin decoder can run.
+
+    Raises:
+        Missing: it cannot.
+    """
+    if not shutil.which("java"):
+        raise Missing("Java is not installed, so the Kotlin decoder cannot run")
+    jar()
+
+
 def score(job: Job, made: Made, samples: TensorDataset) -> float:
     """Return the metric in percent."""
     model = made.evaluated or made.model
@@ -73,8 +84,7 @@ def relative(model: nn.Module, dense: nn.Module, example: torch.Tensor) -> float
 
 def kotlin(*files: bytes) -> list[bool]:
     """Return, for each file, whether the Kotlin decoder rebuilds the same weights."""
-    if not shutil.which("java"):
-        raise Missing("Java is not installed, so the Kotlin decoder cannot run")
+    require()
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{number}.frz" for number in range(len(files))]
         for path, data in zip(paths, files, strict=True):
