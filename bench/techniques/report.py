@@ -171,18 +171,24 @@ def draw(results: Path = RESULTS, picture: Path = PICTURE) -> None:
     from matplotlib.figure import Figure
 
     tables = list(_tables(results))
-    figure = Figure(figsize=(5.2 * max(1, len(tables)), 4.6), dpi=120, layout="constrained")
+    figure = Figure(figsize=(1.4 + 4.6 * max(1, len(tables)), 4.6), dpi=120, layout="constrained")
     for (task, found), axes in zip(tables, figure.subplots(1, max(1, len(tables)), squeeze=False)[0], strict=False):
         for number, (name, cells) in enumerate(found.items()):
-            points = sorted((cell.known("bytes"), cell.known("metric")) for cell in cells.values() if cell.reached)
+            reached = [cell for cell in cells.values() if cell.reached]
+            points = sorted((cell.known("bytes"), cell.known("metric") / 100) for cell in reached)
             if points and None not in cells:
                 axes.plot(*zip(*points, strict=True), "o-", color=f"C{number % 10}", lw=1, label=name)
-        axes.axhline(found[TUNED][None].known("metric"), color="black", lw=0.8, ls="--", label=TUNED)
+        axes.axhline(found[TUNED][None].known("metric") / 100, color="black", lw=0.8, ls="--", label=TUNED)
         axes.set_xscale("log")
+        axes.set_yscale("logit")  # spreads the values near 100 %
+        axes.set_yticks([0.1, 0.5, 0.9, 0.95, 0.98, 0.99, 0.995], minor=False)
+        axes.set_yticks([], minor=True)
+        axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")
         axes.set_xlabel("bytes of the complete file")
         axes.set_ylabel(f"{task.recipe.metric}, %")
         axes.set_title(task.name, fontsize=10)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=7)
+    if tables:
+        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
     with replacing(picture) as file:
         figure.savefig(file, format="png")
