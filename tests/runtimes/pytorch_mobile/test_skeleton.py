@@ -140,7 +140,10 @@ def test_names_and_shapes_can_be_checked_before_any_weight_is_passed(mixed: tupl
     for lacking in (set(), {"brain", "mask"}):
         given = {name: shape for name, shape in one_name.items() if name not in lacking}
         told = refusal(module.run_method, "check_weights", given, False)
-        assert f"{len(scalars | lacking)} weights of the model are missing: " in told
+        number = len(scalars | lacking)
+        assert (
+            f"{number} weight{'s' if number > 1 else ''} of the model {'are' if number > 1 else 'is'} missing: " in told
+        )
         assert all(name in told for name in scalars | lacking)
         assert "head.weight" not in told
         module.run_method("check_weights", given, True)
