@@ -155,6 +155,9 @@ DECISIONS: dict[str, tuple[Callable[[Any, Tensor], Any], list[int]]] = {
 }
 """Computations with the length of an input, and the lengths from 1 to 12 for which a trace with 8 is valid."""
 
+LISTS = ("shift", "axis", "kernel", "convolution")
+"""Those that pass a length where PyTorch accepts a list, too."""
+
 
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize("name", ["a.pt", "a.ptl"])
@@ -162,7 +165,12 @@ DECISIONS: dict[str, tuple[Callable[[Any, Tensor], Any], list[int]]] = {
 def test_traces_fail_where_the_code_would_decide_otherwise(decision: str, name: str, tmp_path: Path):
     forward, valid = DECISIONS[decision]
     model = Model(forward)
-    made = loaded(export(model, tmp_path / name, example=torch.rand(8, 3)), model)
+    try:
+        made = loaded(export(model, tmp_path / name, example=torch.rand(8, 3)), model)
+    except ExportError:
+        if decision in LISTS and torch.__version__ < "2.9":
+            pytest.skip("this version of PyTorch takes a single traced length for an empty list")
+        raise
     for length in range(1, 13):
         x = torch.rand(length, 3)
         if length in valid:
