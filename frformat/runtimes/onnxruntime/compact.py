@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from frformat.runtimes.onnxruntime.checks import PREFIX
-from frformat.runtimes.onnxruntime.pooling import crop_windows
+from frformat.runtimes.onnxruntime.pooling import complete_windows
 
 if TYPE_CHECKING:
     import onnx
@@ -54,7 +54,7 @@ def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
         weights: names of the initializers to keep.
     """
     graph = model.graph
-    crop_windows(graph)
+    complete_windows(graph)
     for each in [*_nodes(graph), *graph.initializer, *graph.input, *graph.output, graph, model, *model.functions]:
         del each.metadata_props[:]
         each.ClearField("doc_string")

@@ -55,7 +55,8 @@ def _found(data: bytes, needed: Needs, weights: Mapping[str, Tensor], example: t
 
     from frformat.runtimes.onnxruntime.loading import value
 
-    values = {name: value(to_numpy(weights[name].detach()), want) for name, want in needed.contract.wanted.items()}
+    arrays: dict[str, Any] = {name: to_numpy(weights[name].detach()) for name in needed.contract.wanted}
+    values = {name: value(arrays[name], want) for name, want in needed.contract.wanted.items()}
     inputs = {name: values.pop(name) for name in needed.inputs}
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4

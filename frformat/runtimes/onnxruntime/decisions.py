@@ -93,7 +93,7 @@ def _max_pool1d(
 ) -> Tensor:
     """Pool windows of one axis as windows of two."""
     steps = [1, *(stride or size)]
-    windows = torch.ops.aten.max_pool2d.default(
+    windows: Tensor = torch.ops.aten.max_pool2d.default(
         x.unsqueeze(-2), [1, *size], steps, [0, *padding], [1, *dilation], ceil_mode
     )
     return windows.squeeze(-2)

@@ -1,20 +1,21 @@
-"""Leave out windows of pooling layers that ONNX Runtime 1.20 should not have computed."""
+"""Write pooling layers so that ONNX Runtime 1.20 computes their incomplete windows correctly, as later releases do."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import onnx
 
-OPERATORS = ("MaxPool", "AveragePool", "LpPool")
+OPERATORS: Final = ("MaxPool", "AveragePool", "LpPool")
 
 
-def crop_windows(graph: onnx.GraphProto) -> None:
-    """Slice the results of pooling with ``ceil_mode`` to the windows that start in the input or to its left.
+def complete_windows(graph: onnx.GraphProto) -> None:
+    """Rewrite pooling with ``ceil_mode``, which allows incomplete windows. Results stay the same.
 
-    ONNX Runtime 1.20 also returns windows that start in the padding to the right. Later releases do not, and then the
-    slice changes nothing.
+    ONNX Runtime 1.20 also returns windows that start in the padding to the right, so these are sliced off. It divides
+    the sum of an incomplete window by the number of elements of a complete one if it counts padding, so padding becomes
+    part of the input.
 
     Args:
         graph: modified in place. New values have long names.
@@ -22,9 +23,34 @@ def crop_windows(graph: onnx.GraphProto) -> None:
     nodes = list(graph.node)
     del graph.node[:]
     for node in nodes:
-        graph.node.append(node)
-        if node.op_type in OPERATORS:
-            graph.node.extend(_cropped(graph.node[-1]))
+        cropped = _cropped(node) if node.op_type in OPERATORS else []
+        graph.node.extend([*(_padded(node) if node.op_type == "AveragePool" else []), node, *cropped])
+
+
+def _padded(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """Make a node that counts padding one without padding, and return the nodes that pad its input."""
+    import onnx
+
+    facts = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
+    if not (facts.get("ceil_mode") and facts.get("count_include_pad")):
+        return []
+    for attribute in [each for each in node.attribute if each.name in ("count_include_pad", "pads")]:
+        node.attribute.remove(attribute)
+    pads = facts.get("pads", [])
+    if not any(pads):
+        return []
+    half, x, name = len(pads) // 2, node.input[0], f"{node.output[0]}: padded"
+    make, some, one, by = onnx.helper.make_node, f"{name}, some", f"{name}, one", f"{name}, by"
+    added = [  # the padding depends on the input, or ONNX Runtime 1.20 would merge it with the pooling
+        make("Constant", [], [one], value_int=1),
+        make("Constant", [], [f"{name}, all"], value_ints=[0, 0, *pads[:half], 0, 0, *pads[half:]]),
+        make("Size", [x], [f"{name}, size"]),
+        make("Min", [f"{name}, size", one], [some]),
+        make("Mul", [f"{name}, all", some], [by]),
+        make("Pad", [x, by], [name]),
+    ]
+    node.input[0] = name
+    return added
 
 
 def _cropped(node: onnx.NodeProto) -> list[onnx.NodeProto]:

@@ -124,10 +124,8 @@ def _by_parameter(model: nn.Module, values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Arrange something for every input as PyTorch's exporter does: all inputs of ``*args`` are one parameter."""
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = list(inspect.signature(model.forward).parameters.values())
-    if all(each.kind is not inspect.Parameter.VAR_POSITIONAL for each in parameters):
-        return values
     count = sum(each.kind in positional for each in parameters)
-    return (*values[:count], tuple(values[count:]))
+    return (*values[:count], tuple(values[count:])) if len(values) > count else values
 
 
 def _placeholders(program: ExportedProgram) -> list[fx.Node]:
