@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from frformat.errors import EncodeError
@@ -31,7 +32,17 @@ def copied(model: Model, replaced: dict[int, Any] | None = None) -> Model:
             if isinstance(value, Tensor) and not value.is_leaf:
                 memo.setdefault(id(value), value.detach().clone())
     try:
-        return copy.deepcopy(model, memo)
+        made = copy.deepcopy(model, memo)
     except Exception as error:  # the user's modules can raise anything
         first = str(error).partition("\n")[0]
         raise EncodeError(f"{type(model).__name__} cannot be copied: {type(error).__name__}: {first}") from error
+    keep_persistence(model, made)
+    return made
+
+
+def keep_persistence(model: nn.Module, copy: nn.Module) -> None:
+    """Leave the same buffers out of the state dict of a copy. ``torch.fx`` of old versions of PyTorch adds them."""
+    modules = dict(model.named_modules())
+    for name, module in copy.named_modules():
+        if name in modules and not isinstance(module, torch.jit.ScriptModule):
+            module._non_persistent_buffers_set |= modules[name]._non_persistent_buffers_set & module._buffers.keys()

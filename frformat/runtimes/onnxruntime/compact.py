@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from frformat.runtimes.onnxruntime.checks import PREFIX
+from frformat.runtimes.onnxruntime.pooling import complete_windows
 
 if TYPE_CHECKING:
     import onnx
@@ -53,6 +54,7 @@ def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
         weights: names of the initializers to keep.
     """
     graph = model.graph
+    complete_windows(graph)
     for each in [*_nodes(graph), *graph.initializer, *graph.input, *graph.output, graph, model, *model.functions]:
         del each.metadata_props[:]
         each.ClearField("doc_string")
@@ -67,8 +69,28 @@ def strip(model: onnx.ModelProto, weights: Collection[str]) -> None:
     _rename(graph, {*weights, *(each.name for each in [*graph.input, *graph.output])})
     for function in model.functions:
         _rename_function(function)
+    _name_axes(graph)
     for nodes in (graph.node, *(function.node for function in model.functions)):
         _name_parts(nodes)
+
+
+def _name_axes(graph: onnx.GraphProto) -> None:
+    """Say which axis to remove from a length, a value of shape (1,).
+
+    ONNX Runtime 1.23 and older lose such values otherwise, and then reject the graph.
+    """
+    import onnx
+
+    lengths = {node.output[0] for node in graph.node if node.op_type == "Shape" and len(node.attribute) == 2}
+    squeezes = [node for node in graph.node if node.op_type == "Squeeze" and node.input[0] in lengths]
+    squeezes = [node for node in squeezes if len(node.input) == 1]
+    if squeezes:
+        taken = {name for node in _nodes(graph) for name in (*node.input, *node.output)}
+        taken |= {each.name for each in (*graph.initializer, *graph.input, *graph.output)}
+        name = next(name for name in _short() if name not in taken)
+        graph.initializer.append(onnx.helper.make_tensor(name, onnx.TensorProto.INT64, [1], [0]))
+        for node in squeezes:
+            node.input.append(name)
 
 
 def _name_parts(nodes: Collection[onnx.NodeProto]) -> None:

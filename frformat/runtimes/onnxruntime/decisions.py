@@ -6,7 +6,7 @@ Without this, traces would be valid for fewer lengths: PyTorch decides how many 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -33,6 +33,8 @@ CACHED: Final = "_get_output_tensor_from_cache_entry"
 LOOP: Final = "while_loop"
 """The loop over the steps of recurrent layers. Whether it can use an earlier trace of its body depends on lengths."""
 LINEAR: Final = torch.ops.aten.linear.default
+WINDOWS: Final = torch.ops.aten.max_pool1d.default
+"""An operator that fixes the length of its input."""
 ARRANGED: Final[tuple[Any, ...]] = (LINEAR, torch.ops.aten.contiguous.default)
 """Operators that do the same in other ways for tensors that are contiguous in memory."""
 
@@ -81,14 +83,31 @@ def _kernel(operator: Any) -> Callable[..., Any]:
     return call
 
 
+def _max_pool1d(
+    x: Tensor,
+    size: list[int],
+    stride: list[int] | tuple[()] = (),
+    padding: Sequence[int] = (0,),
+    dilation: Sequence[int] = (1,),
+    ceil_mode: bool = False,
+) -> Tensor:
+    """Pool windows of one axis as windows of two."""
+    steps = [1, *(stride or size)]
+    windows: Tensor = torch.ops.aten.max_pool2d.default(
+        x.unsqueeze(-2), [1, *size], steps, [0, *padding], [1, *dilation], ceil_mode
+    )
+    return windows.squeeze(-2)
+
+
 @contextmanager
 def _kernels() -> Iterator[None]:
-    """Replace the kernels of :data:`ARRANGED` for tensors of symbolic shape."""
+    """Replace the kernels of :data:`ARRANGED` and :data:`WINDOWS` for tensors of symbolic shape."""
     key = DispatchKey.CompositeImplicitAutograd
-    originals = [(operator, operator.py_kernels.get(key)) for operator in ARRANGED]
+    kernels = {**{operator: _kernel(operator) for operator in ARRANGED}, WINDOWS: _max_pool1d}
+    originals = [(operator, operator.py_kernels.get(key)) for operator in kernels]
     try:
-        for operator in ARRANGED:
-            operator.py_kernels[key] = _kernel(operator)
+        for operator, kernel in kernels.items():
+            operator.py_kernels[key] = kernel
             operator._dispatch_cache.clear()
         yield
     finally:

@@ -85,7 +85,7 @@ def _values(
     contract = needed.contract
     with open(weights, tier=tier, memory_budget=memory_budget, base=base) as file:
         check(contract, file, weights)
-        return {name: _value(given(contract, name, file, weights), want) for name, want in contract.wanted.items()}
+        return {name: value(given(contract, name, file, weights), want) for name, want in contract.wanted.items()}
 
 
 def _create(
@@ -109,7 +109,8 @@ def _create(
         ) from error
 
 
-def _value(array: Array, want: Wanted) -> OrtValue:
+def value(array: Array, want: Wanted) -> OrtValue:
+    """Return a weight as a value of ONNX Runtime."""
     from onnxruntime import OrtValue
 
     array = np.ascontiguousarray(array).reshape(want.shape)

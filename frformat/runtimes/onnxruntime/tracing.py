@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import InputKind
+from torch.fx.experimental import _config as settings
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from frformat.runtimes.conditions import SQUEEZES, Conditions, conditions
@@ -17,6 +20,7 @@ from frformat.runtimes.copies import check_strides
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporters import quietly, reason
 from frformat.runtimes.onnxruntime.decisions import without_decisions
+from frformat.runtimes.onnxruntime.translations import translations
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -53,7 +57,7 @@ def traced(model: nn.Module, example: tuple[Any, ...], dynamic: bool) -> Traced:
     """
     fixed: set[tuple[int, int]] = set()
     while True:
-        program = _exported(model, example, _variable(example, fixed) if dynamic else None)
+        program = _exported(model, example, _variable(model, example, fixed) if dynamic else None)
         assert program.exported_program is not None
         found = conditions(program.exported_program)
         names = [node.name for node in _placeholders(program.exported_program)]
@@ -72,7 +76,7 @@ def traced(model: nn.Module, example: tuple[Any, ...], dynamic: bool) -> Traced:
 
 def _exported(model: nn.Module, example: tuple[Any, ...], shapes: Any) -> torch.onnx.ONNXProgram:
     try:
-        with quietly(), torch.no_grad(), without_decisions():
+        with quietly(), torch.no_grad(), without_decisions(), _any_length():
             program = torch.onnx.export(
                 model,
                 (*example, {}),  # the exporter takes a final dictionary for keyword arguments
@@ -80,6 +84,7 @@ def _exported(model: nn.Module, example: tuple[Any, ...], shapes: Any) -> torch.
                 opset_version=OPSET,
                 optimize=False,  # otherwise, normalizations would be folded into other weights
                 dynamic_shapes=shapes,
+                custom_translation_table=translations(),
                 external_data=False,
                 verbose=False,
             )
@@ -89,10 +94,17 @@ def _exported(model: nn.Module, example: tuple[Any, ...], shapes: Any) -> torch.
     return program
 
 
-def _variable(example: tuple[Any, ...], fixed: Collection[tuple[int, int]]) -> Any:
+def _any_length() -> AbstractContextManager[Any]:
+    """Let PyTorch treat 1 like other lengths. Old versions do so only in a part of the export."""
+    patched: AbstractContextManager[Any] = settings.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+    return patched
+
+
+def _variable(model: nn.Module, example: tuple[Any, ...], fixed: Collection[tuple[int, int]]) -> Any:
     """Return the axes of all inputs whose length is variable.
 
     Args:
+        model: the model.
         example: all inputs.
         fixed: numbers of tensors and axes whose length is fixed.
     """
@@ -105,7 +117,15 @@ def _variable(example: tuple[Any, ...], fixed: Collection[tuple[int, int]]) -> A
             axes.append({i: Dim.AUTO for i in range(leaf.dim()) if (number, i) not in fixed})
         else:
             axes.append(None)
-    return tree_unflatten(axes, structure)
+    return _by_parameter(model, tree_unflatten(axes, structure))
+
+
+def _by_parameter(model: nn.Module, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arrange something for every input as PyTorch's exporter does: all inputs of ``*args`` are one parameter."""
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = list(inspect.signature(model.forward).parameters.values())
+    count = sum(each.kind in positional for each in parameters)
+    return (*values[:count], tuple(values[count:])) if len(values) > count else values
 
 
 def _placeholders(program: ExportedProgram) -> list[fx.Node]:

@@ -16,6 +16,7 @@ from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporters import quietly, reason
 from frformat.runtimes.onnxruntime.checks import add_checks
 from frformat.runtimes.onnxruntime.compact import simplify, strip
+from frformat.runtimes.onnxruntime.comparing import difference
 from frformat.runtimes.onnxruntime.functions import add_functions
 from frformat.runtimes.onnxruntime.operations import outline
 from frformat.runtimes.onnxruntime.skeleton import Needs, hollow
@@ -98,6 +99,14 @@ def write(
     strip(proto, plan.wanted)
     inputs = [name for name, want in plan.wanted.items() if weights_as_inputs and not want.form]
     data = proto.SerializeToString(deterministic=True) if with_weights else hollow(proto, Needs(plan, inputs))
+    needed = Needs(Contract({})) if with_weights else Needs(plan, inputs)
+    operators = sorted({node.op_type for node in proto.graph.node})
+    fault = difference(data, needed, model, example, operators)
+    if fault:
+        raise ExportError(
+            f"{type(model).__name__} cannot be exported to ONNX: with the example, ONNX Runtime returns {fault}; "
+            "PyTorch's exporter translates an operation wrongly, or the model uses a length as text or as a key"
+        )
     with replacing(path) as file:
         file.write(data)
     return Export(
@@ -107,7 +116,7 @@ def write(
         release=RELEASE,
         tensors=list(state(model)),
         coefficients=list(coded(model)),
-        operators=sorted({node.op_type for node in proto.graph.node}),
+        operators=operators,
         inputs={value.name or "": _lengths(value) for value in graph.graph.inputs},
         rules=rules,
     )

@@ -39,10 +39,11 @@ loaders:
     weights.
 
     If the model was traced, they also raise an error on inputs for which its code would decide otherwise than for the
-    example, or compute other numbers in Python: for example, if it compares a length or converts it to a float. The
-    error starts with ``frz:`` and quotes the line of code and its result for the example, or says that a tensor has
-    another number of parts (``Expected 4 elements in a list but found 3``). A traced model only takes inputs with as
-    many axes as those of the example. Scripted models decide on every run.
+    example, or compute other numbers in Python: for example, if it compares a length, converts it to a float, or passes
+    it to a function of PyTorch that makes it a constant of the trace, such as the kernel size of pooling. The error
+    starts with ``frz:`` and quotes the line of code and its result for the example, or says that a tensor has another
+    number of parts (``Expected 4 elements in a list but found 3``). A traced model only takes inputs with as many axes
+    as those of the example. Scripted models decide on every run.
 
 A ``.ptl`` skeleton runs in the lite interpreter of PyTorch Mobile 1.12 and later, and ends with a checksum; see
 :mod:`frformat.runtimes.seal`. Skeletons named ``.pt`` are ordinary TorchScript, without that checksum.

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from types import FunctionType
 from typing import Any, Final
 
 import torch
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
+from frformat.runtimes.pytorch_mobile.opening import opened
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 
 TRUTH: Final = (Tensor.__bool__, Tensor.is_nonzero, torch.is_nonzero)
@@ -59,12 +61,17 @@ PARTS: Final = (
     "dsplit",
 )
 """Functions that return a number of tensors that depends on lengths. Only a use of the tensors checks the number."""
+CONVERSIONS: Final = ("aten::Int", "aten::IntImplicit", "aten::FloatImplicit", "aten::ScalarImplicit")
+"""Operators with which a trace converts a tensor to a number that it passes on, or forgets."""
+CLOSED: Final = ("__repr__", "__deepcopy__", "__reduce_ex__")
+"""Functions in Python that convert tensors without computing with them."""
 LONGEST: Final = 120
 """Maximum number of characters to quote from a line of code."""
 
-_OWN: Final = tuple(
+OWN: Final = tuple(
     os.path.dirname(os.path.abspath(file)) + os.sep for file in (torch.__file__, __file__, linecache.__file__)
 )
+"""The folders of PyTorch and of this module. Lines of code in them are not the model's."""
 
 
 def same_truth(x: Tensor, truth: bool, where: str) -> Tensor:
@@ -126,11 +133,24 @@ def checked(model: nn.Module) -> Iterator[None]:
 class _Decisions(TorchFunctionMode):
     """Adds a check wherever a trace does not follow a computation, such as the conversion of a tensor to a number."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[Any] = []  # the functions whose code is running
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        result = func(*args, **kwargs)
         if torch._C._get_tracing_state() is None:
-            return result
+            return func(*args, **kwargs)
+        name = getattr(func, "__name__", "")
+        if isinstance(func, FunctionType) and func not in VALUES and func not in self.opened and name not in CLOSED:
+            self.opened.append(func)
+            try:
+                with self:
+                    return opened(func)(*args, **kwargs)
+            finally:
+                self.opened.pop()
+        numbers = _numbers((args, kwargs))
+        result = func(*args, **kwargs)
         with torch._C.DisableTorchFunction():
             if func in TRUTH:
                 _scripted(same_truth)(args[0], bool(result), f"{_place()} was {bool(result)}")
@@ -141,12 +161,65 @@ class _Decisions(TorchFunctionMode):
                         _scripted(same_values)(each, _constant(each), f"{_place()} had {shown}")
             elif func in LAYOUT:
                 _scripted(same_shape)(args[0], list(args[0].shape), _place())
-            elif getattr(func, "__name__", "") in PARTS:
+            elif name in PARTS:
                 parts = list(result)
                 if parts and isinstance(parts[0], Tensor):
                     _scripted(used)(parts[0])
-                return iter(parts) if func is Tensor.__iter__ else result
+                result = iter(parts) if func is Tensor.__iter__ else result
+            elif func is Tensor.__setitem__ or any(isinstance(each, Tensor) for each in tree_leaves(result)):
+                for number in numbers:
+                    if number.tensor is not result and not number.is_followed():
+                        number.check()
         return result
+
+
+class _Number:
+    """A tensor of one element that is passed to a function of PyTorch, which can use it as a number.
+
+    Args:
+        tensor: the tensor.
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+        self.value = _traced_value(tensor)
+        self.uses = len(self.value.uses())
+
+    def is_followed(self) -> bool:
+        """Return whether the trace has used the tensor since, or need not because it is a constant."""
+        if self.value.node().kind() == "prim::Constant":
+            return True
+        users = [use.user for use in self.value.uses()[self.uses :]]
+        return any(node.kind() not in CONVERSIONS or node.output().uses() for node in users)
+
+    def check(self) -> None:
+        """Add a check that the tensor is that of the example, before anything else that uses it."""
+        constant = _constant(self.tensor)
+        with _untraced():
+            where = f"{_place()} had {constant.item()} there"
+        checked = _scripted(same_values)(self.tensor, constant, where)
+        check, source = _traced_value(checked).node(), self.value.node()
+        needed = [value.node() for value in check.inputs() if value.node().kind() == "prim::Constant"]
+        if source.kind() == "prim::Param":  # it has no place among the other nodes
+            first = next(torch._C._get_tracing_state().graph().nodes())
+            for node in [*needed, check]:
+                node.moveBefore(first)
+            return
+        for node in [*needed, check]:
+            node.moveAfter(source)
+            source = node
+
+
+def _traced_value(tensor: Tensor) -> Any:
+    return torch._C._get_value_trace(tensor)  # type: ignore[attr-defined]
+
+
+def _numbers(arguments: Any) -> list[_Number]:
+    """Return the tensors of one element among some arguments."""
+    tensors = [each for each in tree_leaves(arguments) if isinstance(each, Tensor)]
+    with torch._C.DisableTorchFunction(), _untraced():
+        tensors = [each for each in tensors if each.layout == torch.strided and each.numel() == 1]
+    return [_Number(each) for each in tensors]
 
 
 @cache
@@ -159,10 +232,17 @@ def _scripted(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def _constant(x: Tensor) -> Tensor:
     """Return a copy of a tensor that is a constant in the trace."""
+    with _untraced():
+        return x.detach().clone()
+
+
+@contextmanager
+def _untraced() -> Iterator[None]:
+    """Interrupt the trace."""
     state = torch._C._get_tracing_state()
     torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
     try:
-        return x.detach().clone()
+        yield
     finally:
         torch._C._set_tracing_state(state)  # type: ignore[attr-defined]
 
@@ -170,7 +250,7 @@ def _constant(x: Tensor) -> Tensor:
 def _place() -> str:
     """Return the line of the model's code that is being executed: ``if n > 2: (model.py, line 3)``."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(OWN):
         frame = frame.f_back
     file, line = frame.f_code.co_filename, frame.f_lineno
     text = linecache.getline(file, line).strip()[:LONGEST]

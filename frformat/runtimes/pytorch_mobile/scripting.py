@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import copy
+import io
 import warnings
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
+from torch.jit.mobile import _load_for_lite_interpreter
+from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import is_parametrized
+from torch.utils._pytree import tree_leaves
 
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.decisions import checked
 from frformat.runtimes.pytorch_mobile.probe import Probe
 from frformat.runtimes.pytorch_mobile.quiet import quietly
+from frformat.torch import copying
+
+CLOSE: Final = 1e-3
+"""By how much results of a trace can differ from those of its model, in units of the largest one."""
 
 
 def scripted(
-    model: nn.Module, example: tuple[Any, ...] | None = None, probe: bool = False, trace: bool = False
+    model: nn.Module,
+    example: tuple[Any, ...] | None = None,
+    probe: bool = False,
+    trace: bool = False,
+    compare: bool = True,
 ) -> tuple[torch.jit.ScriptModule, bool]:
     """Convert a model to TorchScript by scripting it or, if that fails and there is an example, by tracing it.
 
@@ -26,6 +41,7 @@ def scripted(
         example: all inputs of the model.
         probe: whether to trace the model inside a :class:`Probe`, whose attribute ``model`` it becomes.
         trace: whether to trace the model without trying to script it.
+        compare: whether to check that a trace computes the same as the model.
 
     Returns:
         The module, and whether it was traced.
@@ -34,9 +50,9 @@ def scripted(
         ExportError: the model can be neither scripted nor traced. The message says why.
     """
     if probe:
-        return _traced(Probe(model), example or ()), True
+        return _traced(Probe(model), example or (), compare), True
     if trace:
-        return _traced(model, example or ()), True
+        return _traced(model, example or (), compare), True
     if isinstance(model, torch.jit.ScriptModule):
         return model, False
     with quietly():
@@ -50,19 +66,79 @@ def scripted(
                     f"{type(model).__name__} cannot be scripted: {reason(error)}. Pass an example input to trace it "
                     "instead (decisions that depend on its values become fixed), or rewrite the line for TorchScript"
                 ) from error
-    return _traced(model, example), True
+    return _traced(model, example, compare), True
 
 
-def _traced(model: nn.Module, example: tuple[Any, ...]) -> torch.jit.ScriptModule:
+def _traced(model: nn.Module, example: tuple[Any, ...], compare: bool) -> torch.jit.ScriptModule:
     try:
-        with quietly(), torch.no_grad(), warnings.catch_warnings(), checked(model):
+        with quietly(), torch.no_grad(), warnings.catch_warnings():
             if isinstance(model, Probe):  # in a comparison, the example fixes the same decisions on both sides
                 warnings.simplefilter("ignore", TracerWarning)
-            module = torch.jit.trace(model, example, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
+            expected = _outputs(copying.copied(model), example) if compare else []
+            with checked(model), _undone(model):
+                module = torch.jit.trace(model, copy.deepcopy(example), check_trace=False, strict=False)  # type: ignore[no-untyped-call]
+            runs = [_outputs(each, example) for each in _runnable(module)] if compare else []
     except Exception as error:  # the model can raise anything
         raise ExportError(f"{type(model).__name__} cannot be traced with the example: {reason(error)}") from error
     assert isinstance(module, torch.jit.ScriptModule)
+    difference = next(filter(None, (_difference(found, expected) for found in runs)), "")
+    if difference:
+        raise ExportError(
+            f"{type(model).__name__} cannot be traced: with the example, its trace returns {difference}. In a trace, "
+            "lengths are tensors: the model must not use them as keys, for example, or as numbers from which the dtype "
+            "of a result follows; convert them with int()"
+        )
     return module
+
+
+def _runnable(module: torch.jit.ScriptModule) -> Iterator[Any]:
+    """Yield a module and, if it supports the module, the lite interpreter's version of it. Their results can differ."""
+    with _undone(module):
+        yield module
+    try:
+        data = module._save_to_buffer_for_lite_interpreter()
+    except RuntimeError:
+        return
+    yield _load_for_lite_interpreter(io.BytesIO(data))  # type: ignore[no-untyped-call]
+
+
+def _outputs(module: Any, example: tuple[Any, ...]) -> list[Tensor]:
+    """Return the tensors that a module computes from an example, always with the same random numbers."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        found = module(*copy.deepcopy(example))
+    return [each for each in tree_leaves(found) if isinstance(each, Tensor)]
+
+
+def _difference(found: list[Tensor], expected: list[Tensor]) -> str:
+    """Describe the first difference between the results of a trace and those of its model; empty if there is none."""
+    if len(found) != len(expected):
+        return f"{len(found)} tensors instead of {len(expected)}"
+    for one, other in zip(found, expected, strict=True):
+        if one.dtype != other.dtype or one.shape != other.shape:
+            return f"{one.dtype} of shape {list(one.shape)} instead of {other.dtype} of shape {list(other.shape)}"
+        if not one.is_floating_point():
+            same = torch.equal(one, other)
+        else:
+            finite = other[other.isfinite()].abs().double()
+            slack = CLOSE * float(finite.max()) if finite.numel() else 0.0
+            same = torch.allclose(one.double(), other.double(), rtol=0, atol=slack, equal_nan=True)
+        if not same:
+            return "other numbers"
+    return ""
+
+
+@contextmanager
+def _undone(module: nn.Module) -> Iterator[None]:
+    """Restore the buffers that a run of a module changes."""
+    before = [(each, each.clone()) for each in module.buffers() if not is_lazy(each)]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for each, value in before:
+                if not torch.equal(each, value):
+                    each.copy_(value)
 
 
 def reason(error: Exception) -> str:

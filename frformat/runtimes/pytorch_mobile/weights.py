@@ -75,7 +75,8 @@ def check(
             advice = advice if about == "" else about
     absent = missing(own, ties, given)
     if len(absent) > 0 and not partial:
-        faults.append(f"{len(absent)} weights of the model are missing: {_listed(absent)}")
+        number = "1 weight of the model is" if len(absent) == 1 else f"{len(absent)} weights of the model are"
+        faults.append(f"{number} missing: {_listed(absent)}")
     if len(faults) > 0:
         raise RuntimeError("frz: the weights do not fit this model: " + "; ".join(faults) + advice)
 

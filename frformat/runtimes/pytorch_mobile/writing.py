@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from itertools import takewhile
 from typing import Any, Final
 
 import torch
@@ -15,6 +16,7 @@ from frformat.runtimes.copies import copied, state
 from frformat.runtimes.errors import ExportError
 from frformat.runtimes.pytorch_mobile.archive import pack
 from frformat.runtimes.pytorch_mobile.bytecode import Bytecode
+from frformat.runtimes.pytorch_mobile.decisions import OWN
 from frformat.runtimes.pytorch_mobile.operators import Runtime
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 from frformat.runtimes.pytorch_mobile.scripting import reason, scripted
@@ -23,6 +25,8 @@ from frformat.runtimes.written import Export
 from frformat.torch.lowrank.layers import forms
 
 TRACE: Final = "Pass an example input to trace it instead"
+TRACED: Final = r"\S.*\(\d+\): "
+"""The place of a node in a trace: the file, the line, and the function."""
 WRAP: Final = "Wrap the part of it that takes and returns tensors in a module"
 
 
@@ -146,7 +150,10 @@ def _place(module: torch.jit.ScriptModule, operator: str) -> str:
     for name in module._c._method_names():
         graph = getattr(module, name).inlined_graph  # kept in a variable because it owns the nodes
         for node in graph.findAllNodes(operator.partition(".")[0]):
-            place = node.sourceRange().strip().partition("\n")[0].rstrip(":")
-            if place:
-                return f" ({place})"
+            text, *rest = node.sourceRange().strip().splitlines() or [""]
+            if re.match(TRACED, text):  # the stack during tracing
+                stack = takewhile(lambda line: not line.startswith(torch.jit._trace.__file__), [text, *rest])
+                text = next((line for line in stack if not line.startswith(OWN)), text)
+            if text:
+                return f" ({text.rstrip(':')})"
     return ""

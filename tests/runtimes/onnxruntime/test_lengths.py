@@ -218,6 +218,54 @@ def test_networks_at_many_lengths(name: str, tmp_path: Path):
     assert found == [lengths for lengths in sizes if is_valid(*lengths)]
 
 
+ANY: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
+    "max pooling": (nn.MaxPool1d(3, 2, 1), (2, 3, 9)),
+    "complete windows": (nn.MaxPool1d(2, ceil_mode=True), (2, 3, 9)),
+    "rounded up": (Model(lambda self, x: nn.functional.pad(x, (0, -(-x.shape[2] // 4) * 4 - x.shape[2]))), (2, 3, 9)),
+    "averages": (nn.AvgPool1d(3, 2, ceil_mode=True), (2, 3, 9)),
+    "averages with padding": (nn.AvgPool1d(2, 3, 1, ceil_mode=True), (2, 3, 9)),
+    "averages without padding": (nn.AvgPool1d(2, 3, 1, ceil_mode=True, count_include_pad=False), (2, 3, 9)),
+}
+
+
+@pytest.mark.parametrize("name", ANY)
+def test_operations_that_allow_any_length(name: str, tmp_path: Path):
+    layer, shape = ANY[name]
+    model = nn.Sequential(nn.Conv1d(3, 3, 1), layer).eval()
+    made = session(exported(model, tmp_path, torch.rand(shape)), tmp_path / "model.frz")
+    inputs = [(torch.rand(1 + n % 2, 3, n),) for n in range(3, 17)]
+    assert valid(model, made, inputs) == list(range(len(inputs)))
+
+
+class Sum(nn.Module):
+    """Adds up any number of inputs.
+
+    Args:
+        first: whether the first one has a parameter of its own.
+    """
+
+    def __init__(self, first: bool) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 3)
+        self.forward = self.one if first else self.all
+
+    def one(self, x: Tensor, *others: Tensor) -> Tensor:
+        return self.all(x, *others)
+
+    def all(self, *inputs: Tensor) -> Tensor:
+        result: Tensor = self.layer(torch.cat(inputs))
+        return result
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("count", [1, 3])
+def test_any_number_of_inputs(first: bool, count: int, tmp_path: Path):
+    model = Sum(first)
+    made = session(exported(model, tmp_path, *(torch.rand(2 + i, 3) for i in range(count))), tmp_path / "model.frz")
+    inputs = [tuple(torch.rand(n + i, 3) for i in range(count)) for n in (1, 4)]
+    assert valid(model, made, inputs) == [0, 1]
+
+
 SEQUENCES: dict[str, Callable[[bool], nn.Module]] = {
     "LSTM": lambda first: networks.Layer(nn.LSTM(8, 5, batch_first=first)),
     "bidirectional GRU": lambda first: networks.Layer(nn.GRU(8, 5, batch_first=first, bidirectional=True)),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from frformat.errors import EncodeError
-from frformat.runtimes import ExportError, LengthError
+from frformat.runtimes import ExportError, LengthError, export
 from frformat.runtimes.onnxruntime import session
 from frformat.torch import save_model
 from tests.runtimes.onnxruntime.sessions import agree, exported, run
@@ -161,6 +161,37 @@ def test_parts_of_an_axis_of_any_length(tmp_path: Path):
     with pytest.raises(ExportError, match=r"Model cannot be exported to ONNX: .*; dynamic=False may help"):
         exported(model, tmp_path, x)
     agree(model, session(exported(model, tmp_path, x, dynamic=False), tmp_path / "model.frz"), x)
+
+
+@pytest.mark.parametrize("options", [{}, {"weights_as_inputs": True}, {"with_weights": True}])
+@pytest.mark.parametrize(
+    ("forward", "fault"),
+    [
+        (
+            lambda self, x: self.layer(x).repeat_interleave(x.shape[0], 0),
+            r"shape \[2, 3\] instead of \[4, 3\]",
+        ),
+        (lambda self, x: self.layer(x) * len(f"{x.shape[0]}"), "other numbers"),
+    ],
+)
+def test_models_that_are_translated_wrongly(
+    forward: Callable[..., Any], fault: str, options: dict[str, Any], tmp_path: Path
+):
+    with pytest.raises(ExportError, match=f"with the example, ONNX Runtime returns {fault}; PyTorch's exporter"):
+        export(Model(forward, layer=nn.Linear(3, 3)), tmp_path / "a.onnx", example=torch.rand(2, 3), **options)
+
+
+def test_models_with_random_results(tmp_path: Path):
+    model = Model(lambda self, x: self.layer(x) + torch.rand_like(x) * 100, layer=nn.Linear(3, 3))
+    made = session(exported(model, tmp_path, torch.rand(2, 3)), tmp_path / "model.frz")
+    assert run(made, torch.rand(4, 3))[0].shape == (4, 3)
+
+
+def test_comparing_does_not_change_the_model(tmp_path: Path):
+    model = state()
+    before = model.state.clone()
+    export(model, tmp_path / "a.onnx", example=torch.rand(2, 3), with_weights=True)
+    assert torch.equal(model.state, before)
 
 
 def test_models_that_cannot_be_copied(tmp_path: Path):

@@ -72,6 +72,15 @@ def test_operators_that_the_runtime_lacks_are_named_with_their_location(tmp_path
         export(nn.MultiheadAttention(8, 2), path)
 
 
+def test_operators_in_a_trace_are_named_with_the_line_of_the_model(tmp_path: Path):
+    class Traced(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.scaled_dot_product_attention(x, x, x) * len(vars(self)["_buffers"])
+
+    with pytest.raises(ExportError, match=r"does not exist there \(\S*test_export.py\(\d+\): forward\)\. Rewrite"):
+        export(Traced(), tmp_path / "model.ptl", example=torch.rand(1, 2, 3, 4))
+
+
 def check_traced(model: nn.Module, example: Tensor, x: Tensor, folder: Path) -> None:
     """Check that a model is traced with an example, and that its skeleton is also correct for another input."""
     written = exported(model, folder, example=example)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,10 @@ def test_names_and_shapes_can_be_checked_before_any_weight_is_passed(mixed: tupl
     for lacking in (set(), {"brain", "mask"}):
         given = {name: shape for name, shape in one_name.items() if name not in lacking}
         told = refusal(module.run_method, "check_weights", given, False)
-        assert f"{len(scalars | lacking)} weights of the model are missing: " in told
+        number = len(scalars | lacking)
+        assert (
+            f"{number} weight{'s' if number > 1 else ''} of the model {'are' if number > 1 else 'is'} missing: " in told
+        )
         assert all(name in told for name in scalars | lacking)
         assert "head.weight" not in told
         module.run_method("check_weights", given, True)
@@ -219,7 +223,8 @@ def test_a_model_without_weights_runs_immediately(tmp_path: Path):
 def test_a_model_that_is_already_torchscript(traced: bool, tmp_path: Path):
     model = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
     x = torch.randn(4, 3)
-    with pytest.warns(FutureWarning, match="deprecated"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # newer versions of PyTorch call TorchScript deprecated
         script = torch.jit.trace(model, x) if traced else torch.jit.script(model)
     module = lite(script, tmp_path)
     module.run_method("load_weights", dict(model.state_dict()))

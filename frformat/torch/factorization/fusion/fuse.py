@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from frformat.torch.copying import keep_persistence
 from frformat.torch.factorization.fusion.fidelity import departure, require
 from frformat.torch.factorization.fusion.operations import Activation, Join, MaxPool, Nothing, Size, in_place, operation
 from frformat.torch.factorization.fusion.values import Active, Builder, Dense, Joined, Projection, Stream, Value, Wide
@@ -117,6 +118,7 @@ def complete(fused: fx.GraphModule, model: nn.Module) -> None:
             module.register_parameter(attribute, tensor)
         else:
             module.register_buffer(attribute, tensor)
+    keep_persistence(model, fused)
 
 
 class _Tracer(fx.Tracer):
