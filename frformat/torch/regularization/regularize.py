@@ -142,6 +142,9 @@ def _check(model: nn.Module) -> None:
         raise ValueError("a TorchScript module can no longer be changed: regularize the model, then script it")
     if any(isinstance(module, DistributedDataParallel) for module in model.modules()):
         raise ValueError("DistributedDataParallel cannot exchange its parameters: regularize the model, then wrap it")
+    fixed = next((name for name, each in model.named_parameters() if each.is_inference()), None)
+    if fixed is not None:
+        raise ValueError(f"{fixed} was created in inference mode, so it cannot be trained: create the model outside it")
 
 
 @torch.no_grad()
@@ -164,7 +167,7 @@ def _register(candidate: Candidate, spectral: Spectral, trained: bool) -> None:
     watch_state(held)
     replace_data(parameter, coefficients)
     for module, attribute in others:
-        module.register_parameter(attribute, nn.Parameter(torch.empty(0)))
+        module.register_parameter(attribute, nn.Parameter(torch.empty(0, device="cpu")))
         register_parametrization(module, attribute, nn.Identity())
         lists = module.parametrizations
         assert isinstance(lists, nn.ModuleDict)

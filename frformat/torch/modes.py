@@ -1,0 +1,25 @@
+"""Compute independently of the modes that the caller has turned on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+
+
+@contextmanager
+def ordinary() -> Iterator[None]:
+    """Turn off autocast, inference mode and the default device, until the context ends.
+
+    New threads do not inherit the first and the last of these, so that functions would compute different results in
+    different threads.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        for device in ("cpu", torch._C._get_accelerator().type):
+            if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        yield
