@@ -21,6 +21,8 @@ SWITCHES: Final = (torch._C._set_grad_enabled,)
 """The functions behind :class:`torch.no_grad` and :func:`torch.set_grad_enabled`."""
 LEAVING: Final = (Tensor.numpy, Tensor.__array__)
 """Functions that refuse tensors that record gradients."""
+FLOATS: Final = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""Types of the parameters to round; those of 8 bits are stored as they are."""
 PRODUCTS: Final = (torch.matmul, torch.mm, Tensor.matmul, Tensor.mm, Tensor.__matmul__)
 
 
@@ -126,7 +128,7 @@ class _Known:
     def __init__(self, model: nn.Module) -> None:
         self._parameters: dict[int, list[tuple[str, nn.Parameter]]] = {}
         for name, parameter in model.named_parameters():
-            if parameter.is_floating_point() and parameter.layout == torch.strided and not parameter.is_meta:
+            if parameter.dtype in FLOATS and parameter.layout == torch.strided and not parameter.is_meta:
                 self._parameters.setdefault(parameter.untyped_storage().data_ptr(), []).append((name, parameter))
 
     def call(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:

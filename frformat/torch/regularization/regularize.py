@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import is_parametrized, register_parametrization
 
 from frformat.checkpoints.precision import overflow
@@ -142,7 +143,7 @@ def _check(model: nn.Module) -> None:
         raise ValueError("a TorchScript module can no longer be changed: regularize the model, then script it")
     if any(isinstance(module, DistributedDataParallel) for module in model.modules()):
         raise ValueError("DistributedDataParallel cannot exchange its parameters: regularize the model, then wrap it")
-    fixed = next((name for name, each in model.named_parameters() if each.is_inference()), None)
+    fixed = next((name for name, each in model.named_parameters() if not is_lazy(each) and each.is_inference()), None)
     if fixed is not None:
         raise ValueError(f"{fixed} was created in inference mode, so it cannot be trained: create the model outside it")
 
