@@ -16,6 +16,7 @@ from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizat
 from frformat.torch.decomposition.vbmf import evbmf
 from frformat.torch.lowrank.factors import KINDS
 from frformat.torch.lowrank.tucker import Tucker
+from frformat.torch.regularization.spectral_tensor import is_sharded
 
 Rank = int | float
 Ranks = str | float | Mapping[str, Rank | Sequence[Rank]]
@@ -160,6 +161,8 @@ def _problem(module: Any, uses: Mapping[int, int]) -> str | None:
         return "its weight is tied"
     if getattr(module, "groups", 1) != 1:
         return "its channels are in groups"
+    if is_sharded(weight):
+        return "its weight is sharded: decompose the model before fully_shard(model)"
     if weight.dtype not in DTYPES or weight.device.type == "meta":
         return f"its weight has type {weight.dtype} and is on {weight.device}"
     if not weight.numel():

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
+from torch.utils._pytree import tree_map
 from torch.utils.checkpoint import checkpoint
 
 import frformat
@@ -514,3 +515,29 @@ def test_one_weight_that_is_larger_than_all_others_by_many_orders_of_magnitude()
     stored = load_file(io.BytesIO(found.data))["weight"]
     assert float(stored[3, 5]) == pytest.approx(3e38, rel=1e-3)
     assert float(stored.flatten().abs().sort().values[-2]) < 1e33
+
+
+class Wrapper(Tensor):
+    """A tensor without memory of its own, as in libraries for quantized training."""
+
+    inner: Tensor
+
+    @staticmethod
+    def __new__(cls, inner: Tensor) -> Any:
+        return Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype)  # type: ignore[attr-defined]
+
+    def __init__(self, inner: Tensor) -> None:
+        self.inner = inner
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        plain = tree_map(lambda each: each.inner if isinstance(each, Wrapper) else each, (args, kwargs or {}))
+        out = func(*plain[0], **plain[1])
+        return cls(out) if func is torch.ops.aten.detach.default else out
+
+
+def test_tensors_that_cannot_be_read_are_named():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    model[1].weight = nn.Parameter(Wrapper(model[1].weight.data))
+    with pytest.raises(CompressionError, match=r"1\.weight: of type Wrapper, which cannot be read as an array"):
+        compress(model, None, torch.randn(8, 4).split(2))
