@@ -1,4 +1,4 @@
-"""BatchRun a model on batches, and report failures."""
+"""Run a model on batches, and report failures."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class BatchRun:
         self.batch, self.number, self.device = batch, number, device
 
     def __call__(self, model: nn.Module) -> Any:
-        """BatchRun a model, and return its output.
+        """Run a model, and return its output.
 
         Raises:
             CompressionError: the model raised an exception.

@@ -541,3 +541,16 @@ def test_tensors_that_cannot_be_read_are_named():
     model[1].weight = nn.Parameter(Wrapper(model[1].weight.data))
     with pytest.raises(CompressionError, match=r"1\.weight: of type Wrapper, which cannot be read as an array"):
         compress(model, None, torch.randn(8, 4).split(2))
+
+
+def test_layers_that_receive_one_vector_at_a_time():
+    class Rows(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(16, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.stack([self.layer(row) for row in x])
+
+    torch.manual_seed(0)
+    assert compress(Rows(), None, VECTORS, outputs="values").point.loss < 0.02
