@@ -163,8 +163,10 @@ def _problem(module: Any, uses: Mapping[int, int]) -> str | None:
         return "its channels are in groups"
     if is_sharded(weight):
         return "its weight is sharded: decompose the model before fully_shard(model)"
-    if weight.dtype not in DTYPES or weight.device.type == "meta":
-        return f"its weight has type {weight.dtype} and is on {weight.device}"
+    if weight.dtype not in DTYPES:
+        return f"its weight has type {weight.dtype}: convert the model to float32 first"
+    if weight.device.type == "meta":
+        return "its weight is on the meta device: load the weights first"
     if not weight.numel():
         return "its weight has no elements"
     return None if bool(torch.isfinite(weight).all()) else "a weight is not finite"
