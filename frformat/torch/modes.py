@@ -10,12 +10,13 @@ import torch
 
 @contextmanager
 def ordinary() -> Iterator[None]:
-    """Turn off autocast, inference mode and the default device, until the context ends.
+    """Turn off autocast, inference mode, the default device and ``torch.compile``, until the context ends.
 
-    New threads do not inherit the first and the last of these, so that functions would compute different results in
-    different threads.
+    New threads inherit neither autocast nor the default device, so that functions would compute different results in
+    different threads. The compiler would trace the code that observes layers.
     """
     with ExitStack() as stack:
+        stack.enter_context(torch.compiler.set_stance("force_eager"))
         stack.enter_context(torch.inference_mode(False))
         for device in ("cpu", torch._C._get_accelerator().type):
             if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):

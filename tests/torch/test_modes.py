@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
-from frformat.torch import compress, decompose, load_model, regularize, save_model, unregularize
+from frformat.torch import compress, decompose, load_model, recompose, regularize, save_model, unregularize
 from frformat.torch.nesting import filter_groups
 from frformat.torch.regularization import make_tiers
 
@@ -113,3 +114,25 @@ def test_models_created_in_inference_mode_are_refused():
         model = network()
     with pytest.raises(ValueError, match=r"0\.weight was created in inference mode"):
         regularize(model)
+
+
+def test_compiled_submodules_are_layers_like_others(tmp_path: Path):
+    def backend(graph: Any, inputs: Any) -> Any:
+        runs.append(graph)
+        return graph
+
+    runs: list[Any] = []
+    plain, model = network(), network()
+    model[3] = torch.compile(model[3], backend=backend)
+    expected = compress(plain, None, IMAGES.split(16))
+    found = compress(model, tmp_path / "model.frz", IMAGES.split(16))
+    assert (found.point.loss, found.notes) == (expected.point.loss, expected.notes)
+    assert not runs
+    load_model(plain, tmp_path / "model.frz")
+    before = network()(IMAGES)
+    assert torch.allclose(unregularize(regularize(model))(IMAGES), before, atol=1e-5)
+    decompose(model, parameters=900)
+    changed = model(IMAGES)
+    assert torch.allclose(recompose(model)(IMAGES), changed, atol=1e-5)
+    assert not any(map(parametrize.is_parametrized, model.modules()))
+    assert runs

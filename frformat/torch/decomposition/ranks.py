@@ -11,11 +11,12 @@ from typing import Any, Final
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from frformat.torch.decomposition.vbmf import evbmf
 from frformat.torch.lowrank.factors import KINDS
 from frformat.torch.lowrank.tucker import Tucker
+from frformat.torch.parametrizations import is_parametrized
 from frformat.torch.regularization.spectral_tensor import is_sharded
 
 Rank = int | float

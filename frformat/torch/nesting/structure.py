@@ -8,11 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import (
-    ParametrizationList,
-    is_parametrized,
-    register_parametrization,
-)
+from torch.nn.utils.parametrize import ParametrizationList, register_parametrization
 
 import frformat
 from frformat.torch.batch_norm import BATCH_NORMS
@@ -21,6 +17,7 @@ from frformat.torch.copying import copied
 from frformat.torch.corners import Corner, Shape, corner_of, cornered
 from frformat.torch.models import load_model
 from frformat.torch.nesting.filters import LAYERS, TRANSPOSED, Groups
+from frformat.torch.parametrizations import is_parametrized
 from frformat.torch.regularization.tiers import STATISTICS, Statistics, statistics
 from frformat.torch.regularization.undo import take_off
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parameter import is_lazy
-from torch.nn.utils.parametrize import is_parametrized, register_parametrization
+from torch.nn.utils.parametrize import register_parametrization
 
 from frformat.checkpoints.precision import overflow
 from frformat.torch.lowrank.tucker import form_of
-from frformat.torch.parametrizations import parametrized
+from frformat.torch.parametrizations import is_parametrized, parametrized
 from frformat.torch.regularization import factored as factors
 from frformat.torch.regularization.choices import Candidate, Rules, candidates, choose
 from frformat.torch.regularization.parametrization import Spectral, replace_data, watch_state
