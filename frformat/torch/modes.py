@@ -18,7 +18,8 @@ def ordinary() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(torch.compiler.set_stance("force_eager"))
         stack.enter_context(torch.inference_mode(False))
-        for device in ("cpu", torch._C._get_accelerator().type):
+        accelerator = torch.accelerator.current_accelerator()
+        for device in ("cpu", *([] if accelerator is None else [accelerator.type])):
             if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
                 stack.enter_context(torch.autocast(device, enabled=False))
         if torch.get_default_device().type != "cpu":
