@@ -165,7 +165,7 @@ def train(
     others = {"keep": keep, "rule": rules, "size": size, "dense": dense, "teacher": teacher, "from": weights}
     _check_nested(nested, stages, others)
     if nested:
-        _check(os.path.join(folder, "dense"), resume, force)
+        _check(folder, resume, force, run=os.path.join(folder, "dense"))
         if threads:
             torch.set_num_threads(threads)
         with told(), training.joined(device) as workers:
@@ -211,17 +211,27 @@ def told() -> Iterator[None]:
         raise click.UsageError(" ".join(str(error).split()), click.get_current_context()) from error
 
 
-def _check(folder: str, resume: bool, force: bool) -> None:
-    """Check the options that start or continue a run; no run is overwritten without ``--force``."""
-    from frformat.train.loop import CHECKPOINT
+def _check(folder: str, resume: bool, force: bool, *, run: str = "") -> None:
+    """Check the options that start or continue a run; nothing is overwritten without ``--force``.
+
+    Args:
+        folder: the folder of the resulting file.
+        resume: whether to continue a run.
+        force: whether to start over.
+        run: the folder of the run; ``folder`` by default.
+    """
+    from frformat.train.loop import CHECKPOINT, MODEL
 
     if resume and force:
         raise click.UsageError("--resume and --force are mutually exclusive.", click.get_current_context())
-    if resume and not os.path.isdir(folder):
-        raise FileNotFoundError(errno.ENOENT, "there is no run to continue; omit --resume to start one", folder)
-    path = os.path.join(folder, CHECKPOINT)
+    if resume and not os.path.isdir(run or folder):
+        raise FileNotFoundError(errno.ENOENT, "there is no run to continue; omit --resume to start one", run or folder)
+    path = os.path.join(run or folder, CHECKPOINT)
     if os.path.exists(path) and not (resume or force):
         raise FileExistsError(errno.EEXIST, "it belongs to a run; --resume continues it, --force starts over", path)
+    model = os.path.join(folder, MODEL)
+    if os.path.lexists(model) and not (os.path.exists(path) or force):
+        raise FileExistsError(errno.EEXIST, "no run in this folder wrote it; --force replaces it", model)
 
 
 def _check_nested(nested: bool, stages: dict[str, Any], others: dict[str, Any]) -> None:

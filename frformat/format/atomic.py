@@ -8,7 +8,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, Final
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a disk without space, which may occur in other temporary files of the folder."""
 
 StrPath = str | os.PathLike[str]
 
@@ -26,7 +29,11 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
     check_writable(path)
     path = os.path.realpath(path)
     folder, name = os.path.split(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
+    except OSError as error:
+        error.filename = path  # not the temporary name
+        raise
     try:
         with io.BufferedWriter(_Destination(handle, path)) as file:
             yield file
@@ -34,8 +41,10 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         os.chmod(temporary, _mode(path))
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
+            error.filename = path
         raise
 
 

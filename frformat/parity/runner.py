@@ -36,7 +36,7 @@ class RunError(Exception):
 
 
 def main(name: str, runtime: Json, start: Start, arguments: list[str]) -> None:
-    """Create a report, given the arguments ``report SKELETON MODEL.frz INPUTS -o REPORT.json``.
+    """Create a report, given the arguments ``report SKELETON MODEL.frz INPUTS -o REPORT.json [--force]``.
 
     Args:
         name: the module that runs, for messages and the report.
@@ -49,11 +49,17 @@ def main(name: str, runtime: Json, start: Start, arguments: list[str]) -> None:
     for argument in ("skeleton", "weights", "inputs"):
         parser.add_argument(argument, type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--force", action="store_true", help="replace the report and its outputs if they exist")
     given = parser.parse_args(arguments)
+    paths = sorted(given.inputs.glob("*.npy"))
+    written = [given.output, *(given.output.parent / _output_of(path) for path in paths)]
+    existing = next((path for path in written if os.path.lexists(path)), None)
+    if existing is not None and not given.force:
+        parser.error(f"{existing}: it exists; use --force to replace it")
     before, times = resident("VmRSS"), dict[str, float]()
     run = start(given.skeleton, given.weights, times)
     loaded = resident("VmRSS")
-    inputs = [_describe(run, path, given.output.parent, times) for path in sorted(given.inputs.glob("*.npy"))]
+    inputs = [_describe(run, path, given.output.parent, times) for path in paths]
     writing.write_report(
         given.output,
         producer={"name": name, "version": frformat.__version__},
@@ -80,13 +86,18 @@ def _describe(run: Run, path: Path, folder: Path, load: dict[str, float]) -> Jso
     except RunError as error:
         return facts | {"error": str(error).splitlines()[0][:1000]}
     output = layers.pop(OUTPUT)
-    file = f"{path.stem}.out.npy"
+    file = _output_of(path)
     np.save(folder / file, output)
     facts |= {"ms": [times["forward"]]}
     facts["output"] = writing.describe(output) | {"values": {"encoding": "npy", "file": file}}
     if layers:
         facts["layers"] = [{"name": k} | writing.describe(v, embed=True) for k, v in sorted(layers.items())]
     return facts
+
+
+def _output_of(path: Path) -> str:
+    """Return the name of the file with the output for an input."""
+    return f"{path.stem}.out.npy"
 
 
 def resident(what: str) -> int:

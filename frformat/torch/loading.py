@@ -25,7 +25,7 @@ from frformat.torch.lowrank import tucker_files
 from frformat.torch.lowrank.layers import Coded, coded
 from frformat.torch.lowrank.tucker import parts, tucker_tensors
 from frformat.torch.regularization.parametrization import EXTRA, resize, spectral_of
-from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors
+from frformat.torch.regularization.spectral_tensor import SpectralTensor, is_sharded, places, spectral_tensors
 from frformat.torch.regularization.state import plain_state
 from frformat.torch.regularization.tiers import set_tiers, statistics
 from frformat.wording import count
@@ -289,6 +289,9 @@ def _fault(file: FrzFile, source: str, target: Target, way: Way) -> str | None:
     """Return why a tensor of the file cannot be loaded into its target."""
     tensor: Any = target.tensor
     info = file.info(source)
+    own = target.held.original if target.held is not None else tensor
+    if isinstance(own, Tensor) and is_sharded(own):
+        return "sharded in the model; load the file before fully_shard(model)"
     if target.held is not None:
         return None
     if target.tucker is not None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torch import nn
-from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
+from torch.nn.utils import parametrize
+from torch.nn.utils.parametrize import ParametrizationList
+
+
+def is_parametrized(module: nn.Module, attribute: str | None = None) -> bool:
+    """Return whether a module, or one of its tensors, is parametrized.
+
+    Unlike PyTorch's function, this is false for wrappers such as those of ``torch.compile``, which pass the attributes
+    of the module inside them on.
+    """
+    return "parametrizations" in module._modules and parametrize.is_parametrized(module, attribute)
 
 
 def parametrized(model: nn.Module, kind: type[nn.Module]) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:

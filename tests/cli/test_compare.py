@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from frformat.parity import lite
+from frformat.parity.report import read_report
 from frformat.torch import save_file, save_model
 from frformat.train.models import LeNet5
 from tests.cli.command import frformat, refused
@@ -46,6 +48,22 @@ def test_onnx_runtime_takes_weights_as_initializers_or_as_inputs(files: Path, tm
         skeleton = tmp_path / f"{name}.onnx"
         assert frformat("export", "lenet5", "-o", skeleton, *options).code == 0
         assert frformat(*arguments(files, "--phone", "ort", "--skeleton", skeleton)).code == 0
+
+
+def test_a_runner_replaces_a_report_only_by_force(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    report, output = tmp_path / "report.json", tmp_path / "x1.out.npy"
+    command = ["report", str(files / "model.ptl"), str(files / "model.frz"), str(files / "inputs"), "-o", str(report)]
+    for path in (report, output):
+        path.write_bytes(b"mine")
+        with pytest.raises(SystemExit):
+            lite.main(command)
+        assert f"{path}: it exists; use --force to replace it" in capsys.readouterr().err
+        assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"mine"]
+        path.unlink()
+    output.write_bytes(b"mine")
+    lite.main([*command, "--force"])
+    assert len(read_report(report).inputs) == 2
+    assert output.read_bytes() != b"mine"
 
 
 def test_a_report_with_layers(files: Path):

@@ -172,3 +172,16 @@ def test_a_teacher_of_a_different_shape_is_refused(tmp_path: Path):
     frz.save_file({"0.weight": frz.Spectrum([1.0], (2, 2))}, tmp_path / "teacher.frz")
     said = refused("train", TINY, "--distill", "1", "--teacher", tmp_path / "teacher.frz", "-o", tmp_path / "run")
     assert "does not fit" in said
+
+
+def test_files_that_no_run_wrote_are_kept(tmp_path: Path):
+    model = tmp_path / "model.frz"
+    model.write_bytes(b"mine")
+    for options in ((), ("--resume",), ("--nested",)):
+        assert "no run in this folder wrote it; --force replaces it" in refused(
+            "train", TINY, *CPU, "-o", tmp_path, "--epochs", "1", *options
+        )
+        assert model.read_bytes() == b"mine"
+        assert [path.name for path in tmp_path.iterdir()] == ["model.frz"]
+    assert frformat("train", TINY, *CPU, "-o", tmp_path, "--epochs", "1", "--force").code == 0
+    assert model.read_bytes() != b"mine"

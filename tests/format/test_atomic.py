@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,21 @@ def test_a_full_disk_is_reported_with_the_file(tmp_path: Path):
     done = subprocess.run([sys.executable, "-c", FULL, target], capture_output=True, text=True, check=False)
     assert done.stdout == f"{os.path.realpath(target)}\n", done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_errors_name_the_file_and_not_a_temporary_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    target = tmp_path / "file"
+
+    def full() -> None:
+        with replacing(target):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match=r"No space left on device: '.*/file'"):
+        full()
+
+    def refused(prefix: str, suffix: str, dir: str) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), f"{dir}/{prefix}x{suffix}")
+
+    monkeypatch.setattr(tempfile, "mkstemp", refused)
+    with pytest.raises(OSError, match=r"Read-only file system: '.*/file'"):
+        full()

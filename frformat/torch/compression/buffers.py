@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @contextmanager
@@ -25,5 +25,13 @@ def unchanged(*models: nn.Module) -> Iterator[None]:
         with torch.no_grad():
             for module, name, buffer, version, values in before:
                 module._buffers[name] = buffer
-                if buffer._version != version:
+                if buffer._version != version or not _equal(buffer, values):
                     buffer.detach_().copy_(values)
+
+
+def _equal(buffer: Tensor, values: Tensor) -> bool:
+    """Return whether a buffer still has the same bytes: fused fake quantization changes it without a new version."""
+    if buffer.layout != torch.strided or buffer.is_quantized:
+        return True
+    before, after = (each.detach().reshape(-1).contiguous().view(torch.uint8) for each in (values, buffer))
+    return torch.equal(before, after)

@@ -19,15 +19,17 @@ from frformat.torch.compression.buffers import unchanged
 from frformat.torch.compression.contents import Contents
 from frformat.torch.compression.inputs import CompressionError, Told, runs
 from frformat.torch.compression.measuring import Metric, measure_of
+from frformat.torch.compression.merging import merged
 from frformat.torch.compression.outputs import Outputs
 from frformat.torch.compression.planning import scale_of
 from frformat.torch.compression.preparing import prepare
 from frformat.torch.compression.quantizing import Weighed
 from frformat.torch.compression.randomness import preserved
 from frformat.torch.compression.reporting import LayerReport, layers
-from frformat.torch.compression.search import of_loss, of_metric, of_size
+from frformat.torch.compression.search import FAR, NEAR, of_loss, of_metric, of_size
 from frformat.torch.compression.state import Bag, copied
 from frformat.torch.compression.trials import Point, Trial, Trials
+from frformat.torch.modes import ordinary
 from frformat.torch.regularization.tiers import statistics
 
 StrPath = str | os.PathLike[str]
@@ -114,6 +116,8 @@ def compress(
 
     >>> compress(model, "model.frz", images.split(64), metric=accuracy, max_drop=0.5)
 
+    Autocast is off while the model runs, unless the model or the metric turns it on.
+
     Pass at most one of ``max_drop``, ``size``, ``bits`` and ``quality``.
 
     Args:
@@ -130,7 +134,8 @@ def compress(
         size: maximum file size in bytes. The file will be close to this size.
         bits: maximum file size in bits per parameter.
         quality: from 1 (smallest file) to 10. Each increase by 3 reduces the loss to a tenth. The default is 6, for a
-            loss of about 0.01.
+            loss of about 0.01. If the loss on the batches is more than twice as large, finer steps are tried; if it is
+            less than a hundredth, coarser ones. A note tells if no loss between these limits was found.
         outputs: ``logits`` for class logits, along the last axis of outputs of rank 2 or 3 and along axis 1 of all
             other outputs; ``values`` for other numbers; or ``auto`` to assume logits if the output is one matrix with
             at least two columns.
@@ -158,18 +163,23 @@ def compress(
     Options.of(metadata, None, "auto", (), "auto")  # checks the metadata
     meant = Outputs(outputs)
     told = progress or (lambda what, done, total: None)
-    with torch.inference_mode(False):  # gradients must be available
+    device = torch.get_default_device()
+    with ordinary():
         work = copied(model)
         with preserved(work), opened(base) as older:
-            calls = runs(batches) if batches is not None else []
+            calls = runs(batches, device) if batches is not None else []
             with unchanged(work):
-                measure = measure_of(metric, meant, work, calls, needed=max_drop is not None)
+                measure = measure_of(metric, meant, work, calls, device, needed=max_drop is not None)
                 before = measure(work)
-            weighed, contents = prepare(work.eval(), calls[: len(calls) - len(measure.held)], meant, seed, told)
+            used = merged(work.eval(), calls[: len(calls) - len(measure.held)], meant)
+            weighed, contents = prepare(work, used, meant, seed, told)
             if older is not None:
                 versions.follow(weighed, contents, older)
             trials = Trials(weighed, contents, meant, measure, before, dict(metadata or {}), told)
-            chosen = _search(trials, goals, contents, measure.name, before, effort)
+            if older is not None:
+                chosen = trials.trial(scale_of(_intended(None), contents.quantized))
+            else:
+                chosen = _search(trials, goals, contents, measure.name, before, effort)
     result = Compressed(
         chosen.data,
         None if isinstance(chosen.model, Bag) else chosen.model,
@@ -178,7 +188,7 @@ def compress(
         measure.name,
         before,
         layers(contents, chosen.found, chosen.data),
-        _notes(weighed, contents),
+        [*_notes(weighed, contents), *([] if base is not None else _missed(goals, chosen.loss))],
     )
     if path is not None:
         result.save(path)
@@ -201,8 +211,8 @@ def _search(
         most = int(size if size is not None else (bits or 0) * contents.elements / 8)
         return of_size(trials.trial, trials.estimate, most, finest, coarsest, effort, trials.codes)
     if drop is None:
-        loss = 10 ** (-(QUALITY if quality is None else quality) / 3)
-        return of_loss(trials.trial, loss, scale_of(loss, count), finest)
+        loss = _intended(quality)
+        return of_loss(trials.trial, loss, scale_of(loss, count), finest, coarsest)
     assert before is not None  # _check allows a drop only with a metric
     least = before - drop
     found = of_metric(trials.trial, lambda each: (each.point.metric or 0.0) >= least, first, finest, coarsest)
@@ -212,6 +222,23 @@ def _search(
             f"max_drop={drop:g} cannot be met: {metric} is {before:.6g}, and at best {best:.6g} after rounding"
         )
     return found
+
+
+def _intended(quality: float | None) -> float:
+    """Return the loss that a quality stands for."""
+    return float(10 ** (-(QUALITY if quality is None else quality) / 3))
+
+
+def _missed(goals: Mapping[str, float | None], reached: float) -> list[str]:
+    """Return a note if the loss differs much from the intended one."""
+    if any(value is not None for name, value in goals.items() if name != "quality"):
+        return []
+    quality = goals["quality"]
+    loss = _intended(quality)
+    if loss / NEAR <= reached <= FAR * loss:
+        return []
+    number = QUALITY if quality is None else quality
+    return [f"quality {number:g} stands for a loss of {loss:.2g}; the closest that was found has {reached:.2g}"]
 
 
 def _notes(weighed: Weighed, contents: Contents) -> list[str]:

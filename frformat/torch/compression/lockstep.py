@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from frformat.torch.compression.inputs import CompressionError
+
 
 class _Stopped(BaseException):
     """Raised inside a run to end it when it is no longer needed."""
@@ -89,10 +91,12 @@ def together(
         meet: function to call before functions are resumed, with the positions where they wait, by index in ``works``.
 
     Raises:
+        CompressionError: the system allows fewer threads than there are functions.
         Exception: a function or ``meet`` raised it; all other functions have been stopped.
     """
-    runs = [Run(work) for work in works]
+    runs: list[Run] = []
     try:
+        runs.extend(_started(work, len(works)) for work in works)
         waiting = [index for index, run in enumerate(runs) if run.resume()]
         while waiting:
             first = min(order(runs[index].at) for index in waiting)
@@ -103,3 +107,12 @@ def together(
     finally:
         for run in runs:
             run.stop()
+
+
+def _started(work: Callable[[Run], None], needed: int) -> Run:
+    try:
+        return Run(work)
+    except RuntimeError as error:  # can't start new thread
+        raise CompressionError(
+            f"the batches need {needed} threads, which the system does not allow: pass fewer, larger batches"
+        ) from error

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import torch
 from torch import nn
 
-from frformat.torch.compression.inputs import Batch, CompressionError
+from frformat.torch.compression.inputs import Batch, CompressionError, default_device
 from frformat.torch.compression.outputs import Outputs
 
 Metric = Callable[[nn.Module], float]
@@ -27,11 +27,13 @@ class Measure:
         name: name of the metric; empty if there is none.
         metric: the function, or None.
         held: batches reserved for measuring.
+        device: the default device while the metric runs.
     """
 
     name: str = ""
     metric: Metric | None = None
     held: list[Batch] = field(default_factory=list)
+    device: torch.device = field(default_factory=torch.get_default_device)
 
     def __call__(self, model: nn.Module) -> float | None:
         """Return the metric of a model, or None if there is no metric.
@@ -42,7 +44,7 @@ class Measure:
         if self.metric is None:
             return None
         try:
-            with torch.no_grad():
+            with torch.no_grad(), default_device(self.device):
                 value = float(self.metric(model))
         except CompressionError:
             raise
@@ -56,7 +58,13 @@ class Measure:
 
 
 def measure_of(
-    metric: Metric | None, meant: Outputs, original: nn.Module, calls: list[Batch], *, needed: bool
+    metric: Metric | None,
+    meant: Outputs,
+    original: nn.Module,
+    calls: Sequence[Batch],
+    device: torch.device,
+    *,
+    needed: bool,
 ) -> Measure:
     """Return the metric for a search.
 
@@ -65,6 +73,7 @@ def measure_of(
         meant: the interpretation of the model's outputs.
         original: the model to compress.
         calls: all batches.
+        device: the default device while the metric runs.
         needed: whether to measure the agreement with the original if the user passes no metric.
 
     Raises:
@@ -72,12 +81,12 @@ def measure_of(
     """
     if metric is not None:
         name = getattr(metric, "__name__", type(metric).__name__)
-        return Measure("metric" if name == "<lambda>" else name, metric)
+        return Measure("metric" if name == "<lambda>" else name, metric, device=device)
     if not needed:
         return Measure()
     if len(calls) < 2:
         raise CompressionError("max_drop without a metric needs at least two batches: to calibrate and to measure")
-    kept = calls[-max(1, len(calls) // HELD) :]
+    kept = list(calls[-max(1, len(calls) // HELD) :])
     with torch.no_grad():
         known = [call(original) for call in kept]
 

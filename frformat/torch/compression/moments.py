@@ -214,7 +214,7 @@ def _corresponding(x: Tensor, y: Tensor) -> Tensor:
 def _parts(call: Call, form: Form) -> Iterable[slice]:
     """Split a batch into about :data:`PARTS` slices, or more if their columns would exceed :data:`CHUNK` entries."""
     n = len(call.input)
-    if call.input.dim() <= len(form.kernel) + 1 and form.kernel:
+    if call.input.dim() <= (len(form.kernel) + 1 if form.kernel else 1):  # one sample
         return [slice(None)]
     each = max(1, call.input.numel() // max(n, 1)) * math.prod(form.kernel)
     step = max(1, min(CHUNK // each, -(-n // PARTS)))

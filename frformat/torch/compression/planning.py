@@ -17,7 +17,7 @@ from frformat.torch.compression.moments import Statistics
 from frformat.torch.compression.quantizing import Weighed, rounded_alone
 from frformat.torch.compression.recording import Site
 from frformat.torch.compression.state import state_of
-from frformat.torch.compression.steps import Plan, across_kernel, damping, errors, ideal, in_basis, plan
+from frformat.torch.compression.steps import Plan, across_kernel, damping, errors, finest, ideal, in_basis, plan
 
 Doubles = NDArray[np.float64]
 
@@ -94,7 +94,7 @@ def _plan(weighed: Weighed, name: str, sites: Sequence[Site], scale: float) -> P
             wanted -= 0.5 * math.log2(1 - shrinkage)  # shrinking, unlike damping, does not increase the mean
             logarithms[site.rows] = site.form.tensor(wanted)
         active = int((np.abs(whole.tensor(entries)) > scale * 2.0 ** (logarithms - 1)).sum())
-        candidates.append(plan(whole, cosines, logarithms, active))
+        candidates.append(replace(plan(whole, cosines, logarithms, active), least=finest(entries)))
     if len(candidates) == 1:
         return candidates[0]
     return min(

@@ -20,7 +20,7 @@ from frformat.torch.compression.moments import Statistics, statistics
 from frformat.torch.compression.outputs import Outputs
 from frformat.torch.compression.planning import covering, planned, scale_of
 from frformat.torch.compression.quantizing import Weighed
-from frformat.torch.compression.recording import Site
+from frformat.torch.compression.recording import FLOATS, Site
 from frformat.torch.compression.remainder import settle, unknown
 from frformat.torch.compression.sensitivity import correct
 from frformat.torch.compression.state import Bag, state_of
@@ -102,7 +102,7 @@ def _guesses(model: nn.Module, except_for: Collection[str] = ()) -> dict[Site, S
     for name, value in state.items():
         if name in ties or name in except_for or name not in weights:
             continue
-        dense = isinstance(value, Tensor) and value.layout == torch.strided and value.is_floating_point()
+        dense = isinstance(value, Tensor) and value.layout == torch.strided and value.dtype in FLOATS
         if not dense or value.dim() < 2 or value.numel() < LEAST or not bool(value.isfinite().all()):
             continue
         form = guessed_form(tuple(value.shape))

@@ -24,7 +24,7 @@ from frformat.torch.compression.moments import InputMoments, Inputs, Statistics,
 from frformat.torch.compression.randomness import preserved
 from frformat.torch.compression.recording import Call, Recorder, Site
 from frformat.torch.compression.rounding import rounded
-from frformat.torch.compression.steps import Plan, damping, errors, nearest
+from frformat.torch.compression.steps import Plan, damping, errors, finest, nearest
 from frformat.torch.compression.structure import Structure
 from frformat.torch.compression.wide import Observed
 
@@ -221,7 +221,10 @@ def _whole(quotients: Doubles) -> NDArray[np.int32]:
 def _bias_code(weighed: Weighed, site: Site, scale: float) -> int:
     """Return the step code of the bias of a layer."""
     costs = errors(weighed.statistics[site].outputs.of_bias())
-    return nearest(-0.5 * float(np.log2(costs.mean())) + math.log2(scale))
+    name = weighed.adjustable(site)
+    assert name is not None
+    least = finest(weighed.original.get_parameter(name).double().cpu().numpy())
+    return nearest(max(-0.5 * float(np.log2(costs.mean())) + math.log2(scale), least))
 
 
 def _gathered(site: Site, there: Mapping[int, Call], weighed: Weighed) -> tuple[Inputs, Observed | None]:
@@ -266,7 +269,7 @@ def _round(
     plan, form = weighed.plans[site.name], site.form
     weight = model.get_parameter(site.name)
     integers = found[site.name]
-    before = form.matrix(weight[site.rows].double().cpu().numpy())
+    before = form.matrix(weight[site.rows].double().cpu().numpy().copy())  # float64 weights would share memory
     bias = weighed.adjustable(site)
     second = inputs.second(centred=bias is not None)
     original = plan.transform(before)

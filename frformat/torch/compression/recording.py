@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from frformat.torch.compression import recurrent
+from frformat.torch.compression.contractions import products
 from frformat.torch.compression.forms import Form, Geometry
 
 CONVOLUTIONS: Final = {torch.conv1d: 1, torch.conv2d: 2, torch.conv3d: 3}
@@ -21,6 +22,8 @@ SWITCHES: Final = (torch._C._set_grad_enabled,)
 """The functions behind :class:`torch.no_grad` and :func:`torch.set_grad_enabled`."""
 LEAVING: Final = (Tensor.numpy, Tensor.__array__)
 """Functions that refuse tensors that record gradients."""
+FLOATS: Final = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""Types of the parameters to round; those of 8 bits are stored as they are."""
 PRODUCTS: Final = (torch.matmul, torch.mm, Tensor.matmul, Tensor.mm, Tensor.__matmul__)
 
 
@@ -101,6 +104,11 @@ class Recorder(TorchFunctionMode):
             with self:
                 return recurrent.steps(func, args)
         call = self._known.call(func, args, kwargs)
+        if call is None:
+            product = next((each for each in products(func, args, kwargs) if self._known.matrix(each.weight)), None)
+            if product is not None:
+                with self:
+                    return product.run()
         if call is not None and self._before is not None:
             self._before(call)
         out = func(*args, **kwargs)
@@ -126,7 +134,7 @@ class _Known:
     def __init__(self, model: nn.Module) -> None:
         self._parameters: dict[int, list[tuple[str, nn.Parameter]]] = {}
         for name, parameter in model.named_parameters():
-            if parameter.is_floating_point() and parameter.layout == torch.strided and not parameter.is_meta:
+            if parameter.dtype in FLOATS and parameter.layout == torch.strided and not parameter.is_meta:
                 self._parameters.setdefault(parameter.untyped_storage().data_ptr(), []).append((name, parameter))
 
     def call(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
@@ -146,11 +154,22 @@ class _Known:
             return self._layer("product", first, second, bias)
         return None
 
+    def matrix(self, weight: Tensor) -> bool:
+        """Return whether a matrix is a parameter, some of its rows, or the transpose of either."""
+        return self._matrix(weight, "linear") is not None
+
     def _layer(self, kind: Any, x: Any, weight: Any, bias: Any = None) -> Call | None:
         if not isinstance(x, Tensor):
             return None
-        site = self._site(weight, kind)
+        site = self._site(weight, kind) if kind == "embedding" else self._matrix(weight, kind)
         return None if site is None else Call(site, x, bias=self._whole(bias))
+
+    def _matrix(self, weight: Any, kind: Any) -> Site | None:
+        """Return the site of a matrix; a transposed parameter exchanges linear layers and products."""
+        found = self._site(weight, kind)
+        if found is not None or not isinstance(weight, Tensor) or weight.dim() != 2:
+            return found
+        return self._site(weight.t(), "product" if kind == "linear" else "linear")
 
     def _convolution(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
         names = ["input", "weight", "bias", "stride", "padding"]

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from frformat.checkpoints.torch_tensors import to_numpy
 from frformat.errors import EncodeError
 from frformat.torch import copying
 from frformat.torch.compression.inputs import CompressionError
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.lowrank.tucker import tucker_tensors
+from frformat.torch.regularization.spectral_tensor import is_sharded
 from frformat.torch.regularization.state import spectral_state
 from frformat.torch.wrappers import plain_names, unwrapped
 
@@ -23,11 +25,24 @@ class Bag(nn.Module):
 
     def __init__(self, tensors: Mapping[str, Any]) -> None:
         super().__init__()
-        self.tensors = {k: v.detach().clone() if isinstance(v, Tensor) else v for k, v in tensors.items()}
+        self.tensors = {k: _own(v) if isinstance(v, Tensor) else v for k, v in tensors.items()}
 
     def get_parameter(self, target: str) -> Any:
         """Return the tensor with a given name."""
         return self.tensors[target]
+
+
+def _check_readable(name: str, tensor: Tensor) -> None:
+    try:
+        to_numpy(tensor)
+    except EncodeError as error:
+        raise CompressionError(f"{name}: {error}") from error
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """Return a copy of a tensor; a sharded one is gathered."""
+    whole: Tensor = tensor.full_tensor() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
+    return whole.detach().clone()
 
 
 def state_of(model: nn.Module) -> tuple[dict[str, Any], dict[str, str]]:
@@ -55,6 +70,12 @@ def copied(model: nn.Module | Mapping[str, Any]) -> nn.Module:
     ]
     if unready:
         raise CompressionError(f"{unready[0]} has no values yet: load or initialize the model first")
+    split = next((name for name, each in model.named_parameters() if is_sharded(each)), None)
+    if split is not None:
+        raise CompressionError(f"{split} is sharded: pass the model before fully_shard(model), or its state_dict()")
+    for name, each in model.named_parameters():
+        if type(each.data) is not Tensor:
+            _check_readable(name, each)
     decomposed = [*tucker_tensors(model), *(name for name, each in coded(model).items() if not each.spectral)]
     if decomposed:
         raise CompressionError(

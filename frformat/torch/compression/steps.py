@@ -39,6 +39,10 @@ grows with the square of this distance. In theory, the number is ln 2 if all ent
 steps of the zeros matter, too."""
 
 
+PRECISION: Final = 22
+"""Number of bits of the largest integers."""
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """The quantization of a weight tensor.
@@ -49,6 +53,7 @@ class Plan:
         level: base-2 logarithm of its mean step at scale 1.
         offsets: for some axes, the number to add to the step code at each index.
         fixed: the step code to use at every scale, if it comes from an older version of the model.
+        least: base-2 logarithm of its smallest possible step, see :func:`finest`.
     """
 
     form: Form
@@ -56,10 +61,11 @@ class Plan:
     level: float
     offsets: Mapping[int, NDArray[np.int32]]
     fixed: int | None = None
+    least: float = -math.inf
 
     def code(self, scale: float) -> int:
         """Return the step code at a scale."""
-        return nearest(self.level + math.log2(scale)) if self.fixed is None else self.fixed
+        return nearest(max(self.level + math.log2(scale), self.least)) if self.fixed is None else self.fixed
 
     def scale(self, code: int) -> float:
         """Return the scale that a step code corresponds to."""
@@ -90,6 +96,15 @@ def nearest(logarithm: float) -> int:
     low = math.floor(16 * logarithm) - 2
     codes = np.arange(low, low + 5)
     return int(codes[np.abs(np.log2(quantization.steps(codes)) - logarithm).argmin()])
+
+
+def finest(entries: Doubles) -> float:
+    """Return the base-2 logarithm of the smallest step at which the integers of these entries fit into 32 bits.
+
+    Some bits remain for the offsets of steps and for compensation.
+    """
+    largest = float(np.abs(entries).max(initial=0.0))
+    return math.log2(largest) - PRECISION if largest else -math.inf
 
 
 def plan(form: Form, cosines: bool, logarithms: Doubles, active: int) -> Plan:

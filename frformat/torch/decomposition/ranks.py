@@ -11,11 +11,13 @@ from typing import Any, Final
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from frformat.torch.decomposition.vbmf import evbmf
 from frformat.torch.lowrank.factors import KINDS
 from frformat.torch.lowrank.tucker import Tucker
+from frformat.torch.parametrizations import is_parametrized
+from frformat.torch.regularization.spectral_tensor import is_sharded
 
 Rank = int | float
 Ranks = str | float | Mapping[str, Rank | Sequence[Rank]]
@@ -160,8 +162,12 @@ def _problem(module: Any, uses: Mapping[int, int]) -> str | None:
         return "its weight is tied"
     if getattr(module, "groups", 1) != 1:
         return "its channels are in groups"
-    if weight.dtype not in DTYPES or weight.device.type == "meta":
-        return f"its weight has type {weight.dtype} and is on {weight.device}"
+    if is_sharded(weight):
+        return "its weight is sharded: decompose the model before fully_shard(model)"
+    if weight.dtype not in DTYPES:
+        return f"its weight has type {weight.dtype}: convert the model to float32 first"
+    if weight.device.type == "meta":
+        return "its weight is on the meta device: load the weights first"
     if not weight.numel():
         return "its weight has no elements"
     return None if bool(torch.isfinite(weight).all()) else "a weight is not finite"

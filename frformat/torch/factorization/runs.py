@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
+from torch.nn.utils.parametrize import type_before_parametrizations
 from torch.utils._pytree import tree_map_only
 
 from frformat.torch.factorization.hooks import CALLED, without_hooks
 from frformat.torch.lowrank.cost import Run
+from frformat.torch.parametrizations import is_parametrized
 from frformat.torch.regularization import Spectral
 from frformat.torch.regularization.views import Example, call
 

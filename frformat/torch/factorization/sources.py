@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import is_parametrized
 
 from frformat import FrzFile
 from frformat.checkpoints.torch_tensors import to_torch
@@ -18,6 +17,7 @@ from frformat.torch.lowrank.tucker import form_of
 from frformat.torch.lowrank.tucker_factors import TuckerFactors
 from frformat.torch.memory import arranged
 from frformat.torch.models import MismatchError
+from frformat.torch.parametrizations import is_parametrized
 from frformat.torch.regularization import Spectral
 
 

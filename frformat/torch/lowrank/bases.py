@@ -26,7 +26,7 @@ def cosines(n: int, r: int) -> Tensor:
 
 def joint(lengths: Sequence[int], ranks: Sequence[int]) -> Tensor:
     """Return the basis of several axes treated as one: float64 (Π lengths, Π ranks)."""
-    table = torch.ones(1, 1, dtype=torch.float64)
+    table = torch.ones(1, 1, dtype=torch.float64, device="cpu")
     for n, r in zip(lengths, ranks, strict=True):
         table = torch.kron(table, cosines(n, r))
     return table

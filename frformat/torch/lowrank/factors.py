@@ -114,7 +114,7 @@ class Factors:
     def tables(self, modes: Modes, like: Tensor) -> list[Tensor]:
         """Return the bases that the core is multiplied by, for :func:`~frformat.torch.lowrank.algebra.expand`."""
         left, axes = self._left(modes), enumerate(self._axes())
-        tables = [torch.empty(0, r) if axis in left else bases.cosines(n, r) for axis, (n, r) in axes]
+        tables = [torch.empty(0, r, device="cpu") if axis in left else bases.cosines(n, r) for axis, (n, r) in axes]
         return [table.to(like.device, like.dtype) for table in tables]
 
     def places(self) -> Tensor:

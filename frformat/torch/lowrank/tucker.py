@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import ParametrizationList, is_parametrized
+from torch.nn.utils.parametrize import ParametrizationList
 
 from frformat.checkpoints.regularized import Facts
 from frformat.torch.autocast import full_precision
@@ -16,6 +16,7 @@ from frformat.torch.capacity import Tiered
 from frformat.torch.lowrank.cost import Run
 from frformat.torch.lowrank.override import override
 from frformat.torch.lowrank.products import Movement, convolve, multiply
+from frformat.torch.parametrizations import is_parametrized
 
 ITERATIONS: Final = 30
 """Maximum number of rounds of orthogonal iteration."""

@@ -37,7 +37,8 @@ def filter_groups(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
         ValueError: the network does not return one tensor.
         ModuleNotFoundError: torch-pruning is not installed.
     """
-    model = copied(model).eval()
+    with torch.inference_mode(False):
+        model = copied(model).eval()
     with torch.no_grad():
         output: object = model(example)
     if not isinstance(output, Tensor):
@@ -62,15 +63,15 @@ def filter_groups(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
     return {name: alone[name] for name in order if _works(model, example, alone[name])}
 
 
-def _dependencies(model: nn.Module, example: Tensor) -> Iterator[Any]:
+def _dependencies(model: nn.Module, example: Tensor) -> list[Any]:
     try:
         import torch_pruning
     except ImportError as error:
         raise DependencyError("finding filters", error) from error
-    with warnings.catch_warnings():
+    with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         graph = torch_pruning.DependencyGraph().build_dependency(model, example_inputs=example)
-        yield from list(graph.get_all_groups(root_module_types=list(LAYERS)))
+        return list(graph.get_all_groups(root_module_types=list(LAYERS)))
 
 
 def _members(group: Any, names: Mapping[nn.Module, str]) -> Iterator[Member | None]:
@@ -130,5 +131,5 @@ def _other_order(count: int) -> Tensor:
 
     Reversal alone would also preserve functions of neighboring filters, such as local response normalization.
     """
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
-    return order.flip(0) if torch.equal(order, torch.arange(count)) else order
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0), device="cpu")
+    return order.flip(0) if torch.equal(order, torch.arange(count, device="cpu")) else order

@@ -60,6 +60,6 @@ def permute(model: nn.Module, group: FilterGroup, order: Tensor, held: Mapping[s
         for member in group.members:
             tensor = tensors[member.tensor]
             axis = member.axis + (tensor.dim() - 1 if member.tensor.rpartition(".")[2] in VECTORS else 0)
-            blocks = order[:, None] * member.block + torch.arange(member.block)
+            blocks = order[:, None] * member.block + torch.arange(member.block, device=order.device)
             rows = blocks.flatten().to(tensor.device)
             tensor.narrow(axis, 0, len(rows)).copy_(tensor.index_select(axis, rows))

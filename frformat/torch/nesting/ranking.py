@@ -34,7 +34,10 @@ def at_random(seed: int) -> Ranking:
     generator = torch.Generator().manual_seed(seed)
 
     def ranking(model: nn.Module, groups: Groups) -> dict[str, Tensor]:
-        return {name: torch.rand(len(scores), generator=generator) for name, scores in l1(model, groups).items()}
+        return {
+            name: torch.rand(len(scores), generator=generator, device="cpu")
+            for name, scores in l1(model, groups).items()
+        }
 
     return ranking
 
@@ -85,10 +88,12 @@ def triplets(labels: Tensor, count: int, seed: int = 0) -> tuple[Tensor, Tensor,
     members = [torch.nonzero(labels == label).flatten() for label in torch.unique(labels)]
     if len(members) < 2:
         raise ValueError("triplets need samples of at least two classes")
-    classes = torch.randint(len(members), (count,), generator=generator)
-    others = (classes + torch.randint(1, len(members), (count,), generator=generator)) % len(members)
+    classes = torch.randint(len(members), (count,), generator=generator, device="cpu")
+    others = (classes + torch.randint(1, len(members), (count,), generator=generator, device="cpu")) % len(members)
     drawn = [
-        torch.stack([members[c][torch.randint(len(members[c]), (), generator=generator)] for c in chosen.tolist()])
+        torch.stack(
+            [members[c][torch.randint(len(members[c]), (), generator=generator, device="cpu")] for c in chosen.tolist()]
+        )
         for chosen in (classes, classes, others)
     ]
     return drawn[0], drawn[1], drawn[2]

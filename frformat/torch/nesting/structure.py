@@ -8,11 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import (
-    ParametrizationList,
-    is_parametrized,
-    register_parametrization,
-)
+from torch.nn.utils.parametrize import ParametrizationList, register_parametrization
 
 import frformat
 from frformat.torch.batch_norm import BATCH_NORMS
@@ -21,6 +17,7 @@ from frformat.torch.copying import copied
 from frformat.torch.corners import Corner, Shape, corner_of, cornered
 from frformat.torch.models import load_model
 from frformat.torch.nesting.filters import LAYERS, TRANSPOSED, Groups
+from frformat.torch.parametrizations import is_parametrized
 from frformat.torch.regularization.tiers import STATISTICS, Statistics, statistics
 from frformat.torch.regularization.undo import take_off
 
@@ -43,13 +40,16 @@ def make_nested(model: nn.Module, groups: Groups, widths: Sequence[Widths]) -> n
         widths: the number of filters in each smaller tier, ascending; layers that are not named keep all filters.
 
     Raises:
-        ValueError: a layer does not exist, a number of filters is not possible, tensors are tied, normalization uses
-            cumulative averages, or the model already has tiers. The model is unchanged.
+        ValueError: there are no filters or no smaller tiers, a layer or a tensor does not exist, a number of filters is
+            not possible, tensors are tied, normalization uses cumulative averages, its statistics grow without its
+            weight, or the model already has tiers. The model is unchanged.
     """
+    _check_plain(model)
     whole = {name: group.count for name, group in groups.items()}
     rows = [{**whole, **each} for each in widths] + [whole]
-    _check(groups, rows)
     tensors = _tensors(model)
+    _check(groups, rows)
+    _check_members(groups, tensors)
     shapes = {name: [list(tensor.shape) for _ in rows] for name, tensor in tensors.items()}
     for name, group in groups.items():
         for member in group.members:
@@ -152,6 +152,9 @@ def _tensors(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _check(groups: Groups, rows: Sequence[Widths]) -> None:
+    *smaller, whole = rows
+    if not groups or not smaller:
+        raise ValueError(f"{'groups' if smaller else 'widths'} is empty: a smaller tier needs filters to remove")
     for name in rows[0]:
         if name not in groups:
             raise ValueError(f"{name!r} has no filters to remove; these have: {', '.join(groups) or 'none'}")
@@ -161,11 +164,35 @@ def _check(groups: Groups, rows: Sequence[Widths]) -> None:
             raise ValueError(
                 f"{name}: {counts} filters in the tiers; numbers must be ascending, from 1 to {group.count}"
             )
+    if smaller[0] == whole:
+        raise ValueError("the smallest tier has as many filters as the largest")
+
+
+def _check_plain(model: nn.Module) -> None:
+    if tier_count(model) > 1:
+        raise ValueError(f"{type(model).__name__} already has tiers; start with a plain network")
+
+
+def _check_members(groups: Groups, tensors: Mapping[str, Tensor]) -> None:
+    for group in groups.values():
+        grown = {member.tensor for member in group.members}
+        for name, axis, block in ((member.tensor, member.axis, member.block) for member in group.members):
+            if name not in tensors:
+                raise ValueError(f"{group.layer}: the model has no tensor {name!r}")
+            shape, wanted = list(tensors[name].shape), group.count * block
+            if not 0 <= axis < len(shape) or shape[axis] != wanted:
+                raise ValueError(f"{group.layer}: axis {axis} of {name!r}, {shape}, does not have {wanted} entries")
+            path, _, attribute = name.rpartition(".")
+            weight = f"{path}.weight".removeprefix(".")
+            if attribute in STATISTICS and weight not in grown:
+                raise ValueError(
+                    f"{group.layer}: {name!r} grows without {weight!r}, and a file would not record its length: use "
+                    "normalization with affine=True"
+                )
 
 
 def _install(model: nn.Module, corners: Mapping[str, Sequence[Shape]], apart: Mapping[str, Any], tiers: int) -> None:
-    if tier_count(model) > 1:
-        raise ValueError(f"{type(model).__name__} already has tiers; start with a plain network")
+    _check_plain(model)
     modules = dict(model.named_modules())
     cumulative = [path for path, each in modules.items() if isinstance(each, BATCH_NORMS) and each.momentum is None]
     if cumulative:

@@ -10,7 +10,6 @@ from typing import Final
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
-from torch.nn.utils.parametrize import is_parametrized
 
 from frformat import Spectrum
 from frformat.checkpoints.torch_tensors import to_numpy
@@ -18,6 +17,7 @@ from frformat.encoding.rules import Rule
 from frformat.encoding.selection import Keep, Selection
 from frformat.encoding.source import Weights
 from frformat.spectral.sparse import Sparse
+from frformat.torch.parametrizations import is_parametrized
 from frformat.torch.regularization.parametrization import Spectral
 from frformat.torch.regularization.rounding import as_stored
 from frformat.torch.regularization.views import Axes

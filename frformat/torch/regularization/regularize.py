@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.nn.utils.parametrize import is_parametrized, register_parametrization
+from torch.nn.parameter import is_lazy
+from torch.nn.utils.parametrize import register_parametrization
 
 from frformat.checkpoints.precision import overflow
 from frformat.torch.lowrank.tucker import form_of
-from frformat.torch.parametrizations import parametrized
+from frformat.torch.parametrizations import is_parametrized, parametrized
 from frformat.torch.regularization import factored as factors
 from frformat.torch.regularization.choices import Candidate, Rules, candidates, choose
 from frformat.torch.regularization.parametrization import Spectral, replace_data, watch_state
@@ -142,6 +143,9 @@ def _check(model: nn.Module) -> None:
         raise ValueError("a TorchScript module can no longer be changed: regularize the model, then script it")
     if any(isinstance(module, DistributedDataParallel) for module in model.modules()):
         raise ValueError("DistributedDataParallel cannot exchange its parameters: regularize the model, then wrap it")
+    fixed = next((name for name, each in model.named_parameters() if not is_lazy(each) and each.is_inference()), None)
+    if fixed is not None:
+        raise ValueError(f"{fixed} was created in inference mode, so it cannot be trained: create the model outside it")
 
 
 @torch.no_grad()
@@ -164,7 +168,7 @@ def _register(candidate: Candidate, spectral: Spectral, trained: bool) -> None:
     watch_state(held)
     replace_data(parameter, coefficients)
     for module, attribute in others:
-        module.register_parameter(attribute, nn.Parameter(torch.empty(0)))
+        module.register_parameter(attribute, nn.Parameter(torch.empty(0, device="cpu")))
         register_parametrization(module, attribute, nn.Identity())
         lists = module.parametrizations
         assert isinstance(lists, nn.ModuleDict)

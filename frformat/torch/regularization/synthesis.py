@@ -87,7 +87,8 @@ class Synthesis(nn.Module):
 
     def adjoint(self, tensor: Tensor) -> Tensor:
         """Return the first ``k`` coefficients of a tensor of the spectral shape: shape (k,), in its dtype."""
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
+            tensor = tensor.clone() if tensor.is_inference() else tensor
             coefficients = tensor.new_zeros(self.kept, requires_grad=True)
             return torch.autograd.grad(self(coefficients), coefficients, tensor)[0]
 
@@ -200,11 +201,13 @@ class Synthesis(nn.Module):
         self.register_buffer("places", bases.places(self.shape, kept, self._strides).to(device), persistent=False)
         for axis in lead:
             used = not self._by_fft(axis)
-            table = bases.cosines(self.shape[axis], self.box[axis]) if used else torch.empty(0, 0)
+            table = bases.cosines(self.shape[axis], self.box[axis]) if used else torch.empty(0, 0, device="cpu")
             self.register_buffer(f"basis{axis}", table.to(device, dtype), persistent=False)
         table = bases.joint(self.shape[self.short :], self.box[self.short :])
         self.register_buffer("short_basis", table.to(device, dtype), persistent=False)
-        self._left = [torch.empty(0, self.box[axis]) for axis in lead]  # for `expand`: axes that are left unchanged
+        self._left = [
+            torch.empty(0, self.box[axis], device=device) for axis in lead
+        ]  # for `expand`: axes that are left unchanged
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Synthesis:
         """Move to a device with the module, but compute in at least float32; recompute buffers that were lost."""

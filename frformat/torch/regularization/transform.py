@@ -171,7 +171,8 @@ def _blocks(source: Tensor, target: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 @lru_cache(maxsize=32)
 def _turn(n: int, sign: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return exp(±iπj/2n) for j = 0 … n/2, scaled for the inverse (sign 1) or the forward transform (sign −1)."""
-    j = torch.arange(n // 2 + 1, dtype=torch.float64)
-    scale = torch.full_like(j, math.sqrt((0.5 if sign > 0 else 2) / n))
-    scale[0] = math.sqrt(1 / n)
-    return torch.polar(scale, sign * j * (math.pi / (2 * n))).to(device, dtype.to_complex())
+    with torch.inference_mode(False):  # otherwise training could not share it
+        j = torch.arange(n // 2 + 1, dtype=torch.float64, device="cpu")
+        scale = torch.full_like(j, math.sqrt((0.5 if sign > 0 else 2) / n))
+        scale[0] = math.sqrt(1 / n)
+        return torch.polar(scale, sign * j * (math.pi / (2 * n))).to(device, dtype.to_complex())

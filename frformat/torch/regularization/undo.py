@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
+from torch.nn.utils.parametrize import remove_parametrizations
 
+from frformat.torch.parametrizations import is_parametrized
 from frformat.torch.regularization.parametrization import replace_data
 
 

@@ -154,7 +154,7 @@ class Hidden(nn.Module):
         self.register_buffer("table", torch.randn(8, 32))
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = torch.einsum("...i,ij->...j", self.seen(x[:, 0]), self.hidden) + self.table[0]
+        out: Tensor = torch.tensordot(self.seen(x[:, 0]), self.hidden, dims=1) + self.table[0]
         return out
 
 

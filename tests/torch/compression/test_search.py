@@ -82,13 +82,47 @@ def test_steps_become_finer_until_the_loss_is_close(more: float):
         found = network.trial(scale)
         return Trial(found.nbytes, more * found.loss)
 
-    assert of_loss(trial, 0.01, 0.1, 1e-4).loss <= FAR * 0.01
+    assert of_loss(trial, 0.01, 0.1, 1e-4, 1e3).loss <= FAR * 0.01
     assert (len(network.tried) == 1) == (more <= FAR)
+
+
+@pytest.mark.parametrize("power", [0.5, 2.0, 8.0])
+@pytest.mark.parametrize("less", [1e-8, 1e-5, 5e-3])
+def test_steps_become_coarser_until_the_loss_is_close(less: float, power: float):
+    network = Network()
+
+    def trial(scale: float) -> Trial:
+        found = network.trial(scale)
+        return Trial(found.nbytes, 0.01 * less * (scale / 0.1) ** power)
+
+    found = of_loss(trial, 0.01, 0.1, 1e-4, 1e6)
+    assert found.loss <= FAR * 0.01
+    fits = [trial(scale) for scale in list(network.tried)]
+    assert found.nbytes == min(each.nbytes for each in fits if each.loss <= FAR * 0.01)
+    assert found.nbytes < fits[0].nbytes
+
+
+def test_the_coarsest_steps_end_the_search():
+    network = Network()
+    found = of_loss(lambda scale: Trial(network.trial(scale).nbytes, 0.0), 0.01, 0.1, 1e-4, 1.0)
+    assert network.tried[-1] == 1.0
+    assert found.nbytes == network.trial(1.0).nbytes
+
+
+def test_a_sudden_loss_between_two_scales_is_located():
+    network = Network()
+
+    def trial(scale: float) -> Trial:
+        return Trial(network.trial(scale).nbytes, 1e-5 if scale < 0.35 else 1.0)
+
+    assert of_loss(trial, 0.01, 0.1, 1e-4, 1e3).loss == 1e-5
+    assert len(network.tried) <= 1 + CORRECTIONS
+    assert max(scale for scale in network.tried if scale < 0.35) > 0.15
 
 
 def test_a_loss_out_of_reach_ends_the_search():
     network = Network()
-    found = of_loss(lambda scale: Trial(network.trial(scale).nbytes, 5.0), 0.01, 0.1, 1e-4)
+    found = of_loss(lambda scale: Trial(network.trial(scale).nbytes, 5.0), 0.01, 0.1, 1e-4, 1e3)
     assert found.loss == 5
     assert len(network.tried) <= 1 + CORRECTIONS
     assert min(network.tried) >= 1e-4

@@ -266,3 +266,11 @@ def test_iteration_is_not_worse_than_truncated_hosvd() -> None:
     core, factors = partial_tucker(weight, {0: 4, 1: 3})
     best = Tucker(weight.shape, {0: 4, 1: 3})(core, *factors)
     assert float((weight - best).norm()) <= float((weight - truncated).norm()) + 1e-12
+
+
+def test_half_precision_is_refused_with_advice():
+    model = nn.Sequential(nn.Linear(32, 32)).bfloat16()
+    with pytest.raises(
+        ValueError, match=r"0\.weight: its weight has type torch\.bfloat16: convert the model to float32"
+    ):
+        decompose(model, "vbmf")

@@ -151,7 +151,7 @@ def test_networks_that_cannot_have_tiers():
     with pytest.raises(ValueError, match="norm: averages over all batches"):
         make_nested(model, GROUPS, WIDTHS)
     with pytest.raises(ValueError, match="already has tiers"):
-        make_nested(make_nested(digits(), {}, [{}]), {}, [{}])
+        make_nested(make_nested(digits(), GROUPS, WIDTHS), GROUPS, WIDTHS)
     tied = digits()
     tied.fc2.bias = nn.Parameter(torch.zeros(3))
     tied.other = nn.Linear(3, 3)
@@ -171,8 +171,8 @@ def test_state_dicts_are_read_as_the_largest_tier():
 
 def test_recurrent_layers_stay_whole():
     model = nn.Sequential(nn.Linear(4, 6), nn.LSTM(6, 3))
-    make_nested(model, {"0": FilterGroup("0", 6, (Member("0.weight", 0), Member("0.bias", 0)))}, [{"0": 6}])
-    assert sorted(parts(model)) == ["0.bias"]
+    make_nested(model, {"0": FilterGroup("0", 6, (Member("0.weight", 0), Member("0.bias", 0)))}, [{"0": 3}])
+    assert sorted(parts(model)) == ["0.bias", "0.weight"]
 
 
 @pytest.mark.skipif(not (shutil.which("java") and os.path.exists(JAR)), reason="the Kotlin decoder is not built")
@@ -185,3 +185,39 @@ def test_the_kotlin_decoder_reads_the_same_tiers(tmp_path):
         theirs, ours = safetensors.load_file(out), load_file(path, tier=tier)
         assert theirs.keys() == ours.keys()
         assert all(torch.equal(theirs[name], tensor) for name, tensor in ours.items())
+
+
+def small(affine: bool = True) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8, affine=affine), nn.ReLU(), nn.Conv2d(8, 4, 3)).eval()
+
+
+def group(*members: Member, count: int = 8) -> dict[str, FilterGroup]:
+    return {"0": FilterGroup("0", count, members)}
+
+
+GOOD = (Member("0.weight", 0), Member("0.bias", 0), Member("3.weight", 1))
+STATISTICS = (Member("1.running_mean", 0), Member("1.running_var", 0))
+
+
+@pytest.mark.parametrize(
+    ("groups", "rows", "reason"),
+    [
+        ({}, [{}], "groups is empty"),
+        (group(*GOOD), [], "widths is empty"),
+        (group(*GOOD), [{}], "the smallest tier has as many filters as the largest"),
+        (group(*GOOD, Member("9.weight", 0)), [{"0": 4}], r"0: the model has no tensor '9\.weight'"),
+        (group(*GOOD, Member("1.weight", 1)), [{"0": 4}], r"axis 1 of '1\.weight', \[8\], does not have 8 entries"),
+        (group(*GOOD, count=9), [{"0": 4}], r"axis 0 of '0\.weight', \[8, 1, 3, 3\], does not have 9 entries"),
+        (group(Member("3.weight", 1, 2)), [{"0": 4}], r"axis 1 of '3\.weight', .* does not have 16 entries"),
+    ],
+)
+def test_groups_that_do_not_fit_are_named(groups: dict[str, FilterGroup], rows: list[dict[str, int]], reason: str):
+    model = small()
+    with pytest.raises(ValueError, match=reason):
+        make_nested(model, groups, rows)
+    assert model.state_dict().keys() == small().state_dict().keys()
+
+
+def test_statistics_without_a_weight_cannot_grow():
+    with pytest.raises(ValueError, match=r"'1\.running_mean' grows without '1\.weight', and .*affine=True"):
+        make_nested(small(affine=False), group(*GOOD, *STATISTICS), [{"0": 4}])

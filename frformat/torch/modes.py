@@ -1,0 +1,27 @@
+"""Compute independently of the modes that the caller has turned on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+
+
+@contextmanager
+def ordinary() -> Iterator[None]:
+    """Turn off autocast, inference mode, the default device and ``torch.compile``, until the context ends.
+
+    New threads inherit neither autocast nor the default device, so that functions would compute different results in
+    different threads. The compiler would trace the code that observes layers.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.compiler.set_stance("force_eager"))
+        stack.enter_context(torch.inference_mode(False))
+        accelerator = torch.accelerator.current_accelerator()
+        for device in ("cpu", *([] if accelerator is None else [accelerator.type])):
+            if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        yield
