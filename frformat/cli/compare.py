@@ -104,7 +104,7 @@ def compare(
     from frformat.parity.phone import INSTALLED
     from frformat.runtimes.models import build, give
 
-    if phone and phone not in INSTALLED and not os.path.exists(phone):
+    if phone and phone not in INSTALLED and not os.path.splitext(phone)[1] and not os.path.exists(phone):
         known = " or ".join(INSTALLED)
         raise click.UsageError(f"--phone {phone!r} is neither a file nor an installed runtime, {known}.", context)
     with contextlib.ExitStack() as stack:
