@@ -89,7 +89,8 @@ def test_the_list_of_recipes():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nothing"], "is neither a recipe (digits, lenet5"),
+        (["nothing"], "'nothing' is neither a recipe nor a FILE.py. Recipes: digits, lenet5"),
+        (["digit"], "'digit' is neither a recipe nor a FILE.py. Did you mean 'digits'?"),
         (["nothing.py"], "there is no such file"),
         ([str(FOLDER / "tiny.py")], "select one with"),
         ([str(FOLDER / "tiny.py:Huge")], "Tiny, NoNorm"),
