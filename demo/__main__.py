@@ -30,7 +30,7 @@ class Result:
 
     model: str
     weights: int
-    stored: int
+    coefficients: int
     nbytes: int
     python_ms: float
     jvm_error: float
@@ -85,9 +85,9 @@ def _compare(name: str) -> Result:
     rebuilt = load_file(other)
     error = max(_difference(tensors[key], rebuilt[key]) for key in tensors)
     with frformat.open(path) as file:
-        stored = sum(file.spectrum(key).kept for key in file)
+        coefficients = sum(file.spectrum(key).kept for key in file)
     other.unlink()
-    return Result(name, sum(t.size for t in tensors.values()), stored, path.stat().st_size, milliseconds, error)
+    return Result(name, sum(t.size for t in tensors.values()), coefficients, path.stat().st_size, milliseconds, error)
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> float:
@@ -106,7 +106,7 @@ def _print(results: list[Result]) -> None:
     headings = (
         "model",
         "weights",
-        "stored numbers",
+        "coefficients",
         ".frz bytes",
         "dense f32 ÷ .frz",
         "Python ms",
@@ -117,7 +117,7 @@ def _print(results: list[Result]) -> None:
         column.justify = "right"
     for r in results:
         ratio = 4 * r.weights / r.nbytes
-        cells = (f"{r.weights:,}", f"{r.stored:,}", f"{r.nbytes:,}", f"{ratio:,.0f} ×", f"{r.python_ms:.1f}")
+        cells = (f"{r.weights:,}", f"{r.coefficients:,}", f"{r.nbytes:,}", f"{ratio:,.0f} ×", f"{r.python_ms:.1f}")
         table.add_row(r.model, *cells, f"{r.jvm_error:.1e}")
     Console(width=120).print(table)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import islice
 from typing import Final
 
 UNITS: Final = {"": 1, "B": 1, "kB": 1000, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -15,6 +16,12 @@ SIZE: Final = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})\s*([
 
 AMOUNT: Final = re.compile(r"\s*(?:([0-9]{1,18})|([0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})%)\s*")
 """Matches a whole number or a percentage."""
+
+COMPARED: Final = 4096
+"""Number of names that are searched for one similar to a misspelled name."""
+
+LONGEST: Final = 256
+"""Characters of the longest name for which a similar one is searched."""
 
 
 def parse_size(text: str | int) -> int:
@@ -60,3 +67,13 @@ def listed(texts: Sequence[str], most: int) -> str:
     """Join at most ``most`` of the strings: ``a, b and 3 more``."""
     more = f" and {len(texts) - most:,} more" if len(texts) > most else ""
     return ", ".join(texts[:most]) + more
+
+
+def similar(name: str, names: Iterable[str]) -> str | None:
+    """Return the one of ``names`` that looks most like a misspelled name, or None if none does."""
+    import difflib  # only errors need it
+
+    if len(name) > LONGEST:
+        return None
+    short = [each for each in islice(names, COMPARED) if len(each) <= LONGEST]
+    return next(iter(difflib.get_close_matches(name, short, 1)), None)

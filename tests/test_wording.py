@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from frformat.wording import are, count, listed, parse_amount, parse_size
+from frformat.wording import are, count, listed, parse_amount, parse_size, similar
 
 
 def test_verbs_agree_with_numbers():
@@ -72,3 +72,10 @@ def test_amounts_are_numbers_or_shares():
 def test_other_texts_are_not_amounts(text: str):
     with pytest.raises(ValueError, match=r"is neither a number of coefficients such as 100 nor a share such as 25%$"):
         parse_amount(text)
+
+
+def test_the_most_similar_name_is_found_only_if_one_is_similar():
+    names = ["conv1.weight", "conv1.bias", "fc.weight"]
+    assert similar("conv1.wieght", names) == "conv1.weight"
+    assert similar("decoder", names) is None
+    assert similar("x" * 300, ["x" * 300]) is None  # too long to compare

@@ -9,7 +9,7 @@ import frformat
 from frformat import CodedTensor, FrzError, FrzFile, Spectrum, TensorInfo
 from frformat.checkpoints.checkpoint import Array, Checkpoint, Entry, Kind
 from frformat.format import limits
-from frformat.format.tiers import without_figures
+from frformat.format.tiers import without_metrics
 
 StrPath = str | os.PathLike[str]
 
@@ -47,7 +47,7 @@ def of(file: FrzFile, *, spectral: bool) -> Checkpoint:
             kind = _kind(info) if spectral else "dense"
             entries[name] = Entry(info.dtype, info.shape, partial(_read, file, name, kind), kind)
     notes = [f"one of {file.tiers} tiers was read; the metrics of the tiers were dropped"] if file.tiers > 1 else []
-    return Checkpoint(entries, aliases, without_figures(file.metadata, file.tiers), notes, close=file.close)
+    return Checkpoint(entries, aliases, without_metrics(file.metadata, file.tiers), notes, close=file.close)
 
 
 def _read(file: FrzFile, name: str, kind: Kind) -> Array | Spectrum | CodedTensor:

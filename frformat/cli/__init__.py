@@ -15,6 +15,7 @@ import click
 
 from frformat import __version__
 from frformat.cli import errors, streams
+from frformat.wording import similar
 
 COMMANDS: Final = ("encode", "compress", "decode", "dump", "verify", "diff", "train", "export", "fill", "compare")
 """The subcommands. Subcommand ``x`` is the function ``x`` of the module ``frformat.cli.x``."""
@@ -34,6 +35,16 @@ class Commands(click.Group):
         command = getattr(import_module(f"frformat.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that ``args`` names; suggest the most similar name if there is none."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            like = similar(name, COMMANDS)
+            ctx.fail(f"No such command {name!r}." + (f" Did you mean {like!r}?" if like else ""))
+        return super().resolve_command(ctx, args)
 
     def main(self, args: Any = None, prog_name: str | None = None, *rest: Any, **options: Any) -> Any:
         """Run a command line and exit with its exit code."""

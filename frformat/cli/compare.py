@@ -36,14 +36,18 @@ Or pass one or more reports of the benchmark suite (docs/benchmark-suite.md) to 
 \b
 Examples:
   frformat compare unet unet.frz inputs --phone parity.json
-  frformat compare unet unet.frz inputs --phone frz-pytorch-host.jar --truth masks --html report.html
+  frformat compare unet unet.frz inputs --phone frz-host.jar --truth masks --html report.html
   frformat compare net.py:Net model.frz inputs --phone lite --layers --original model.pt
   frformat compare unet unet.frz inputs --phone ort
   frformat compare phone.json tablet.json --html suite.html
 """
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 phone and desktop agree, 1 they differ, 2 error.")
+@click.command(
+    short_help="Check that a phone computes what this computer computes.",
+    help=HELP,
+    epilog="Exit codes: 0 phone and desktop agree, 1 they differ, 2 error.",
+)
 @click.argument("subject", metavar="MODEL MODEL.frz INPUTS | SUITE.json…", nargs=-1, required=True)
 @click.option("--phone", metavar="WHERE", help="A report (.json), a runner (.jar), 'lite' or 'ort'.")
 @click.option("--skeleton", metavar="MODEL", type=click.Path(), help="The skeleton to run. [default: export one]")
@@ -97,8 +101,12 @@ def compare(
     from frformat.parity.desktop import Desktop
     from frformat.parity.facts import Facts
     from frformat.parity.inputs import find_inputs
+    from frformat.parity.phone import INSTALLED
     from frformat.runtimes.models import build, give
 
+    if phone and phone not in INSTALLED and not os.path.splitext(phone)[1] and not os.path.exists(phone):
+        known = " or ".join(INSTALLED)
+        raise click.UsageError(f"--phone {phone!r} is neither a file nor an installed runtime, {known}.", context)
     with contextlib.ExitStack() as stack:
         if html:
             stack.enter_context(writing(html, force))

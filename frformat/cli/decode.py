@@ -15,7 +15,7 @@ import click
 from frformat.cli import terminal
 from frformat.cli.files import InputFile, Opening, open_frz
 from frformat.cli.options import json_option, opening_options, output_option
-from frformat.cli.output import force_option, messages_redirected, writing
+from frformat.cli.output import STDOUT, force_option, messages_redirected, writing
 from frformat.cli.terminal import clean
 from frformat.errors import EncodeError, FrzError
 from frformat.wording import count
@@ -61,7 +61,11 @@ class Decoded:
     notes: list[str]
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (the output is unchanged).")
+@click.command(
+    short_help="Rebuild the tensors of a file as an ordinary checkpoint.",
+    help=HELP,
+    epilog="Exit codes: 0 success, 2 error (the output is unchanged).",
+)
 @click.argument("source", metavar="FILE", type=click.Path(allow_dash=True))
 @output_option("OUT", ".safetensors, .npz, .pt or .pth; or - for standard output, with --to.", dash=True)
 @click.option("--to", type=click.Choice(["safetensors", "npz", "pt"]), help="Format to write.  [default: by extension]")
@@ -77,6 +81,8 @@ def decode(
     from frformat.checkpoints import frz
 
     start = time.perf_counter()
+    if to is None and output == STDOUT:
+        raise click.UsageError("-o - needs --to, the format to write.", click.get_current_context())
     kind = to or checkpoints.writer_of(output)
     if spectral and kind != "pt":
         raise EncodeError(f"{output}: --spectral writes sparse tensors, which only .pt files can contain")

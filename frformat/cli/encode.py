@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from frformat.cli import terminal
-from frformat.cli.files import InputFile
+from frformat.cli.files import InputFile, base_notes
 from frformat.cli.options import entry_option, json_option, output_option, spectral_option, tier_cuts
 from frformat.cli.output import force_option, messages_redirected, writing
 from frformat.errors import EncodeError
@@ -50,7 +50,11 @@ Examples:
 """
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (no output is written, or --verify rejects it).")
+@click.command(
+    short_help="Store a checkpoint in an .frz file, exactly or rounded.",
+    help=HELP,
+    epilog="Exit codes: 0 success, 2 error (no output is written, or --verify rejects it).",
+)
 @click.argument("source", metavar="IN", type=click.Path(allow_dash=True))
 @output_option("OUT.frz", "The file to write.", dash=True)
 @click.option("--keep", metavar="N|N%", help="Keep the first N coefficients, or N% of them.")
@@ -138,6 +142,7 @@ def encode(
             report.notes.append(
                 "--format applies to spectra and to float tensors of rank 2 or more, but there are none"
             )
+        report.notes.extend(base_notes(target, base))
         read = InputFile(source, checkpoint.size)
         found = reports.encoded(report, read, target, output, time.perf_counter() - start)
     with messages_redirected(output):

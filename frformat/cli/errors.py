@@ -76,6 +76,8 @@ def facts(error: Exception) -> ErrorFacts:
     elif isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         code, reason = "USAGE", error.format_message().rstrip(".")
+        if isinstance(error, click.NoSuchOption) and error.possibilities:
+            reason = f"No such option {error.option_name!r}. Did you mean {' or '.join(error.possibilities)}?"
         if context:  # some messages end in a question
             end = "" if reason.endswith("?") else "."
             reason += f"{end} Try '{context.command_path} --help'."

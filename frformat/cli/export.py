@@ -48,7 +48,12 @@ Examples:
 """
 
 
-@click.command("export", help=HELP, epilog="Exit codes: 0 success, 2 error (the output is unchanged).")
+@click.command(
+    "export",
+    short_help="Write a skeleton: a model without its weights.",
+    help=HELP,
+    epilog="Exit codes: 0 success, 2 error (the output is unchanged).",
+)
 @click.argument("model")
 @output_option("OUT", "The skeleton to write.")
 @click.option("--weights", metavar="IN.frz", type=click.Path(), help="Check that this file fits the model.")

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import IO, Final
 
-from frformat.format import limits
+from frformat.format import limits, reader
 from frformat.format.reader import FrzFile
 
 
@@ -81,3 +81,18 @@ def _spooled(stream: IO[bytes]) -> IO[bytes]:
         raise
     spool.seek(0)
     return spool
+
+
+def base_notes(path: str, base: str | None) -> list[str]:
+    """Return a note if a new file was to be a delta file, but is complete because no difference was smaller.
+
+    Args:
+        path: the new file.
+        base: the base that was given, or None.
+    """
+    if base is None:
+        return []
+    with reader.open(path) as file:
+        if file.container.directory.base is not None:
+            return []
+    return [f"no tensor is smaller as a difference from {base}: the new file is complete and needs no base"]

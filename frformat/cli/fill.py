@@ -24,7 +24,11 @@ Examples:
 """
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (the output is unchanged).")
+@click.command(
+    short_help="Fill a template for LiteRT or ExecuTorch with weights.",
+    help=HELP,
+    epilog="Exit codes: 0 success, 2 error (the output is unchanged).",
+)
 @click.argument("template", type=click.Path())
 @click.argument("weights", type=click.Path())
 @output_option("OUT", "The model file to write; or - for standard output.", dash=True)

@@ -168,7 +168,7 @@ def train(
         _check(folder, resume, force, run=os.path.join(folder, "dense"))
         if threads:
             torch.set_num_threads(threads)
-        with told(), training.joined(device) as workers:
+        with told(), _resumable(os.path.join(folder, "dense")), training.joined(device) as workers:
             recipe = kind(replace(kind.defaults, **{"holdout": 0.1, **changes}))
             if cuts:
                 stages["shares"] = cuts
@@ -181,7 +181,7 @@ def train(
     _check(folder, resume, force)
     if threads:
         torch.set_num_threads(threads)
-    with told(), training.joined(device) as workers:
+    with told(), _resumable(folder), training.joined(device) as workers:
         recipe = kind(replace(kind.defaults, dense=dense, **changes))
         bar = Bar(recipe, shown=workers.first)
         with bar:
@@ -209,6 +209,19 @@ def told() -> Iterator[None]:
         raise
     except ValueError as error:
         raise click.UsageError(" ".join(str(error).split()), click.get_current_context()) from error
+
+
+@contextmanager
+def _resumable(folder: str) -> Iterator[None]:
+    """On Ctrl-C, say how to continue a run that has a checkpoint."""
+    from frformat.train.loop import CHECKPOINT
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if os.path.exists(os.path.join(folder, CHECKPOINT)):
+            terminal.echo("\nInterrupted. To continue the run, pass --resume.", err=True)
+        raise
 
 
 def _check(folder: str, resume: bool, force: bool, *, run: str = "") -> None:

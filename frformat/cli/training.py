@@ -12,14 +12,14 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from frformat.checkpoints.reading import said
-from frformat.cli import terminal
+from frformat.cli import elm, terminal
 from frformat.cli.dump import energy, plot
 from frformat.cli.dump.survey import Survey
 from frformat.cli.files import open_frz
 from frformat.runtimes.models import imported
 from frformat.train import RECIPES, Outcome, Recipe, Row, plots
 from frformat.train.run import Run
-from frformat.wording import count
+from frformat.wording import count, similar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -79,9 +79,10 @@ def find(name: str) -> type[Recipe]:
         return RECIPES[name]
     path, _, wanted = name.partition(":")
     if not path.endswith(".py"):
-        raise click.BadParameter(
-            f"{name!r} is neither a recipe ({', '.join(RECIPES)}) nor a FILE.py.", param_hint="RECIPE"
-        )
+        known = (*RECIPES, elm.NAME)
+        like = similar(name, known)
+        hint = f"Did you mean {like!r}?" if like else f"Recipes: {', '.join(known)}."
+        raise click.BadParameter(f"{name!r} is neither a recipe nor a FILE.py. {hint}", param_hint="RECIPE")
     if not os.path.isfile(path):
         raise FileNotFoundError(2, "there is no such file", path)
     try:

@@ -51,7 +51,11 @@ class Result:
     tiers_present: int | None = None
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 all files are intact, 2 at least one is damaged or cannot be read.")
+@click.command(
+    short_help="Check files completely: structure, checksums and values.",
+    help=HELP,
+    epilog="Exit codes: 0 all files are intact, 2 at least one is damaged or cannot be read.",
+)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option("--rebuild", is_flag=True, help="Also rebuild every tensor, as decoding does.")
 @base_option

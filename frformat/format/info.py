@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from frformat.dtypes import DTYPES, REAL_DTYPES
 from frformat.format.bases import PLAIN
-from frformat.format.directory import Shape
+from frformat.format.directory import Directory, Shape
+from frformat.format.quantization import step
 from frformat.format.tensor import SPECTRAL, STORED
 from frformat.spectral import zigzag
 
@@ -99,3 +100,35 @@ class TensorInfo:
     def numbers(self, tier: int = -1) -> int:
         """Return the number of core entries in a tier of the file."""
         return self.kept[tier] if self.kept else zigzag.element_count(self.box(tier))
+
+
+def describe(directory: Directory, name: str, group_index: int, index: int) -> TensorInfo:
+    """Return the description of one tensor or factor.
+
+    Args:
+        directory: the directory of its file.
+        name: its name, which can be an alias; empty for a factor.
+        group_index: its group.
+        index: its index in the group.
+    """
+    group = directory.groups[group_index]
+    tiers = range(directory.tiers)
+    return TensorInfo(
+        name,
+        directory.aliases.get(name),
+        group.dtype,
+        group.shapes[index],
+        group.coder,
+        group_index,
+        index,
+        view=group.views[index] if group.views is not None else None,
+        bases=group.kinds(index),
+        factors=group.factors[index] if group.factors is not None else (),
+        seeds=group.seeds[index] if group.seeds is not None else (),
+        kept=() if group.kept is None else tuple(group.kept[:, index].tolist()),
+        corners=() if group.corners is None else tuple(group.corners.of_tensor(index, tier) for tier in tiers),
+        per_tier=group.per_tier,
+        format=group.format,
+        step=None if group.steps is None else step(group.steps[index]),
+        offsets=group.offset_axes(index),
+    )

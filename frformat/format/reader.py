@@ -16,12 +16,11 @@ from frformat.format import container, delta, limits, tables
 from frformat.format.container import Container
 from frformat.format.contents import Contents
 from frformat.format.index import Index
-from frformat.format.info import TensorInfo
-from frformat.format.quantization import step
+from frformat.format.info import TensorInfo, describe
 from frformat.format.sharing import Lock, shared
 from frformat.format.tensor import CodedTensor
 from frformat.spectral.spectrum import Spectrum
-from frformat.wording import count
+from frformat.wording import count, similar
 
 Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
@@ -134,35 +133,11 @@ class FrzFile:
         Raises:
             FrzError: ``NOT_FOUND``.
         """
-        group_index, index = self._find(name)
-        return self._info(name, self.container.directory.aliases.get(name), group_index, index)
+        return describe(self.container.directory, name, *self._find(name))
 
     def factor_info(self, number: int) -> TensorInfo:
         """Return the directory's description of a factor; its name is empty."""
-        return self._info("", None, *self._index.factor(number))
-
-    def _info(self, name: str, target: str | None, group_index: int, index: int) -> TensorInfo:
-        group = self._groups[group_index]
-        tiers = range(self.tiers)
-        return TensorInfo(
-            name,
-            target,
-            group.dtype,
-            group.shapes[index],
-            group.coder,
-            group_index,
-            index,
-            view=group.views[index] if group.views is not None else None,
-            bases=group.kinds(index),
-            factors=group.factors[index] if group.factors is not None else (),
-            seeds=group.seeds[index] if group.seeds is not None else (),
-            kept=() if group.kept is None else tuple(group.kept[:, index].tolist()),
-            corners=() if group.corners is None else tuple(group.corners.of_tensor(index, tier) for tier in tiers),
-            per_tier=group.per_tier,
-            format=group.format,
-            step=None if group.steps is None else step(group.steps[index]),
-            offsets=group.offset_axes(index),
-        )
+        return describe(self.container.directory, "", *self._index.factor(number))
 
     @property
     def factors(self) -> int:
@@ -321,7 +296,9 @@ class FrzFile:
         """Return the group of a tensor and its index in it."""
         found = self._index.find(self.container.directory.aliases.get(name, name))
         if found is None:
-            reason = "no tensor has this name; `frformat dump` lists all names"
+            like = similar(name, self)
+            hint = f"did you mean {like!r}?" if like else "`frformat dump` lists all names"
+            reason = f"no tensor has this name; {hint}"
             raise FrzError("NOT_FOUND", reason, path=self._path, tensor=name)
         return found
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from frformat.checkpoints.torch_tensors import to_torch
+from frformat.checkpoints.fitting import load_into
 from frformat.errors import ReportError
 from frformat.runtimes.copies import plain
 from frformat.runtimes.pytorch_mobile.probe import OUTPUT, Probe
@@ -65,9 +65,9 @@ def take(model: nn.Module, weights: Mapping[str, Any]) -> None:
         ReportError: the arrays do not fit the model.
     """
     try:
-        model.load_state_dict({name: to_torch(array.copy()) for name, array in weights.items()})
-    except RuntimeError as error:
-        raise ReportError(" ".join(str(error).split())) from error
+        load_into(model, weights)
+    except ValueError as error:
+        raise ReportError(f"the weights do not fit the model: {error}") from error
 
 
 def _floats(tensor: Tensor) -> Floats:

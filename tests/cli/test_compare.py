@@ -124,6 +124,7 @@ def test_misuse(files: Path, tmp_path: Path):
         (("--phone", other), "differs from the input of that name given here"),
         (("--phone", tmp_path / "none.json"), "No such file"),
         (("--phone", tmp_path / "none.jar"), "none.jar"),
+        (("--phone", "lit"), "--phone 'lit' is neither a file nor an installed runtime, lite or ort"),
         (("--phone", "lite", "--skeleton", tmp_path / "none.ptl"), "lite ended with code"),
         (("--skeleton", "x.ptl", "--layers"), "--layers exports a skeleton of its own"),
         (("--phone", "lite", "--tier", 0), "A runner uses all tiers"),

@@ -178,4 +178,4 @@ def test_standard_output(kind: str):
             name: value.tobytes() for name, value in written.items()
         }
     assert b"-: 4 tensors, " in done.stderr
-    assert "cannot write a file without an extension" in refused("decode", "model.frz", "-o", "-")
+    assert "USAGE: -o - needs --to" in refused("decode", "model.frz", "-o", "-")

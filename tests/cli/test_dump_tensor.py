@@ -164,6 +164,12 @@ def test_no_such_tensor(model: Path):
     )
 
 
+def test_a_misspelled_name_is_reported_with_the_most_similar_one(tmp_path: Path):
+    frz.save_file({"conv1.weight": np.zeros(3), "fc.weight": np.zeros(3)}, tmp_path / "a.frz")
+    line = refused("dump", tmp_path / "a.frz", "conv1.wieght")
+    assert "NOT_FOUND: no tensor has this name; did you mean 'conv1.weight'? (tensor 'conv1.wieght')" in line
+
+
 def test_bars():
     assert bar(0) == ""
     assert bar(1) == "█" * WIDTH

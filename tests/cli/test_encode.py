@@ -298,3 +298,16 @@ def test_standard_input_and_output():
     nothing = subprocess.run(command[:-1], input=b"x", capture_output=True, check=False)
     assert (nothing.returncode, nothing.stdout) == (2, b"")
     assert nothing.stderr.startswith(b"frformat: -: READ: not an .frz")
+
+
+def test_a_base_that_saves_nothing_is_reported(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    for name in ("old", "new"):
+        np.savez(tmp_path / f"{name}.npz", w=rng.normal(size=(64, 64)).astype("f4"))
+    base = tmp_path / "old.frz"
+    assert frformat("encode", tmp_path / "old.npz", "-o", base).code == 0
+    delta = frformat("encode", tmp_path / "old.npz", "-o", tmp_path / "a.frz", "--base", base)
+    assert "needs no base" not in delta.out
+    whole = frformat("encode", tmp_path / "new.npz", "-o", tmp_path / "b.frz", "--base", base)
+    assert f"no tensor is smaller as a difference from {base}: the new file is complete and needs no base" in whole.out
+    assert frformat("decode", tmp_path / "b.frz", "-o", tmp_path / "b.npz").code == 0

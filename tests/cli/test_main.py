@@ -30,6 +30,7 @@ def test_help_is_shown_without_arguments():
     outcome = frformat()
     assert outcome.code == 0
     assert all(f"  {name} " in outcome.out for name in COMMANDS)
+    assert "..." not in outcome.out.split("Commands:")[1]  # no description is cut
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -58,7 +59,9 @@ def test_version(pure: bool):
         (["verify"], "Missing argument 'FILE...'. Try 'frformat verify --help'."),
         (["diff", "a"], "Missing argument 'B'. Try 'frformat diff --help'."),
         (["dump", "--nob", "x"], "No such option '--nob'. Try 'frformat dump --help'."),
-        (["dump", "--forc", "x"], "? Try 'frformat dump --help'."),
+        (["dmp", "x"], "No such command 'dmp'. Did you mean 'dump'? Try 'frformat --help'."),
+        (["dump", "--forc", "x"], "No such option '--forc'. Did you mean --force? Try 'frformat dump --help'."),
+        (["decode", "x", "-o", "-"], "-o - needs --to, the format to write. Try 'frformat decode --help'."),
         (["dump", "x", "--tier", "-1"], "Invalid value for '--tier'"),
         (
             ["dump", "x", "--memory-budget", "2 loads"],

@@ -68,6 +68,21 @@ def test_a_finished_run_is_not_repeated(tmp_path: Path):
     assert frformat(*arguments, "--force", "--seed", "3").json["settings"]["seed"] == 3
 
 
+def test_an_interrupted_run_says_how_to_continue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("frformat.train.train", interrupt)
+    arguments = ("train", TINY, *CPU, "-o", tmp_path / "run")
+    before = frformat(*arguments)
+    assert (before.code, before.err.strip()) == (130, "")  # there is nothing to continue yet
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoint.pt").touch()
+    after = frformat(*arguments, "--resume")
+    assert after.code == 130
+    assert after.err.strip() == "Interrupted. To continue the run, pass --resume."
+
+
 def test_the_list_of_recipes_as_json():
     outcome = frformat("train", "--list", "--json")
     assert outcome.json["digits"]["epochs"] == 60
@@ -89,7 +104,8 @@ def test_the_list_of_recipes():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nothing"], "is neither a recipe (digits, lenet5"),
+        (["nothing"], "'nothing' is neither a recipe nor a FILE.py. Recipes: digits, lenet5"),
+        (["digit"], "'digit' is neither a recipe nor a FILE.py. Did you mean 'digits'?"),
         (["nothing.py"], "there is no such file"),
         ([str(FOLDER / "tiny.py")], "select one with"),
         ([str(FOLDER / "tiny.py:Huge")], "Tiny, NoNorm"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import frformat
 from frformat import EncodeError, FrzError, PerTier, Spectrum
-from frformat.format.tiers import as_metadata, figures, without_figures
+from frformat.format.tiers import as_metadata, metrics, without_metrics
 from tests import strategies
 from tests.format.test_writer import same_coded
 
@@ -21,10 +21,10 @@ from tests.format.test_writer import same_coded
 )
 def test_metadata_consists_of_figures_and_other_entries(others, name, texts):
     metadata = {**others, f"tiers.{name}": " ".join(texts)}
-    each = figures(metadata, len(texts))
+    each = metrics(metadata, len(texts))
     assert [found[name] for found in each] == texts
-    assert {**as_metadata(each), **without_figures(metadata, len(texts))} == metadata
-    assert not as_metadata(each).keys() & without_figures(metadata, len(texts)).keys()
+    assert {**as_metadata(each), **without_metrics(metadata, len(texts))} == metadata
+    assert not as_metadata(each).keys() & without_metrics(metadata, len(texts)).keys()
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,9 @@ def test_metadata_consists_of_figures_and_other_entries(others, name, texts):
         ("tiers.a", "1 2 3"),
     ],
 )
-def test_other_entries_are_not_figures(key, text):
-    assert without_figures({key: text}, 2) == {key: text}
-    assert figures({key: text}, 2) == [{}, {}]
+def test_other_entries_are_not_metrics(key, text):
+    assert without_metrics({key: text}, 2) == {key: text}
+    assert metrics({key: text}, 2) == [{}, {}]
 
 
 @pytest.mark.parametrize(

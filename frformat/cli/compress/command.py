@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from frformat.cli import terminal
+from frformat.cli.files import base_notes
 from frformat.cli.options import ByteCount, entry_option, json_option, output_option
 from frformat.cli.output import force_option, messages_redirected, writing
 from frformat.errors import EncodeError
+from frformat.wording import count
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,7 +51,11 @@ BATCH: Final = 64
 """Number of inputs in a batch."""
 
 
-@click.command(help=HELP, epilog="Exit codes: 0 success, 2 error (nothing is written).")
+@click.command(
+    short_help="Make a trained network small, without training it.",
+    help=HELP,
+    epilog="Exit codes: 0 success, 2 error (nothing is written).",
+)
 @click.argument("source", metavar="IN", type=click.Path(allow_dash=True))
 @output_option("OUT.frz", "The file to write, or - for standard output.", dash=True)
 @click.option(
@@ -137,6 +143,7 @@ def compress(
             result = compression.compress(
                 network, target, metadata=checkpoint.metadata, progress=_shown(bar), **options
             )
+        result.notes.extend(base_notes(target, options["base"]))
         if plot is not None:
             plotting.save(result, plot)
         size = checkpoint.size
@@ -156,15 +163,14 @@ def _tensors(checkpoint: Checkpoint) -> dict[str, Any]:
 
 def _network(architecture: str, checkpoint: Checkpoint, source: str) -> nn.Module:
     """Build the network and load its weights."""
-    from frformat.checkpoints.torch_tensors import to_torch
+    from frformat.checkpoints.fitting import load_into
     from frformat.runtimes import models
 
     network = models.build(architecture)
-    state = {name: to_torch(each.array().copy()) for name, each in checkpoint.untied().items()}
     try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise EncodeError(f"{source} does not fit {architecture}: {' '.join(str(error).split())}") from error
+        load_into(network, {name: each.array() for name, each in checkpoint.untied().items()})
+    except ValueError as error:
+        raise EncodeError(f"{source} does not fit {architecture}: {error}") from error
     return network
 
 
@@ -180,8 +186,14 @@ def _uses(
             found["metric"] = others.accuracy(BATCH)
         elif needed or metric is not None:
             raise EncodeError(
-                f"{path}: calibration uses every input; none of the {len(chosen)} is left to measure accuracy on"
+                f"{path}: calibration uses every input; none of the {len(chosen)} is left to measure accuracy on: "
+                "provide more, or use a smaller --calibrate"
             )
+    elif needed and len(found["batches"]) < 2:
+        raise EncodeError(
+            f"{path}: {count(len(chosen), 'input')} in one batch of {BATCH}; without labels, --max-drop needs at least "
+            f"{BATCH + 1}: one batch to calibrate, others to measure agreement on"
+        )
     return found
 
 

@@ -11,7 +11,7 @@ from frformat.cli.columns import Row
 from frformat.cli.dump.facts import Checksums, FileFacts, GroupFacts, TensorFacts, TierFacts
 from frformat.cli.dump.survey import Survey
 from frformat.cli.terminal import clean, dims, table
-from frformat.format.tiers import without_figures
+from frformat.format.tiers import without_metrics
 from frformat.wording import count
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _facts(about: FileFacts, checksums: Checksums) -> Iterator[tuple[str, str]]:
         f"{count(directory.stored, 'byte')}{inflated}, {count(directory.framed)} with header and checksum",
     )
     yield "checksums", _checksums(checksums)
-    told = without_figures(about.metadata, len(about.tiers))
+    told = without_metrics(about.metadata, len(about.tiers))
     for index, (key, text) in enumerate(told.items()):
         yield "metadata" if index == 0 else "", f"{clean(key)}: {clean(text)}"
 

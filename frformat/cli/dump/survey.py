@@ -17,7 +17,7 @@ from frformat.format.container import Container, SegmentReader, framed_sizes
 from frformat.format.directory import Group
 from frformat.format.info import TensorInfo
 from frformat.format.reader import FrzFile
-from frformat.format.tiers import figures
+from frformat.format.tiers import metrics
 from frformat.spectral.zigzag import element_count
 
 CHECKED_BYTES: Final = 1 << 26
@@ -160,7 +160,7 @@ class Survey:
                 numbers[tier] += int(count)
                 segments[tier] += count > 0
         starts = [contents.header.end, *contents.ends]
-        told = zip(accumulate(numbers), figures(self._directory.metadata, tiers), strict=True)
+        told = zip(accumulate(numbers), metrics(self._directory.metadata, tiers), strict=True)
         return [
             TierFacts(
                 tier=tier,

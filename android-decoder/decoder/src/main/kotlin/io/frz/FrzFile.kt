@@ -6,7 +6,6 @@ import io.frz.internal.Lifetime
 import io.frz.internal.Request
 import io.frz.internal.container.Container
 import io.frz.internal.directory.Group
-import io.frz.internal.quote
 import io.frz.internal.rebuild.Loader
 import io.frz.internal.storage.BufferSource
 import io.frz.internal.storage.FileSource
@@ -388,15 +387,4 @@ public class FrzFile private constructor(
             }
         }
     }
-}
-
-/** Returns the part of [target] that the tensor [info] will fill. */
-private fun portion(target: ByteBuffer, info: TensorInfo): ByteBuffer {
-    require(!target.isReadOnly) { "the buffer for tensor ${quote(info.name)} is read-only" }
-    require(target.remaining() >= info.bytes) {
-        "tensor ${quote(info.name)} needs ${info.bytes} bytes, but the buffer has room for ${target.remaining()}"
-    }
-    val memory = target.duplicate()
-    memory.limit(memory.position() + info.bytes.toInt())
-    return memory
 }

@@ -1,5 +1,6 @@
 package io.frz
 
+import io.frz.internal.quote
 import java.nio.ByteBuffer
 
 /**
@@ -13,4 +14,15 @@ public fun interface TensorMemory {
      * tensor already visited. If this returns null, the tensor is checked, but neither rebuilt nor visited.
      */
     public fun memory(info: TensorInfo): ByteBuffer?
+}
+
+/** Returns the part of [target] that the tensor [info] will fill. */
+internal fun portion(target: ByteBuffer, info: TensorInfo): ByteBuffer {
+    require(!target.isReadOnly) { "the buffer for tensor ${quote(info.name)} is read-only" }
+    require(target.remaining() >= info.bytes) {
+        "tensor ${quote(info.name)} needs ${info.bytes} bytes, but the buffer has room for ${target.remaining()}"
+    }
+    val memory = target.duplicate()
+    memory.limit(memory.position() + info.bytes.toInt())
+    return memory
 }

@@ -1,7 +1,9 @@
 package io.frz.cli
 
+import io.frz.cli.shell.Failure
 import io.frz.cli.shell.Replacing
 import java.io.File
+import java.util.Locale
 import picocli.CommandLine.Command
 import picocli.CommandLine.Mixin
 import picocli.CommandLine.Option
@@ -28,6 +30,14 @@ internal class Decode : Runnable {
     override fun run() {
         val target = if (output.isDirectory) File(output, "${input.file.nameWithoutExtension}.safetensors") else output
         replacing.requireWritable(target, input.sources)
+        if (target.extension.lowercase(Locale.ROOT) in OTHERS) {
+            throw Failure("$target: only .safetensors files can be written here; `frformat decode` writes others")
+        }
         input.open { Safetensors(it).write(target) }
+    }
+
+    private companion object {
+        /** Extensions of other checkpoint formats. */
+        val OTHERS = setOf("npz", "pt", "pth", "frz")
     }
 }

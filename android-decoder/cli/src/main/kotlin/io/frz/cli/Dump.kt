@@ -124,7 +124,7 @@ internal class Dump : Runnable {
             CharCategory.LINE_SEPARATOR,
             CharCategory.PARAGRAPH_SEPARATOR
         )
-        val HEADINGS = listOf("name", "dtype", "shape", "view", "bases", "core", "kept", "values")
+        val HEADINGS = listOf("tensor", "dtype", "shape", "view", "bases", "box", "kept", "values")
 
         fun axes(shape: LongArray) = if (shape.isEmpty()) "scalar" else shape.joinToString("×")
 
@@ -132,8 +132,8 @@ internal class Dump : Runnable {
 
         /** Compares the size of a file with that of its [dense] tensors. */
         fun compared(dense: Double, bytes: Long): String = when {
-            dense >= bytes -> String.format(Locale.ROOT, "1/%,.1f of dense", dense / bytes)
-            else -> String.format(Locale.ROOT, "%,.1f times dense", bytes / dense)
+            dense >= bytes -> String.format(Locale.ROOT, "%,.1f× smaller than dense", dense / bytes)
+            else -> String.format(Locale.ROOT, "%,.1f× larger than dense", bytes / dense)
         }
 
         /** Returns untrusted [text] as one line that contains no terminal control sequences. */

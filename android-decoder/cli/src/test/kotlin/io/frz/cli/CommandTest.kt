@@ -93,6 +93,16 @@ class CommandTest {
     }
 
     @Test
+    fun `decode refuses the extensions of formats that it does not write`(@TempDir folder: File) {
+        for (name in listOf("x.npz", "x.pt", "x.PTH", "x.frz")) {
+            val refused = frz("decode", example, "-o", File(folder, name))
+            assertEquals(2, refused.code, name)
+            assertTrue("$name: only .safetensors files can be written here" in refused.err, refused.err)
+        }
+        assertEquals(emptyList<String>(), folder.list()!!.toList())
+    }
+
+    @Test
     fun `decode replaces neither its inputs nor anything but files`(@TempDir folder: File) {
         val (delta, base) = listOf("delta-steps" to "d.frz", "../bases/f3e888adf29ef33f" to "b.frz").map { (from, to) ->
             File(vectors, "valid/$from.frz").copyTo(File(folder, to))

@@ -1,0 +1,66 @@
+"""Load a checkpoint into a PyTorch model, or say how its tensors differ from the model's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from numpy.typing import NDArray
+
+from frformat.wording import listed
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SHOWN: Final = 5
+"""Number of names of each kind in a message."""
+
+Shapes = Mapping[str, Sequence[int]]
+"""Shapes of tensors by name."""
+
+
+def load_into(model: nn.Module, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Copy arrays into the parameters and persistent buffers of a model, by their names in its state dict.
+
+    Raises:
+        ValueError: names or shapes differ; the message is one line that says how.
+    """
+    from torch.nn.parameter import is_lazy
+
+    from frformat.checkpoints.torch_tensors import to_torch
+
+    try:
+        model.load_state_dict({name: to_torch(array.copy()) for name, array in arrays.items()})
+    except RuntimeError as error:
+        own = {name: [] if is_lazy(value) else value.shape for name, value in model.state_dict().items()}
+        reason = misfit({name: array.shape for name, array in arrays.items()}, own)
+        raise ValueError(reason or " ".join(str(error).split())) from error
+
+
+def misfit(stored: Shapes, own: Shapes) -> str:
+    """Return in one line how the tensors of a checkpoint do not fit a model, or an empty string if they fit.
+
+    Args:
+        stored: shapes of the checkpoint's tensors.
+        own: shapes of the model's parameters and persistent buffers.
+    """
+    missing = [name for name in own if name not in stored]
+    unexpected = [name for name in stored if name not in own]
+    shapes = [
+        f"{name}: shape {list(stored[name])} in the file, {list(own[name])} in the model"
+        for name in own
+        if name in stored and tuple(stored[name]) != tuple(own[name])
+    ]
+    prefix = _prefix(missing, unexpected)
+    faults = [f"remove the prefix {prefix!r} from the names in the file"] if prefix else []
+    faults += [f"not in the model: {listed(unexpected, SHOWN)}"] if unexpected else []
+    faults += [f"missing from the file: {listed(missing, SHOWN)}"] if missing else []
+    return "; ".join(faults + ([listed(shapes, SHOWN)] if shapes else []))
+
+
+def _prefix(missing: list[str], unexpected: list[str]) -> str:
+    """Return the prefix without which the unexpected names are the missing ones, or an empty string."""
+    if not missing or len(missing) != len(unexpected):
+        return ""
+    prefix = unexpected[0].removesuffix(missing[0])
+    return prefix if {prefix + name for name in missing} == set(unexpected) else ""

@@ -1,0 +1,37 @@
+"""Messages about checkpoints that do not fit a model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from torch import nn
+
+from frformat.checkpoints.fitting import load_into, misfit
+
+
+def test_weights_that_fit_are_copied():
+    model = nn.Linear(2, 1)
+    load_into(model, {"weight": np.array([[1, 2]], np.float32), "bias": np.array([3], np.float32)})
+    assert model.weight.tolist() == [[1, 2]]
+    assert model.bias.tolist() == [3]
+
+
+def test_a_message_names_only_the_first_of_many_names():
+    assert misfit({f"a{n}": [] for n in range(9)}, {}) == "not in the model: a0, a1, a2, a3, a4 and 4 more"
+
+
+def test_a_prefix_of_all_names_is_reported_first():
+    stored = {"model.weight": [1, 2], "model.bias": [1]}
+    with pytest.raises(ValueError, match=r"^remove the prefix 'model\.' from the names in the file; not in the model"):
+        load_into(nn.Linear(2, 1), {name: np.zeros(shape, np.float32) for name, shape in stored.items()})
+    assert "prefix" not in misfit(stored | {"other": []}, {"weight": [1, 2], "bias": [1]})
+
+
+def test_other_shapes_are_shown_with_those_of_the_model():
+    with pytest.raises(ValueError, match=r"^weight: shape \[1, 3\] in the file, \[1, 2\] in the model$"):
+        load_into(nn.Linear(2, 1), {"weight": np.zeros((1, 3), np.float32), "bias": np.zeros(1, np.float32)})
+
+
+def test_lazy_parameters_have_no_shape_to_compare():
+    with pytest.raises(ValueError, match=r"^not in the model: other$"):
+        load_into(nn.LazyLinear(1), {"weight": np.zeros((1, 3)), "bias": np.zeros(1), "other": np.zeros(1)})
