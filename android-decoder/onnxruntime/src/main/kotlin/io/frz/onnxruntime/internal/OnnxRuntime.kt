@@ -41,17 +41,17 @@ internal class OnnxRuntime(private val setup: FrzSessionSetup) {
         val inputs = Tensors(load.memory(contract.inputBytes))
         var session: OrtSession? = null
         try {
-            session = Tensors(load.memory(contract.initializerBytes)).use { initializers ->
+            val created = Tensors(load.memory(contract.initializerBytes)).use { initializers ->
                 fun of(name: String) = if (name in contract.inputs) inputs else initializers
                 for ((name, buffer) in weights.rebuild { of(it).memory }) {
                     of(name).add(name, buffer, contract.wanted.getValue(name), environment)
                 }
                 if (initializers.all.isNotEmpty()) options.addExternalInitializers(initializers.all)
                 load.checkCancelled()
-                environment.createSession(skeleton, options)
+                environment.createSession(skeleton, options).also { session = it }
             }
             load.checkCancelled()
-            return FrzSession(session, inputs)
+            return FrzSession(created, inputs)
         } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
             inputs.use { session?.close() }
             throw e
