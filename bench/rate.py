@@ -13,7 +13,7 @@ run selects an epoch: every network is tested after its last epoch, with weights
   also their teacher. The dense runs are the reference.
 * The UNet with 8 channels is first trained on ISBI 2012. The result is the teacher of all runs. The dense runs, which
   are the reference, start from it; all other runs start from scratch.
-* The time of a step is processor time, relative to a step of LeNet-5's recipe without a limit.
+* The time of a step is processor time, averaged over a complete run, relative to LeNet-5's recipe without a limit.
 """
 
 from __future__ import annotations
@@ -57,10 +57,6 @@ HELD_OUT: Final = 1 / 12
 
 TEACHER_EPOCHS: Final = 12
 """Number of epochs for which the dense teachers are trained."""
-
-STEPS: Final = 150
-"""Number of steps to measure, after the same number of warm-up steps. The axes of the optimizer are updated once
-during the measured steps."""
 
 Json = dict[str, Any]
 
@@ -253,18 +249,18 @@ def _mean(case: Case, size: int | None, found: Mapping[str, Json]) -> float | No
 
 
 def _steps() -> Json:
-    """Measure steps of the recipe and of runs for several sizes, one step of each in turn."""
+    """Measure the steps of complete runs, by the recipe and for several sizes; the runs take turns."""
     data = LeNet5OnMnist().data(str(DATA))
     sizes = (None, *LENET5.aims)
     runs = [Run(LeNet5OnMnist(replace(LeNet5OnMnist.defaults, size=size)), data, Workers()) for size in sizes]
     seconds = [0.0] * len(runs)
-    for step in range(2 * STEPS):
+    for _ in range(runs[0].steps):
         for number, run in enumerate(runs):
             start = time.process_time()
             run.advance()
-            seconds[number] += (step >= STEPS) * (time.process_time() - start)
+            seconds[number] += time.process_time() - start
     return {
-        str(size or "recipe"): {"seconds": round(spent / STEPS, 5), "relative": round(spent / seconds[0], 2)}
+        str(size or "recipe"): {"seconds": round(spent / runs[0].steps, 5), "relative": round(spent / seconds[0], 2)}
         for size, spent in zip(sizes, seconds, strict=True)
     }
 
