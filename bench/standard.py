@@ -82,7 +82,7 @@ def _run(program: str, *arguments: str) -> str:
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1]
         raise Missing(
-            f"nncodec 2.1.3 does not run ({reason}): create an environment with `pip install nncodec==2.1.3`, and set "
-            "NNCODEC_PYTHON to its interpreter"
+            f"nncodec 2.1.3 does not run ({reason}): set NNCODEC_PYTHON to the interpreter of an environment that has "
+            "it, as `make techniques` does"
         )
     return done.stdout

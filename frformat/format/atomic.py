@@ -27,15 +27,15 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
         OSError: the folder is not writable, or ``path`` is something other than a file (a folder, a device).
     """
     check_writable(path)
-    path = os.path.realpath(path)
+    given, path = os.fspath(path), os.path.realpath(path)
     folder, name = os.path.split(path)
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
     except OSError as error:
-        error.filename = path  # not the temporary name
+        error.filename = given  # not the temporary name
         raise
     try:
-        with io.BufferedWriter(_Destination(handle, path)) as file:
+        with io.BufferedWriter(_Destination(handle, given)) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -44,7 +44,7 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
     except BaseException as error:
         os.unlink(temporary)
         if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
-            error.filename = path
+            error.filename = given
         raise
 
 

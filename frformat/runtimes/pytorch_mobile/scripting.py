@@ -77,7 +77,7 @@ def _traced(model: nn.Module, example: tuple[Any, ...], compare: bool) -> torch.
             expected = _outputs(copying.copied(model), example) if compare else []
             with checked(model), _undone(model):
                 module = torch.jit.trace(model, copy.deepcopy(example), check_trace=False, strict=False)  # type: ignore[no-untyped-call]
-            runs = [_outputs(each, example) for each in _runnable(module)] if compare else []
+            runs = _runs(module, example) if compare else []
     except Exception as error:  # the model can raise anything
         raise ExportError(f"{type(model).__name__} cannot be traced with the example: {reason(error)}") from error
     assert isinstance(module, torch.jit.ScriptModule)
@@ -91,15 +91,25 @@ def _traced(model: nn.Module, example: tuple[Any, ...], compare: bool) -> torch.
     return module
 
 
-def _runnable(module: torch.jit.ScriptModule) -> Iterator[Any]:
-    """Yield a module and, if it supports the module, the lite interpreter's version of it. Their results can differ."""
-    with _undone(module):
-        yield module
+def _runs(module: torch.jit.ScriptModule, example: tuple[Any, ...]) -> list[list[Tensor]]:
+    """Return what a trace computes from an example in TorchScript and, if it supports the trace, the lite interpreter.
+
+    Their results can differ, and TorchScript rejects some traces that the lite interpreter runs.
+    """
     try:
         data = module._save_to_buffer_for_lite_interpreter()
     except RuntimeError:
-        return
-    yield _load_for_lite_interpreter(io.BytesIO(data))  # type: ignore[no-untyped-call]
+        data = None
+    found = []
+    try:
+        with _undone(module):
+            found.append(_outputs(module, example))
+    except RuntimeError:
+        if data is None:
+            raise
+    if data is not None:
+        found.append(_outputs(_load_for_lite_interpreter(io.BytesIO(data)), example))  # type: ignore[no-untyped-call]
+    return found
 
 
 def _outputs(module: Any, example: tuple[Any, ...]) -> list[Tensor]:
