@@ -38,7 +38,7 @@ from torch import Tensor, nn
 
 import frformat
 from frformat.format.atomic import replacing
-from frformat.format.tiers import figures
+from frformat.format.tiers import metrics
 from frformat.runtimes import export
 from frformat.torch import load_model
 from frformat.train import elm
@@ -171,8 +171,8 @@ def _tiers(weights: Path) -> dict[str, object]:
     with frformat.open(weights) as file:
         if file.tiers == 1:
             return {}
-        metrics = zip(file.container.ends, figures(file.metadata, file.tiers), strict=True)
-        return {"tiers": [{"bytes": end, "accuracy": float(each["accuracy"])} for end, each in metrics]}
+        found = zip(file.container.ends, metrics(file.metadata, file.tiers), strict=True)
+        return {"tiers": [{"bytes": end, "accuracy": float(each["accuracy"])} for end, each in found]}
 
 
 def _learner(path: Path) -> None:
