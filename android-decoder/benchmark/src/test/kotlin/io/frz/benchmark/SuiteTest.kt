@@ -216,7 +216,7 @@ class SuiteTest {
         val sharing = SharingTest(manifest, runtime, networks, device, SuiteOptions.SHORT).run()!!
         assertEquals(10L, sharing.memory) // half of two dense networks of 10 bytes
         assertEquals(listOf("factored", "factored"), sharing.apps.map { it.variant })
-        assertTrue(sharing.capacity in 0.2..2.2, "${sharing.capacity}") // two networks share the processor
+        assertTrue(sharing.capacity > 0.2, "${sharing.capacity}") // no upper bound: it is a ratio of measured times
         for (app in sharing.apps) {
             assertEquals(2 * app.dense, app.goal)
             assertTrue(app.scheduled in app.dense..1.1 * app.goal, "${app.scheduled} of ${app.goal}")
