@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 from torch.jit.mobile import _load_for_lite_interpreter
 from torch.nn.parameter import is_lazy
-from torch.nn.utils.parametrize import is_parametrized
 from torch.utils._pytree import tree_leaves
 
 from frformat.runtimes.errors import ExportError
@@ -22,6 +21,7 @@ from frformat.runtimes.pytorch_mobile.decisions import checked
 from frformat.runtimes.pytorch_mobile.probe import Probe
 from frformat.runtimes.pytorch_mobile.quiet import quietly
 from frformat.torch import copying
+from frformat.torch.parametrizations import is_parametrized
 
 CLOSE: Final = 1e-3
 """By how much results of a trace can differ from those of its model, in units of the largest one."""
