@@ -10,6 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any, Final
 
+from frformat.format.leftovers import in_use, remove_leftovers
+
+SUFFIX: Final = ".frformat-tmp"
+"""End of the names of temporary files."""
+
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a disk without space, which may occur in other temporary files of the folder."""
 
@@ -21,7 +26,7 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
     """Yield a binary file that replaces ``path`` if the block ends without an error, and is deleted otherwise.
 
     The file is written next to ``path``, so that the last step is one rename. Symbolic links are followed, and the
-    permissions of a replaced file are kept.
+    permissions of a replaced file are kept. Files that killed processes left behind when they wrote ``path`` are removed.
 
     Raises:
         OSError: the folder is not writable, or ``path`` is something other than a file (a folder, a device).
@@ -29,23 +34,30 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
     check_writable(path)
     given, path = os.fspath(path), os.path.realpath(path)
     folder, name = os.path.split(path)
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
-    except OSError as error:
-        error.filename = given  # not the temporary name
-        raise
-    try:
-        with io.BufferedWriter(_Destination(handle, given)) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, _mode(path))
-        os.replace(temporary, path)
-    except BaseException as error:
-        os.unlink(temporary)
-        if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
-            error.filename = given
-        raise
+    remove_leftovers(folder, f".{name}.", SUFFIX)
+
+    def create() -> str:
+        try:
+            handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=SUFFIX, dir=folder)
+        except OSError as error:
+            error.filename = given  # not the temporary name
+            raise
+        os.close(handle)
+        return temporary
+
+    with in_use(create) as temporary:
+        try:
+            with io.BufferedWriter(_Destination(temporary, given)) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, _mode(path))
+            os.replace(temporary, path)
+        except BaseException as error:
+            os.unlink(temporary)
+            if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
+                error.filename = given
+            raise
 
 
 def check_writable(path: StrPath) -> None:
@@ -64,8 +76,8 @@ def check_writable(path: StrPath) -> None:
 class _Destination(io.FileIO):
     """A new file whose errors, such as a full disk, name the file that it will replace."""
 
-    def __init__(self, handle: int, path: str) -> None:
-        super().__init__(handle, "wb")
+    def __init__(self, temporary: str, path: str) -> None:
+        super().__init__(temporary, "wb")
         self._path = path
 
     def write(self, data: Any, /) -> int:

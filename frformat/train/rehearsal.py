@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 import torch
 
+from frformat.format.leftovers import in_use, remove_leftovers
 from frformat.torch import each_tier, load_model, save_model
 from frformat.torch.costs import costs
 from frformat.train.export import PICTURE, difference, draw, evaluating, plain_copy
 from frformat.train.recipe import batches, metrics
 from frformat.train.run import Run
+
+PREFIX: Final = ".frformat-"
+"""Start of the names of temporary folders."""
+
+NEAR: Final = 3
+"""How many folders are searched for those of killed processes: the run's own and the next ones above it, one of which
+was the first that existed then."""
 
 
 def rehearse(run: Run, place: Path) -> None:
@@ -59,13 +69,21 @@ def rehearse(run: Run, place: Path) -> None:
 def temporary(place: Path) -> Iterator[Path]:
     """Yield a temporary folder on the disk that ``place``, which need not exist, is or will be on.
 
+    Such folders that killed processes left behind are removed.
+
     Raises:
         OSError: it cannot be created. This and other such errors in the block name ``place``.
     """
-    parent = next(each for each in (place.absolute(), *place.absolute().parents) if each.is_dir())
+    places = (place.absolute(), *place.absolute().parents)
+    for each in places[:NEAR]:
+        remove_leftovers(os.fspath(each), PREFIX)
+    parent = next(each for each in places if each.is_dir())
     try:
-        with tempfile.TemporaryDirectory(prefix=".frformat-", dir=parent) as folder:
-            yield Path(folder)
+        with in_use(lambda: tempfile.mkdtemp(prefix=PREFIX, dir=parent)) as folder:
+            try:
+                yield Path(folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         error.filename = os.fspath(place)
         raise

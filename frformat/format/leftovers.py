@@ -1,0 +1,106 @@
+"""Mark temporary files as in use, and remove those that killed processes left behind.
+
+A process locks each of its temporary files and folders. The system releases the lock when the process ends, however it
+ends, so whatever is not locked belongs to no running process. Where files cannot be locked (Windows, some network
+disks), nothing is removed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Final
+
+RANDOM: Final = "[a-z0-9_]{8}"
+"""Matches the random part of the names that :mod:`tempfile` makes."""
+
+TRIES: Final = 100
+"""How often to create a temporary file before giving up; another process may remove one before it is locked."""
+
+if sys.platform == "win32":
+
+    def _locked(path: str) -> int | None:
+        raise OSError("open files cannot be removed on Windows")
+
+else:
+    import fcntl
+
+    def _locked(path: str) -> int | None:
+        """Lock a file or folder without waiting.
+
+        Returns:
+            The descriptor whose closing releases the lock; None if a process holds the lock.
+
+        Raises:
+            OSError: there is no such file or folder, or it cannot be locked.
+        """
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            if isinstance(error, BlockingIOError):
+                return None
+            raise
+        return descriptor
+
+
+@contextmanager
+def in_use(create: Callable[[], str]) -> Iterator[str]:
+    """Create a temporary file or folder, and mark it as in use within a ``with`` block.
+
+    Args:
+        create: creates a new file or folder and returns its path.
+
+    Raises:
+        OSError: ``create`` raised it.
+    """
+    for _ in range(TRIES):
+        path = create()
+        with ExitStack() as stack:
+            try:
+                descriptor = _locked(path)
+            except FileNotFoundError:  # another process removed it before it was locked
+                continue
+            except OSError:  # it cannot be locked, so no process will remove it
+                descriptor = -1
+            if descriptor is None:  # another process is about to remove it
+                continue
+            if descriptor >= 0:
+                stack.callback(os.close, descriptor)
+            if os.path.lexists(path):
+                yield path
+                return
+    raise OSError(f"{path}: another process removes temporary files before they can be locked")
+
+
+def remove_leftovers(folder: str, prefix: str, suffix: str = "") -> None:
+    """Remove the temporary files and folders in ``folder`` that no running process has marked as in use.
+
+    Args:
+        folder: where to look; subfolders are not searched.
+        prefix: the start of their names.
+        suffix: the end of their names.
+    """
+    name = re.compile(re.escape(prefix) + RANDOM + re.escape(suffix))
+    with suppress(OSError), os.scandir(folder) as entries:
+        for path in [entry.path for entry in entries if name.fullmatch(entry.name)]:
+            with suppress(OSError):
+                _remove(path)
+
+
+def _remove(path: str) -> None:
+    descriptor = _locked(path)
+    if descriptor is None:
+        return
+    try:
+        if os.path.isdir(path):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+    finally:
+        os.close(descriptor)

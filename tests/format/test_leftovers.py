@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from frformat.format import leftovers
+from frformat.format.atomic import replacing
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows does not remove open files")
+
+WRITER = """
+import os, sys
+from pathlib import Path
+from frformat.format.atomic import replacing
+from frformat.train.rehearsal import temporary
+
+with temporary(Path(sys.argv[1], "run")) as folder, replacing(sys.argv[2]) as file:
+    (folder / "model.frz").write_bytes(b"0123")
+    file.write(b"0123")
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def writer(tmp_path: Path):
+    """A process that is writing the file ``model.frz``, and has a temporary folder."""
+    command = [sys.executable, "-c", WRITER, tmp_path, tmp_path / "model.frz"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
+
+
+def write(folder: Path) -> None:
+    """Do what the next process does."""
+    from frformat.train.rehearsal import temporary
+
+    with temporary(folder / "run"), replacing(folder / "model.frz") as file:
+        file.write(b"new")
+
+
+def test_what_a_killed_process_left_is_removed(writer: subprocess.Popen[str], tmp_path: Path):
+    mine = tmp_path / ".model.frz.original.tmp"
+    mine.touch()
+    (tmp_path / ".frformat-notes").mkdir()
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    assert len(list(tmp_path.iterdir())) == 4
+    write(tmp_path)
+    assert {each.name for each in tmp_path.iterdir()} == {"model.frz", mine.name, ".frformat-notes"}
+
+
+def test_files_of_a_running_process_stay(writer: subprocess.Popen[str], tmp_path: Path):
+    there = set(tmp_path.rglob("*"))
+    assert len(there) == 3
+    write(tmp_path)
+    assert set(tmp_path.rglob("*")) == {*there, tmp_path / "model.frz"}
+    writer.communicate()
+    assert writer.returncode == 0
+    assert [each.name for each in tmp_path.iterdir()] == ["model.frz"]
+    assert (tmp_path / "model.frz").read_bytes() == b"0123"
+
+
+def test_a_file_that_is_removed_before_it_is_locked_is_created_again(tmp_path: Path):
+    tries = []
+
+    def create() -> str:
+        path = tmp_path / f".x{len(tries):08}"
+        path.touch()
+        tries.append(path)
+        if len(tries) < 3:
+            leftovers.remove_leftovers(os.fspath(tmp_path), ".x")
+        return os.fspath(path)
+
+    with leftovers.in_use(create) as path:
+        leftovers.remove_leftovers(os.fspath(tmp_path), ".x")
+        assert path == os.fspath(tries[2])
+        assert os.path.exists(path)
+
+
+def test_files_that_cannot_be_locked_are_written_but_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refused(path: str) -> int:
+        raise OSError("this disk has no locks")
+
+    monkeypatch.setattr(leftovers, "_locked", refused)
+    other = tmp_path / ".model.frz.abcdefgh.frformat-tmp"
+    other.touch()
+    with replacing(tmp_path / "model.frz") as file:
+        file.write(b"new")
+    assert {each.name for each in tmp_path.iterdir()} == {"model.frz", other.name}
