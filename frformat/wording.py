@@ -69,6 +69,13 @@ def listed(texts: Sequence[str], most: int) -> str:
     return ", ".join(texts[:most]) + more
 
 
+def clean(text: str) -> str:
+    """Return ``text`` on one line, with control, bidirectional and other unprintable characters escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def similar(name: str, names: Iterable[str]) -> str | None:
     """Return the one of ``names`` that looks most like a misspelled name, or None if none does."""
     import difflib  # only errors need it

@@ -16,6 +16,9 @@ WHOLE: Final = ("model.safetensors", "pytorch_model.bin")
 INDEXES: Final = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 """The files to look for in a folder, in order of preference."""
 
+DISTRIBUTED: Final = ".metadata"
+"""A file in every folder that ``torch.distributed.checkpoint`` has written."""
+
 INDEX_BYTES: Final = 256 << 20
 """Largest index to read, in bytes: enough for ten million names."""
 
@@ -41,6 +44,11 @@ def load(path: str, load_file: Load) -> Checkpoint:
         return _shards(path, load_file)
     there = set(os.listdir(path))
     found = [name for pair in zip(WHOLE, INDEXES, strict=True) for name in pair if name in there]
+    if not found and DISTRIBUTED in there:
+        raise EncodeError(
+            "a folder of torch.distributed.checkpoint; convert it with `python -m torch.distributed.checkpoint."
+            "format_utils dcp_to_torch FOLDER FILE.pt`"
+        )
     if not found:
         raise EncodeError(f"the folder contains none of {', '.join((*WHOLE, *INDEXES))}")
     chosen = os.path.join(path, found[0])

@@ -43,6 +43,12 @@ TORCH_DTYPES: Final[dict[str, torch.dtype]] = {
 _CARRIERS: Final = {"bf16": torch.int16, "f8_e4m3": torch.uint8, "f8_e5m2": torch.uint8, "f8_e8m0": torch.uint8}
 """PyTorch cannot share memory with arrays of the ``ml_dtypes`` package's types: their bits are passed as integers."""
 
+PARTIAL: Final = (
+    "of which only the part of one process is here; save whole tensors, as torch.distributed.checkpoint.state_dict."
+    "get_model_state_dict(model, options=StateDictOptions(full_state_dict=True)) returns them"
+)
+"""What is wrong with a sharded tensor that cannot be gathered, and what to do."""
+
 
 def dtype_name(dtype: torch.dtype) -> str:
     """Return the format's name for a PyTorch element type.
@@ -75,7 +81,7 @@ def to_numpy(tensor: Tensor) -> NDArray[Any] | Sparse:
         raise EncodeError("a nested tensor has no single shape; store its parts, or pad it")
     tensor = tensor.detach()
     if hasattr(tensor, "full_tensor"):
-        tensor = tensor.full_tensor()
+        tensor = _whole(tensor)
     if tensor.layout == torch._mkldnn:  # type: ignore[attr-defined]
         tensor = tensor.to_dense()
     try:
@@ -165,6 +171,15 @@ def _extent(tensor: Tensor) -> int:
         return 0
     last = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
     return int(tensor.storage_offset() + last + 1) * tensor.element_size()
+
+
+def _whole(tensor: Any) -> Tensor:
+    """Gather a tensor that is divided among processes."""
+    try:
+        whole: Tensor = tensor.full_tensor()
+    except RuntimeError as error:
+        raise EncodeError(f"a sharded tensor, {PARTIAL}") from error
+    return whole
 
 
 def _sparse(tensor: Tensor) -> Sparse:

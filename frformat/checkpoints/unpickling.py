@@ -15,6 +15,7 @@ from torch._weights_only_unpickler import Unpickler
 
 from frformat.checkpoints import inert
 from frformat.checkpoints.reading import said
+from frformat.checkpoints.torch_tensors import PARTIAL
 from frformat.errors import EncodeError
 from frformat.wording import listed
 
@@ -25,6 +26,9 @@ ADVICE: Final = re.compile(
 
 NAMED: Final = re.compile(r"GLOBAL (\S+) (?:was not an allowed|whose module)")
 """Finds the name of a class or function in PyTorch's message."""
+
+SHARDED: Final = ("DTensor", "ShardedTensor")
+"""Classes of tensors that are divided among processes."""
 
 LONGEST: Final = 1000
 """Number of characters of PyTorch's message to search; names of classes and functions are shorter."""
@@ -50,18 +54,29 @@ def unpickled(path: str, *, trusted: bool) -> tuple[object, list[str]]:
             if trusted:
                 return _read(path, False), []
             content, replaced = inert.load(lambda: _read(path, True))
-        except pickle.UnpicklingError as error:
+        except (pickle.UnpicklingError, RuntimeError) as error:
+            if _is_sharded(path):
+                raise EncodeError(f"contains sharded tensors, {PARTIAL}") from error
+            if not isinstance(error, pickle.UnpicklingError):
+                if "TorchScript" in str(error):
+                    raise EncodeError("a TorchScript archive; save model.state_dict() with torch.save") from error
+                raise EncodeError(f"truncated or damaged, according to PyTorch: {_reason(error)}") from error
             found = NAMED.search(str(error))
             if not found:
                 raise EncodeError(f"truncated or damaged, or contains more than tensors: {_reason(error)}") from error
             advice = "code from a file is never run unless requested; save model.state_dict() instead"
             raise EncodeError(f"loading it requires the code of {found[1]}, but {advice}") from error
-        except RuntimeError as error:
-            if "TorchScript" in str(error):
-                raise EncodeError("a TorchScript archive; save model.state_dict() with torch.save") from error
-            raise EncodeError(f"truncated or damaged, according to PyTorch: {_reason(error)}") from error
     notes = [f"read without running the code that it refers to: {listed(replaced, SHOWN)}"] if replaced else []
     return content, notes
+
+
+def _is_sharded(path: str) -> bool:
+    """Return whether a file refers to tensors that are divided among processes."""
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # the file can be damaged in any way
+        return False
+    return any(name.rpartition(".")[2] in SHARDED for name in names)
 
 
 def _read(path: str, safely: bool) -> object:

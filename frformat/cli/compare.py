@@ -13,7 +13,8 @@ import click
 from frformat.cli import columns, errors, terminal
 from frformat.cli.options import Nonnegative, json_option, memory_option, tier_option
 from frformat.cli.output import force_option, writing
-from frformat.cli.terminal import clean, echo, print_json
+from frformat.cli.terminal import echo, print_json
+from frformat.wording import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,9 +16,8 @@ from frformat.cli import terminal
 from frformat.cli.files import InputFile, Opening, open_frz
 from frformat.cli.options import json_option, opening_options, output_option
 from frformat.cli.output import STDOUT, force_option, messages_redirected, writing
-from frformat.cli.terminal import clean
 from frformat.errors import EncodeError, FrzError
-from frformat.wording import count
+from frformat.wording import clean, count
 
 if TYPE_CHECKING:
     from frformat.checkpoints import Checkpoint, Entry

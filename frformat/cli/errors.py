@@ -10,8 +10,9 @@ from typing import Final
 import click
 
 from frformat.cli import streams
-from frformat.cli.terminal import clean, echo, print_json
+from frformat.cli.terminal import echo, print_json
 from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError, LoadError, ReadError, ReportError
+from frformat.wording import clean
 
 DIFFERENT: Final = 1
 """Exit code of ``diff`` and ``compare`` if there are differences."""

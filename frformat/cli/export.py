@@ -10,8 +10,8 @@ import click
 from frformat.cli import terminal
 from frformat.cli.options import base_option, json_option, output_option, tier_option
 from frformat.cli.output import force_option, writing
-from frformat.cli.terminal import clean, echo
-from frformat.wording import count
+from frformat.cli.terminal import echo
+from frformat.wording import clean, count
 
 if TYPE_CHECKING:
     from frformat.runtimes import Export

@@ -8,8 +8,8 @@ from frformat.cli import terminal
 from frformat.cli.files import Opening
 from frformat.cli.options import json_option, opening_options, output_option
 from frformat.cli.output import force_option, messages_redirected, writing
-from frformat.cli.terminal import clean, echo
-from frformat.wording import count
+from frformat.cli.terminal import echo
+from frformat.wording import clean, count
 
 HELP = """Write the model file of LiteRT or ExecuTorch from TEMPLATE and the weights in WEIGHTS.
 

@@ -8,7 +8,7 @@ from frformat.cli import terminal
 from frformat.cli.training import Bar
 from frformat.train import Recipe, Workers
 from frformat.train.nested import NestedOutcome, Nesting, train_nested
-from frformat.wording import count
+from frformat.wording import clean, count
 
 
 def train_and_report(
@@ -66,7 +66,7 @@ def _show(recipe: Recipe, outcome: NestedOutcome) -> None:
     terminal.show(table)
     terminal.echo()
     terminal.echo(
-        terminal.clean(
+        clean(
             f"{outcome.path}: {count(outcome.tiers[-1].nbytes, 'byte')}. The whole network before pruning: "
             f"{recipe.metric} {outcome.dense[recipe.metric]:.4f}, {count(outcome.dense_bytes, 'byte')}."
         )

@@ -14,9 +14,9 @@ from frformat.cli.dump.facts import FileFacts, TensorFacts
 from frformat.cli.dump.listing import bits, compared, written
 from frformat.cli.dump.survey import Survey
 from frformat.cli.files import InputFile
-from frformat.cli.terminal import clean, dims
+from frformat.cli.terminal import dims
 from frformat.encoding import Report, TensorReport
-from frformat.wording import count
+from frformat.wording import clean, count
 
 COLUMNS: Final = ("tensor", "shape", "view", "kept", "values", "energy", "error", "bytes", "bits")
 

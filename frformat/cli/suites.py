@@ -6,8 +6,9 @@ from dataclasses import asdict
 
 from frformat.cli import columns, errors, terminal
 from frformat.cli.output import writing
-from frformat.cli.terminal import clean, print_json
+from frformat.cli.terminal import print_json
 from frformat.parity.suite import SuiteReport, read_suite_report, words
+from frformat.wording import clean
 
 
 def compare_suites(paths: list[str], html: str | None, force: bool, as_json: bool) -> int:

@@ -26,13 +26,6 @@ LINES = 1000
 """Number of lines that are printed together."""
 
 
-def clean(text: str) -> str:
-    """Return ``text`` on one line, with control, bidirectional and other unprintable characters escaped."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def dims(shape: Sequence[int]) -> str:
     """Format a shape: ``64×3×3×3``; ``scalar`` for rank 0."""
     return "×".join(map(str, shape)) or "scalar"

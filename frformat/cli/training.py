@@ -19,7 +19,7 @@ from frformat.cli.files import open_frz
 from frformat.runtimes.models import imported
 from frformat.train import RECIPES, Outcome, Recipe, Row, plots
 from frformat.train.run import Run
-from frformat.wording import count, similar
+from frformat.wording import clean, count, similar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -118,7 +118,7 @@ def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> 
         terminal.show(_tiers(recipe, outcome))
         terminal.echo()
     terminal.echo(
-        terminal.clean(
+        clean(
             f"{outcome.path}: {count(outcome.nbytes, 'byte')}, {outcome.numbers:,} parameters for "
             f"{outcome.weights:,} weights. Outputs differ from the trained model's by at most {outcome.difference:.1e} "
             f"(the largest output is {outcome.scale:.3g})."

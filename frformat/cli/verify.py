@@ -10,9 +10,9 @@ import click
 from frformat.cli import errors
 from frformat.cli.files import Opening, open_frz
 from frformat.cli.options import base_option, json_option, memory_option
-from frformat.cli.terminal import clean, echo, print_json, progress
+from frformat.cli.terminal import echo, print_json, progress
 from frformat.format.reader import FrzFile
-from frformat.wording import count
+from frformat.wording import clean, count
 
 HELP: Final = """Check each FILE completely: structure, checksums, streams and values.
 

@@ -26,7 +26,8 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
     """Yield a binary file that replaces ``path`` if the block ends without an error, and is deleted otherwise.
 
     The file is written next to ``path``, so that the last step is one rename. Symbolic links are followed, and the
-    permissions of a replaced file are kept. Files that killed processes left behind when they wrote ``path`` are removed.
+    permissions of a replaced file are kept. Files that killed processes left behind while they wrote ``path`` are
+    removed.
 
     Raises:
         OSError: the folder is not writable, or ``path`` is something other than a file (a folder, a device).

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Final
 
 from frformat.format.info import TensorInfo
+from frformat.wording import clean
 
 ROWS: Final = 100
 """Number of rows that a notebook shows for a file."""
@@ -16,7 +17,8 @@ HEAD: Final = ("tensor", "shape", "dtype", "stored as", "values", "coder")
 
 
 def as_text(rows: Sequence[Sequence[str]], note: str) -> str:
-    """Format columns under a heading, which is the first row, followed by the note."""
+    """Format columns under a heading, which is the first row, followed by the note. Each cell is on one line."""
+    rows = [[clean(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "─" * max(map(len, lines)))

@@ -14,19 +14,19 @@ from rich.console import Console
 from frformat.cli import errors, terminal
 from frformat.cli.files import InputFile
 from frformat.errors import EncodeError, FrzError
-from frformat.wording import count
+from frformat.wording import clean, count
 
 
 @given(st.text())
 def test_clean_text_is_printable_and_on_one_line(text: str):
-    cleaned = terminal.clean(text)
+    cleaned = clean(text)
     assert cleaned.isprintable()
     if text.isprintable():
         assert cleaned == text
 
 
 def test_escaped_characters():
-    assert terminal.clean("a\x1b[31m\r\n\u202e\u2066\x9b\ufeff\U000e0041é名") == (
+    assert clean("a\x1b[31m\r\n\u202e\u2066\x9b\ufeff\U000e0041é名") == (
         r"a\x1b[31m\r\n\u202e\u2066\x9b\ufeff\U000e0041é名"
     )
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 from frformat.cli import columns, terminal
 from frformat.cli.columns import Row
 from frformat.cli.dump.listing import compared
-from frformat.cli.terminal import clean, dims
+from frformat.cli.terminal import dims
 from frformat.torch.compression import Compressed, LayerReport
-from frformat.wording import count
+from frformat.wording import clean, count
 
 TITLES: Final = ("tensor", "shape", "coding", "bits", "bytes", "loss")
 SHOWN: Final = 0.0005

@@ -9,8 +9,8 @@ from frformat.cli import columns, terminal
 from frformat.cli.diff.comparison import FileDiff, TensorDiff
 from frformat.cli.diff.sides import Stored
 from frformat.cli.dump.listing import bases, values
-from frformat.cli.terminal import clean, dims
-from frformat.wording import count
+from frformat.cli.terminal import dims
+from frformat.wording import clean, count
 
 TITLES: Final = ("tensor", "difference", "largest", "relative")
 

@@ -10,9 +10,10 @@ from frformat.cli import errors
 from frformat.cli.files import Opening, open_frz, source
 from frformat.cli.options import json_option, opening_options
 from frformat.cli.output import force_option, writing
-from frformat.cli.terminal import clean, echo, print_json
+from frformat.cli.terminal import echo, print_json
 from frformat.errors import FrzError
 from frformat.format.reader import FrzFile
+from frformat.wording import clean
 
 LISTED_BYTES: Final = 512
 """Approximate number of bytes needed to convert a coefficient, its index and its energy to JSON."""

@@ -11,8 +11,8 @@ import click
 from frformat.cli import errors
 from frformat.cli.dump.layout import Layout, Range
 from frformat.cli.dump.walk import Field, walk
-from frformat.cli.terminal import clean, echo
-from frformat.wording import count
+from frformat.cli.terminal import echo
+from frformat.wording import clean, count
 
 LINE: Final = 16
 """Number of bytes on a line."""

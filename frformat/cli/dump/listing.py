@@ -10,9 +10,9 @@ from frformat.cli import columns, terminal
 from frformat.cli.columns import Row
 from frformat.cli.dump.facts import Checksums, FileFacts, GroupFacts, TensorFacts, TierFacts
 from frformat.cli.dump.survey import Survey
-from frformat.cli.terminal import clean, dims, table
+from frformat.cli.terminal import dims, table
 from frformat.format.tiers import without_metrics
-from frformat.wording import count
+from frformat.wording import clean, count
 
 if TYPE_CHECKING:
     from rich.table import Table

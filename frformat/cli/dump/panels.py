@@ -10,8 +10,7 @@ import numpy as np
 from frformat.cli.dump.energy import Energy
 from frformat.cli.dump.facts import FileFacts
 from frformat.cli.dump.survey import Survey
-from frformat.cli.terminal import clean
-from frformat.wording import count
+from frformat.wording import clean, count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

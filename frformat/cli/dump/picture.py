@@ -10,8 +10,8 @@ from frformat.cli import terminal
 from frformat.cli.dump.facts import TensorFacts, TierFacts
 from frformat.cli.dump.listing import bases, bits, kept, summary, written
 from frformat.cli.dump.tensor import AxisFacts, Numbers, SpectralContent
-from frformat.cli.terminal import clean, dims, table
-from frformat.wording import count
+from frformat.cli.terminal import dims, table
+from frformat.wording import clean, count
 
 if TYPE_CHECKING:
     from rich.table import Table

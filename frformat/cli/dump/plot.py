@@ -18,10 +18,9 @@ from frformat.cli.dump.facts import FileFacts
 from frformat.cli.dump.listing import compared
 from frformat.cli.dump.survey import Survey
 from frformat.cli.output import writing
-from frformat.cli.terminal import clean
 from frformat.errors import DependencyError
 from frformat.format.atomic import replacing
-from frformat.wording import count
+from frformat.wording import clean, count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Set
+import re
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from inspect import isfunction
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, fx, nn
@@ -20,6 +21,9 @@ from frformat.torch.factorization.hooks import hand_over, is_watched, without_ho
 from frformat.torch.lowrank import algebra, stream
 from frformat.torch.lowrank.layers import CodedLayer, Factored, FactoredConvolution
 from frformat.torch.regularization.views import Example
+
+UNQUOTABLE: Final = re.compile('["\\\\\0\n\r\ud800-\udfff]')
+"""Finds characters that must be escaped in a string. :mod:`torch.fx` puts names between quotes without doing so."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,15 @@ def fuse(model: nn.Module, example: Example | None = None) -> Fusion:
             traced = _Tracer().trace(model)
     except Exception as error:  # tracing can raise anything
         return Fusion(model, problem=f"the model cannot be traced: {(str(error) or repr(error)).splitlines()[0]}")
+    modules = dict(model.named_modules(remove_duplicate=False))
+    problem = _unquotable(modules)
+    if problem:
+        return Fusion(model, problem=problem)
     problem = "" if example is None else departure(model, traced, example)
     if problem:
         return Fusion(model, problem=problem)
     if example is not None:
         require(traced, example)
-    modules = dict(model.named_modules(remove_duplicate=False))
     leaves = {str(node.target) for node in traced.nodes if node.op == "call_module"}
     problem = _watched(modules, leaves)
     if problem:
@@ -91,6 +98,14 @@ def fuse(model: nn.Module, example: Example | None = None) -> Fusion:
         thin_inputs=frozenset(lowering.thin_inputs),
         thin_outputs=frozenset(lowering.made - lowering.builder.expanded),
     )
+
+
+def _unquotable(paths: Iterable[str]) -> str:
+    """Return which module has a name that the code of a graph cannot contain; empty if none has."""
+    for path in paths:
+        if UNQUOTABLE.search(path):
+            return f"the code of a trace cannot contain the name of module {path!r}"
+    return ""
 
 
 def _watched(modules: Mapping[str, nn.Module], leaves: Set[str]) -> str:
