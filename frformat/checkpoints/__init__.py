@@ -61,6 +61,7 @@ def load(
     keep_names: bool = False,
     trust_pickle: bool = False,
     name: str | None = None,
+    part: bool = False,
 ) -> Checkpoint:
     """List the tensors of an ``.frz``, ``.safetensors``, ``.npz`` or PyTorch file, recognized by its first bytes.
 
@@ -74,10 +75,11 @@ def load(
         trust_pickle: run the code that a PyTorch file refers to, which can do anything. This is rarely necessary:
             objects that need code are replaced, and the tensors of whole modules are found without it.
         name: name of the source in errors; None means its own name.
+        part: accept a single shard, such as ``model-00001-of-00003.safetensors``, whose other shards would be missing.
 
     Raises:
-        ReadError: the file is in none of these formats, is damaged, or contains something that cannot be encoded.
-            Reading a tensor later can also raise it.
+        ReadError: the file is in none of these formats, is damaged, is one of several shards, or contains something
+            that cannot be encoded. Reading a tensor later can also raise it.
         FrzError: an ``.frz`` file is not valid.
         DependencyError: a required package is not installed.
         OSError: the file cannot be read.
@@ -85,6 +87,8 @@ def load(
     file = on_disk(source, name)
     try:
         with reported(file.name):
+            if not part:
+                sharded.check_whole(file.name)
             kind = _kind(file.path)
             found = _load(kind, file.path, entry, trust_pickle)
     except BaseException:
@@ -141,7 +145,7 @@ def _load(kind: str, path: str, entry: str | None, trust_pickle: bool) -> Checkp
         return pt.load(path, entry=entry, trust_pickle=trust_pickle)
     if kind == "sharded":
         # Names are checked across all shards.
-        return sharded.load(path, partial(load, entry=entry, trust_pickle=trust_pickle, keep_names=True))
+        return sharded.load(path, partial(load, entry=entry, trust_pickle=trust_pickle, keep_names=True, part=True))
     if entry is not None:
         raise EncodeError("only PyTorch files have entries to choose from")
     return _module(kind).load(path)

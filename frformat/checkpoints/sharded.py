@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Final
@@ -15,6 +16,9 @@ from frformat.errors import EncodeError
 WHOLE: Final = ("model.safetensors", "pytorch_model.bin")
 INDEXES: Final = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 """The files to look for in a folder, in order of preference."""
+
+SHARD: Final = re.compile(r"(?P<name>.+)-\d{5}-of-(?P<count>\d{5})(?P<extension>\.\w+)")
+"""Matches the names of shards, such as ``model-00001-of-00003.safetensors``."""
 
 DISTRIBUTED: Final = ".metadata"
 """A file in every folder that ``torch.distributed.checkpoint`` has written."""
@@ -28,6 +32,21 @@ Load = Callable[[str], Checkpoint]
 def is_index(path: str) -> bool:
     """Return whether a path points to an index of shards."""
     return path.endswith(".index.json")
+
+
+def check_whole(path: str) -> None:
+    """Check that a file is not one of several shards.
+
+    Raises:
+        EncodeError: it is, according to its name.
+    """
+    shard = SHARD.fullmatch(os.path.basename(path))
+    if shard is None or int(shard["count"]) == 1:
+        return
+    folder = os.path.dirname(path)
+    index = os.path.join(folder, f"{shard['name']}{shard['extension']}.index.json")
+    instead = index if os.path.exists(index) else "the folder with all shards and their index"
+    raise EncodeError(f"one of {int(shard['count']):,} shards, without the tensors of the others; use {instead}")
 
 
 def load(path: str, load_file: Load) -> Checkpoint:

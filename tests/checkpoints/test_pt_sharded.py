@@ -49,7 +49,7 @@ def test_the_part_of_one_process_is_refused(folder: Path, name: str, trust: bool
             for each in found.entries.values():
                 each.load()
 
-    with pytest.raises(ReadError, match="sharded tensor.*only the part of one process.*full_state_dict=True"):
+    with pytest.raises(ReadError, match=r"sharded tensor.*only the part of one process.*full_state_dict=True"):
         read()
 
 

@@ -74,6 +74,22 @@ def test_inconsistent_indexes_are_refused(tmp_path: Path, changes: dict[str, obj
         checkpoints.load(write(tmp_path, **changes))
 
 
+@pytest.mark.parametrize("kind", ["safetensors", "bin"])
+def test_a_single_shard_is_not_taken_for_the_checkpoint(tmp_path: Path, kind: str):
+    index = write(tmp_path, kind)
+    for name in SHARDS:
+        path = tmp_path / f"{name}.{kind}"
+        with pytest.raises(ReadError, match=f"one of 2 shards, without the tensors of the others; use {index}"):
+            checkpoints.load(path)
+        with checkpoints.load(path, part=True) as found:
+            assert set(found) == set(SHARDS[name])
+    index.unlink()
+    with pytest.raises(ReadError, match="use the folder with all shards and their index"):
+        checkpoints.load(path)
+    only = path.rename(tmp_path / f"model-00001-of-00001.{kind}")
+    assert set(checkpoints.load(only)) == set(SHARDS[name])
+
+
 def test_missing_or_damaged_parts_are_named(tmp_path: Path):
     index = write(tmp_path)
     shard = tmp_path / "model-00002-of-00002.safetensors"

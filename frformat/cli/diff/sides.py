@@ -154,7 +154,7 @@ class _CheckpointSide(Side):
 
         self._given = given
         entry = entry if checkpoints.kind_of(given.path) in ("pt", "sharded") else None
-        self._checkpoint: Checkpoint = checkpoints.load(given.path, entry=entry, name=given.name)
+        self._checkpoint: Checkpoint = checkpoints.load(given.path, entry=entry, name=given.name, part=True)
         self._budget = memory_budget
         self.path = given.name
         self.size = self._checkpoint.size
