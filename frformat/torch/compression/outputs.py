@@ -67,7 +67,7 @@ class Outputs:
             raise CompressionError(f"outputs of shape {list(first.shape)} are not logits")
         if first.dim() > 3:
             first = first.movedim(1, -1)
-        return first.reshape(-1, first.shape[-1]).float()
+        return _wide(first.reshape(-1, first.shape[-1]))
 
     def drawn(self, out: Any, draws: torch.Generator) -> tuple[Tensor, int]:
         """Return a random value to differentiate. The second moments of its gradients predict :meth:`distance`.
@@ -91,7 +91,7 @@ class Outputs:
         total = torch.zeros(())
         for leaf in self.tensors(out):
             if leaf.numel():
-                weight = (_unit(leaf.detach()) * samples / leaf.numel()) ** 0.5
+                weight = (samples / leaf.numel()) ** 0.5 / _deviation(leaf.detach())
                 total = total.to(leaf) + (leaf * _signs(leaf, draws)).sum() * weight
         return total
 
@@ -107,12 +107,12 @@ class Outputs:
         before, after = self.logits(reference), self.logits(out)
         if before is not None and after is not None:
             _check_shapes([before], [after])
-            p, q = F.log_softmax(before, 1), F.log_softmax(after, 1)
+            p, q = F.log_softmax(before.double(), 1), F.log_softmax(after.double(), 1)
             return float((p.exp() * (p - q)).sum() / max(len(p), 1))
         known, found = self.tensors(reference), self.tensors(out)
         _check_shapes(known, found)
         pairs = [(x, y) for x, y in zip(known, found, strict=True) if x.numel()]
-        return sum(float(0.5 * (y - x).float().square().mean() * _unit(x)) for x, y in pairs)
+        return sum(float(0.5 * ((y.double() - x.double()) / _deviation(x)).square().mean()) for x, y in pairs)
 
     def agreement(self, reference: Any, out: Any) -> tuple[float, int]:
         """Return the number of unchanged decisions and of all decisions.
@@ -161,7 +161,12 @@ def _uncertainty(p: Tensor) -> float:
     return float((p * (1 - p)).sum().clamp(min=1e-30))
 
 
-def _unit(values: Tensor) -> float:
-    """Return the reciprocal of the variance, or 1 if the variance is 0."""
-    variance = float(values.float().var(correction=0))
-    return 1 / variance if variance > 0 else 1.0
+def _deviation(values: Tensor) -> float:
+    """Return the standard deviation, or 1 if it is 0. Squares of values that are finite can overflow their type."""
+    largest = float(values.abs().max())
+    return float((values.double() / largest).std(correction=0)) * largest or 1.0 if largest else 1.0
+
+
+def _wide(values: Tensor) -> Tensor:
+    """Convert half-precision values to float32."""
+    return values if values.dtype == torch.float64 else values.float()

@@ -41,7 +41,7 @@ def feedback(moments: Doubles, damping: float) -> Doubles:
         CompressionError: the moments are not finite.
     """
     if not np.isfinite(moments).all():
-        raise CompressionError("the input of a layer, or its gradient, is not finite")
+        raise CompressionError("the input of a layer, or its gradient, is not finite, or exceeds 1e19")
     while True:
         try:
             # This is the Cholesky factor of the inverse, computed with the entries in reverse order.

@@ -121,3 +121,46 @@ def test_the_expected_loss_is_about_the_loss():
     assert 0.3 * 10 ** (-7 / 3) < found.point.loss < 3 * 10 ** (-7 / 3)
     assert planning.scale_of(0.01, 100) == pytest.approx((24 * 0.01 / 100) ** 0.5)
     assert F.log_softmax(found.model(x), 1).isfinite().all()
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e19, 3e37])
+def test_outputs_of_any_magnitude_have_the_same_distances_and_files(factor: float):
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(5)
+            self.layers = nn.Sequential(nn.Linear(12, 40), nn.ReLU(), nn.Linear(40, 5))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.layers(x) * factor
+
+    torch.manual_seed(5)
+    meant, x = Outputs("values"), torch.randn(50, 3)
+    assert meant.distance(factor * x, factor * (x + 0.1)) == pytest.approx(meant.distance(x, x + 0.1), rel=1e-4)
+    double = 1e270 * x.double()
+    assert meant.distance(double, 1.1 * double) == pytest.approx(meant.distance(x, 1.1 * x), rel=1e-4)
+    inputs = list(torch.randn(256, 12).split(64))
+    found = compress(Scaled(), batches=inputs, quality=5, outputs="values")
+    factor = 1.0
+    plain = compress(Scaled(), batches=inputs, quality=5, outputs="values")
+    assert found.point.loss == pytest.approx(plain.point.loss, rel=1e-3)
+    assert abs(len(found.data) - len(plain.data)) <= 8  # the metadata contains the loss as text
+
+
+def test_decisions_between_huge_logits():
+    meant, logits = Outputs("logits"), torch.tensor([[3e38, -3e38, 0], [1, 2, 3]])
+    assert meant.distance(logits, logits) == 0
+    assert meant.agreement(logits, -logits) == (0, 2)
+
+
+def test_squares_of_layer_inputs_that_overflow_are_reported():
+    class Loud(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(12, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.layer(x * 1e20)
+
+    with pytest.raises(CompressionError, match="is not finite, or exceeds 1e19"):
+        compress(Loud(), batches=[torch.randn(64, 12)] * 2, outputs="values")
