@@ -168,8 +168,8 @@ class Listener:
         pass
 
     def epoch(self, row: Row) -> None:
-        metric = next(iter(row.figures))
-        scores = [f"{figures[metric]:.4f}" for figures in row.tiers or [row.figures]]
+        metric = next(iter(row.metrics))
+        scores = [f"{scores[metric]:.4f}" for scores in row.tiers or [row.metrics]]
         print(f"{self._name} epoch {row.epoch}: {' '.join(scores)}  {row.seconds:.0f} s", flush=True)
 
 

@@ -106,7 +106,7 @@ class Case:
             outcome = train_nested(recipe, BUILD / name, self.nesting, folder=DATA, workers=workers)
         tiers = [
             {
-                "score": round(tier.figures[recipe.metric], 4),
+                "score": round(tier.metrics[recipe.metric], 4),
                 "end": tier.nbytes,
                 **{
                     key: value for key, value in asdict(tier.profile).items() if key not in ("tier", "score", "latency")
@@ -145,8 +145,8 @@ class Case:
             while run.step < run.steps:
                 run.advance()
             with evaluating(run.model):
-                figures = recipe.evaluate(run.model, run.data.test, workers)
-        return {"epochs": settings.epochs, "score": round(figures[recipe.metric], 4)}
+                scores = recipe.evaluate(run.model, run.data.test, workers)
+        return {"epochs": settings.epochs, "score": round(scores[recipe.metric], 4)}
 
 
 CASES: Final = (

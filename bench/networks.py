@@ -71,7 +71,7 @@ class Point:
         weights: number of weights of the plain network.
         numbers: number of parameters in the file.
         nbytes: size of the file.
-        figures: metrics on the test samples.
+        metrics: metrics on the test samples.
         difference: largest difference between the outputs of the trained and the decoded model, relative to the largest
             output.
     """
@@ -82,7 +82,7 @@ class Point:
     weights: int
     numbers: int
     nbytes: int
-    figures: dict[str, float]
+    metrics: dict[str, float]
     difference: float
 
 

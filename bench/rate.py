@@ -119,7 +119,7 @@ class Case:
         def measure() -> Json:
             self._train(settings, name)
             rows = history.read(BUILD / name / HISTORY)
-            return {"epochs": settings.epochs, "validation": round(rows[-1].figures[self.recipe.metric], 4)}
+            return {"epochs": settings.epochs, "validation": round(rows[-1].metrics[self.recipe.metric], 4)}
 
         return float(kept(RESULTS, name, measure)["validation"])
 

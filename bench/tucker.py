@@ -131,7 +131,7 @@ def chosen_rate() -> float:
             tuned, folder = recipe(budget, rate, trial=True), _folder(f"{TRIED}-{rate}")
             with joined() as workers:
                 train(tuned, folder, folder=DATA, workers=workers, resume=True)
-            return {"validation accuracy": 100 * history.read(folder / HISTORY)[-1].figures[tuned.metric]}
+            return {"validation accuracy": 100 * history.read(folder / HISTORY)[-1].metrics[tuned.metric]}
 
         return _kept(f"learning rate {rate}", measure)["validation accuracy"]
 
@@ -161,8 +161,8 @@ def measured(name: str, budget: int | None, rate: float) -> dict[str, float]:
             save_model(model, path, format=format) if budget is not None else save_file(_rounded(model, format), path)
             load_model(back, path)
             with evaluating(back):
-                figures = tuned.evaluate(back, tuned.data(DATA).test, Workers())
-            found |= {f"{format} bytes": path.stat().st_size, f"{format} accuracy": 100 * figures[tuned.metric]}
+                scores = tuned.evaluate(back, tuned.data(DATA).test, Workers())
+            found |= {f"{format} bytes": path.stat().st_size, f"{format} accuracy": 100 * scores[tuned.metric]}
         return found
 
     return _kept(name, measure)

@@ -69,6 +69,11 @@ def listed(texts: Sequence[str], most: int) -> str:
     return ", ".join(texts[:most]) + more
 
 
+def metric_text(value: float) -> str:
+    """Format a metric or a loss: with four decimals, or with four digits if it is very small or very large."""
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.4g}"
+
+
 def clean(text: str) -> str:
     """Return ``text`` on one line, with control, bidirectional and other unprintable characters escaped."""
     if text.isprintable():

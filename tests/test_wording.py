@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from frformat.wording import are, count, listed, parse_amount, parse_size, similar
+from frformat.wording import are, count, listed, metric_text, parse_amount, parse_size, similar
 
 
 def test_verbs_agree_with_numbers():
@@ -12,6 +12,12 @@ def test_verbs_agree_with_numbers():
     assert [count(number, "process", "processes") for number in (1, 2)] == ["1 process", "2 processes"]
     assert count(1234) == "1,234"
     assert [are(number) for number in (0, 1, 2)] == ["are", "is", "are"]
+
+
+def test_metrics_are_short_at_any_magnitude():
+    values = [0.0, 0.97654, -1.0, 12345.6, 2e25, -3e-30, 4e-5, float("nan"), float("-inf")]
+    texts = ["0.0000", "0.9765", "-1.0000", "12345.6000", "2e+25", "-3e-30", "4e-05", "nan", "-inf"]
+    assert [metric_text(value) for value in values] == texts
 
 
 def test_long_lists_are_shortened():

@@ -48,11 +48,11 @@ def score(job: Job, made: Made, samples: TensorDataset) -> float:
     recipe = job.recipe()
     if any("fx" in kind.__module__ for kind in type(model).__mro__):  # switching modes would undo its conversion
         with torch.no_grad():
-            figures = recipe.evaluate(model, samples, Workers())
+            scores = recipe.evaluate(model, samples, Workers())
     else:
         with evaluating(model):
-            figures = recipe.evaluate(model, samples, Workers())
-    return round(100 * figures[recipe.metric], 2)
+            scores = recipe.evaluate(model, samples, Workers())
+    return round(100 * scores[recipe.metric], 2)
 
 
 def measured(job: Job, made: Made) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import tempfile
+import traceback
 import weakref
 from collections.abc import Iterator
 from pickle import UnpicklingError
@@ -18,6 +19,9 @@ from frformat.errors import DependencyError, EncodeError, FrzError, ReadError
 StrPath = str | os.PathLike[str]
 Source = StrPath | bytes | bytearray | memoryview | IO[bytes]
 """A path, the bytes of a file, or an open file."""
+
+PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+"""The folder of this package's code."""
 
 SPEAKING: Final = (ValueError, RuntimeError, EOFError, UnpicklingError)
 """Errors whose message is clear without the name of the exception."""
@@ -81,6 +85,21 @@ def said(error: BaseException, text: str | None = None) -> str:
         text = text[1:-1]
     text = text or type(error).__name__
     return text if isinstance(error, SPEAKING) else f"{type(error).__name__}: {text}"
+
+
+def where(error: BaseException) -> str:
+    """Return the message of an error in a user's code on one line, with the file and line of the code that failed.
+
+    This is the innermost line in the folder of the user's file, not in a library that the file uses.
+    """
+    frames = [
+        each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith((PACKAGE, "<"))
+    ]
+    if isinstance(error, SyntaxError) or not frames:  # the message of a SyntaxError says where
+        return said(error)
+    folder = os.path.dirname(frames[0].filename)
+    inner = [each for each in frames if os.path.dirname(each.filename) == folder][-1]
+    return f"{os.path.basename(inner.filename)}, line {inner.lineno}: {said(error)}"
 
 
 def on_disk(source: Source, name: str | None = None) -> File:

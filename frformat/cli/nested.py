@@ -8,7 +8,7 @@ from frformat.cli import terminal
 from frformat.cli.training import Bar
 from frformat.train import Recipe, Workers
 from frformat.train.nested import NestedOutcome, Nesting, train_nested
-from frformat.wording import clean, count
+from frformat.wording import clean, count, metric_text
 
 
 def train_and_report(
@@ -45,7 +45,7 @@ def train_and_report(
             resume=resume,
             watcher=bar,
             listener=lambda stage: screen.print(
-                f"{stage.kind} to {sum(stage.widths.values()):,} filters  {recipe.metric} {stage.score:.4f}"
+                f"{stage.kind} to {sum(stage.widths.values()):,} filters  {recipe.metric} {metric_text(stage.score)}"
             ),
         )
     if as_json:
@@ -60,7 +60,7 @@ def _show(recipe: Recipe, outcome: NestedOutcome) -> None:
     for number, tier in enumerate(outcome.tiers):
         cost = tier.profile
         counts = (sum(tier.widths.values()), cost.parameters, tier.nbytes)
-        score = f"{tier.figures[recipe.metric]:.4f}"
+        score = metric_text(tier.metrics[recipe.metric])
         needs = (count(cost.multiply_adds), count(cost.memory), f"{1e3 * cost.latency:.3f}")
         table.add_row(str(number), *map(count, counts), score, *needs)
     terminal.show(table)
@@ -68,6 +68,6 @@ def _show(recipe: Recipe, outcome: NestedOutcome) -> None:
     terminal.echo(
         clean(
             f"{outcome.path}: {count(outcome.tiers[-1].nbytes, 'byte')}. The whole network before pruning: "
-            f"{recipe.metric} {outcome.dense[recipe.metric]:.4f}, {count(outcome.dense_bytes, 'byte')}."
+            f"{recipe.metric} {metric_text(outcome.dense[recipe.metric])}, {count(outcome.dense_bytes, 'byte')}."
         )
     )

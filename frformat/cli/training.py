@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from frformat.checkpoints.reading import said
+from frformat.checkpoints.reading import where
 from frformat.cli import elm, terminal
 from frformat.cli.dump import energy, plot
 from frformat.cli.dump.survey import Survey
@@ -19,7 +19,7 @@ from frformat.cli.files import open_frz
 from frformat.runtimes.models import imported
 from frformat.train import RECIPES, Outcome, Recipe, Row, plots
 from frformat.train.run import Run
-from frformat.wording import clean, count, similar
+from frformat.wording import clean, count, metric_text, similar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -61,8 +61,8 @@ class Bar:
     def epoch(self, row: Row) -> None:
         """Report an epoch."""
         self.rows.append(row)
-        values = {**{f"{part} loss".strip(): loss for part, loss in row.losses.items()}, **row.figures}
-        words = [f"{name} {value:.4f}" for name, value in values.items()]
+        values = {**{f"{part} loss".strip(): loss for part, loss in row.losses.items()}, **row.metrics}
+        words = [f"{name} {metric_text(value)}" for name, value in values.items()]
         epoch = f"epoch {row.epoch:>3} of {self.recipe.settings.epochs}"
         size = [] if row.nbytes is None else [count(row.nbytes, "byte")]
         self._screen.print("  ".join([epoch, *words, f"{row.numbers:,} parameters", *size, f"{row.seconds:.0f} s"]))
@@ -88,7 +88,7 @@ def find(name: str) -> type[Recipe]:
     try:
         module = imported(path)
     except Exception as error:  # a module can raise anything
-        raise click.BadParameter(f"{path} cannot be imported: {said(error)}", param_hint="RECIPE") from error
+        raise click.BadParameter(f"{path} cannot be imported: {where(error)}", param_hint="RECIPE") from error
     found = {
         key: value
         for key, value in vars(module).items()
@@ -110,8 +110,8 @@ def report(recipe: Recipe, outcome: Outcome, rows: list[Row], as_json: bool) -> 
         terminal.print_json({**asdict(outcome), "recipe": recipe.name, "settings": recipe.settings.as_dict()})
         return
     table = terminal.table("", "trained", "decoded from the file", left=("",))
-    for name, value in outcome.figures.items():
-        table.add_row(name, f"{value:.4f}", f"{outcome.decoded[name]:.4f}")
+    for name, value in outcome.metrics.items():
+        table.add_row(name, metric_text(value), metric_text(outcome.decoded[name]))
     terminal.show(table)
     terminal.echo()
     if outcome.tiers:
@@ -131,7 +131,7 @@ def _tiers(recipe: Recipe, outcome: Outcome) -> Table:
     columns = ("tier", "parameters", "ends at byte", recipe.metric, "decoded from the file", "multiply-adds", "memory")
     table = terminal.table(*columns)
     for number, tier in enumerate(outcome.tiers):
-        scores = [f"{figures[recipe.metric]:.4f}" for figures in (tier.figures, tier.decoded)]
+        scores = [metric_text(found[recipe.metric]) for found in (tier.metrics, tier.decoded)]
         costs = [count(cost) for cost in (tier.costs.multiply_adds, tier.costs.peak_bytes)]
         counts = [count(value) for value in (tier.costs.numbers, tier.nbytes)]
         table.add_row(str(number), *counts, *scores, *costs)

@@ -1,7 +1,7 @@
 """Train by recipe, from the first step to the ``.frz`` file; a recipe is a network, its data and proven settings.
 
 >>> outcome = train(RECIPES["digits"](), "runs/digits")
->>> outcome.nbytes, outcome.figures["accuracy"]
+>>> outcome.nbytes, outcome.metrics["accuracy"]
 
 ``frformat train digits`` does the same. To train your own models, :func:`frformat.torch.regularize` is enough; to use
 this loop with its checkpoints, write a :class:`Recipe`.

@@ -22,6 +22,7 @@ from frformat.torch.costs import costs
 from frformat.torch.lowrank.cost import Cost
 from frformat.train.recipe import Recipe, batches, metrics
 from frformat.train.run import Run
+from frformat.wording import metric_text
 
 COMPARED: Final = 4
 """Number of batches of test samples on which outputs are compared."""
@@ -39,14 +40,14 @@ class Quality:
 
     Attributes:
         nbytes: its size; for a tier, the size of the file up to the tier's end.
-        figures: metrics of the trained model on the test samples.
+        metrics: metrics of the trained model on the test samples.
         decoded: metrics of a plain model with the weights decoded from the file.
         difference: the largest difference between the two models' outputs, over some test samples.
         scale: the largest output, for comparison.
     """
 
     nbytes: int
-    figures: dict[str, float]
+    metrics: dict[str, float]
     decoded: dict[str, float]
     difference: float
     scale: float
@@ -94,13 +95,13 @@ def export(run: Run, path: Path) -> Outcome:
     recipe, workers = run.recipe, run.workers
     trained = run.result
     part = recipe.exported(trained)
-    figures, prices = [], []
+    scores, prices = [], []
     with evaluating(trained):
         for _ in each_tier(part):
-            figures.append(metrics(recipe, trained, run.data.test, workers))
+            scores.append(metrics(recipe, trained, run.data.test, workers))
             prices.append(costs(part, recipe.inputs(next(batches(run.data.test, 1, workers)))))
     if workers.first:
-        save_model(part, path, metadata=_metadata(recipe, figures, prices))
+        save_model(part, path, metadata=_metadata(recipe, scores, prices))
     workers.wait()
     again = plain_copy(run)
     with frformat.open(path) as file:
@@ -113,11 +114,11 @@ def export(run: Run, path: Path) -> Outcome:
             load_model(recipe.exported(again), path, tier=tier)
             decoded = metrics(recipe, again, run.data.test, workers)
             compared = difference(run, part, recipe.exported(again))
-            tiers.append(TierOutcome(ends[tier], figures[tier], decoded, *compared, prices[tier]))
+            tiers.append(TierOutcome(ends[tier], scores[tier], decoded, *compared, prices[tier]))
     weights, last = sum(parameter.numel() for parameter in recipe.exported(again).parameters()), tiers[-1]
     return Outcome(
         last.nbytes,
-        last.figures,
+        last.metrics,
         last.decoded,
         last.difference,
         last.scale,
@@ -143,18 +144,18 @@ def draw(recipe: Recipe, trained: nn.Module, run: Run, path: Path) -> None:
             Image.fromarray(picture).save(file, format="png")
 
 
-def _metadata(recipe: Recipe, figures: Sequence[Mapping[str, float]], prices: Sequence[Cost]) -> dict[str, str]:
+def _metadata(recipe: Recipe, scores: Sequence[Mapping[str, float]], prices: Sequence[Cost]) -> dict[str, str]:
     """Return the metadata about the tiers; none if there is only one."""
-    if len(figures) == 1:
+    if len(scores) == 1:
         return {}
     return as_metadata(
         [
             {
-                recipe.metric: f"{figure[recipe.metric]:.4f}",
+                recipe.metric: metric_text(score[recipe.metric]),
                 "multiply_adds": str(price.multiply_adds),
                 "memory": str(price.peak_bytes),
             }
-            for figure, price in zip(figures, prices, strict=True)
+            for score, price in zip(scores, prices, strict=True)
         ]
     )
 

@@ -18,18 +18,18 @@ class Row:
         epoch: its number, from 1.
         step: number of steps taken so far.
         losses: mean loss of the epoch, by part of the model.
-        figures: metrics on the validation samples, or on the test samples if there are none.
+        metrics: metrics on the validation samples, or on the test samples if there are none.
         numbers: number of parameters of the model.
         kept: number of nonzero coefficients of each regularized tensor.
         seconds: total working time so far, including evaluation and all resumed parts of the run.
-        tiers: metrics of each tier, smallest first; empty if there is only one. ``figures`` are those of the largest.
+        tiers: metrics of each tier, smallest first; empty if there is only one. ``metrics`` are those of the largest.
         nbytes: size of the model's file when it was last encoded; None if it is not trained for a size.
     """
 
     epoch: int
     step: int
     losses: dict[str, float]
-    figures: dict[str, float]
+    metrics: dict[str, float]
     numbers: int
     kept: dict[str, int]
     seconds: float

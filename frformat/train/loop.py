@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from frformat.checkpoints.fitting import misfit
 from frformat.torch import each_tier
 from frformat.train import checkpoint, history, setup
 from frformat.train.checkpoint import CheckpointError
 from frformat.train.export import Outcome, evaluating, export
 from frformat.train.history import Row
-from frformat.train.recipe import Recipe, StrPath, metrics
+from frformat.train.recipe import Data, Recipe, StrPath, metrics, returned
 from frformat.train.rehearsal import rehearse
 from frformat.train.run import Run
 from frformat.train.workers import Workers
@@ -69,7 +71,7 @@ def train(
         OSError: a file cannot be read or written.
     """
     place, workers = Path(output), workers or Workers()
-    data = recipe.data(folder)
+    data = returned(recipe, "data()", recipe.data(folder), Data)
     if recipe.settings.distill and teacher is None and not recipe.settings.tiers:
         raise ValueError(f"distill={recipe.settings.distill}, but no teacher was given")
     if teacher is not None:
@@ -109,7 +111,8 @@ class _Loop:
         try:
             self.run.load_state_dict(state["run"])
         except (RuntimeError, ValueError) as error:  # of another network
-            reason = " ".join(str(error).split())
+            stored, own = _shapes(state["run"]["model"]), _shapes(self.run.model.state_dict())
+            reason = misfit(stored, own) or " ".join(str(error).split())
             raise CheckpointError(f"{self.place / CHECKPOINT} does not fit the recipe's network: {reason}") from error
         self.rows = [Row(**row) for row in state["rows"]]
         self.clock = _Clock(state["seconds"])
@@ -137,7 +140,7 @@ class _Loop:
         row = _evaluated(run, self.clock)
         self.rows.append(row)
         if run.step < run.steps:  # no training would follow a truncation after the last step
-            run.truncate(row.figures[run.recipe.metric])
+            run.truncate(row.metrics[run.recipe.metric])
         if run.workers.first:
             history.write(self.place / HISTORY, self.rows)
         if self.watcher:
@@ -164,6 +167,15 @@ def _evaluated(run: Run, clock: _Clock) -> Row:
     epoch = run.step // run.epoch_steps
     several = tiers if len(tiers) > 1 else []
     return Row(epoch, run.step, losses, tiers[-1], run.numbers, run.kept, clock.seconds, several, run.nbytes)
+
+
+def _shapes(state: Mapping[str, Any]) -> dict[str, Sequence[int]]:
+    """Return the shapes of a state dict's tensors, by the names of the parameters."""
+    return {
+        name.replace("parametrizations.", "").removesuffix(".original"): getattr(value, "shape", ())
+        for name, value in state.items()
+        if not name.endswith("_extra_state")
+    }
 
 
 class _Clock:

@@ -19,7 +19,7 @@ from frformat.torch.nesting.profile import profile_metadata
 from frformat.train import setup
 from frformat.train.export import evaluating
 from frformat.train.loop import MODEL, Watcher, train
-from frformat.train.recipe import Recipe, StrPath, batches, metrics
+from frformat.train.recipe import Data, Recipe, StrPath, batches, metrics, returned
 from frformat.train.rehearsal import temporary
 from frformat.train.run import Run
 from frformat.train.settings import Settings
@@ -67,13 +67,13 @@ class NestedTier:
     """One tier of the file.
 
     Attributes:
-        figures: metrics on the test samples, computed with weights decoded from the file.
+        metrics: metrics on the test samples, computed with weights decoded from the file.
         widths: number of filters of each layer that grows.
         nbytes: size of the file up to the tier's end.
         profile: its cost, and its metric on the validation samples.
     """
 
-    figures: dict[str, float]
+    metrics: dict[str, float]
     widths: dict[str, int]
     nbytes: int
     profile: Profile
@@ -166,7 +166,7 @@ def train_nested(
         listener=report,
     )
     path = place / MODEL
-    return NestedOutcome(str(path), dense.figures, dense.nbytes, tuple(found), stages.write(path))
+    return NestedOutcome(str(path), dense.metrics, dense.nbytes, tuple(found), stages.write(path))
 
 
 class _Stages:
@@ -184,7 +184,7 @@ class _Stages:
         self, recipe: Recipe, plain: Recipe, nesting: Nesting, workers: Workers, folder: StrPath | None
     ) -> None:
         self._recipe, self._plain, self._nesting, self._workers = recipe, plain, nesting, workers
-        self._data = plain.data(folder)
+        self._data = returned(plain, "data()", plain.data(folder), Data)
         self._split = self._data.holding_out(plain.settings.holdout)
         self.example = plain.inputs(next(batches(self._split.test, 1, workers)))
         self.sign = 1 if plain.maximize else -1
@@ -259,8 +259,8 @@ class _Stages:
         tiers, filters = [], widths(decoded)
         with evaluating(decoded):
             for tier in each_tier(decoded):
-                figures = metrics(self._plain, decoded, self._data.test, self._workers)
-                tiers.append(NestedTier(figures, filters[tier], ends[tier], profiles[tier]))
+                scores = metrics(self._plain, decoded, self._data.test, self._workers)
+                tiers.append(NestedTier(scores, filters[tier], ends[tier], profiles[tier]))
         return tuple(tiers)
 
 

@@ -45,7 +45,7 @@ def draw(rows: Sequence[Row], metric: str, title: str) -> Figure:
     for part in rows[0].losses if rows else ():
         losses.plot(epochs, [row.losses[part] for row in rows], marker=".", label=part)
     _label(losses, "epoch", "loss", "mean training loss of each epoch")
-    scores = [row.figures[metric] for row in rows]
+    scores = [row.metrics[metric] for row in rows]
     for tier in range(len(rows[0].tiers) - 1 if rows else 0):
         course.plot(epochs, [row.tiers[tier][metric] for row in rows], marker=".", label=f"tier {tier}")
     whole = f"tier {len(rows[0].tiers) - 1}" if rows and rows[0].tiers else metric

@@ -7,7 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,8 @@ from frformat.train.draws import Draws
 from frformat.train.pictures import Picture
 from frformat.train.settings import Settings
 from frformat.train.workers import Workers
+
+T = TypeVar("T")
 
 StrPath = str | os.PathLike[str]
 Batch = tuple[Tensor, ...]
@@ -151,15 +153,27 @@ class Recipe(ABC):
         return None
 
 
+def returned(recipe: Recipe, method: str, value: object, kind: type[T]) -> T:
+    """Return what a method of a recipe has returned, as a value of the type that it must have.
+
+    Raises:
+        ValueError: it has another type.
+    """
+    if not isinstance(value, kind):
+        raise ValueError(f"{method} of recipe {recipe.name} returns {type(value).__name__}, not {kind.__name__}")
+    return value
+
+
 def metrics(recipe: Recipe, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
     """Return :meth:`Recipe.evaluate` as plain numbers.
 
     Raises:
-        ValueError: a metric is not a number, or the decisive one is missing.
+        ValueError: a metric is not a number, the decisive one is missing, or the result is not a mapping.
     """
-    found = recipe.evaluate(model, samples, workers)
+    found = returned(recipe, "evaluate()", recipe.evaluate(model, samples, workers), Mapping)
     if recipe.metric not in found:
-        raise ValueError(f"evaluate() of recipe {recipe.name} returns {', '.join(found)}, but not {recipe.metric!r}")
+        others = ", ".join(map(str, found)) or "no metrics"
+        raise ValueError(f"evaluate() of recipe {recipe.name} returns {others}, but not {recipe.metric!r}")
     try:
         return {name: float(value) for name, value in found.items()}
     except (TypeError, ValueError) as error:

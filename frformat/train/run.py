@@ -18,7 +18,7 @@ from frformat.errors import EncodeError
 from frformat.torch import tier_count
 from frformat.train import setup
 from frformat.train.draws import Draws, order
-from frformat.train.recipe import Batch, Data, Loss, Recipe, StrPath
+from frformat.train.recipe import Batch, Data, Loss, Recipe, StrPath, returned
 from frformat.train.settings import Settings
 from frformat.train.tiers import lessons, tiers_of_step
 from frformat.train.workers import Workers
@@ -86,7 +86,7 @@ class Run:
         self.step, self.epoch_steps = 0, samples // settings.batch
         part = recipe.exported(self.model)
         self._rate = None if settings.size is None else fr.RateTerm(part, settings.size, steps=self.steps)
-        losses = recipe.losses()
+        losses = _losses(recipe, self.model)
         self.losses = self._no_losses(losses)
         self._optimizers = {part: _optimizer(self.model, part, settings) for part in losses}
         self._regularized = next((name for name in losses if _has_spectra(self.model.get_submodule(name))), None)
@@ -271,7 +271,24 @@ class _Step(nn.Module):
         self.model, self.losses = model, losses
 
     def forward(self, part: str, batch: Batch, draws: Draws) -> Tensor:
-        return self.losses[part](self.model, batch, draws)
+        loss = self.losses[part](self.model, batch, draws)
+        if not isinstance(loss, Tensor) or loss.dim():
+            what = f"a tensor of shape {list(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+            raise ValueError(f"the loss {part!r} is {what}, not a tensor with one number and no axes")
+        return loss
+
+
+def _losses(recipe: Recipe, model: nn.Module) -> Mapping[str, Loss]:
+    """Return the losses of a recipe, each for a part of its model."""
+    losses: Mapping[str, Loss] = returned(recipe, "losses()", recipe.losses(), Mapping)
+    if not losses:
+        raise ValueError(f"losses() of recipe {recipe.name} returns no losses")
+    for part in losses:
+        try:
+            model.get_submodule(part)
+        except AttributeError as error:
+            raise ValueError(f"losses() of recipe {recipe.name}: the model has no part {part!r}") from error
+    return losses
 
 
 def _optimizer(model: nn.Module, part: str, settings: Settings) -> torch.optim.Optimizer:

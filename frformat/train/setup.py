@@ -12,7 +12,7 @@ from torch import nn
 
 import frformat.torch.regularization as fr
 from frformat.torch import load_model
-from frformat.train.recipe import Data, Recipe, StrPath
+from frformat.train.recipe import Data, Recipe, StrPath, returned
 
 SAMPLE = 2
 """Number of samples to run through the model once, to find views."""
@@ -28,10 +28,12 @@ def plain_model(recipe: Recipe, weights: StrPath | None = None) -> nn.Module:
     """Return the recipe's network, initialized from the seed in its settings or from an ``.frz`` file.
 
     Raises:
+        ValueError: a method of the recipe returns something other than a module.
         MismatchError, FrzError, OSError: see :func:`frformat.torch.load_model`.
     """
     torch.manual_seed(recipe.settings.seed)
-    model = recipe.model()
+    model = returned(recipe, "model()", recipe.model(), nn.Module)
+    returned(recipe, "exported()", recipe.exported(model), nn.Module)
     if weights is not None:
         load_model(recipe.exported(model), weights)
     return model

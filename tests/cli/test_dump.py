@@ -20,7 +20,7 @@ TENSOR_KEYS = [
     "bits_per_parameter", "nonzero",
 ]  # fmt: skip
 
-FIGURES = {"accuracy": "0.9812", "digits": "9" * 5000, "e\x1b[31m": "\u202e1", "multiply_adds": "1234567"}
+METRICS = {"accuracy": "0.9812", "digits": "9" * 5000, "e\x1b[31m": "\u202e1", "multiply_adds": "1234567"}
 
 
 @pytest.mark.parametrize(
@@ -164,15 +164,15 @@ def test_a_smaller_tier(model: Path):
 
 
 def test_metrics_of_tiers_are_shown_in_a_table(tmp_path: Path):
-    figures = {f"tiers.{name}": " ".join([text] * 3) for name, text in FIGURES.items()}
-    path = write_model(tmp_path / "x.frz", metadata={**METADATA, **figures, "tiers.a": "b c"})
+    metrics = {f"tiers.{name}": " ".join([text] * 3) for name, text in METRICS.items()}
+    path = write_model(tmp_path / "x.frz", metadata={**METADATA, **metrics, "tiers.a": "b c"})
     out = frformat("dump", path).out
     rows = [line.split() for line in out.splitlines()]
     assert ["tier", "values", "ends", "at", "byte", "accuracy", "digits", r"e\x1b[31m", "multiply_adds"] in rows
     assert ["1", "42", f"{tier_ends(path)[1]:,}", "0.9812", "9" * 5000, r"\u202e1", "1,234,567"] in rows
     assert "tiers.a: b c" in out
     found = frformat("dump", path, "--json").json
-    assert [tier["figures"] for tier in found["tiers"]] == [FIGURES] * 3
+    assert [tier["metrics"] for tier in found["tiers"]] == [METRICS] * 3
     assert found["metadata"]["tiers.accuracy"] == "0.9812 0.9812 0.9812"
 
 

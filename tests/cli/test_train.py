@@ -145,10 +145,15 @@ def test_mistakes_are_reported_in_one_line_and_leave_nothing(arguments: list[str
         ("import nothing_of_this_name", "No module named 'nothing_of_this_name'."),
         ("1 / 0", "division by zero"),
         ("{}['a b']", "KeyError: a b."),
+        ("\n\nimport nothing_of_this_name", "broken.py, line 3: "),
+        ("\nimport beside_it", "beside_it.py, line 2: ZeroDivisionError: division by zero"),
+        ("import numpy\nnumpy.zeros(-1)", "broken.py, line 2: negative dimensions"),
     ],
 )
 def test_a_recipe_that_cannot_be_imported_is_reported_in_one_line(text: str, why: str, tmp_path: Path):
     (tmp_path / "broken.py").write_text(text)
+    if "beside_it" in text:
+        (tmp_path / "beside_it.py").write_text("\n1 / 0")
     told = refused("train", tmp_path / "broken.py", "-o", tmp_path / "run")
     assert "broken.py cannot be imported: " in told
     assert why in told

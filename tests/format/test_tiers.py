@@ -19,7 +19,7 @@ from tests.format.test_writer import same_coded
     st.text(min_size=1),
     st.lists(st.text(st.characters(exclude_characters=" ")), min_size=1),
 )
-def test_metadata_consists_of_figures_and_other_entries(others, name, texts):
+def test_metadata_consists_of_metrics_and_other_entries(others, name, texts):
     metadata = {**others, f"tiers.{name}": " ".join(texts)}
     each = metrics(metadata, len(texts))
     assert [found[name] for found in each] == texts

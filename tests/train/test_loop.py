@@ -83,8 +83,8 @@ def same(one, other):
 def test_it_learns_and_the_file_contains_the_model(way, tmp_path):
     recipe, listener = tiny(epochs=8, **WAYS[way]), Listener()
     outcome = train(recipe, tmp_path, watcher=listener)
-    assert outcome.figures["accuracy"] >= 0.9
-    assert outcome.decoded["accuracy"] == outcome.figures["accuracy"]
+    assert outcome.metrics["accuracy"] >= 0.9
+    assert outcome.decoded["accuracy"] == outcome.metrics["accuracy"]
     assert outcome.difference <= 1e-4 * outcome.scale
     assert listener.rows == history.read(tmp_path / HISTORY)
     assert [row.epoch for row in listener.rows] == list(range(1, 9))
@@ -112,7 +112,7 @@ def test_schedules_end_at_the_requested_size(way, tmp_path):
 def test_an_average_has_the_size_too(tmp_path):
     outcome = train(tiny(size=560, average_from=0.5), tmp_path)
     assert outcome.nbytes == Path(outcome.path).stat().st_size <= 560
-    assert outcome.decoded["accuracy"] == outcome.figures["accuracy"]
+    assert outcome.decoded["accuracy"] == outcome.metrics["accuracy"]
 
 
 @ways
@@ -179,18 +179,44 @@ class Dictionary(Tiny):
 def test_outputs_of_any_kind_are_compared(tmp_path):
     recipe = Dictionary(tiny(rules=("net.0.bias: keep=2",)).settings)
     outcome = train(recipe, tmp_path)
-    assert isinstance(outcome.figures["accuracy"], float)
+    assert isinstance(outcome.metrics["accuracy"], float)
     assert 0 <= outcome.difference < 1e-4 < outcome.scale
 
 
 @pytest.mark.parametrize(
-    ("figures", "message"),
-    [({"f1": 1.0}, "returns f1, but not 'accuracy'"), ({"accuracy": "good"}, "must return numbers")],
+    ("found", "message"),
+    [
+        ({"f1": 1.0}, "returns f1, but not 'accuracy'"),
+        ({"accuracy": "good"}, "must return numbers"),
+        ({}, "returns no metrics, but not 'accuracy'"),
+        (None, r"evaluate\(\) of recipe tiny returns NoneType, not Mapping"),
+    ],
 )
-def test_unusable_metrics_are_refused(figures, message, tmp_path, monkeypatch):
-    monkeypatch.setattr(Tiny, "evaluate", lambda *_: figures)
+def test_unusable_metrics_are_refused(found, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(Tiny, "evaluate", lambda *_: found)
     with pytest.raises(ValueError, match=message):
         train(tiny(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("method", "result", "message"),
+    [
+        ("model", None, r"model\(\) of recipe tiny returns NoneType, not Module"),
+        ("model", torch.ones(3), "returns Tensor, not Module"),
+        ("exported", None, r"exported\(\) of recipe tiny returns NoneType, not Module"),
+        ("data", (1, 2), r"data\(\) of recipe tiny returns tuple, not Data"),
+        ("losses", None, r"losses\(\) of recipe tiny returns NoneType, not Mapping"),
+        ("losses", {}, "returns no losses"),
+        ("losses", {"decoder": None}, "the model has no part 'decoder'"),
+        ("loss", None, "the loss '' is NoneType, not a tensor with one number"),
+        ("loss", torch.ones(2), r"the loss '' is a tensor of shape \[2\], not"),
+    ],
+)
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_method_that_returns_something_else_is_named(method, result, message, dense, tmp_path, monkeypatch):
+    monkeypatch.setattr(Tiny, method, lambda *_: result)
+    with pytest.raises(ValueError, match=message):
+        train(tiny(dense=dense), tmp_path)
 
 
 def test_a_test_set_is_needed(tmp_path, monkeypatch):
@@ -206,11 +232,12 @@ def test_a_run_of_another_network_is_not_continued(dense, tmp_path, monkeypatch)
     recipe = tiny(dense=dense)
     with pytest.raises(Death):
         train(recipe, tmp_path, watcher=Killer(4))
+    reasons = {4: "missing from the file: .*5.weight", 5: "0.bias: shape"}
     for wide in (4, 5):  # the network of the run, with more layers or with more filters
         layers = [nn.Conv2d(1, wide, 3), nn.BatchNorm2d(wide), nn.ReLU(), nn.Flatten(), nn.Linear(16 * wide, 2)]
         model = nn.Sequential(*layers, *([nn.Linear(2, 2)] if wide == 4 else []))
         monkeypatch.setattr(Tiny, "model", lambda _, model=model: model)
-        with pytest.raises(CheckpointError, match="does not fit the recipe's network"):
+        with pytest.raises(CheckpointError, match=f"does not fit the recipe's network: .*{reasons[wide]}"):
             train(recipe, tmp_path, resume=True)
 
 
@@ -326,8 +353,8 @@ def test_the_teacher_is_followed(tmp_path):
     save_model(liar, tmp_path / "liar.frz")
     followed = train(taught, tmp_path / "right", teacher=teacher.path)
     misled = train(taught, tmp_path / "wrong", teacher=tmp_path / "liar.frz")
-    assert followed.figures["accuracy"] >= 0.9
-    assert misled.figures["accuracy"] <= 0.1
+    assert followed.metrics["accuracy"] >= 0.9
+    assert misled.metrics["accuracy"] <= 0.1
 
 
 def test_it_starts_from_the_weights_of_a_file(tmp_path):
@@ -394,7 +421,7 @@ def test_an_untrained_model_may_have_no_metrics(tmp_path):
             self.evaluated += 1
             return {"accuracy": 1 / (self.evaluated - 1)}
 
-    assert train(Precise(tiny(epochs=1).settings), tmp_path).figures["accuracy"] > 0
+    assert train(Precise(tiny(epochs=1).settings), tmp_path).metrics["accuracy"] > 0
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_from_data_to_a_file_with_tiers(ranking, tmp_path):
         plain = descendant(model, tier)
         load_model(plain, outcome.path, tier=tier)
         with torch.no_grad():
-            assert recipe().evaluate(plain, data.test, Workers()) == pytest.approx(found.figures)
+            assert recipe().evaluate(plain, data.test, Workers()) == pytest.approx(found.metrics)
     with frformat.open(outcome.path) as file:
         assert [tier.nbytes for tier in outcome.tiers] == list(file.container.ends)
         assert len(file.metadata["tiers.accuracy"].split(" ")) == 3

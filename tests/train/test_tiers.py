@@ -44,8 +44,8 @@ def test_every_tier_learns_and_the_file_has_them_all(way, tmp_path):
     outcome = train(recipe, tmp_path, watcher=listener)
     count = len(recipe.settings.tiers) + 1
     assert len(outcome.tiers) == count
-    assert [tier.figures["accuracy"] >= 0.9 for tier in outcome.tiers[1:]] == [True] * (count - 1)
-    assert outcome.tiers[-1].figures == outcome.figures == listener.rows[-1].figures == listener.rows[-1].tiers[-1]
+    assert [tier.metrics["accuracy"] >= 0.9 for tier in outcome.tiers[1:]] == [True] * (count - 1)
+    assert outcome.tiers[-1].metrics == outcome.metrics == listener.rows[-1].metrics == listener.rows[-1].tiers[-1]
     assert [len(row.tiers) for row in listener.rows] == [count] * 10
     assert listener.rows == history.read(tmp_path / HISTORY)
     with frformat.open(outcome.path) as file:
@@ -53,8 +53,8 @@ def test_every_tier_learns_and_the_file_has_them_all(way, tmp_path):
         assert file.container.ends == tuple(tier.nbytes for tier in outcome.tiers)
     for tier, told in enumerate(outcome.tiers):
         assert told.difference <= 1e-4 * told.scale
-        assert told.decoded["accuracy"] == told.figures["accuracy"]
-        assert metadata["tiers.accuracy"].split()[tier] == f"{told.figures['accuracy']:.4f}"
+        assert told.decoded["accuracy"] == told.metrics["accuracy"]
+        assert metadata["tiers.accuracy"].split()[tier] == f"{told.metrics['accuracy']:.4f}"
         assert metadata["tiers.multiply_adds"].split()[tier] == str(told.costs.multiply_adds)
         assert metadata["tiers.memory"].split()[tier] == str(told.costs.peak_bytes)
     numbers = [tier.costs.numbers for tier in outcome.tiers]
@@ -130,7 +130,7 @@ def test_a_failing_step_leaves_the_model_intact():
 def test_tiers_of_a_file_continue_training(tmp_path):
     start = train(several("plain", epochs=8), tmp_path / "start")
     again = train(several("plain", epochs=1, lr=1e-6, plain_lr=1e-6), tmp_path / "again", weights=start.path)
-    assert again.figures["accuracy"] >= 0.9
+    assert again.metrics["accuracy"] >= 0.9
 
 
 class Lenet(Classification):

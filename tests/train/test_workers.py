@@ -52,7 +52,7 @@ def test_two_processes_evaluate_the_model_that_they_store(options, tmp_path):
     """Each process sees other samples, so its batch normalization has other running statistics."""
     _, done = run(tmp_path, *TWO, recipe="Tiny", options=["--device", "cpu", "--json", *options])
     outcome = json.loads(done.stdout)
-    assert outcome["figures"] == pytest.approx(outcome["decoded"], abs=1e-6)
+    assert outcome["metrics"] == pytest.approx(outcome["decoded"], abs=1e-6)
 
 
 def test_a_missing_device_is_named():

@@ -36,7 +36,7 @@ class TierFacts:
         segments: number of segments.
         numbers: number of values stored up to its end.
         present: whether the file has it.
-        figures: its metrics, by name, from the metadata.
+        metrics: its metrics, by name, from the metadata.
     """
 
     tier: int
@@ -45,7 +45,7 @@ class TierFacts:
     segments: int
     numbers: int
     present: bool
-    figures: dict[str, str]
+    metrics: dict[str, str]
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def show(facts: Survey, checksums: Checksums) -> None:
     out.print(_headline(about), style="bold", soft_wrap=True)
     out.print()
     out.print(summary([*_facts(about, checksums), *_common(common)]))
-    if len(tiers) > 1 or tiers[0].figures:
+    if len(tiers) > 1 or tiers[0].metrics:
         out.print()
         terminal.show(_tiers(tiers, about.tier))
     if measured.rows:
@@ -199,14 +199,14 @@ def _nonzero(tensor: TensorFacts) -> str:
 
 def _tiers(tiers: Sequence[TierFacts], chosen: int) -> Table:
     """Return a table of each tier's size, and of its metrics from the metadata."""
-    names = list(dict.fromkeys(name for row in tiers for name in row.figures))
+    names = list(dict.fromkeys(name for row in tiers for name in row.metrics))
     out = table("tier", "values", "ends at byte", *map(clean, names), "", left=("",))
     for row in tiers:
         state = "" if row.present else "absent: the file was cut before it"
         mark = "←" if len(tiers) > 1 and row.tier == chosen else state
-        figures = [clean(row.figures.get(name, "")) for name in names]
-        figures = [count(int(text)) if NUMBER.fullmatch(text) else text for text in figures]
-        out.add_row(str(row.tier), count(row.numbers), count(row.end), *figures, mark)
+        texts = [clean(row.metrics.get(name, "")) for name in names]
+        texts = [count(int(text)) if NUMBER.fullmatch(text) else text for text in texts]
+        out.add_row(str(row.tier), count(row.numbers), count(row.end), *texts, mark)
     return out
 
 

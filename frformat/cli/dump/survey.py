@@ -169,7 +169,7 @@ class Survey:
                 segments=segments[tier],
                 numbers=count,
                 present=tier < contents.present,
-                figures=about,
+                metrics=about,
             )
             for tier, (count, about) in enumerate(told)
         ]

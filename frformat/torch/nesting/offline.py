@@ -18,6 +18,7 @@ from frformat.torch.nesting.freezing import growing
 from frformat.torch.nesting.ranking import Ranking, l1
 from frformat.torch.nesting.structure import Widths, make_nested, originals, parts
 from frformat.torch.regularization.tiers import Statistics
+from frformat.wording import metric_text
 
 
 class SeedError(ValueError):
@@ -146,8 +147,8 @@ def _prune(
             model.load_state_dict(before)
             if tier == len(widths) - 2:
                 raise SeedError(
-                    f"with {dict(widths[tier])} filters the score is {reached:.4f}, below the minimum of {minimum:g}: "
-                    "lower the minimum, add larger shares, or train longer"
+                    f"with {dict(widths[tier])} filters the score is {metric_text(reached)}, below the minimum of "
+                    f"{minimum:g}: lower the minimum, add larger shares, or train longer"
                 )
             return tier + 1
     return 0

@@ -15,6 +15,7 @@ from frformat.format.tiers import as_metadata
 from frformat.torch.capacity import tier_count
 from frformat.torch.costs import costs
 from frformat.torch.nesting.structure import descendant
+from frformat.wording import metric_text
 
 RUNS: Final = 30
 """Number of timed runs of each tier; the tiers take turns."""
@@ -83,7 +84,7 @@ def profile_metadata(profiles: Sequence[Profile], metric: str = "accuracy") -> d
     return as_metadata(
         [
             {
-                metric: f"{each.score:.4f}",
+                metric: metric_text(each.score),
                 "multiply_adds": str(each.multiply_adds),
                 "memory": str(each.memory),
             }

@@ -35,7 +35,7 @@ def course(recipe: Recipe, folder: Path) -> tuple[Outcome, list[Row]]:
     """Run a recipe, check what must be true for all recipes, and return the outcome and its epochs."""
     outcome = train(recipe, folder)
     rows = history.read(folder / HISTORY)
-    assert outcome.figures.keys() == outcome.decoded.keys() == rows[-1].figures.keys()
+    assert outcome.metrics.keys() == outcome.decoded.keys() == rows[-1].metrics.keys()
     with frformat.open(outcome.path) as file:
         spectra = {name: file.spectrum(name) for name in file if file.info(name).spectral}
         raw = sum(file[name].size for name in file if name not in spectra)

@@ -17,10 +17,10 @@ from tests.train.recipes.small import course, digits, small, tolerance
 def test_it_learns_and_the_file_contains_the_generator(tmp_path, monkeypatch):
     changes = {"epochs": 5, "batch": 32, "lr": 0.05, "plain_lr": 1e-3, "average_from": None}
     outcome, rows = course(small(GanOnMnist, monkeypatch, **changes), tmp_path)
-    assert rows[-1].figures["frechet"] < 0.97 * rows[0].figures["frechet"]
+    assert rows[-1].metrics["frechet"] < 0.97 * rows[0].metrics["frechet"]
     assert rows[-1].losses["discriminator"] < rows[0].losses["discriminator"]
     assert outcome.difference <= tolerance(outcome, 1024)
-    assert outcome.decoded["frechet"] == pytest.approx(outcome.figures["frechet"], rel=1e-4)
+    assert outcome.decoded["frechet"] == pytest.approx(outcome.metrics["frechet"], rel=1e-4)
     with frformat.open(outcome.path) as file:
         assert set(file) == set(Generator().state_dict())
         assert all(file.info(name).spectral for name in file)

@@ -23,7 +23,7 @@ def test_it_learns_and_the_file_is_the_model(tmp_path, monkeypatch):
     rows = history.read(tmp_path / HISTORY)
     assert rows[-1].losses[""] < rows[0].losses[""]
     assert outcome.numbers == 700 + 500 + 300 + 8 + 8 + 1
-    assert outcome.decoded["psnr"] == pytest.approx(outcome.figures["psnr"], rel=1e-4)
+    assert outcome.decoded["psnr"] == pytest.approx(outcome.metrics["psnr"], rel=1e-4)
     load_model(SRCNN(), outcome.path)
 
 
@@ -47,9 +47,9 @@ def test_an_untrained_network_returns_its_input():
 def test_metrics_compare_with_bicubic_interpolation():
     samples = load_photo("test")
     with torch.inference_mode():
-        figures = SrcnnOnPhoto().evaluate(SRCNN().eval(), samples, Workers())
-    assert figures["psnr"] == figures["bicubic"]
-    assert 18 < figures["psnr"] < 26
+        found = SrcnnOnPhoto().evaluate(SRCNN().eval(), samples, Workers())
+    assert found["psnr"] == found["bicubic"]
+    assert 18 < found["psnr"] < 26
 
 
 def test_enlarged_images_have_half_the_resolution():

@@ -19,9 +19,9 @@ from tests.train.recipes.small import course, digits, small, tolerance
 def test_it_learns_and_the_file_contains_the_model(tmp_path, monkeypatch):
     outcome, rows = course(small(VaeOnMnist, monkeypatch, epochs=6), tmp_path)
     assert rows[-1].losses[""] < 0.8 * rows[0].losses[""]
-    assert rows[-1].figures["negative_elbo"] < rows[0].figures["negative_elbo"]
+    assert rows[-1].metrics["negative_elbo"] < rows[0].metrics["negative_elbo"]
     assert outcome.difference <= tolerance(outcome, 784)
-    assert outcome.decoded["negative_elbo"] == pytest.approx(outcome.figures["negative_elbo"], rel=1e-5)
+    assert outcome.decoded["negative_elbo"] == pytest.approx(outcome.metrics["negative_elbo"], rel=1e-5)
     load_model(VAE(), outcome.path)
     with frformat.open(outcome.path) as file:
         assert all(file.info(name).spectral for name in file)
@@ -59,12 +59,12 @@ def test_metrics_cover_all_samples_and_are_reproducible(monkeypatch):
     monkeypatch.setattr(vae, "EVALUATED", 16)
     model, samples = VAE(), digits().test
     recipe = VaeOnMnist()
-    figures = recipe.evaluate(model, samples, Workers())
-    assert figures == recipe.evaluate(model, samples, Workers())
-    assert figures["negative_elbo"] == pytest.approx(figures["reconstruction"] + figures["divergence"])
+    found = recipe.evaluate(model, samples, Workers())
+    assert found == recipe.evaluate(model, samples, Workers())
+    assert found["negative_elbo"] == pytest.approx(found["reconstruction"] + found["divergence"])
     parts = [TensorDataset(*(t[i : i + 16] for t in samples.tensors)) for i in range(0, len(samples), 16)]
     each = [recipe.evaluate(model, part, Workers())["negative_elbo"] for part in parts]
-    assert figures["negative_elbo"] == pytest.approx(np.mean(each))
+    assert found["negative_elbo"] == pytest.approx(np.mean(each))
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ def test_it_learns_and_the_file_contains_the_model(tmp_path, monkeypatch):
     outcome, rows = course(small(VisionTransformerOnMnist, monkeypatch, epochs=4), tmp_path)
     assert rows[-1].losses[""] < 0.98 * rows[0].losses[""]
     assert outcome.difference <= tolerance(outcome, 256)
-    assert outcome.decoded["cross_entropy"] == pytest.approx(outcome.figures["cross_entropy"], abs=1e-4)
+    assert outcome.decoded["cross_entropy"] == pytest.approx(outcome.metrics["cross_entropy"], abs=1e-4)
     load_model(VisionTransformer(), outcome.path)
 
 
