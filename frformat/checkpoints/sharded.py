@@ -17,7 +17,7 @@ WHOLE: Final = ("model.safetensors", "pytorch_model.bin")
 INDEXES: Final = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 """The files to look for in a folder, in order of preference."""
 
-SHARD: Final = re.compile(r"(?P<name>.+)-\d{5}-of-(?P<count>\d{5})(?P<extension>\.\w+)")
+SHARD: Final = re.compile(r".+-\d{5}-of-(?P<count>\d{5})\.\w+")
 """Matches the names of shards, such as ``model-00001-of-00003.safetensors``."""
 
 DISTRIBUTED: Final = ".metadata"
@@ -44,8 +44,8 @@ def check_whole(path: str) -> None:
     if shard is None or int(shard["count"]) == 1:
         return
     folder = os.path.dirname(path)
-    index = os.path.join(folder, f"{shard['name']}{shard['extension']}.index.json")
-    instead = index if os.path.exists(index) else "the folder with all shards and their index"
+    indexes = [name for name in os.listdir(folder or ".") if is_index(name)]
+    instead = os.path.join(folder, indexes[0]) if len(indexes) == 1 else "the folder with all shards and their index"
     raise EncodeError(f"one of {int(shard['count']):,} shards, without the tensors of the others; use {instead}")
 
 

@@ -170,7 +170,7 @@ def metrics(recipe: Recipe, model: nn.Module, samples: TensorDataset, workers: W
     Raises:
         ValueError: a metric is not a number, the decisive one is missing, or the result is not a mapping.
     """
-    found = returned(recipe, "evaluate()", recipe.evaluate(model, samples, workers), Mapping)
+    found = returned(recipe, "evaluate()", recipe.evaluate(model, samples, workers), Mapping)  # type: ignore[type-abstract]
     if recipe.metric not in found:
         others = ", ".join(map(str, found)) or "no metrics"
         raise ValueError(f"evaluate() of recipe {recipe.name} returns {others}, but not {recipe.metric!r}")

@@ -280,7 +280,7 @@ class _Step(nn.Module):
 
 def _losses(recipe: Recipe, model: nn.Module) -> Mapping[str, Loss]:
     """Return the losses of a recipe, each for a part of its model."""
-    losses: Mapping[str, Loss] = returned(recipe, "losses()", recipe.losses(), Mapping)
+    losses: Mapping[str, Loss] = returned(recipe, "losses()", recipe.losses(), Mapping)  # type: ignore[type-abstract]
     if not losses:
         raise ValueError(f"losses() of recipe {recipe.name} returns no losses")
     for part in losses:

@@ -232,7 +232,7 @@ def test_a_run_of_another_network_is_not_continued(dense, tmp_path, monkeypatch)
     recipe = tiny(dense=dense)
     with pytest.raises(Death):
         train(recipe, tmp_path, watcher=Killer(4))
-    reasons = {4: "missing from the file: .*5.weight", 5: "0.bias: shape"}
+    reasons = {4: "missing from the file: .*5.weight", 5: "1.bias: shape"}
     for wide in (4, 5):  # the network of the run, with more layers or with more filters
         layers = [nn.Conv2d(1, wide, 3), nn.BatchNorm2d(wide), nn.ReLU(), nn.Flatten(), nn.Linear(16 * wide, 2)]
         model = nn.Sequential(*layers, *([nn.Linear(2, 2)] if wide == 4 else []))

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from torch import nn
 
-from frformat.torch.lowrank.factors import Modes
+from frformat.torch.lowrank.factors import Matrices, Modes
 from frformat.torch.lowrank.tucker_factors import AnyFactors
 
 THIN: Final = 16
@@ -181,7 +181,7 @@ def estimate(
     steps = products(layer, factors, modes or (), before, after)
     if modes is None or factors is None:
         numbers = resident = weights = inputs * outputs // groups * taps
-        building, calls = 0, len(steps)
+        building, calls = list[Matrices](), len(steps)
     else:
         core = next(step for step in steps if step.before is not None)
         numbers, resident = factors.kept, factors.resident(modes)
@@ -197,13 +197,22 @@ def estimate(
     )
     cost = Cost(
         numbers,
-        building + sum(step.multiply_adds for step in steps),
+        sum(map(math.prod, building)) + sum(step.multiply_adds for step in steps),
         moved * itemsize,
         resident * itemsize,
         (most + resident) * itemsize,
     )
-    work = building + sum(step.work for step in steps)
+    work = sum(map(_work, building)) + sum(step.work for step in steps)
     return Estimate(cost, work + BYTE * cost.bytes_moved + CALL * calls)
+
+
+def _work(product: Matrices) -> int:
+    """Return the number of multiply-adds of a large product that would take as long as this one.
+
+    Without further axes, the matrices are the rows of a single product.
+    """
+    after = 1 if product.after == 1 else max(product.after, THIN)
+    return product.batch * max(product.n, THIN) * max(product.r, THIN) * after
 
 
 def _extents(layer: Any) -> tuple[int, int, int, int]:

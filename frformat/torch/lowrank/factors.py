@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,22 @@ KINDS: Final[tuple[type[nn.Module], ...]] = (
     nn.Linear,
 )
 """Layers that have a factored form. Subclasses are excluded, because they can use their weights differently."""
+
+
+class Matrices(NamedTuple):
+    """The product of a basis (n, r) with each of several matrices (r, after).
+
+    Attributes:
+        batch: number of matrices.
+        n: rows of the basis.
+        r: columns of the basis.
+        after: columns of each matrix.
+    """
+
+    batch: int
+    n: int
+    r: int
+    after: int
 
 
 @dataclass(frozen=True)
@@ -126,15 +142,16 @@ class Factors:
         """Return the number of elements of the basis along channels."""
         return self.length(mode) * self.rank(mode)
 
-    def building(self, modes: Modes) -> int:
-        """Return the multiply-adds of computing the core."""
+    def building(self, modes: Modes) -> list[Matrices]:
+        """Return the products that compute the core; see :func:`~frformat.torch.lowrank.algebra.expand`."""
         left = self._left(modes)
-        cost, after = 0, 1
+        found, after = [], 1
         for axis in reversed(range(len(self.box))):
             n = self.box[axis] if axis in left else self.axes.lengths[axis]
-            cost += 0 if axis in left else math.prod(self.box[: axis + 1]) * n * after
+            if axis not in left:
+                found.append(Matrices(math.prod(self.box[:axis]), n, self.box[axis], after))
             after *= n
-        return cost
+        return found
 
     def resident(self, modes: Modes) -> int:
         """Return the number of elements resident between runs: coefficients, their positions, tables and bases."""

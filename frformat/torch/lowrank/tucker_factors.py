@@ -9,7 +9,7 @@ from typing import Final
 
 from torch import Tensor
 
-from frformat.torch.lowrank.factors import Factors, Mode, Modes
+from frformat.torch.lowrank.factors import Factors, Matrices, Mode, Modes
 
 VIEWS: Final = 2
 """Number of operations that take as long as creating the views of the coefficients."""
@@ -66,9 +66,9 @@ class TuckerFactors:
         """Return the number of elements of a factor."""
         return self.length(mode) * self.rank(mode)
 
-    def building(self, modes: Modes) -> int:
-        """Return the multiply-adds of computing the core: none."""
-        return 0
+    def building(self, modes: Modes) -> list[Matrices]:
+        """Return the products that compute the core: none."""
+        return []
 
     def resident(self, modes: Modes) -> int:
         """Return the number of elements resident between runs."""
