@@ -66,17 +66,28 @@ Examples:
     metavar="SHARE",
     help="Keep the fewest coefficients that limit errors to this share of the largest weight.",
 )
-@click.option("--rule", "rules", multiple=True, metavar="RULE", help="Treat some tensors differently; see above.")
-@click.option("--format", metavar="FORMAT", default="auto", help="Number format: f32, f16, bf16, qN, step=S.")
+@click.option(
+    "--rule", "rules", multiple=True, metavar="RULE", help="Exceptions for some tensors; see above. Repeatable."
+)
+@click.option(
+    "--format",
+    metavar="FORMAT",
+    default="auto",
+    help="Number format: f32, f16, bf16, qN (N-bit integers) or step=S (multiples of S).",
+)
 @spectral_option
 @click.option(
-    "--tiers", metavar="N,N%,…", default="", show_default=False, help="Part of each spectrum that smaller tiers keep."
+    "--tiers",
+    metavar="N,N%,…",
+    default="",
+    show_default=False,
+    help="Add smaller tiers that keep this much of each spectrum.",
 )
 @click.option(
     "--compression",
     metavar="HOW",
     default="auto",
-    help="core (no zstd), fast (to decode), none, deflate, zstd, adaptive, static.",
+    help="core (without zstd), fast (to decode), or a coder: none, deflate, zstd, adaptive, static.",
 )
 @click.option(
     "--base",

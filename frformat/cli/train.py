@@ -40,23 +40,32 @@ Examples:
 
 OPTIONS: Final = {
     # name of the setting: (type, metavar, help)
-    "epochs": (int, "N", "Epochs."),
+    "epochs": (int, "N", "Number of epochs."),
     "batch": (int, "N", "Samples per step, in all processes together."),
     "seed": (int, "N", "Seed of all random numbers."),
-    "optimizer": (str, "NAME", "adamw, sgd or eigen."),
+    "optimizer": (str, "NAME", "adamw; sgd; or eigen, which needs fewer epochs, but supports only --schedule start."),
     "lr": (float, "RATE", "Largest learning rate of coefficients."),
     "plain_lr": (float, "RATE", "Largest learning rate of parameters that are not regularized."),
     "warmup": (float, "SHARE", "Share of the run over which learning rates rise to their maximum."),
     "weight_decay": (float, "RATE", "Weight decay, decoupled except with sgd."),
-    "schedule": (str, "NAME", "How coefficients are dropped: start, tail, geometric, guarded, budget, prune."),
+    "schedule": (
+        str,
+        "NAME",
+        "How coefficients are dropped: start (before training), tail (equally many per epoch), geometric (an equal "
+        "share), guarded (while the metric holds), budget (where they matter least), prune (the smallest ones).",
+    ),
     "truncate_for": (float, "SHARE", "Share of the run in which coefficients are dropped."),
-    "tolerance": (float, "T", "By how much the metric may fall (guarded)."),
+    "tolerance": (float, "T", "By how much the metric may deteriorate (--schedule guarded)."),
     "holdout": (float, "SHARE", "Share of the training samples to use as a validation set."),
-    "format": (str, "FORMAT", "Number format to train for: q8, step=0.1, f16, …"),
+    "format": (str, "FORMAT", "Number format to train for, as for encode."),
     "quantize_from": (float, "SHARE", "Share of the run after which coefficients are rounded."),
     "average_from": (float, "SHARE", "Share of the run after which weights are averaged."),
-    "distill": (float, "SHARE", "Share of the loss that compares outputs with those of --teacher."),
-    "temperature": (float, "T", "Temperature of distillation."),
+    "distill": (
+        float,
+        "SHARE",
+        "Share of the loss that compares outputs with those of --teacher or, with --tiers, of the largest tier.",
+    ),
+    "temperature": (float, "T", "Divisor of the logits that --distill compares."),
     "precision": (str, "NAME", "Precision of the forward pass: f32, bf16, f16."),
 }
 
@@ -89,7 +98,13 @@ def list_recipes(*, as_json: bool) -> None:
 @click.option("-o", "--output", metavar="DIR", type=click.Path(), help="Folder of the run.  [default: runs/RECIPE]")
 @click.option("--data", metavar="DIR", type=click.Path(), help="Folder of data sets.  [default: $FRFORMAT_DATA]")
 @click.option("--keep", metavar="N|N%", help="Number or share of coefficients to keep in each tensor.")
-@click.option("--rule", "rules", multiple=True, metavar="RULE", help="Rules, as for encode, that replace the recipe's.")
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    metavar="RULE",
+    help="Rule, as for encode; replaces all of the recipe's. Repeatable.",
+)
 @click.option("--tiers", metavar="N,N%,…", help="Also train smaller tiers that keep this much of each tensor.")
 @click.option("--size", type=ByteCount(), metavar="SIZE", help="Train for a file of this size, such as 900 or 1.5kB.")
 @click.option("--dense", is_flag=True, help="Train the plain model, as a reference or a teacher.")
@@ -98,7 +113,7 @@ def list_recipes(*, as_json: bool) -> None:
 @click.option("--stage-epochs", metavar="N", type=int, help="Epochs of each stage of pruning and growing (--nested).")
 @click.option("--ranking", metavar="NAME", help="Which filters are kept (--nested): trr, l1, random.")
 @setting_options
-@click.option("--teacher", metavar="FILE.frz", type=click.Path(), help="A trained model to learn from.")
+@click.option("--teacher", metavar="FILE.frz", type=click.Path(), help="A trained model to learn from (--distill).")
 @click.option("--from", "weights", metavar="FILE.frz", type=click.Path(), help="Initial weights.")
 @click.option("--device", metavar="NAME", help="Device, such as cpu or cuda:1.  [default: a GPU if available]")
 @click.option(
