@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,6 +15,9 @@ from frformat.cli import elm, terminal
 from frformat.cli.options import ByteCount, Nonnegative, json_option, tier_cuts
 from frformat.errors import DependencyError, EncodeError
 from frformat.wording import parse_amount
+
+if TYPE_CHECKING:
+    from frformat.train import Recipe, Workers
 
 HELP: Final = """Train a network with a recipe. The parameters are the first DCT coefficients of its weights.
 
@@ -162,11 +165,7 @@ def train(
                 output or os.path.join("runs", name), data, seed=seed, format=format, force=force, as_json=as_json
             )
         return
-    import torch
-
-    from frformat import train as training
-    from frformat.cli.nested import train_and_report
-    from frformat.cli.training import Bar, find, report
+    from frformat.cli.training import find
 
     _check_drawing()
     kind = find(name)
@@ -179,33 +178,45 @@ def train(
     stages: dict[str, Any] = {"minimum": minimum, "epochs": stage_epochs, "ranking": ranking}
     others = {"keep": keep, "rule": rules, "size": size, "dense": dense, "teacher": teacher, "from": weights}
     _check_nested(nested, stages, others)
+    _check(folder, resume, force, run=os.path.join(folder, "dense") if nested else "")
+    common: dict[str, Any] = {"data": data, "device": device, "threads": threads, "resume": resume, "as_json": as_json}
     if nested:
-        _check(folder, resume, force, run=os.path.join(folder, "dense"))
-        if threads:
-            torch.set_num_threads(threads)
-        with told(), _resumable(os.path.join(folder, "dense")), training.joined(device) as workers:
-            recipe = kind(replace(kind.defaults, **{"holdout": 0.1, **changes}))
-            if cuts:
-                stages["shares"] = cuts
-            train_and_report(recipe, folder, stages, data=data, workers=workers, resume=resume, as_json=as_json)
+        _train_nested(kind, folder, changes, stages | ({"shares": cuts} if cuts else {}), **common)
         return
     if cuts:
         changes["tiers"] = cuts
     if size is not None:
         changes = {"schedule": "start", **changes, "size": size}
-    _check(folder, resume, force)
-    if threads:
-        torch.set_num_threads(threads)
-    with told(), _resumable(folder), training.joined(device) as workers:
-        recipe = kind(replace(kind.defaults, dense=dense, **changes))
+    files = {"weights": weights, "teacher": teacher}
+    _train(kind, folder, {"dense": dense, **changes}, files, checkpoint_every=checkpoint_every, **common)
+
+
+def _train(
+    kind: type[Recipe],
+    folder: str,
+    changes: dict[str, Any],
+    files: dict[str, str | None],
+    *,
+    data: str | None,
+    device: str | None,
+    threads: int | None,
+    resume: bool,
+    checkpoint_every: float,
+    as_json: bool,
+) -> None:
+    """Train a recipe's network with these changes of its settings, and report the outcome."""
+    from frformat import train as training
+    from frformat.cli.training import Bar, report
+
+    with _running(folder, device, threads) as workers:
+        recipe = kind(replace(kind.defaults, **changes))
         bar = Bar(recipe, shown=workers.first)
         with bar:
             outcome = training.train(
                 recipe,
                 folder,
                 folder=data,
-                weights=weights,
-                teacher=teacher,
+                **files,
                 workers=workers,
                 resume=resume,
                 checkpoint_every=checkpoint_every,
@@ -213,6 +224,39 @@ def train(
             )
     if workers.first:
         report(recipe, outcome, bar.rows, as_json)
+
+
+def _train_nested(
+    kind: type[Recipe],
+    folder: str,
+    changes: dict[str, Any],
+    stages: dict[str, Any],
+    *,
+    data: str | None,
+    device: str | None,
+    threads: int | None,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    """Train a recipe's network with nested tiers, and report the outcome."""
+    from frformat.cli.nested import train_and_report
+
+    with _running(os.path.join(folder, "dense"), device, threads) as workers:
+        recipe = kind(replace(kind.defaults, **{"holdout": 0.1, **changes}))
+        train_and_report(recipe, folder, stages, data=data, workers=workers, resume=resume, as_json=as_json)
+
+
+@contextmanager
+def _running(folder: str, device: str | None, threads: int | None) -> Iterator[Workers]:
+    """Join the process group, and report errors and interruptions of the run in ``folder``."""
+    import torch
+
+    from frformat import train as training
+
+    if threads:
+        torch.set_num_threads(threads)
+    with told(), _resumable(folder), training.joined(device) as workers:
+        yield workers
 
 
 @contextmanager

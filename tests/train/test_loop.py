@@ -16,9 +16,7 @@ from frformat.errors import EncodeError
 from frformat.torch import load_model, save_model
 from frformat.torch.regularization import spectral_tensors
 from frformat.train import CheckpointError, Data, Workers, history, train
-from frformat.train.draws import Draws
 from frformat.train.loop import CHECKPOINT, HISTORY, MODEL
-from frformat.train.recipe import Batch
 from frformat.train.run import Run
 from tests.sums import same_sums
 from tests.train.tiny import Tiny, tiny
@@ -153,80 +151,6 @@ def test_a_diverged_run_ends_and_keeps_its_last_good_checkpoint(change, every, t
     assert all(map(math.isfinite, outcome.decoded.values()))
 
 
-class Labelled(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.net = Tiny.model(Tiny())
-
-    def forward(self, x):
-        return {"logits": self.net(x), "sizes": [torch.tensor(x.shape), x.mean()]}
-
-
-class Dictionary(Tiny):
-    """Its model returns a dictionary."""
-
-    def model(self):
-        return Labelled()
-
-    def loss(self, model, batch, draws):
-        return nn.functional.cross_entropy(model(self.inputs(batch))["logits"], batch[1])
-
-    def evaluate(self, model, samples, workers):
-        logits = model(self.inputs(samples.tensors))["logits"]
-        return {"accuracy": (logits.argmax(1) == samples.tensors[1]).double().mean()}  # a tensor
-
-
-def test_outputs_of_any_kind_are_compared(tmp_path):
-    recipe = Dictionary(tiny(rules=("net.0.bias: keep=2",)).settings)
-    outcome = train(recipe, tmp_path)
-    assert isinstance(outcome.metrics["accuracy"], float)
-    assert 0 <= outcome.difference < 1e-4 < outcome.scale
-
-
-@pytest.mark.parametrize(
-    ("found", "message"),
-    [
-        ({"f1": 1.0}, "returns f1, but not 'accuracy'"),
-        ({"accuracy": "good"}, "must return numbers"),
-        ({}, "returns no metrics, but not 'accuracy'"),
-        (None, r"evaluate\(\) of recipe tiny returns NoneType, not Mapping"),
-    ],
-)
-def test_unusable_metrics_are_refused(found, message, tmp_path, monkeypatch):
-    monkeypatch.setattr(Tiny, "evaluate", lambda *_: found)
-    with pytest.raises(ValueError, match=message):
-        train(tiny(), tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("method", "result", "message"),
-    [
-        ("model", None, r"model\(\) of recipe tiny returns NoneType, not Module"),
-        ("model", torch.ones(3), "returns Tensor, not Module"),
-        ("exported", None, r"exported\(\) of recipe tiny returns NoneType, not Module"),
-        ("data", (1, 2), r"data\(\) of recipe tiny returns tuple, not Data"),
-        ("losses", None, r"losses\(\) of recipe tiny returns NoneType, not Mapping"),
-        ("losses", {}, "returns no losses"),
-        ("losses", {"decoder": None}, "the model has no part 'decoder'"),
-        ("loss", None, "the loss '' is NoneType, not a tensor with one number"),
-        ("loss", torch.ones(2), r"the loss '' is a tensor of shape \[2\], not"),
-    ],
-)
-@pytest.mark.parametrize("dense", [False, True])
-def test_a_method_that_returns_something_else_is_named(method, result, message, dense, tmp_path, monkeypatch):
-    monkeypatch.setattr(Tiny, method, lambda *_: result)
-    with pytest.raises(ValueError, match=message):
-        train(tiny(dense=dense), tmp_path)
-
-
-def test_a_test_set_is_needed(tmp_path, monkeypatch):
-    full = tiny().data(None)
-    empty = TensorDataset(*(tensor[:0] for tensor in full.test.tensors))
-    monkeypatch.setattr(Tiny, "data", lambda *_: Data(full.train, empty))
-    with pytest.raises(ValueError, match="0 test samples"):
-        train(tiny(), tmp_path)
-
-
 @pytest.mark.parametrize("dense", [False, True])
 def test_a_run_of_another_network_is_not_continued(dense, tmp_path, monkeypatch):
     recipe = tiny(dense=dense)
@@ -250,52 +174,6 @@ def test_statistics_that_diverge_alone_end_the_run(tmp_path):
 
     with pytest.raises(EncodeError, match=r"training diverged.*'1\.running_"):
         train(Overflowing(tiny(precision="f16").settings), tmp_path)
-
-
-def test_validation_samples_represent_sorted_classes():
-    labels = torch.arange(10).repeat_interleave(60)
-    samples = TensorDataset(torch.arange(600), labels)
-    data = Data(samples, samples).holding_out(0.1)
-    assert data.held_out is not None
-    assert (len(data.train), len(data.held_out)) == (540, 60)
-    assert data.held_out.tensors[1].bincount().tolist() == [6] * 10
-    together = torch.cat([data.train.tensors[0], data.held_out.tensors[0]])
-    assert together.sort().values.equal(samples.tensors[0])
-
-
-@pytest.mark.parametrize("share", [1.0, 0.999])
-@pytest.mark.parametrize("split", [False, True])
-def test_a_validation_set_of_all_samples(share, split):
-    samples = TensorDataset(torch.arange(24))
-    data = Data(TensorDataset(torch.arange(0)), samples, samples) if split else Data(samples, samples)
-    with pytest.raises(ValueError, match=rf"holdout={share:g}: no samples are left for training"):
-        data.holding_out(share)
-
-
-def test_no_pass_over_the_data_contains_validation_samples():
-    samples = TensorDataset(torch.arange(24))
-    data = Data(samples, samples, passes=60).holding_out(0.1)
-    assert data.held_out is not None
-    held, kept = set(data.held_out.tensors[0].tolist()), set(data.train.tensors[0].tolist())
-    assert (len(held), len(kept), data.samples) == (3, 21, 60 * 21)
-    assert not held & kept
-
-
-def test_an_epoch_takes_every_sample_once_per_pass():
-    whole = tiny().data(None)
-    seen: list[int] = []
-
-    class Twice(Tiny):
-        def prepare(self, samples: Batch, draws: Draws) -> Batch:
-            seen.extend(samples[2].tolist())
-            return samples[:2]
-
-    few = TensorDataset(*(tensor[:32] for tensor in whole.train.tensors), torch.arange(32))
-    run = Run(Twice(tiny(epochs=1, batch=16).settings), Data(few, whole.test, passes=3), Workers())
-    assert run.steps == 6
-    while run.step < run.steps:
-        run.advance()
-    assert sorted(seen) == sorted([*range(32)] * 3)
 
 
 def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
@@ -365,74 +243,3 @@ def test_it_starts_from_the_weights_of_a_file(tmp_path):
     with torch.no_grad():
         for name, tensor in spectral_tensors(run.model).items():
             same_sums(tensor.weights(), plain.get_parameter(name), tensor.kept)
-
-
-class Nameless(Tiny):
-    def evaluate(self, model, samples, workers):
-        return {"other": 1.0}
-
-
-class Growing(Tiny):
-    grown = 0
-
-    def model(self):
-        self.grown += 1
-        return nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(64, 2 if self.grown < 2 else 3))
-
-
-class Extra(nn.Linear):
-    def get_extra_state(self):
-        return {"version": 1}
-
-    def set_extra_state(self, state):
-        pass
-
-
-class Stateful(Tiny):
-    def model(self):
-        return nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), Extra(64, 2))
-
-
-class Unpicturesque(Tiny):
-    def picture(self, model, samples):
-        raise RuntimeError("no picture")
-
-
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [
-        (Nameless, "returns other, but not 'accuracy'"),
-        (Growing, "size mismatch|does not fit"),
-        (Stateful, "extra state of type dict"),
-        (Unpicturesque, "no picture"),
-    ],
-)
-def test_what_cannot_follow_training_is_found_before_it(kind, message, tmp_path):
-    with pytest.raises((ValueError, RuntimeError), match=message):
-        train(kind(tiny(rules=()).settings), tmp_path / "run", watcher=Listener())
-    assert not (tmp_path / "run").exists()
-
-
-def test_an_untrained_model_may_have_no_metrics(tmp_path):
-    class Precise(Tiny):
-        evaluated = 0
-
-        def evaluate(self, model, samples, workers):
-            self.evaluated += 1
-            return {"accuracy": 1 / (self.evaluated - 1)}
-
-    assert train(Precise(tiny(epochs=1).settings), tmp_path).metrics["accuracy"] > 0
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"batch": 100}, "48 samples"),
-        ({"format": "q99"}, "q99"),
-        ({"rules": ("nothing: raw",)}, "matches no parameter"),
-    ],
-)
-def test_settings_that_cannot_be_met(change, message, tmp_path):
-    with pytest.raises(ValueError, match=message):
-        train(tiny(**change), tmp_path / "run")
-    assert not (tmp_path / "run").exists()

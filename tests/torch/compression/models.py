@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+VECTORS = list(torch.randn(256, 16, generator=torch.Generator().manual_seed(0)).split(64))
+"""Batches for :class:`Perceptron`."""
 
 
 class Pictures(nn.Module):
@@ -78,3 +83,24 @@ def seasoned(model: nn.Module, *inputs: Tensor) -> nn.Module:
             model.head.weight *= 2 / logits.std(0).mean()
             model.head.bias -= model(*inputs).mean(0)
     return model
+
+
+class Perceptron(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.head = nn.Linear(16, 32), nn.Linear(32, 32), nn.Linear(32, 6)
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.second(self.first(x).relu()).relu()
+
+    def forward(self, x: Tensor) -> Any:
+        return self.head(self.features(x))
+
+
+def scaled(model: nn.Module, factor: float = 2) -> nn.Module:
+    """Multiply all matrices, so that the outputs depend on the inputs as much as those of a trained network."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter *= factor
+    return model.eval()

@@ -1,0 +1,156 @@
+"""Recipes and settings that cannot be used are refused before training, and unusual ones can be used."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from frformat.train import Data, train
+from tests.train.tiny import Tiny, tiny
+
+
+class Labelled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = Tiny.model(Tiny())
+
+    def forward(self, x):
+        return {"logits": self.net(x), "sizes": [torch.tensor(x.shape), x.mean()]}
+
+
+class Dictionary(Tiny):
+    """Its model returns a dictionary."""
+
+    def model(self):
+        return Labelled()
+
+    def loss(self, model, batch, draws):
+        return nn.functional.cross_entropy(model(self.inputs(batch))["logits"], batch[1])
+
+    def evaluate(self, model, samples, workers):
+        logits = model(self.inputs(samples.tensors))["logits"]
+        return {"accuracy": (logits.argmax(1) == samples.tensors[1]).double().mean()}  # a tensor
+
+
+def test_outputs_of_any_kind_are_compared(tmp_path):
+    recipe = Dictionary(tiny(rules=("net.0.bias: keep=2",)).settings)
+    outcome = train(recipe, tmp_path)
+    assert isinstance(outcome.metrics["accuracy"], float)
+    assert 0 <= outcome.difference < 1e-4 < outcome.scale
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ({"f1": 1.0}, "returns f1, but not 'accuracy'"),
+        ({"accuracy": "good"}, "must return numbers"),
+        ({}, "returns no metrics, but not 'accuracy'"),
+        (None, r"evaluate\(\) of recipe tiny returns NoneType, not Mapping"),
+    ],
+)
+def test_unusable_metrics_are_refused(found, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(Tiny, "evaluate", lambda *_: found)
+    with pytest.raises(ValueError, match=message):
+        train(tiny(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("method", "result", "message"),
+    [
+        ("model", None, r"model\(\) of recipe tiny returns NoneType, not Module"),
+        ("model", torch.ones(3), "returns Tensor, not Module"),
+        ("exported", None, r"exported\(\) of recipe tiny returns NoneType, not Module"),
+        ("data", (1, 2), r"data\(\) of recipe tiny returns tuple, not Data"),
+        ("losses", None, r"losses\(\) of recipe tiny returns NoneType, not Mapping"),
+        ("losses", {}, "returns no losses"),
+        ("losses", {"decoder": None}, "the model has no part 'decoder'"),
+        ("loss", None, "the loss '' is NoneType, not a tensor with one number"),
+        ("loss", torch.ones(2), r"the loss '' is a tensor of shape \[2\], not"),
+    ],
+)
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_method_that_returns_something_else_is_named(method, result, message, dense, tmp_path, monkeypatch):
+    monkeypatch.setattr(Tiny, method, lambda *_: result)
+    with pytest.raises(ValueError, match=message):
+        train(tiny(dense=dense), tmp_path)
+
+
+def test_a_test_set_is_needed(tmp_path, monkeypatch):
+    full = tiny().data(None)
+    empty = TensorDataset(*(tensor[:0] for tensor in full.test.tensors))
+    monkeypatch.setattr(Tiny, "data", lambda *_: Data(full.train, empty))
+    with pytest.raises(ValueError, match="0 test samples"):
+        train(tiny(), tmp_path)
+
+
+class Nameless(Tiny):
+    def evaluate(self, model, samples, workers):
+        return {"other": 1.0}
+
+
+class Growing(Tiny):
+    grown = 0
+
+    def model(self):
+        self.grown += 1
+        return nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(64, 2 if self.grown < 2 else 3))
+
+
+class Extra(nn.Linear):
+    def get_extra_state(self):
+        return {"version": 1}
+
+    def set_extra_state(self, state):
+        pass
+
+
+class Stateful(Tiny):
+    def model(self):
+        return nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), Extra(64, 2))
+
+
+class Unpicturesque(Tiny):
+    def picture(self, model, samples):
+        raise RuntimeError("no picture")
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (Nameless, "returns other, but not 'accuracy'"),
+        (Growing, "size mismatch|does not fit"),
+        (Stateful, "extra state of type dict"),
+        (Unpicturesque, "no picture"),
+    ],
+)
+def test_what_cannot_follow_training_is_found_before_it(kind, message, tmp_path):
+    with pytest.raises((ValueError, RuntimeError), match=message):
+        train(kind(tiny(rules=()).settings), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_untrained_model_may_have_no_metrics(tmp_path):
+    class Precise(Tiny):
+        evaluated = 0
+
+        def evaluate(self, model, samples, workers):
+            self.evaluated += 1
+            return {"accuracy": 1 / (self.evaluated - 1)}
+
+    assert train(Precise(tiny(epochs=1).settings), tmp_path).metrics["accuracy"] > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch": 100}, "48 samples"),
+        ({"format": "q99"}, "q99"),
+        ({"rules": ("nothing: raw",)}, "matches no parameter"),
+    ],
+)
+def test_settings_that_cannot_be_met(change, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        train(tiny(**change), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
