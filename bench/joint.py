@@ -132,7 +132,7 @@ def main(words: list[str]) -> None:
     for case in CASES:
         if not words or any(word.lower() in case.name.lower() for word in words):
             for folder, recipe in (pair for seed in SEEDS for pair in _runs(case, seed).items()):
-                train(recipe, folder, resume=True, watcher=Listener(folder))
+                train(recipe, folder, resume=True, callback=Listener(folder))
     done = [case for case in CASES if all(_file(run).exists() for seed in SEEDS for run in _runs(case, seed))]
     models = [_measured(case) for case in done]
     version = torch.__version__.partition("+")[0]

@@ -93,7 +93,7 @@ def tried(monkeypatch: pytest.MonkeyPatch, task: Task) -> list[Job]:
         return TECHNIQUES["dense"].make(given)
 
     def scored(given: Job, made: Made, samples: Any) -> float:
-        assert samples is (task.whole.held_out if given.trial else task.whole.test)
+        assert samples is (task.whole.validation if given.trial else task.whole.test)
         return 50.0 + given.rate - abs((given.strength or 2) - 2)
 
     monkeypatch.setitem(TECHNIQUES, "scripted", Technique(make, strengths=(1, 2, 5)))
@@ -148,7 +148,7 @@ def test_a_network_that_others_start_from_is_trained_again_if_its_file_is_missin
 
 def test_validation_samples_are_not_trained_on() -> None:
     task = TASKS["digits"]
-    pixels, labels = task.whole.held_out.tensors
+    pixels, labels = task.whole.validation.tensors
     known = {image.numpy().tobytes() for image in task.data(False).train.tensors[0]}
     assert len(pixels) == len(labels) > 50
     assert sum(image.numpy().tobytes() in known for image in pixels) == 0

@@ -65,17 +65,17 @@ class Task:
     @cached_property
     def whole(self) -> Data:
         """All samples, with a validation set that was split from the training samples."""
-        return self.recipe(self.settings).data(self.folder).holding_out(HELD_OUT)
+        return self.recipe(self.settings).data(self.folder).with_validation(HELD_OUT)
 
     def data(self, trial: bool) -> Data:
         """Return the samples to train on and those to evaluate on: validation samples in a trial, else test samples."""
         every = self.every * (self.tried if trial else 1)
         whole = self.whole
-        assert whole.held_out is not None
-        watched = whole.held_out if trial else whole.test
+        assert whole.validation is not None
+        evaluated = whole.validation if trial else whole.test
         if whole.passes > 1:
-            return Data(whole.train, watched, passes=max(1, whole.passes // every))
-        return Data(TensorDataset(*(tensor[::every] for tensor in whole.train.tensors)), watched)
+            return Data(whole.train, evaluated, passes=max(1, whole.passes // every))
+        return Data(TensorDataset(*(tensor[::every] for tensor in whole.train.tensors)), evaluated)
 
     def model(self, weights: Path | None = None) -> nn.Module:
         """Return the network, by default with the weights that all techniques start from."""

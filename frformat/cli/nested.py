@@ -43,7 +43,7 @@ def train_and_report(
             folder=data,
             workers=workers,
             resume=resume,
-            watcher=bar,
+            callback=bar,
             listener=lambda stage: screen.print(
                 f"{stage.kind} to {sum(stage.widths.values()):,} filters  {recipe.metric} {metric_text(stage.score)}"
             ),

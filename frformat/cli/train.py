@@ -220,7 +220,7 @@ def _train(
                 workers=workers,
                 resume=resume,
                 checkpoint_every=checkpoint_every,
-                watcher=bar,
+                callback=bar,
             )
     if workers.first:
         report(recipe, outcome, bar.rows, as_json)

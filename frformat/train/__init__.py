@@ -11,7 +11,7 @@ from frformat.train.checkpoint import CheckpointError
 from frformat.train.classification import Classification
 from frformat.train.export import Outcome
 from frformat.train.history import Row
-from frformat.train.loop import Watcher, train
+from frformat.train.loop import Callback, train
 from frformat.train.recipe import Data, Recipe
 from frformat.train.recipes import RECIPES
 from frformat.train.segmentation import Segmentation
@@ -20,6 +20,7 @@ from frformat.train.workers import Workers, joined
 
 __all__ = [
     "RECIPES",
+    "Callback",
     "CheckpointError",
     "Classification",
     "Data",
@@ -28,7 +29,6 @@ __all__ = [
     "Row",
     "Segmentation",
     "Settings",
-    "Watcher",
     "Workers",
     "joined",
     "train",

@@ -46,7 +46,7 @@ def sources(data: Data, teacher: StrPath | None, weights: StrPath | None) -> dic
     Raises:
         OSError: a file cannot be read.
     """
-    tensors = [*data.train.tensors, *data.watched.tensors]
+    tensors = [*data.train.tensors, *data.evaluated.tensors]
     return {
         "data": [[*tensor.shape, str(tensor.dtype), _checksum(tensor)] for tensor in tensors],
         "passes": data.passes,

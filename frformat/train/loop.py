@@ -24,7 +24,7 @@ HISTORY: Final = "history.jsonl"
 MODEL: Final = "model.frz"
 
 
-class Watcher(Protocol):
+class Callback(Protocol):
     """Callback that is notified of a run's progress, in the first process."""
 
     def step(self, run: Run) -> None:
@@ -44,7 +44,7 @@ def train(
     workers: Workers | None = None,
     resume: bool = False,
     checkpoint_every: float = 60,
-    watcher: Watcher | None = None,
+    callback: Callback | None = None,
 ) -> Outcome:
     """Train a recipe's model and write it to ``model.frz``.
 
@@ -61,7 +61,7 @@ def train(
         workers: the process group (see :func:`frformat.train.workers.joined`); None means this process alone.
         resume: continue the interrupted run in ``output``, if there is one; otherwise start from scratch.
         checkpoint_every: seconds between checkpoints; each epoch also ends with one.
-        watcher: callback to notify.
+        callback: called as the run progresses.
 
     Raises:
         MissingDataError, DataError: the data is missing or damaged.
@@ -77,7 +77,7 @@ def train(
     if teacher is not None:
         recipe.teacher = setup.plain_model(recipe, teacher).to(workers.device).eval().requires_grad_(False)
     sources = checkpoint.sources(data, teacher, weights)
-    loop = _Loop(Run(recipe, data, workers, weights), place, watcher if workers.first else None, sources)
+    loop = _Loop(Run(recipe, data, workers, weights), place, callback if workers.first else None, sources)
     if resume and (place / CHECKPOINT).exists():
         loop.resume()
     else:
@@ -94,14 +94,14 @@ class _Loop:
     Attributes:
         run: the run.
         place: the folder of its files.
-        watcher: the callback.
+        callback: called as the run progresses.
         sources: see :func:`frformat.train.checkpoint.sources`.
         rows: one for each epoch.
         clock: measures the working time.
     """
 
-    def __init__(self, run: Run, place: Path, watcher: Watcher | None, sources: dict[str, Any]) -> None:
-        self.run, self.place, self.watcher, self.sources = run, place, watcher, sources
+    def __init__(self, run: Run, place: Path, callback: Callback | None, sources: dict[str, Any]) -> None:
+        self.run, self.place, self.callback, self.sources = run, place, callback, sources
         self.rows: list[Row] = []
         self.clock = _Clock(0.0)
 
@@ -119,15 +119,15 @@ class _Loop:
 
     def go(self, checkpoint_every: float) -> None:
         """Take all remaining steps."""
-        run, watcher = self.run, self.watcher
-        if watcher:
+        run, callback = self.run, self.callback
+        if callback:
             for row in self.rows:
-                watcher.epoch(row)
-            watcher.step(run)
+                callback.epoch(row)
+            callback.step(run)
         while run.step < run.steps:
             run.advance()
-            if watcher:
-                watcher.step(run)
+            if callback:
+                callback.step(run)
             if run.step % run.epoch_steps == 0:
                 self._end_epoch()
             elif self.clock.since_mark >= checkpoint_every:
@@ -143,8 +143,8 @@ class _Loop:
             run.truncate(row.metrics[run.recipe.metric])
         if run.workers.first:
             history.write(self.place / HISTORY, self.rows)
-        if self.watcher:
-            self.watcher.epoch(row)
+        if self.callback:
+            self.callback.epoch(row)
         self._save()
 
     def _save(self) -> None:
@@ -161,7 +161,7 @@ def _evaluated(run: Run, clock: _Clock) -> Row:
     """Return the record of the epoch that has just ended."""
     recipe, result = run.recipe, run.result
     with evaluating(result):
-        tiers = [metrics(recipe, result, run.data.watched, run.workers) for _ in each_tier(recipe.exported(result))]
+        tiers = [metrics(recipe, result, run.data.evaluated, run.workers) for _ in each_tier(recipe.exported(result))]
     share = run.epoch_steps * run.workers.size
     losses = {part: float(run.workers.total(loss)) / share for part, loss in run.losses.items()}
     epoch = run.step // run.epoch_steps

@@ -18,7 +18,7 @@ from frformat.torch.nesting.offline import add_tiers, check_shares
 from frformat.torch.nesting.profile import profile_metadata
 from frformat.train import setup
 from frformat.train.export import evaluating
-from frformat.train.loop import MODEL, Watcher, train
+from frformat.train.loop import MODEL, Callback, train
 from frformat.train.recipe import Data, Recipe, StrPath, batches, metrics, returned
 from frformat.train.rehearsal import temporary
 from frformat.train.run import Run
@@ -110,7 +110,7 @@ def train_nested(
     folder: StrPath | None = None,
     workers: Workers | None = None,
     resume: bool = False,
-    watcher: Watcher | None = None,
+    callback: Callback | None = None,
     listener: Callable[[Stage], None] | None = None,
 ) -> NestedOutcome:
     """Train the whole network, nest smaller tiers in it, and write ``model.frz``.
@@ -126,7 +126,7 @@ def train_nested(
         folder: the folder of data sets; see :mod:`frformat.train.data`.
         workers: the process group, which must consist of this process alone.
         resume: continue an interrupted training of the whole network. The stages after it always start over.
-        watcher: callback for the training of the whole network.
+        callback: callback for the training of the whole network.
         listener: called after each stage.
 
     Raises:
@@ -145,7 +145,7 @@ def train_nested(
     )
     stages = _Stages(recipe, plain, nesting, workers, folder)
     stages.rehearse(place)
-    dense = train(plain, place / DENSE, folder=folder, workers=workers, resume=resume, watcher=watcher)
+    dense = train(plain, place / DENSE, folder=folder, workers=workers, resume=resume, callback=callback)
     stages.start(place / DENSE / MODEL)
     tell = listener or (lambda stage: None)
     found: list[Stage] = []
@@ -185,7 +185,7 @@ class _Stages:
     ) -> None:
         self._recipe, self._plain, self._nesting, self._workers = recipe, plain, nesting, workers
         self._data = returned(plain, "data()", plain.data(folder), Data)
-        self._split = self._data.holding_out(plain.settings.holdout)
+        self._split = self._data.with_validation(plain.settings.holdout)
         self.example = plain.inputs(next(batches(self._split.test, 1, workers)))
         self.sign = 1 if plain.maximize else -1
         self._stage = 0
@@ -231,7 +231,7 @@ class _Stages:
     def score(self, model: nn.Module) -> float:
         """Return the metric on the validation samples; higher is better."""
         with evaluating(model):
-            found = metrics(self._plain, model, self._split.watched, self._workers)
+            found = metrics(self._plain, model, self._split.evaluated, self._workers)
         return self.sign * found[self._plain.metric]
 
     def ranking(self) -> Ranking:

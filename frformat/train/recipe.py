@@ -34,13 +34,13 @@ class Data:
     Attributes:
         train: training samples.
         test: test samples, used only for evaluation.
-        held_out: validation samples split from ``train``.
+        validation: validation samples split from ``train``.
         passes: number of passes over ``train`` in an epoch.
     """
 
     train: TensorDataset
     test: TensorDataset
-    held_out: TensorDataset | None = None
+    validation: TensorDataset | None = None
     passes: int = 1
 
     @property
@@ -49,11 +49,11 @@ class Data:
         return len(self.train) * self.passes
 
     @property
-    def watched(self) -> TensorDataset:
+    def evaluated(self) -> TensorDataset:
         """The samples on which progress is measured: the validation samples if there are any, else ``test``."""
-        return self.held_out or self.test
+        return self.validation or self.test
 
-    def holding_out(self, share: float) -> Data:
+    def with_validation(self, share: float) -> Data:
         """Split off a share of ``train`` as validation samples, evenly spaced because data sets are sorted by class.
 
         Data that already have validation samples remain as they are.
@@ -63,7 +63,7 @@ class Data:
         """
         total = len(self.train)
         count = math.ceil(share * total)
-        left = total if self.held_out is not None else total - count
+        left = total if self.validation is not None else total - count
         if share and not left:
             raise ValueError(f"holdout={share:g}: no samples are left for training")
         if left == total:
@@ -71,7 +71,7 @@ class Data:
         chosen = torch.zeros(total, dtype=torch.bool)
         chosen[torch.arange(count) * total // count] = True
         kept, held = (TensorDataset(*(t[part] for t in self.train.tensors)) for part in (~chosen, chosen))
-        return replace(self, train=kept, held_out=held)
+        return replace(self, train=kept, validation=held)
 
 
 class Recipe(ABC):

@@ -52,7 +52,7 @@ def rehearse(run: Run, place: Path) -> None:
     ):
         path = folder / "model.frz"
         with suppress(ArithmeticError):
-            metrics(recipe, trained, run.data.watched, workers)
+            metrics(recipe, trained, run.data.evaluated, workers)
         save_model(part, path)
         again = plain_copy(run)
         with evaluating(again):

@@ -68,7 +68,7 @@ class Run:
             ValueError: the settings cannot be satisfied.
         """
         settings = recipe.settings
-        data = data.holding_out(settings.holdout)
+        data = data.with_validation(settings.holdout)
         samples = data.samples
         if settings.batch > samples or settings.batch % workers.size:
             raise ValueError(

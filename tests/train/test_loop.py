@@ -80,7 +80,7 @@ def same(one, other):
 @ways
 def test_it_learns_and_the_file_contains_the_model(way, tmp_path):
     recipe, listener = tiny(epochs=8, **WAYS[way]), Listener()
-    outcome = train(recipe, tmp_path, watcher=listener)
+    outcome = train(recipe, tmp_path, callback=listener)
     assert outcome.metrics["accuracy"] >= 0.9
     assert outcome.decoded["accuracy"] == outcome.metrics["accuracy"]
     assert outcome.difference <= 1e-4 * outcome.scale
@@ -98,7 +98,7 @@ def test_it_learns_and_the_file_contains_the_model(way, tmp_path):
 def test_schedules_end_at_the_requested_size(way, tmp_path):
     listener = Listener()
     recipe = tiny(epochs=8, **WAYS[way])
-    train(recipe, tmp_path, watcher=listener)
+    train(recipe, tmp_path, callback=listener)
     goal = Run(tiny(), recipe.data(None), Workers())
     totals = [sum(row.kept.values()) for row in listener.rows]
     assert totals == sorted(totals, reverse=True)
@@ -121,7 +121,7 @@ def test_an_interrupted_run_reaches_the_same_weights(way, data, tmp_path_factory
     whole = train(tiny(**WAYS[way]), folder / "whole")
     for step in sorted(data.draw(st.sets(st.integers(1, 12), min_size=1, max_size=3))):
         with pytest.raises(Death):
-            train(tiny(**WAYS[way]), folder / "broken", resume=True, checkpoint_every=0, watcher=Killer(step))
+            train(tiny(**WAYS[way]), folder / "broken", resume=True, checkpoint_every=0, callback=Killer(step))
     broken = train(tiny(**WAYS[way]), folder / "broken", resume=True)
     states = [torch.load(folder / name / CHECKPOINT, weights_only=True)["state"] for name in ("whole", "broken")]
     assert same(states[0]["run"], states[1]["run"])
@@ -155,7 +155,7 @@ def test_a_diverged_run_ends_and_keeps_its_last_good_checkpoint(change, every, t
 def test_a_run_of_another_network_is_not_continued(dense, tmp_path, monkeypatch):
     recipe = tiny(dense=dense)
     with pytest.raises(Death):
-        train(recipe, tmp_path, watcher=Killer(4))
+        train(recipe, tmp_path, callback=Killer(4))
     reasons = {4: "missing from the file: .*5.weight", 5: "1.bias: shape"}
     for wide in (4, 5):  # the network of the run, with more layers or with more filters
         layers = [nn.Conv2d(1, wide, 3), nn.BatchNorm2d(wide), nn.ReLU(), nn.Flatten(), nn.Linear(16 * wide, 2)]
@@ -187,7 +187,7 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
 def test_a_run_with_other_samples_or_another_teacher_is_not_continued(tmp_path):
     def killed(name, **sources):
         with pytest.raises(Death):
-            train(tiny(epochs=2, distill=0.5), tmp_path / name, checkpoint_every=0, watcher=Killer(4), **sources)
+            train(tiny(epochs=2, distill=0.5), tmp_path / name, checkpoint_every=0, callback=Killer(4), **sources)
 
     class Other(Tiny):
         def data(self, folder):

@@ -16,11 +16,11 @@ from tests.train.tiny import Tiny, tiny
 def test_validation_samples_represent_sorted_classes():
     labels = torch.arange(10).repeat_interleave(60)
     samples = TensorDataset(torch.arange(600), labels)
-    data = Data(samples, samples).holding_out(0.1)
-    assert data.held_out is not None
-    assert (len(data.train), len(data.held_out)) == (540, 60)
-    assert data.held_out.tensors[1].bincount().tolist() == [6] * 10
-    together = torch.cat([data.train.tensors[0], data.held_out.tensors[0]])
+    data = Data(samples, samples).with_validation(0.1)
+    assert data.validation is not None
+    assert (len(data.train), len(data.validation)) == (540, 60)
+    assert data.validation.tensors[1].bincount().tolist() == [6] * 10
+    together = torch.cat([data.train.tensors[0], data.validation.tensors[0]])
     assert together.sort().values.equal(samples.tensors[0])
 
 
@@ -30,14 +30,14 @@ def test_a_validation_set_of_all_samples(share, split):
     samples = TensorDataset(torch.arange(24))
     data = Data(TensorDataset(torch.arange(0)), samples, samples) if split else Data(samples, samples)
     with pytest.raises(ValueError, match=rf"holdout={share:g}: no samples are left for training"):
-        data.holding_out(share)
+        data.with_validation(share)
 
 
 def test_no_pass_over_the_data_contains_validation_samples():
     samples = TensorDataset(torch.arange(24))
-    data = Data(samples, samples, passes=60).holding_out(0.1)
-    assert data.held_out is not None
-    held, kept = set(data.held_out.tensors[0].tolist()), set(data.train.tensors[0].tolist())
+    data = Data(samples, samples, passes=60).with_validation(0.1)
+    assert data.validation is not None
+    held, kept = set(data.validation.tensors[0].tolist()), set(data.train.tensors[0].tolist())
     assert (len(held), len(kept), data.samples) == (3, 21, 60 * 21)
     assert not held & kept
 

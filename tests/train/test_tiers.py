@@ -41,7 +41,7 @@ def several(way, **changes):
 @ways
 def test_every_tier_learns_and_the_file_has_them_all(way, tmp_path):
     recipe, listener = several(way, epochs=10), Listener()
-    outcome = train(recipe, tmp_path, watcher=listener)
+    outcome = train(recipe, tmp_path, callback=listener)
     count = len(recipe.settings.tiers) + 1
     assert len(outcome.tiers) == count
     assert [tier.metrics["accuracy"] >= 0.9 for tier in outcome.tiers[1:]] == [True] * (count - 1)
@@ -69,7 +69,7 @@ def test_an_interrupted_run_reaches_the_same_weights(way, data, tmp_path_factory
     whole = train(several(way), folder / "whole")
     for step in sorted(data.draw(st.sets(st.integers(1, 12), min_size=1, max_size=2))):
         with pytest.raises(Death):
-            train(several(way), folder / "broken", resume=True, checkpoint_every=0, watcher=Killer(step))
+            train(several(way), folder / "broken", resume=True, checkpoint_every=0, callback=Killer(step))
     broken = train(several(way), folder / "broken", resume=True)
     states = [torch.load(folder / name / CHECKPOINT, weights_only=True)["state"] for name in ("whole", "broken")]
     torch.testing.assert_close(states[0]["run"], states[1]["run"], rtol=0, atol=0)

@@ -57,8 +57,8 @@ class SrcnnOnPhoto(Recipe):
         (patches,) = train.tensors
         rows = patches.reshape(-1, COLUMNS, *patches.shape[1:])
         held = math.ceil(self.settings.holdout * COLUMNS)
-        kept, held_out = rows[:, : max(0, COLUMNS - held - 1)].flatten(0, 1), rows[:, COLUMNS - held :].flatten(0, 1)
-        return Data(TensorDataset(kept), test, TensorDataset(held_out))
+        kept, validation = rows[:, : max(0, COLUMNS - held - 1)].flatten(0, 1), rows[:, COLUMNS - held :].flatten(0, 1)
+        return Data(TensorDataset(kept), test, TensorDataset(validation))
 
     def model(self) -> nn.Module:
         """Return SRCNN."""

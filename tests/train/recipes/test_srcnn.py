@@ -32,9 +32,9 @@ def test_no_training_patch_overlaps_with_a_validation_patch(monkeypatch):
     column = torch.arange(0, photo.SPLIT - size + 1, step).repeat(25)
     monkeypatch.setattr("frformat.train.recipes.srcnn.load_photo", lambda split: TensorDataset(column))
     for share in (0.01, 0.1, 0.5):
-        data = SrcnnOnPhoto(replace(SrcnnOnPhoto.defaults, holdout=share)).data(None).holding_out(share)
-        assert data.held_out is not None
-        held = data.held_out.tensors[0]
+        data = SrcnnOnPhoto(replace(SrcnnOnPhoto.defaults, holdout=share)).data(None).with_validation(share)
+        assert data.validation is not None
+        held = data.validation.tensors[0]
         assert len(held) >= share * len(column)
         assert int(data.train.tensors[0].max()) + size <= int(held.min())
 
