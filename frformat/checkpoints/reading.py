@@ -10,11 +10,12 @@ import stat
 import tempfile
 import traceback
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pickle import UnpicklingError
 from typing import IO, Final
 
 from frformat.errors import DependencyError, EncodeError, FrzError, ReadError
+from frformat.format.leftovers import PREFIX, in_use, remove_leftovers
 
 StrPath = str | os.PathLike[str]
 Source = StrPath | bytes | bytearray | memoryview | IO[bytes]
@@ -33,13 +34,13 @@ class File:
     Args:
         path: its path.
         name: its name in errors.
-        temporary: remove the file when it is closed or no longer used.
+        remove: for a temporary file, called when it is closed or no longer used.
     """
 
-    def __init__(self, path: str, name: str, *, temporary: bool = False) -> None:
+    def __init__(self, path: str, name: str, remove: Callable[[], None] | None = None) -> None:
         self.path = path
         self.name = name
-        self._remove = weakref.finalize(self, _unlink, path) if temporary else None
+        self._remove = weakref.finalize(self, remove) if remove is not None else None
 
     def close(self) -> None:
         """Remove the file if it is temporary."""
@@ -124,14 +125,23 @@ def on_disk(source: Source, name: str | None = None) -> File:
 
 
 def _copied(source: bytes | bytearray | memoryview | IO[bytes], name: str) -> File:
-    handle, path = tempfile.mkstemp(prefix="frformat-")
-    copy = File(path, name, temporary=True)
-    with os.fdopen(handle, "wb") as file:
+    remove_leftovers(tempfile.gettempdir(), PREFIX)
+    stack = contextlib.ExitStack()
+    path = stack.enter_context(in_use(_create))
+    stack.callback(_unlink, path)
+    copy = File(path, name, stack.close)
+    with open(path, "wb") as file:
         if isinstance(source, bytes | bytearray | memoryview):
             file.write(source)
         else:
             shutil.copyfileobj(source, file)
     return copy
+
+
+def _create() -> str:
+    handle, path = tempfile.mkstemp(prefix=PREFIX)
+    os.close(handle)
+    return path
 
 
 def _unlink(path: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from frformat.cli import columns, errors, terminal
 from frformat.cli.options import Nonnegative, json_option, memory_option, tier_option
 from frformat.cli.output import force_option, writing
 from frformat.cli.terminal import echo, print_json
+from frformat.format.leftovers import PREFIX, temporary_folder
 from frformat.wording import clean
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _report(
 
     if not (phone in INSTALLED or phone.endswith(".jar")):
         return read_report(phone)
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="frformat-"))
+    folder = stack.enter_context(temporary_folder(PREFIX))
     given = os.path.join(folder, "inputs")
     os.mkdir(given)
     for entry in inputs:

@@ -6,12 +6,13 @@ import errno
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from typing import Final
 
 import click
+
+from frformat.format.leftovers import PREFIX, temporary_folder
 
 force_option = click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 
@@ -36,7 +37,7 @@ def writing(path: str, force: bool, *, dash: bool = False) -> Iterator[str]:
         OSError: the file exists and ``force`` is not set, it is not a file, or its folder is missing or not writable.
     """
     if dash and path == STDOUT:
-        with tempfile.TemporaryDirectory(prefix="frformat-") as place:
+        with temporary_folder(PREFIX) as place:
             made = os.path.join(place, "output")
             yield made
             with open(made, "rb") as file:

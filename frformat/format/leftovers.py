@@ -11,9 +11,13 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
+
+PREFIX: Final = "frformat-temporary-"
+"""Start of the names of files and folders in the system's folder for temporary files."""
 
 RANDOM: Final = "[a-z0-9_]{8}"
 """Matches the random part of the names that :mod:`tempfile` makes."""
@@ -76,6 +80,26 @@ def in_use(create: Callable[[], str]) -> Iterator[str]:
                 yield path
                 return
     raise OSError(f"{path}: another process removes temporary files before they can be locked")
+
+
+@contextmanager
+def temporary_folder(prefix: str, parent: str | None = None) -> Iterator[str]:
+    """Create a folder that is removed after a ``with`` block, and remove those that killed processes left behind.
+
+    Args:
+        prefix: start of its name. All folders and files in ``parent`` that begin with it must be temporary.
+        parent: the folder in which to create it; None means the system's folder for temporary files.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    parent = parent or tempfile.gettempdir()
+    remove_leftovers(parent, prefix)
+    with in_use(lambda: tempfile.mkdtemp(prefix=prefix, dir=parent)) as folder:
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_leftovers(folder: str, prefix: str, suffix: str = "") -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,14 +10,14 @@ from typing import Final
 
 import torch
 
-from frformat.format.leftovers import in_use, remove_leftovers
+from frformat.format.leftovers import remove_leftovers, temporary_folder
 from frformat.torch import each_tier, load_model, save_model
 from frformat.torch.costs import costs
 from frformat.train.export import PICTURE, difference, draw, evaluating, plain_copy
 from frformat.train.recipe import batches, metrics
 from frformat.train.run import Run
 
-PREFIX: Final = ".frformat-"
+PREFIX: Final = ".frformat-rehearsal-"
 """Start of the names of temporary folders."""
 
 NEAR: Final = 3
@@ -79,11 +77,8 @@ def temporary(place: Path) -> Iterator[Path]:
         remove_leftovers(os.fspath(each), PREFIX)
     parent = next(each for each in places if each.is_dir())
     try:
-        with in_use(lambda: tempfile.mkdtemp(prefix=PREFIX, dir=parent)) as folder:
-            try:
-                yield Path(folder)
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+        with temporary_folder(PREFIX, os.fspath(parent)) as folder:
+            yield Path(folder)
     except OSError as error:
         error.filename = os.fspath(place)
         raise

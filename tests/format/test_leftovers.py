@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from frformat.checkpoints.reading import on_disk
 from frformat.format import leftovers
 from frformat.format.atomic import replacing
 
@@ -49,12 +50,12 @@ def write(folder: Path) -> None:
 def test_what_a_killed_process_left_is_removed(writer: subprocess.Popen[str], tmp_path: Path):
     mine = tmp_path / ".model.frz.original.tmp"
     mine.touch()
-    (tmp_path / ".frformat-notes").mkdir()
+    (tmp_path / ".frformat-settings").mkdir()
     writer.send_signal(signal.SIGKILL)
     writer.wait()
     assert len(list(tmp_path.iterdir())) == 4
     write(tmp_path)
-    assert {each.name for each in tmp_path.iterdir()} == {"model.frz", mine.name, ".frformat-notes"}
+    assert {each.name for each in tmp_path.iterdir()} == {"model.frz", mine.name, ".frformat-settings"}
 
 
 def test_files_of_a_running_process_stay(writer: subprocess.Popen[str], tmp_path: Path):
@@ -95,3 +96,37 @@ def test_files_that_cannot_be_locked_are_written_but_not_removed(tmp_path: Path,
     with replacing(tmp_path / "model.frz") as file:
         file.write(b"new")
     assert {each.name for each in tmp_path.iterdir()} == {"model.frz", other.name}
+
+
+COPIER = """
+import sys
+from frformat.checkpoints.reading import on_disk
+from frformat.format.leftovers import PREFIX, temporary_folder
+
+copy = on_disk(b"0123")
+with temporary_folder(PREFIX):
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_copies_in_the_folder_for_temporary_files(killed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TMPDIR", os.fspath(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    command = [sys.executable, "-c", COPIER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        there = set(tmp_path.iterdir())
+        assert len(there) == 2
+        if killed:
+            process.kill()
+            process.wait()
+        copy = on_disk(b"0123")
+        assert Path(copy.path).read_bytes() == b"0123"
+        assert set(tmp_path.iterdir()) == {Path(copy.path)} | (set() if killed else there)
+        copy.close()
+        with leftovers.temporary_folder(leftovers.PREFIX) as folder:
+            assert set(tmp_path.iterdir()) == {Path(folder)} | (set() if killed else there)
+    assert list(tmp_path.iterdir()) == []
