@@ -45,7 +45,7 @@ from frformat.format.atomic import replacing
 from frformat.torch import each_tier, load_model, set_tier
 from frformat.torch.costs import costs
 from frformat.torch.regularization import tier_sizes
-from frformat.train import Data, Recipe, Row, Settings, Workers, setup, train
+from frformat.train import Data, ProcessGroup, Recipe, Row, Settings, setup, train
 from frformat.train.recipes.lenet5 import LeNet5OnMnist
 from frformat.train.run import Run
 
@@ -230,12 +230,12 @@ def _scores(case: Case, seed: int) -> tuple[list[float], list[float]]:
 
 
 def _score(recipe: Recipe, model: nn.Module) -> float:
-    return round(recipe.evaluate(model, recipe.data(None).test, Workers())[recipe.metric], 4)
+    return round(recipe.evaluate(model, recipe.data(None).test, ProcessGroup())[recipe.metric], 4)
 
 
 def _decoded(recipe: Recipe, folder: Path) -> nn.Module:
     """Return the model of a run's file, with its tiers."""
-    model = recipe.exported(Run(recipe, recipe.data(None), Workers()).model).eval()
+    model = recipe.exported(Run(recipe, recipe.data(None), ProcessGroup()).model).eval()
     load_model(model, _file(folder))
     return model
 
@@ -256,7 +256,7 @@ def _switch(model: nn.Module) -> float:
 
 def _step(joint: Recipe, alone: Recipe) -> float:
     """Return the shortest time of a step with all tiers, relative to that of a step with only the largest tier."""
-    runs = [Run(recipe, recipe.data(None), Workers()) for recipe in (joint, alone)]
+    runs = [Run(recipe, recipe.data(None), ProcessGroup()) for recipe in (joint, alone)]
     times: list[list[float]] = [[], []]
     for _ in range(STEPS):
         for run, found in zip(runs, times, strict=True):

@@ -28,11 +28,11 @@ from frformat.torch import nest
 from frformat.torch.nesting import descendant, l1
 from frformat.train import Data, Recipe, Settings
 from frformat.train.export import evaluating
+from frformat.train.group import joined
 from frformat.train.nested import Nesting, train_nested
 from frformat.train.recipes.lenet5 import LeNet5OnMnist
 from frformat.train.recipes.resnet20 import ResNet20OnCifar10
 from frformat.train.run import Run
-from frformat.train.workers import joined
 
 BUILD: Final = ROOT / "build" / "nested"
 RESULTS: Final = ROOT / "bench" / "results" / "nested.json"
@@ -102,8 +102,8 @@ class Case:
         name = f"{self.recipe.name}-nested-{seed}"
         print(name, flush=True)
         recipe = self.recipe(replace(self.settings, seed=seed))
-        with joined() as workers:
-            outcome = train_nested(recipe, BUILD / name, self.nesting, folder=DATA, workers=workers)
+        with joined() as group:
+            outcome = train_nested(recipe, BUILD / name, self.nesting, folder=DATA, group=group)
         tiers = [
             {
                 "score": round(tier.metrics[recipe.metric], 4),
@@ -140,12 +140,12 @@ class Case:
         epochs = self.epochs if kind == "alone" else round(self.epochs / (1 + len(self.nesting.shares)))
         settings = replace(self.settings, seed=seed, epochs=epochs, dense=True, distill=0.0, holdout=0.0)
         recipe: Recipe = Narrow(settings)
-        with joined() as workers:
-            run = Run(recipe, self.data, workers)
+        with joined() as group:
+            run = Run(recipe, self.data, group)
             while run.step < run.steps:
                 run.advance()
             with evaluating(run.model):
-                scores = recipe.evaluate(run.model, run.data.test, workers)
+                scores = recipe.evaluate(run.model, run.data.test, group)
         return {"epochs": settings.epochs, "score": round(scores[recipe.metric], 4)}
 
 

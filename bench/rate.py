@@ -36,14 +36,14 @@ from bench.published import admm_lenet5
 from bench.records import kept, recorded
 from bench.unet import SmallUNet
 from frformat.torch import save_model
-from frformat.train import Recipe, Settings, Workers, history, train
+from frformat.train import ProcessGroup, Recipe, Settings, history, train
 from frformat.train.export import Outcome
+from frformat.train.group import joined
 from frformat.train.loop import HISTORY, MODEL
 from frformat.train.recipes.digits import Digits
 from frformat.train.recipes.lenet5 import LeNet5OnMnist
 from frformat.train.recipes.resnet20 import ResNet20OnCifar10
 from frformat.train.run import Run
-from frformat.train.workers import joined
 
 BUILD: Final = ROOT / "build" / "rate"
 RESULTS: Final = lenet5_sizes.RATE
@@ -128,10 +128,8 @@ class Case:
         teacher = self.teacher() if self.teacher else None
         start = teacher if settings.dense else self.start() if self.start else None
         recipe = self.recipe(settings)
-        with joined() as workers:
-            return train(
-                recipe, BUILD / name, folder=DATA, weights=start, teacher=teacher, workers=workers, resume=True
-            )
+        with joined() as group:
+            return train(recipe, BUILD / name, folder=DATA, weights=start, teacher=teacher, group=group, resume=True)
 
 
 @functools.cache
@@ -161,8 +159,8 @@ def _dense(recipe: Recipe, weights: Path | None) -> Path:
     """Train a dense network unless its file exists, and return the file."""
     folder = BUILD / f"{recipe.name}-teacher"
     if not (folder / MODEL).exists():
-        with joined() as workers:
-            train(recipe, folder, folder=DATA, weights=weights, workers=workers, resume=True)
+        with joined() as group:
+            train(recipe, folder, folder=DATA, weights=weights, group=group, resume=True)
     return folder / MODEL
 
 
@@ -252,7 +250,7 @@ def _steps() -> Json:
     """Measure the steps of complete runs, by the recipe and for several sizes; the runs take turns."""
     data = LeNet5OnMnist().data(str(DATA))
     sizes = (None, *LENET5.aims)
-    runs = [Run(LeNet5OnMnist(replace(LeNet5OnMnist.defaults, size=size)), data, Workers()) for size in sizes]
+    runs = [Run(LeNet5OnMnist(replace(LeNet5OnMnist.defaults, size=size)), data, ProcessGroup()) for size in sizes]
     seconds = [0.0] * len(runs)
     for _ in range(runs[0].steps):
         for number, run in enumerate(runs):

@@ -29,9 +29,9 @@ from frformat.torch.costs import costs
 from frformat.train import Data, history, train
 from frformat.train.data import IMAGENET_PIXELS
 from frformat.train.export import evaluating
+from frformat.train.group import ProcessGroup, joined
 from frformat.train.loop import HISTORY, MODEL
 from frformat.train.recipes.resnet20 import ResNet20OnCifar10
-from frformat.train.workers import Workers, joined
 
 RESULTS: Final = ROOT / "bench" / "results" / "tucker.json"
 BUILD: Final = ROOT / "build" / "tucker"
@@ -129,8 +129,8 @@ def chosen_rate() -> float:
     def validated(rate: float) -> float:
         def measure() -> dict[str, float]:
             tuned, folder = recipe(budget, rate, trial=True), _folder(f"{TRIED}-{rate}")
-            with joined() as workers:
-                train(tuned, folder, folder=DATA, workers=workers, resume=True)
+            with joined() as group:
+                train(tuned, folder, folder=DATA, group=group, resume=True)
             return {"validation accuracy": 100 * history.read(folder / HISTORY)[-1].metrics[tuned.metric]}
 
         return _kept(f"learning rate {rate}", measure)["validation accuracy"]
@@ -143,8 +143,8 @@ def measured(name: str, budget: int | None, rate: float) -> dict[str, float]:
 
     def measure() -> dict[str, float]:
         tuned, folder = recipe(budget, rate), _folder(name)
-        with joined() as workers:
-            outcome = train(tuned, folder, folder=DATA, workers=workers, resume=True)
+        with joined() as group:
+            outcome = train(tuned, folder, folder=DATA, group=group, resume=True)
         model = tuned.model()
         load_model(model, folder / MODEL)
         image = IMAGENET_PIXELS(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
@@ -161,7 +161,7 @@ def measured(name: str, budget: int | None, rate: float) -> dict[str, float]:
             save_model(model, path, format=format) if budget is not None else save_file(_rounded(model, format), path)
             load_model(back, path)
             with evaluating(back):
-                scores = tuned.evaluate(back, tuned.data(DATA).test, Workers())
+                scores = tuned.evaluate(back, tuned.data(DATA).test, ProcessGroup())
             found |= {f"{format} bytes": path.stat().st_size, f"{format} accuracy": 100 * scores[tuned.metric]}
         return found
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.techniques.tasks import Task
-from frformat.train import Data, Recipe, Workers, setup
+from frformat.train import Data, ProcessGroup, Recipe, setup
 from frformat.train.recipe import batches
 from frformat.train.run import Run
 
@@ -84,7 +84,7 @@ class Job:
 
     def example(self) -> Tensor:
         """Return the network's input for one sample."""
-        return self.recipe().inputs(next(batches(self.data.test, 1, Workers())))
+        return self.recipe().inputs(next(batches(self.data.test, 1, ProcessGroup())))
 
     def calibration(self) -> list[Tensor]:
         """Return inputs from the training samples, evenly spaced."""
@@ -111,7 +111,7 @@ class Job:
         """
         changes = {"dense": True, "plain_lr": self.task.settings.lr * self.rate} | changes
         recipe = self.recipe(**changes)
-        run = Run(recipe, self.data, Workers(), weights, model)
+        run = Run(recipe, self.data, ProcessGroup(), weights, model)
         while run.step < run.steps:
             if each is not None:
                 each(run.step / run.steps)

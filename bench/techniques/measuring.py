@@ -19,7 +19,7 @@ from bench import Missing, jar
 from bench.techniques.jobs import Job, Made
 from bench.turns import paired
 from frformat.torch.costs import costs
-from frformat.train import Workers
+from frformat.train import ProcessGroup
 from frformat.train.export import evaluating
 
 ROUNDS: Final = 30
@@ -48,10 +48,10 @@ def score(job: Job, made: Made, samples: TensorDataset) -> float:
     recipe = job.recipe()
     if any("fx" in kind.__module__ for kind in type(model).__mro__):  # switching modes would undo its conversion
         with torch.no_grad():
-            scores = recipe.evaluate(model, samples, Workers())
+            scores = recipe.evaluate(model, samples, ProcessGroup())
     else:
         with evaluating(model):
-            scores = recipe.evaluate(model, samples, Workers())
+            scores = recipe.evaluate(model, samples, ProcessGroup())
     return round(100 * scores[recipe.metric], 2)
 
 

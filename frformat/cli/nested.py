@@ -6,7 +6,7 @@ from typing import Any
 
 from frformat.cli import terminal
 from frformat.cli.training import Bar
-from frformat.train import Recipe, Workers
+from frformat.train import ProcessGroup, Recipe
 from frformat.train.nested import NestedOutcome, Nesting, train_nested
 from frformat.wording import clean, count, metric_text
 
@@ -17,7 +17,7 @@ def train_and_report(
     stages: dict[str, Any],
     *,
     data: str | None,
-    workers: Workers,
+    group: ProcessGroup,
     resume: bool,
     as_json: bool,
 ) -> None:
@@ -28,20 +28,20 @@ def train_and_report(
         folder: the folder of the run.
         stages: attributes of :class:`frformat.train.nested.Nesting`; None means the default.
         data: the folder of data sets.
-        workers: the process group.
+        group: the process group.
         resume: continue an interrupted run.
         as_json: print the outcome as JSON.
     """
     screen = terminal.console(stderr=True)
     nesting = Nesting(**{name: value for name, value in stages.items() if value is not None})
-    bar = Bar(recipe, shown=workers.first)
+    bar = Bar(recipe, shown=group.first)
     with bar:
         outcome = train_nested(
             recipe,
             folder,
             nesting,
             folder=data,
-            workers=workers,
+            group=group,
             resume=resume,
             callback=bar,
             listener=lambda stage: screen.print(

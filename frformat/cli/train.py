@@ -17,7 +17,7 @@ from frformat.errors import DependencyError, EncodeError
 from frformat.wording import parse_amount
 
 if TYPE_CHECKING:
-    from frformat.train import Recipe, Workers
+    from frformat.train import ProcessGroup, Recipe
 
 HELP: Final = """Train a network with a recipe. The parameters are the first DCT coefficients of its weights.
 
@@ -208,21 +208,21 @@ def _train(
     from frformat import train as training
     from frformat.cli.training import Bar, report
 
-    with _running(folder, device, threads) as workers:
+    with _running(folder, device, threads) as group:
         recipe = kind(replace(kind.defaults, **changes))
-        bar = Bar(recipe, shown=workers.first)
+        bar = Bar(recipe, shown=group.first)
         with bar:
             outcome = training.train(
                 recipe,
                 folder,
                 folder=data,
                 **files,
-                workers=workers,
+                group=group,
                 resume=resume,
                 checkpoint_every=checkpoint_every,
                 callback=bar,
             )
-    if workers.first:
+    if group.first:
         report(recipe, outcome, bar.rows, as_json)
 
 
@@ -241,13 +241,13 @@ def _train_nested(
     """Train a recipe's network with nested tiers, and report the outcome."""
     from frformat.cli.nested import train_and_report
 
-    with _running(os.path.join(folder, "dense"), device, threads) as workers:
+    with _running(os.path.join(folder, "dense"), device, threads) as group:
         recipe = kind(replace(kind.defaults, **{"holdout": 0.1, **changes}))
-        train_and_report(recipe, folder, stages, data=data, workers=workers, resume=resume, as_json=as_json)
+        train_and_report(recipe, folder, stages, data=data, group=group, resume=resume, as_json=as_json)
 
 
 @contextmanager
-def _running(folder: str, device: str | None, threads: int | None) -> Iterator[Workers]:
+def _running(folder: str, device: str | None, threads: int | None) -> Iterator[ProcessGroup]:
     """Join the process group, and report errors and interruptions of the run in ``folder``."""
     import torch
 
@@ -255,8 +255,8 @@ def _running(folder: str, device: str | None, threads: int | None) -> Iterator[W
 
     if threads:
         torch.set_num_threads(threads)
-    with told(), _resumable(folder), training.joined(device) as workers:
-        yield workers
+    with told(), _resumable(folder), training.joined(device) as group:
+        yield group
 
 
 @contextmanager

@@ -10,13 +10,13 @@ this loop with its checkpoints, write a :class:`Recipe`.
 from frformat.train.checkpoint import CheckpointError
 from frformat.train.classification import Classification
 from frformat.train.export import Outcome
+from frformat.train.group import ProcessGroup, joined
 from frformat.train.history import Row
 from frformat.train.loop import Callback, train
 from frformat.train.recipe import Data, Recipe
 from frformat.train.recipes import RECIPES
 from frformat.train.segmentation import Segmentation
 from frformat.train.settings import Settings
-from frformat.train.workers import Workers, joined
 
 __all__ = [
     "RECIPES",
@@ -25,11 +25,11 @@ __all__ = [
     "Classification",
     "Data",
     "Outcome",
+    "ProcessGroup",
     "Recipe",
     "Row",
     "Segmentation",
     "Settings",
-    "Workers",
     "joined",
     "train",
 ]

@@ -12,8 +12,8 @@ from torch.utils.data import TensorDataset
 
 from frformat.train.data import Pixels
 from frformat.train.draws import Draws
+from frformat.train.group import ProcessGroup
 from frformat.train.recipe import Batch, Loss, Recipe, mean
-from frformat.train.workers import Workers
 
 EVALUATED: int = 1000
 """Number of samples to process at a time without gradients."""
@@ -46,7 +46,7 @@ class Classification(Recipe):
         images = self.inputs(batch)
         return distilled(self, model(images), images, batch[1])
 
-    def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
+    def evaluate(self, model: nn.Module, samples: TensorDataset, group: ProcessGroup) -> dict[str, float]:
         """Return the accuracy (a share) and the cross-entropy."""
 
         def score(batch: Batch) -> Mapping[str, Tensor]:
@@ -56,7 +56,7 @@ class Classification(Recipe):
                 "cross_entropy": F.cross_entropy(logits, labels, reduction="none"),
             }
 
-        return mean(samples, EVALUATED, workers, score)
+        return mean(samples, EVALUATED, group, score)
 
 
 def distilled(recipe: Recipe, logits: Tensor, images: Tensor, labels: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from frformat.train.workers import Workers
+from frformat.train.group import ProcessGroup
 
 ORDER: Final = 1
 STEP: Final = 2
@@ -21,12 +21,12 @@ class Draws:
         progress: the completed share of the run.
     """
 
-    def __init__(self, seed: int, step: int, batch: int, workers: Workers, progress: float = 0.0) -> None:
+    def __init__(self, seed: int, step: int, batch: int, group: ProcessGroup, progress: float = 0.0) -> None:
         self.progress = progress
         first, second = _entropy(seed, STEP, step, words=2)
         self._generator = torch.Generator().manual_seed(first)
-        self._batch, self._workers = batch, workers
-        torch.manual_seed(second + workers.rank)  # for layers with their own randomness, such as dropout
+        self._batch, self._group = batch, group
+        torch.manual_seed(second + group.rank)  # for layers with their own randomness, such as dropout
 
     def normal(self, *shape: int) -> Tensor:
         """Return standard normal random numbers for this process's samples: (samples, …), float32."""
@@ -41,7 +41,7 @@ class Draws:
         return int(torch.randint(below, (), generator=self._generator))
 
     def _share(self, drawn: Tensor) -> Tensor:
-        return self._workers.share(drawn).to(self._workers.device)
+        return self._group.share(drawn).to(self._group.device)
 
 
 def order(seed: int, epoch: int, samples: int) -> Tensor:

@@ -92,27 +92,27 @@ def export(run: Run, path: Path) -> Outcome:
         OSError: a file cannot be written.
     """
     run.check_finite()
-    recipe, workers = run.recipe, run.workers
+    recipe, group = run.recipe, run.group
     trained = run.result
     part = recipe.exported(trained)
     scores, prices = [], []
     with evaluating(trained):
         for _ in each_tier(part):
-            scores.append(metrics(recipe, trained, run.data.test, workers))
-            prices.append(costs(part, recipe.inputs(next(batches(run.data.test, 1, workers)))))
-    if workers.first:
+            scores.append(metrics(recipe, trained, run.data.test, group))
+            prices.append(costs(part, recipe.inputs(next(batches(run.data.test, 1, group)))))
+    if group.first:
         save_model(part, path, metadata=_metadata(recipe, scores, prices))
-    workers.wait()
+    group.wait()
     again = plain_copy(run)
     with frformat.open(path) as file:
         ends = file.container.ends
     tiers = []
     with evaluating(trained), evaluating(again):
-        if workers.first:
+        if group.first:
             draw(recipe, trained, run, path.with_name(PICTURE))
         for tier in each_tier(part):
             load_model(recipe.exported(again), path, tier=tier)
-            decoded = metrics(recipe, again, run.data.test, workers)
+            decoded = metrics(recipe, again, run.data.test, group)
             compared = difference(run, part, recipe.exported(again))
             tiers.append(TierOutcome(ends[tier], scores[tier], decoded, *compared, prices[tier]))
     weights, last = sum(parameter.numel() for parameter in recipe.exported(again).parameters()), tiers[-1]
@@ -133,7 +133,7 @@ def plain_copy(run: Run) -> nn.Module:
     """Return a new model of the recipe, on the device, with the parts of the run's result that are not exported."""
     again = run.recipe.model()
     again.load_state_dict(run.result.state_dict(), strict=False)
-    return again.to(run.workers.device)
+    return again.to(run.group.device)
 
 
 def draw(recipe: Recipe, trained: nn.Module, run: Run, path: Path) -> None:
@@ -176,7 +176,7 @@ def difference(run: Run, first: nn.Module, second: nn.Module, *, batch_count: in
     """Return the largest difference between outputs for some batches of test samples, and the largest output."""
     differences, scales = [0.0], [0.0]
     size = min(SAMPLES, run.recipe.settings.batch)
-    for _, samples in zip(range(batch_count), batches(run.data.test, size, run.workers), strict=False):
+    for _, samples in zip(range(batch_count), batches(run.data.test, size, run.group), strict=False):
         inputs = run.recipe.inputs(samples)
         one, other = _tensor(first(inputs)), _tensor(second(inputs))
         differences.append(float((one - other).abs().max()))

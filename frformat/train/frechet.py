@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from frformat.spectral import dct, zigzag
-from frformat.train.workers import Workers
+from frformat.train.group import ProcessGroup
 
 FEATURES: Final = 64
 
@@ -31,19 +31,19 @@ class Moments:
     covariance: Tensor
 
 
-def moments(batches: Iterable[Tensor], workers: Workers) -> Moments:
+def moments(batches: Iterable[Tensor], group: ProcessGroup) -> Moments:
     """Return the mean and covariance of the features of images, the same in all processes.
 
     Args:
         batches: this process's images, each float (n, 1, height, width).
-        workers: the process group, which has at least two images in total.
+        group: the process group, which has at least two images in total.
     """
-    sums = torch.zeros(1 + FEATURES + FEATURES**2, dtype=torch.float64, device=workers.device)
+    sums = torch.zeros(1 + FEATURES + FEATURES**2, dtype=torch.float64, device=group.device)
     for images in batches:
         found = features(images)
         parts = found.new_tensor([len(found)]), found.sum(0), (found.T @ found).flatten()
         sums += torch.cat(parts)
-    total = workers.total(sums).cpu()
+    total = group.total(sums).cpu()
     count, first, second = total[0], total[1 : 1 + FEATURES], total[1 + FEATURES :].view(FEATURES, FEATURES)
     mean = first / count
     covariance = (second - count * torch.outer(mean, mean)) / (count - 1)

@@ -13,11 +13,11 @@ from frformat.torch import each_tier
 from frformat.train import checkpoint, history, setup
 from frformat.train.checkpoint import CheckpointError
 from frformat.train.export import Outcome, evaluating, export
+from frformat.train.group import ProcessGroup
 from frformat.train.history import Row
 from frformat.train.recipe import Data, Recipe, StrPath, metrics, returned
 from frformat.train.rehearsal import rehearse
 from frformat.train.run import Run
-from frformat.train.workers import Workers
 
 CHECKPOINT: Final = "checkpoint.pt"
 HISTORY: Final = "history.jsonl"
@@ -41,7 +41,7 @@ def train(
     folder: StrPath | None = None,
     weights: StrPath | None = None,
     teacher: StrPath | None = None,
-    workers: Workers | None = None,
+    group: ProcessGroup | None = None,
     resume: bool = False,
     checkpoint_every: float = 60,
     callback: Callback | None = None,
@@ -58,7 +58,7 @@ def train(
         folder: the folder of data sets; see :mod:`frformat.train.data`.
         weights: an ``.frz`` file with initial weights.
         teacher: an ``.frz`` file with the plain weights of a teacher, for ``distill``.
-        workers: the process group (see :func:`frformat.train.workers.joined`); None means this process alone.
+        group: the process group (see :func:`frformat.train.group.joined`); None means this process alone.
         resume: continue the interrupted run in ``output``, if there is one; otherwise start from scratch.
         checkpoint_every: seconds between checkpoints; each epoch also ends with one.
         callback: called as the run progresses.
@@ -70,19 +70,19 @@ def train(
         EncodeError: training diverged, or a file cannot represent the model.
         OSError: a file cannot be read or written.
     """
-    place, workers = Path(output), workers or Workers()
+    place, group = Path(output), group or ProcessGroup()
     data = returned(recipe, "data()", recipe.data(folder), Data)
     if recipe.settings.distill and teacher is None and not recipe.settings.tiers:
         raise ValueError(f"distill={recipe.settings.distill}, but no teacher was given")
     if teacher is not None:
-        recipe.teacher = setup.plain_model(recipe, teacher).to(workers.device).eval().requires_grad_(False)
+        recipe.teacher = setup.plain_model(recipe, teacher).to(group.device).eval().requires_grad_(False)
     sources = checkpoint.sources(data, teacher, weights)
-    loop = _Loop(Run(recipe, data, workers, weights), place, callback if workers.first else None, sources)
+    loop = _Loop(Run(recipe, data, group, weights), place, callback if group.first else None, sources)
     if resume and (place / CHECKPOINT).exists():
         loop.resume()
     else:
         rehearse(loop.run, place)
-    workers.wait()  # no process may read a checkpoint while another replaces it
+    group.wait()  # no process may read a checkpoint while another replaces it
     place.mkdir(parents=True, exist_ok=True)
     loop.go(checkpoint_every)
     return export(loop.run, place / MODEL)
@@ -141,7 +141,7 @@ class _Loop:
         self.rows.append(row)
         if run.step < run.steps:  # no training would follow a truncation after the last step
             run.truncate(row.metrics[run.recipe.metric])
-        if run.workers.first:
+        if run.group.first:
             history.write(self.place / HISTORY, self.rows)
         if self.callback:
             self.callback.epoch(row)
@@ -150,7 +150,7 @@ class _Loop:
     def _save(self) -> None:
         """Write a checkpoint, unless training has diverged: the last good one then remains."""
         self.run.check_finite()
-        if self.run.workers.first:
+        if self.run.group.first:
             rows = [asdict(row) for row in self.rows]
             state = {"run": self.run.state_dict(), "rows": rows, "seconds": self.clock.seconds}
             checkpoint.save(self.place / CHECKPOINT, self.run.recipe, self.sources, state)
@@ -161,9 +161,9 @@ def _evaluated(run: Run, clock: _Clock) -> Row:
     """Return the record of the epoch that has just ended."""
     recipe, result = run.recipe, run.result
     with evaluating(result):
-        tiers = [metrics(recipe, result, run.data.evaluated, run.workers) for _ in each_tier(recipe.exported(result))]
-    share = run.epoch_steps * run.workers.size
-    losses = {part: float(run.workers.total(loss)) / share for part, loss in run.losses.items()}
+        tiers = [metrics(recipe, result, run.data.evaluated, run.group) for _ in each_tier(recipe.exported(result))]
+    share = run.epoch_steps * run.group.size
+    losses = {part: float(run.group.total(loss)) / share for part, loss in run.losses.items()}
     epoch = run.step // run.epoch_steps
     several = tiers if len(tiers) > 1 else []
     return Row(epoch, run.step, losses, tiers[-1], run.numbers, run.kept, clock.seconds, several, run.nbytes)

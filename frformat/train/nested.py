@@ -18,12 +18,12 @@ from frformat.torch.nesting.offline import add_tiers, check_shares
 from frformat.torch.nesting.profile import profile_metadata
 from frformat.train import setup
 from frformat.train.export import evaluating
+from frformat.train.group import ProcessGroup
 from frformat.train.loop import MODEL, Callback, train
 from frformat.train.recipe import Data, Recipe, StrPath, batches, metrics, returned
 from frformat.train.rehearsal import temporary
 from frformat.train.run import Run
 from frformat.train.settings import Settings
-from frformat.train.workers import Workers
 
 DENSE: Final = "dense"
 """Folder of the run that trains the whole network before it is pruned. This network is the teacher of the tiers."""
@@ -108,7 +108,7 @@ def train_nested(
     nesting: Nesting,
     *,
     folder: StrPath | None = None,
-    workers: Workers | None = None,
+    group: ProcessGroup | None = None,
     resume: bool = False,
     callback: Callback | None = None,
     listener: Callable[[Stage], None] | None = None,
@@ -124,7 +124,7 @@ def train_nested(
         output: the folder for all files of the run.
         nesting: how the tiers are made.
         folder: the folder of data sets; see :mod:`frformat.train.data`.
-        workers: the process group, which must consist of this process alone.
+        group: the process group, which must consist of this process alone.
         resume: continue an interrupted training of the whole network. The stages after it always start over.
         callback: callback for the training of the whole network.
         listener: called after each stage.
@@ -135,17 +135,17 @@ def train_nested(
         MissingDataError, DataError, CheckpointError, ValueError, EncodeError, OSError: see
             :func:`frformat.train.train`; the network also has to have filters that can be removed.
     """
-    place, workers = Path(output), workers or Workers()
-    if workers.size > 1:
+    place, group = Path(output), group or ProcessGroup()
+    if group.size > 1:
         raise ValueError("nested tiers are trained by one process: do not use torchrun")
     if not recipe.settings.holdout:
         raise ValueError("the seed is chosen on a validation set: set holdout, for example to 0.1")
     plain = _with(
         recipe, dense=True, tiers=(), distill=0.0, schedule="start", optimizer="adamw", average_from=None, size=None
     )
-    stages = _Stages(recipe, plain, nesting, workers, folder)
+    stages = _Stages(recipe, plain, nesting, group, folder)
     stages.rehearse(place)
-    dense = train(plain, place / DENSE, folder=folder, workers=workers, resume=resume, callback=callback)
+    dense = train(plain, place / DENSE, folder=folder, group=group, resume=resume, callback=callback)
     stages.start(place / DENSE / MODEL)
     tell = listener or (lambda stage: None)
     found: list[Stage] = []
@@ -181,12 +181,12 @@ class _Stages:
     model: nn.Module
 
     def __init__(
-        self, recipe: Recipe, plain: Recipe, nesting: Nesting, workers: Workers, folder: StrPath | None
+        self, recipe: Recipe, plain: Recipe, nesting: Nesting, group: ProcessGroup, folder: StrPath | None
     ) -> None:
-        self._recipe, self._plain, self._nesting, self._workers = recipe, plain, nesting, workers
+        self._recipe, self._plain, self._nesting, self._group = recipe, plain, nesting, group
         self._data = returned(plain, "data()", plain.data(folder), Data)
         self._split = self._data.with_validation(plain.settings.holdout)
-        self.example = plain.inputs(next(batches(self._split.test, 1, workers)))
+        self.example = plain.inputs(next(batches(self._split.test, 1, group)))
         self.sign = 1 if plain.maximize else -1
         self._stage = 0
 
@@ -197,7 +197,7 @@ class _Stages:
             ValueError: the network cannot have such tiers, or the samples cannot be used for the ranking.
             EncodeError, OSError: the tiers cannot be written.
         """
-        model = setup.plain_model(self._plain).to(self._workers.device)
+        model = setup.plain_model(self._plain).to(self._group.device)
         if self._plain.exported(model) is not model:
             raise ValueError(f"recipe {self._plain.name} exports only a part of its model, which cannot be nested")
         groups, _ = add_tiers(model, self.example, self._nesting.shares)
@@ -209,7 +209,7 @@ class _Stages:
 
     def start(self, path: Path) -> None:
         """Begin with the whole network in a file, which is also the teacher."""
-        self.model = setup.plain_model(self._plain, path).to(self._workers.device)
+        self.model = setup.plain_model(self._plain, path).to(self._group.device)
         self._teacher = copy.deepcopy(self.model).eval().requires_grad_(False)
 
     def fit(self, model: nn.Module) -> None:
@@ -223,7 +223,7 @@ class _Stages:
             seed=settings.seed + self._stage * STAGE_SEEDS,
         )
         recipe.teacher = self._teacher if recipe.settings.distill else None
-        run = Run(recipe, self._data, self._workers, model=model)
+        run = Run(recipe, self._data, self._group, model=model)
         while run.step < run.steps:
             run.advance()
         run.check_finite()
@@ -231,7 +231,7 @@ class _Stages:
     def score(self, model: nn.Module) -> float:
         """Return the metric on the validation samples; higher is better."""
         with evaluating(model):
-            found = metrics(self._plain, model, self._split.evaluated, self._workers)
+            found = metrics(self._plain, model, self._split.evaluated, self._group)
         return self.sign * found[self._plain.metric]
 
     def ranking(self) -> Ranking:
@@ -244,7 +244,7 @@ class _Stages:
             raise ValueError("ranking trr needs a class for each sample; use l1")
         drawn = triplets(samples[1], TRIPLETS, seed)
         inputs = [self._plain.inputs(tuple(tensor[chosen] for tensor in samples)) for chosen in drawn]
-        anchors, positives, negatives = (each.to(self._workers.device) for each in inputs)
+        anchors, positives, negatives = (each.to(self._group.device) for each in inputs)
         return triplet_response(anchors, positives, negatives)
 
     def write(self, path: Path) -> tuple[NestedTier, ...]:
@@ -253,13 +253,13 @@ class _Stages:
             replace(each, score=self.sign * each.score) for each in profile(self.model, self.example, self.score)
         ]
         save_model(self.model, path, metadata=profile_metadata(profiles, self._plain.metric))
-        decoded = load_nested(self._plain.model(), path).to(self._workers.device)
+        decoded = load_nested(self._plain.model(), path).to(self._group.device)
         with frformat.open(path) as file:
             ends = file.container.ends
         tiers, filters = [], widths(decoded)
         with evaluating(decoded):
             for tier in each_tier(decoded):
-                scores = metrics(self._plain, decoded, self._data.test, self._workers)
+                scores = metrics(self._plain, decoded, self._data.test, self._group)
                 tiers.append(NestedTier(scores, filters[tier], ends[tier], profiles[tier]))
         return tuple(tiers)
 

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from frformat.train.draws import Draws
+from frformat.train.group import ProcessGroup
 from frformat.train.pictures import Picture
 from frformat.train.settings import Settings
-from frformat.train.workers import Workers
 
 T = TypeVar("T")
 
@@ -127,7 +127,7 @@ class Recipe(ABC):
         """Return the losses by the name of the part of the model that minimizes them; ``""`` is the whole model."""
 
     @abstractmethod
-    def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
+    def evaluate(self, model: nn.Module, samples: TensorDataset, group: ProcessGroup) -> dict[str, float]:
         """Return metrics on samples that the model was not trained on. All processes return the same metrics.
 
         One of them is :attr:`metric`. The model is in evaluation mode, without gradients.
@@ -164,13 +164,13 @@ def returned(recipe: Recipe, method: str, value: object, kind: type[T]) -> T:
     return value
 
 
-def metrics(recipe: Recipe, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
+def metrics(recipe: Recipe, model: nn.Module, samples: TensorDataset, group: ProcessGroup) -> dict[str, float]:
     """Return :meth:`Recipe.evaluate` as plain numbers.
 
     Raises:
         ValueError: a metric is not a number, the decisive one is missing, or the result is not a mapping.
     """
-    found = returned(recipe, "evaluate()", recipe.evaluate(model, samples, workers), Mapping)  # type: ignore[type-abstract]
+    found = returned(recipe, "evaluate()", recipe.evaluate(model, samples, group), Mapping)  # type: ignore[type-abstract]
     if recipe.metric not in found:
         others = ", ".join(map(str, found)) or "no metrics"
         raise ValueError(f"evaluate() of recipe {recipe.name} returns {others}, but not {recipe.metric!r}")
@@ -180,15 +180,15 @@ def metrics(recipe: Recipe, model: nn.Module, samples: TensorDataset, workers: W
         raise ValueError(f"evaluate() of recipe {recipe.name} must return numbers: {error}") from error
 
 
-def batches(dataset: TensorDataset, size: int, workers: Workers) -> Iterator[Batch]:
+def batches(dataset: TensorDataset, size: int, group: ProcessGroup) -> Iterator[Batch]:
     """Yield this process's samples of a set in order, ``size`` at a time, on the device."""
-    own = [tensor[workers.rank :: workers.size] for tensor in dataset.tensors]
+    own = [tensor[group.rank :: group.size] for tensor in dataset.tensors]
     for start in range(0, len(own[0]), size):
-        yield tuple(tensor[start : start + size].to(workers.device) for tensor in own)
+        yield tuple(tensor[start : start + size].to(group.device) for tensor in own)
 
 
 def mean(
-    dataset: TensorDataset, size: int, workers: Workers, score: Callable[[Batch], Mapping[str, Tensor]]
+    dataset: TensorDataset, size: int, group: ProcessGroup, score: Callable[[Batch], Mapping[str, Tensor]]
 ) -> dict[str, float]:
     """Return the means over a set, by name; they are the same in all processes.
 
@@ -196,8 +196,8 @@ def mean(
     there are processes.
     """
     sums: dict[str, Tensor] = {}
-    for batch in batches(dataset, size, workers):
+    for batch in batches(dataset, size, group):
         for name, values in score(batch).items():
             sums[name] = sums.get(name, 0) + values.double().sum()
-    total = workers.total(torch.stack(list(sums.values())))
+    total = group.total(torch.stack(list(sums.values())))
     return {name: float(value) / len(dataset) for name, value in zip(sums, total, strict=True)}

@@ -40,9 +40,9 @@ def rehearse(run: Run, place: Path) -> None:
         EncodeError: a file cannot represent the model.
         OSError: the temporary file cannot be written beside the folder.
     """
-    recipe, workers, trained = run.recipe, run.workers, run.result
+    recipe, group, trained = run.recipe, run.group, run.result
     part = recipe.exported(trained)
-    devices = [workers.device] if workers.device.type == "cuda" else []
+    devices = [group.device] if group.device.type == "cuda" else []
     with (
         temporary(place) as folder,
         torch.random.fork_rng(devices),
@@ -50,15 +50,15 @@ def rehearse(run: Run, place: Path) -> None:
     ):
         path = folder / "model.frz"
         with suppress(ArithmeticError):
-            metrics(recipe, trained, run.data.evaluated, workers)
+            metrics(recipe, trained, run.data.evaluated, group)
         save_model(part, path)
         again = plain_copy(run)
         with evaluating(again):
             for tier in each_tier(part):
-                costs(part, recipe.inputs(next(batches(run.data.test, 1, workers))))
+                costs(part, recipe.inputs(next(batches(run.data.test, 1, group))))
                 load_model(recipe.exported(again), path, tier=tier)
                 difference(run, part, recipe.exported(again), batch_count=1)
-            if workers.first:
+            if group.first:
                 with suppress(ArithmeticError):
                     draw(recipe, trained, run, path.with_name(PICTURE))
 

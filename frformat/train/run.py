@@ -18,10 +18,10 @@ from frformat.errors import EncodeError
 from frformat.torch import tier_count
 from frformat.train import setup
 from frformat.train.draws import Draws, order
+from frformat.train.group import ProcessGroup
 from frformat.train.recipe import Batch, Data, Loss, Recipe, StrPath, returned
 from frformat.train.settings import Settings
 from frformat.train.tiers import lessons, tiers_of_step
-from frformat.train.workers import Workers
 from frformat.wording import count
 
 SPARING = 150
@@ -40,7 +40,7 @@ class Run:
     Attributes:
         recipe: what is trained, and its settings.
         data: the samples; training samples are on the device.
-        workers: this process in the process group.
+        group: this process in the process group.
         model: the model.
         step: number of steps taken.
         epoch_steps: steps per epoch. Samples that do not fill a batch are left out; they differ from epoch to epoch.
@@ -51,7 +51,7 @@ class Run:
         self,
         recipe: Recipe,
         data: Data,
-        workers: Workers,
+        group: ProcessGroup,
         weights: StrPath | None = None,
         model: nn.Module | None = None,
     ) -> None:
@@ -60,7 +60,7 @@ class Run:
         Args:
             recipe: what to train.
             data: its samples.
-            workers: the process group.
+            group: the process group.
             weights: an ``.frz`` file with initial weights.
             model: a model to train further, only at its current tier; None creates a new one.
 
@@ -70,19 +70,19 @@ class Run:
         settings = recipe.settings
         data = data.with_validation(settings.holdout)
         samples = data.samples
-        if settings.batch > samples or settings.batch % workers.size:
+        if settings.batch > samples or settings.batch % group.size:
             raise ValueError(
                 f"batch={settings.batch}: there are {count(samples, 'sample')}, "
-                f"and {count(workers.size, 'process', 'processes')} to divide a batch among"
+                f"and {count(group.size, 'process', 'processes')} to divide a batch among"
             )
-        if len(data.test) < workers.size:
+        if len(data.test) < group.size:
             raise ValueError(f"{count(len(data.test), 'test sample')}: each process needs at least one")
-        self.recipe, self.workers = recipe, workers
-        self.data = replace(data, train=TensorDataset(*(t.to(workers.device) for t in data.train.tensors)))
+        self.recipe, self.group = recipe, group
+        self.data = replace(data, train=TensorDataset(*(t.to(group.device) for t in data.train.tensors)))
         further = model is not None
         model = setup.plain_model(recipe, weights) if model is None else model
         goals = {} if settings.dense else setup.regularized(recipe, model, data, weights is not None)
-        self.model = model.to(workers.device)
+        self.model = model.to(group.device)
         self.step, self.epoch_steps = 0, samples // settings.batch
         part = recipe.exported(self.model)
         self._rate = None if settings.size is None else fr.RateTerm(part, settings.size, steps=self.steps)
@@ -95,7 +95,7 @@ class Run:
         self._schedule = setup.schedule(recipe, self.model, optimizer, goals, self.steps)
         self._formats = {} if self._rate else _formats(part, settings)
         self._rounding = False
-        self._scaler = torch.amp.GradScaler(workers.device.type, enabled=settings.precision == "f16")
+        self._scaler = torch.amp.GradScaler(group.device.type, enabled=settings.precision == "f16")
         self._average: AveragedModel | None = None
         self._order = order(settings.seed, 0, samples)
         self._wrap()
@@ -137,8 +137,8 @@ class Run:
             self._order = order(settings.seed, epoch, self.data.samples)
             self.losses = self._no_losses(self.losses)
         self._enter(self.step / self.steps)
-        chosen = self.workers.share(self._order[index * settings.batch : (index + 1) * settings.batch])
-        draws = Draws(settings.seed, self.step, settings.batch, self.workers, self.step / self.steps)
+        chosen = self.group.share(self._order[index * settings.batch : (index + 1) * settings.batch])
+        draws = Draws(settings.seed, self.step, settings.batch, self.group, self.step / self.steps)
         tiers = tiers_of_step(self._tiers, draws)
         chosen = chosen % len(self.data.train)
         samples = tuple(tensor[chosen.to(tensor.device)] for tensor in self.data.train.tensors)
@@ -149,7 +149,7 @@ class Run:
         self._scaler.update()
         self.step += 1
         if self.step % self.epoch_steps == 0:  # otherwise, each process would evaluate with its own running statistics
-            self.workers.agree(self.model.buffers())
+            self.group.agree(self.model.buffers())
         if isinstance(self._schedule, fr.SpectralPruning) and self.step % setup.pruning_period(self.steps) == 0:
             self._become_shorter(self._schedule.step())
         if self._average is not None:
@@ -198,7 +198,7 @@ class Run:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from the state of a run with the same settings."""
         self.step = state["step"]
-        self.losses = {part: loss.to(self.workers.device) for part, loss in state["losses"].items()}
+        self.losses = {part: loss.to(self.group.device) for part, loss in state["losses"].items()}
         self.model.load_state_dict(state["model"])
         for part, optimizer in self._optimizers.items():
             optimizer.load_state_dict(state["optimizers"][part])
@@ -224,7 +224,7 @@ class Run:
     def _wrap(self) -> None:
         """Average gradients over all processes. Repeat this when the size of a parameter changes."""
         step: nn.Module = _Step(self.model, self.recipe.losses())
-        if self.workers.size > 1:
+        if self.group.size > 1:
             step = DistributedDataParallel(step, find_unused_parameters=len(self._optimizers) > 1)
         self._forward = step
 
@@ -250,7 +250,7 @@ class Run:
         self.model.zero_grad()
         losses = []
         for weight in lessons(self.recipe, self.model, tiers):
-            with torch.autocast(self.workers.device.type, precision, enabled=precision is not None):
+            with torch.autocast(self.group.device.type, precision, enabled=precision is not None):
                 loss: Tensor = weight * self._forward(part, batch, draws)
             losses.append(loss.detach())
             if self._rate is not None and part == self._regularized:
@@ -260,7 +260,7 @@ class Run:
         return torch.stack(losses).sum()
 
     def _no_losses(self, parts: Iterable[str]) -> dict[str, Tensor]:
-        return {part: torch.zeros((), dtype=torch.float64, device=self.workers.device) for part in parts}
+        return {part: torch.zeros((), dtype=torch.float64, device=self.group.device) for part in parts}
 
 
 class _Step(nn.Module):

@@ -12,9 +12,9 @@ from torch.utils.data import TensorDataset
 from frformat.train.classification import distilled
 from frformat.train.data import UNIT_PIXELS, Pixels
 from frformat.train.draws import Draws
+from frformat.train.group import ProcessGroup
 from frformat.train.pictures import Picture, tiled
 from frformat.train.recipe import Batch, Loss, Recipe, mean
-from frformat.train.workers import Workers
 
 SHOWN: Final = 2
 """Number of images in the picture."""
@@ -55,7 +55,7 @@ class Segmentation(Recipe):
         overlap = dice(logits.softmax(1)[:, 1], masks.to(logits.dtype))
         return distilled(self, logits, images, masks) + (1 - overlap).mean()
 
-    def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
+    def evaluate(self, model: nn.Module, samples: TensorDataset, group: ProcessGroup) -> dict[str, float]:
         """Return the mean Dice of class 1 and the share of correct pixels, on whole images one by one."""
 
         def score(batch: Batch) -> Mapping[str, Tensor]:
@@ -65,7 +65,7 @@ class Segmentation(Recipe):
                 "accuracy": (classes == masks).double().mean((1, 2)),
             }
 
-        return mean(samples, 1, workers, score)
+        return mean(samples, 1, group, score)
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
         """Return a picture that shows images, each with its mask and the model's result."""

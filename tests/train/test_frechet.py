@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from frformat.spectral import dct
-from frformat.train import Workers
+from frformat.train import ProcessGroup
 from frformat.train.frechet import FEATURES, Moments, distance, features, moments
 
 
@@ -25,30 +25,30 @@ def test_features_are_the_low_frequencies():
 
 def test_moments_are_those_of_all_batches():
     images = normal(50)
-    both = moments(images.split(7), Workers())
+    both = moments(images.split(7), ProcessGroup())
     assert torch.allclose(both.mean, features(images).mean(0), rtol=0, atol=1e-12)
     assert torch.allclose(both.covariance, features(images).T.cov(), rtol=0, atol=1e-12)
 
 
 def test_the_distance_of_a_set_to_itself_is_zero():
-    one = moments([normal(200)], Workers())
+    one = moments([normal(200)], ProcessGroup())
     assert distance(one, one) == pytest.approx(0, abs=1e-9)
 
 
 def test_fewer_images_than_features_also_have_a_distance():
-    assert distance(*(moments([normal(count)], Workers()) for count in (2, 3))) > 0
+    assert distance(*(moments([normal(count)], ProcessGroup()) for count in (2, 3))) > 0
 
 
 def test_brighter_images_are_further_by_their_energy():
     images = normal(200)
-    first, second = (moments([shifted], Workers()) for shifted in (images, images + 0.25))
+    first, second = (moments([shifted], ProcessGroup()) for shifted in (images, images + 0.25))
     assert distance(first, second) == pytest.approx((0.25 * 28) ** 2)
 
 
 def test_more_contrast_is_further_by_the_difference_of_deviations():
     images = normal(200)
     images = images - images.mean(0)
-    first, second = (moments([scaled], Workers()) for scaled in (images, 3 * images))
+    first, second = (moments([scaled], ProcessGroup()) for scaled in (images, 3 * images))
     assert distance(first, second) == pytest.approx((3 - 1) ** 2 * float(first.covariance.trace()))
 
 

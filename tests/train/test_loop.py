@@ -15,7 +15,7 @@ import frformat
 from frformat.errors import EncodeError
 from frformat.torch import load_model, save_model
 from frformat.torch.regularization import spectral_tensors
-from frformat.train import CheckpointError, Data, Workers, history, train
+from frformat.train import CheckpointError, Data, ProcessGroup, history, train
 from frformat.train.loop import CHECKPOINT, HISTORY, MODEL
 from frformat.train.run import Run
 from tests.sums import same_sums
@@ -99,7 +99,7 @@ def test_schedules_end_at_the_requested_size(way, tmp_path):
     listener = Listener()
     recipe = tiny(epochs=8, **WAYS[way])
     train(recipe, tmp_path, callback=listener)
-    goal = Run(tiny(), recipe.data(None), Workers())
+    goal = Run(tiny(), recipe.data(None), ProcessGroup())
     totals = [sum(row.kept.values()) for row in listener.rows]
     assert totals == sorted(totals, reverse=True)
     assert totals[0] > totals[-1] == sum(goal.kept.values())
@@ -237,7 +237,7 @@ def test_the_teacher_is_followed(tmp_path):
 
 def test_it_starts_from_the_weights_of_a_file(tmp_path):
     start = train(tiny(dense=True, epochs=8), tmp_path / "start")
-    run = Run(tiny(keep=1.0, rules=()), tiny().data(None), Workers(), start.path)
+    run = Run(tiny(keep=1.0, rules=()), tiny().data(None), ProcessGroup(), start.path)
     plain = tiny().model()
     load_model(plain, start.path)
     with torch.no_grad():

@@ -29,7 +29,7 @@ class Dictionary(Tiny):
     def loss(self, model, batch, draws):
         return nn.functional.cross_entropy(model(self.inputs(batch))["logits"], batch[1])
 
-    def evaluate(self, model, samples, workers):
+    def evaluate(self, model, samples, group):
         logits = model(self.inputs(samples.tensors))["logits"]
         return {"accuracy": (logits.argmax(1) == samples.tensors[1]).double().mean()}  # a tensor
 
@@ -86,7 +86,7 @@ def test_a_test_set_is_needed(tmp_path, monkeypatch):
 
 
 class Nameless(Tiny):
-    def evaluate(self, model, samples, workers):
+    def evaluate(self, model, samples, group):
         return {"other": 1.0}
 
 
@@ -135,7 +135,7 @@ def test_an_untrained_model_may_have_no_metrics(tmp_path):
     class Precise(Tiny):
         evaluated = 0
 
-        def evaluate(self, model, samples, workers):
+        def evaluate(self, model, samples, group):
             self.evaluated += 1
             return {"accuracy": 1 / (self.evaluated - 1)}
 

@@ -10,7 +10,7 @@ from torch.utils.data import TensorDataset
 import frformat
 from frformat.torch import each_tier, load_model, load_nested
 from frformat.torch.nesting import FilterGroup, Member, SeedError, descendant, offline
-from frformat.train import Data, Workers
+from frformat.train import Data, ProcessGroup
 from frformat.train.nested import DENSE, Nesting, train_nested
 from tests.train.tiny import Tiny, tiny
 
@@ -48,7 +48,7 @@ def test_from_data_to_a_file_with_tiers(ranking, tmp_path):
         plain = descendant(model, tier)
         load_model(plain, outcome.path, tier=tier)
         with torch.no_grad():
-            assert recipe().evaluate(plain, data.test, Workers()) == pytest.approx(found.metrics)
+            assert recipe().evaluate(plain, data.test, ProcessGroup()) == pytest.approx(found.metrics)
     with frformat.open(outcome.path) as file:
         assert [tier.nbytes for tier in outcome.tiers] == list(file.container.ends)
         assert len(file.metadata["tiers.accuracy"].split(" ")) == 3
@@ -78,7 +78,7 @@ def test_unusable_settings(tmp_path):
     with pytest.raises(ValueError, match="no samples are left"):
         train_nested(recipe(holdout=1.0), tmp_path, Nesting())
     with pytest.raises(ValueError, match="one process"):
-        train_nested(recipe(), tmp_path, Nesting(), workers=replace(Workers(), size=2))
+        train_nested(recipe(), tmp_path, Nesting(), group=replace(ProcessGroup(), size=2))
     with pytest.raises(ValueError, match="ranking='best'"):
         Nesting(ranking="best")
     with pytest.raises(ValueError, match="epochs=0"):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
-from frformat.train import Data, Workers
+from frformat.train import Data, ProcessGroup
 from frformat.train.draws import Draws
 from frformat.train.recipe import Batch
 from frformat.train.run import Run
@@ -52,7 +52,7 @@ def test_an_epoch_takes_every_sample_once_per_pass():
             return samples[:2]
 
     few = TensorDataset(*(tensor[:32] for tensor in whole.train.tensors), torch.arange(32))
-    run = Run(Twice(tiny(epochs=1, batch=16).settings), Data(few, whole.test, passes=3), Workers())
+    run = Run(Twice(tiny(epochs=1, batch=16).settings), Data(few, whole.test, passes=3), ProcessGroup())
     assert run.steps == 6
     while run.step < run.steps:
         run.advance()

@@ -12,7 +12,7 @@ from torch import nn
 import frformat
 from frformat.torch import get_tier, load_model, save_model, set_tier, tier_count
 from frformat.torch.regularization import tier_sizes
-from frformat.train import Classification, Data, Settings, Workers, history, train
+from frformat.train import Classification, Data, ProcessGroup, Settings, history, train
 from frformat.train.data import UNIT_PIXELS
 from frformat.train.draws import Draws
 from frformat.train.loop import CHECKPOINT, HISTORY
@@ -86,21 +86,21 @@ def test_one_tier_is_trained_as_usual(tmp_path):
 
 @given(count=st.integers(1, 9), step=st.integers(0, 1000))
 def test_the_largest_and_the_smallest_learn_in_each_step(count, step):
-    tiers = tiers_of_step(count, Draws(0, step, 8, Workers()))
-    assert tiers == tiers_of_step(count, Draws(0, step, 4, Workers()))
+    tiers = tiers_of_step(count, Draws(0, step, 8, ProcessGroup()))
+    assert tiers == tiers_of_step(count, Draws(0, step, 4, ProcessGroup()))
     assert (tiers[0], tiers[-1]) == (count - 1, 0)
     assert tiers == sorted(set(tiers), reverse=True)
     assert len(tiers) == min(count, 4) if count <= 4 else 3
 
 
 def test_each_of_many_tiers_gets_its_turn():
-    seen = {tiers_of_step(6, Draws(0, step, 8, Workers()))[1] for step in range(60)}
+    seen = {tiers_of_step(6, Draws(0, step, 8, ProcessGroup()))[1] for step in range(60)}
     assert seen == {1, 2, 3, 4}
 
 
 def test_the_largest_tier_teaches_the_smaller_ones():
     recipe = several("quantized")
-    run = Run(recipe, recipe.data(None), Workers())
+    run = Run(recipe, recipe.data(None), ProcessGroup())
     x, said, weights = recipe.inputs(run.data.test.tensors), None, []
     for weight in lessons(recipe, run.model, [2, 1, 0]):
         weights.append(weight)
@@ -120,7 +120,7 @@ def test_the_largest_tier_teaches_the_smaller_ones():
 
 def test_a_failing_step_leaves_the_model_intact():
     recipe = several("plain")
-    run = Run(recipe, recipe.data(None), Workers())
+    run = Run(recipe, recipe.data(None), ProcessGroup())
     with pytest.raises(RuntimeError, match="channels"):
         deque(run.model(torch.zeros(1, 3, 6, 6)) for _ in lessons(recipe, run.model, [2, 0]))
     assert get_tier(run.model) == 2
@@ -150,7 +150,7 @@ class Lenet(Classification):
 
 def test_views_and_counts_are_those_of_the_recipe(tmp_path):
     recipe = Lenet()
-    run = Run(recipe, recipe.data(None), Workers())
+    run = Run(recipe, recipe.data(None), ProcessGroup())
     assert tier_count(run.model) == 3
     sizes = tier_sizes(run.model)
     assert sizes[0]["fc1.weight"] == 400 < sizes[1]["fc1.weight"] == 1200 < sizes[2]["fc1.weight"] == 4000

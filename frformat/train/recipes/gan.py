@@ -13,12 +13,12 @@ from torch.utils.data import TensorDataset
 from frformat.train import frechet
 from frformat.train.data import UNIT_PIXELS
 from frformat.train.draws import Draws
+from frformat.train.group import ProcessGroup
 from frformat.train.models import GAN
 from frformat.train.pictures import Picture, tiled
 from frformat.train.recipe import Batch, Loss, Recipe, batches
 from frformat.train.recipes.mnist import OnMnist
 from frformat.train.settings import Settings
-from frformat.train.workers import Workers
 
 EVALUATED: int = 1000
 """Number of images to process at a time without gradients."""
@@ -90,12 +90,12 @@ class GanOnMnist(OnMnist, Recipe):
         penalty = 0.5 * PENALTY * slope.square().sum((1, 2, 3)).mean()
         return F.softplus(-verdict).mean() + F.softplus(model.discriminator(made)).mean() + penalty
 
-    def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
+    def evaluate(self, model: nn.Module, samples: TensorDataset, group: ProcessGroup) -> dict[str, float]:
         """Return the Fréchet distance between the samples and an equal number of generated images."""
         latent = TensorDataset(latents(len(samples)))
-        made = (model(batch) for (batch,) in batches(latent, EVALUATED, workers))
-        real = (UNIT_PIXELS(batch[0]) for batch in batches(samples, EVALUATED, workers))
-        return {"frechet": frechet.distance(frechet.moments(real, workers), frechet.moments(made, workers))}
+        made = (model(batch) for (batch,) in batches(latent, EVALUATED, group))
+        real = (UNIT_PIXELS(batch[0]) for batch in batches(samples, EVALUATED, group))
+        return {"frechet": frechet.distance(frechet.moments(real, group), frechet.moments(made, group))}
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
         """Return a picture of generated images."""

@@ -14,11 +14,11 @@ from torch.utils.data import TensorDataset
 from frformat.train.data import UNIT_PIXELS, load_photo
 from frformat.train.data.photo import COLUMNS
 from frformat.train.draws import Draws
+from frformat.train.group import ProcessGroup
 from frformat.train.models import SRCNN
 from frformat.train.pictures import Picture, tiled
 from frformat.train.recipe import Batch, Data, Loss, Recipe, StrPath, mean
 from frformat.train.settings import Settings
-from frformat.train.workers import Workers
 
 FACTOR: Final = 2
 """The factor by which images are enlarged."""
@@ -76,14 +76,14 @@ class SrcnnOnPhoto(Recipe):
         """See :meth:`losses`."""
         return F.mse_loss(model(self.inputs(batch)), UNIT_PIXELS(batch[0]))
 
-    def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
+    def evaluate(self, model: nn.Module, samples: TensorDataset, group: ProcessGroup) -> dict[str, float]:
         """Return the peak signal-to-noise ratio in dB, and that of bicubic interpolation alone."""
 
         def score(batch: Batch) -> Mapping[str, Tensor]:
             truth, given = UNIT_PIXELS(batch[0]), self.inputs(batch)
             return {"psnr": psnr(model(given), truth), "bicubic": psnr(given, truth)}
 
-        return mean(samples, EVALUATED, workers, score)
+        return mean(samples, EVALUATED, group, score)
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
         """Return a picture of enlarged patches with their sharpened versions below them."""

@@ -12,12 +12,12 @@ from torch.utils.data import TensorDataset
 
 from frformat.train.data import UNIT_PIXELS
 from frformat.train.draws import Draws
+from frformat.train.group import ProcessGroup
 from frformat.train.models import VAE
 from frformat.train.pictures import Picture, tiled
 from frformat.train.recipe import Batch, Loss, Recipe, mean
 from frformat.train.recipes.mnist import OnMnist
 from frformat.train.settings import Settings
-from frformat.train.workers import Workers
 
 EVALUATED: int = 1000
 """Number of images to process at a time without gradients."""
@@ -76,17 +76,17 @@ class VaeOnMnist(OnMnist, Recipe):
         reconstruction, divergence = negative_elbo(model, self.inputs(batch), draws.normal(model.latents))
         return (reconstruction + divergence).mean()
 
-    def evaluate(self, model: nn.Module, samples: TensorDataset, workers: Workers) -> dict[str, float]:
+    def evaluate(self, model: nn.Module, samples: TensorDataset, group: ProcessGroup) -> dict[str, float]:
         """Return the negative ELBO and its parts, in nats per image. All batches use the same noise."""
         assert isinstance(model, VAE)
-        noise = torch.randn(EVALUATED, model.latents, generator=torch.Generator().manual_seed(0)).to(workers.device)
+        noise = torch.randn(EVALUATED, model.latents, generator=torch.Generator().manual_seed(0)).to(group.device)
 
         def score(batch: Batch) -> Mapping[str, Tensor]:
             reconstruction, divergence = negative_elbo(model, self.inputs(batch), noise[: len(batch[0])])
             both = reconstruction + divergence
             return {"negative_elbo": both, "reconstruction": reconstruction, "divergence": divergence}
 
-        return mean(samples, EVALUATED, workers, score)
+        return mean(samples, EVALUATED, group, score)
 
     def picture(self, model: nn.Module, samples: TensorDataset) -> Picture:
         """Return a picture that shows images with their reconstructions below them."""

@@ -6,7 +6,7 @@ import torch
 
 import frformat
 from frformat.torch import load_model
-from frformat.train import Workers
+from frformat.train import ProcessGroup
 from frformat.train.draws import Draws
 from frformat.train.models import GAN, Generator
 from frformat.train.recipes.gan import PENALTY, GanOnMnist
@@ -30,9 +30,9 @@ def test_it_learns_and_the_file_contains_the_generator(tmp_path, monkeypatch):
 
 def test_a_step_minimizes_the_loss_of_each_part(monkeypatch):
     recipe = small(GanOnMnist, monkeypatch)
-    run = Run(recipe, recipe.data(None), Workers())
+    run = Run(recipe, recipe.data(None), ProcessGroup())
     parts = {name: dict(run.model.get_submodule(name).named_parameters()) for name in recipe.losses()}
-    batch, draws = run.data.train[:16], Draws(0, 0, 16, Workers())
+    batch, draws = run.data.train[:16], Draws(0, 0, 16, ProcessGroup())
     recipe.losses()["discriminator"](run.model, batch, draws).backward()
     assert all(parameter.grad is not None for parameter in parts["discriminator"].values())
     assert all(parameter.grad is None for parameter in parts["generator"].values())
@@ -50,7 +50,7 @@ def test_the_discriminator_is_penalized_for_its_gradient_at_real_images():
     recipe, model = GanOnMnist(), GAN()
     model.discriminator.forward = lambda x: 2 * (x * u).sum((1, 2, 3))  # type: ignore[method-assign]
     u = torch.randn(1, 28, 28, requires_grad=True)
-    batch, draws = digits().train[:4], lambda: Draws(0, 0, 4, Workers())
+    batch, draws = digits().train[:4], lambda: Draws(0, 0, 4, ProcessGroup())
     loss = recipe.discriminator_loss(model, batch, draws())
     with torch.no_grad():
         real, made = 2 * (batch[0] / 255 * u).sum((1, 2, 3)), model.discriminator(model(draws().normal(64)))
@@ -62,7 +62,7 @@ def test_the_discriminator_is_penalized_for_its_gradient_at_real_images():
 def test_generated_images_are_reproducible():
     recipe, samples, model = GanOnMnist(), digits().test, GAN().eval()
     assert torch.equal(recipe.inputs(samples[:7]), recipe.inputs(samples[7:14]))
-    assert recipe.evaluate(model, samples, Workers()) == recipe.evaluate(model, samples, Workers())
+    assert recipe.evaluate(model, samples, ProcessGroup()) == recipe.evaluate(model, samples, ProcessGroup())
     sheet = recipe.picture(model, samples)
     assert sheet.dtype == np.uint8
     assert sheet.shape == (298, 298)

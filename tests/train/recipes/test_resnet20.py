@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from frformat.torch import save_model
 from frformat.torch.regularization import spectral_tensors
-from frformat.train import Data, Workers
+from frformat.train import Data, ProcessGroup
 from frformat.train.models import ResNet20
 from frformat.train.recipes.resnet20 import ResNet20OnCifar10
 from frformat.train.run import Run
@@ -23,7 +23,7 @@ def images() -> Data:
 def test_a_trained_network_keeps_a_twentieth_of_its_coefficients(tmp_path):
     recipe = ResNet20OnCifar10(replace(ResNet20OnCifar10.defaults, epochs=2, batch=16))
     save_model(ResNet20(), tmp_path / "dense.frz", compression="none")
-    run = Run(recipe, images(), Workers(), tmp_path / "dense.frz")
+    run = Run(recipe, images(), ProcessGroup(), tmp_path / "dense.frz")
     assert run.numbers == 269_722
     counts = [run.numbers]
     while run.step < run.steps:

@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from frformat.torch import load_model
-from frformat.train import Workers, history, train
+from frformat.train import ProcessGroup, history, train
 from frformat.train.data import load_photo, photo
 from frformat.train.loop import HISTORY
 from frformat.train.models import SRCNN
@@ -47,7 +47,7 @@ def test_an_untrained_network_returns_its_input():
 def test_metrics_compare_with_bicubic_interpolation():
     samples = load_photo("test")
     with torch.inference_mode():
-        found = SrcnnOnPhoto().evaluate(SRCNN().eval(), samples, Workers())
+        found = SrcnnOnPhoto().evaluate(SRCNN().eval(), samples, ProcessGroup())
     assert found["psnr"] == found["bicubic"]
     assert 18 < found["psnr"] < 26
 

@@ -8,7 +8,7 @@ from torch.utils.data import TensorDataset
 
 import frformat
 from frformat.torch import load_model
-from frformat.train import Workers
+from frformat.train import ProcessGroup
 from frformat.train.models import VAE
 from frformat.train.recipes import vae
 from frformat.train.recipes.vae import VaeOnMnist, negative_elbo
@@ -59,11 +59,11 @@ def test_metrics_cover_all_samples_and_are_reproducible(monkeypatch):
     monkeypatch.setattr(vae, "EVALUATED", 16)
     model, samples = VAE(), digits().test
     recipe = VaeOnMnist()
-    found = recipe.evaluate(model, samples, Workers())
-    assert found == recipe.evaluate(model, samples, Workers())
+    found = recipe.evaluate(model, samples, ProcessGroup())
+    assert found == recipe.evaluate(model, samples, ProcessGroup())
     assert found["negative_elbo"] == pytest.approx(found["reconstruction"] + found["divergence"])
     parts = [TensorDataset(*(t[i : i + 16] for t in samples.tensors)) for i in range(0, len(samples), 16)]
-    each = [recipe.evaluate(model, part, Workers())["negative_elbo"] for part in parts]
+    each = [recipe.evaluate(model, part, ProcessGroup())["negative_elbo"] for part in parts]
     assert found["negative_elbo"] == pytest.approx(np.mean(each))
 
 

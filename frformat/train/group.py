@@ -15,7 +15,7 @@ CPU: Final = torch.device("cpu")
 
 
 @dataclass(frozen=True)
-class Workers:
+class ProcessGroup:
     """This process as a member of its process group.
 
     Attributes:
@@ -56,7 +56,7 @@ class Workers:
 
 
 @contextmanager
-def joined(device: str | None = None) -> Iterator[Workers]:
+def joined(device: str | None = None) -> Iterator[ProcessGroup]:
     """Join the process group that ``torchrun`` started, or create one with this process alone.
 
     Args:
@@ -68,11 +68,11 @@ def joined(device: str | None = None) -> Iterator[Workers]:
     rank, size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     place = _device(device, int(os.environ.get("LOCAL_RANK", 0)))
     if size == 1:
-        yield Workers(device=place)
+        yield ProcessGroup(device=place)
         return
     distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
     try:
-        yield Workers(rank, size, place)
+        yield ProcessGroup(rank, size, place)
         distributed.barrier()  # no process exits while another still waits for it
     finally:
         distributed.destroy_process_group()
