@@ -5,15 +5,17 @@ The tiers are those of ``bench/results/joint.json`` and ``bench/results/nested.j
 score and the score of a model trained alone at that size. Shares are optimized for fixed sizes, too, so the tiers are
 the only difference. Scores between two fixed sizes are interpolated linearly, as if some devices used one size and some
 the other. The baseline of the NestDNN paper is weaker: every application uses the size at the knee of
-accuracy versus work, and gets an equal share of the device. ``docs/scheduling.png`` shows the results for the tiers of
-``joint.json``.
+accuracy versus work, and gets an equal share of the device. All applications run the same network or, as in the paper,
+a mix of networks; then every network has the same weight in the means. ``docs/scheduling.png`` shows the results for
+the tiers of ``joint.json``.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,13 +35,16 @@ PATIENCE = (0.01, 0.03, 0.1, 0.3, 1.0)
 SHOWN = 2
 """Index in PATIENCE of the value for which the timeline is drawn."""
 
+MIX = ("lenet5, nested", "resnet20, nested", "UNet, width 8")
+"""The networks of the mix."""
+
 
 @dataclass(frozen=True)
 class Result:
-    """The results of one model.
+    """The results of one model, or of a mix.
 
     Attributes:
-        fixed: one outcome per tier.
+        fixed: one outcome for each useful choice of fixed sizes, by accuracy in ascending order.
         knee: the outcome of the NestDNN paper's baseline.
         nested: for each objective, one outcome per patience.
     """
@@ -51,8 +56,11 @@ class Result:
 
 def run() -> list[Row]:
     """Simulate every model whose tiers were trained together, and draw the results."""
-    results = {name: _compare(profile) for name, profile in _profiles().items()}
+    profiles = _profiles()
+    results = {name: _compare([profile]) for name, profile in profiles.items()}
     rows = [row for name, result in results.items() for row in _rows(name, result)]
+    if profiles.keys() >= set(MIX):
+        rows += _mixed([profiles[name] for name in MIX])
     rows += [_gap(objective) for objective in Objective]
     from bench.scheduling_picture import draw
 
@@ -68,15 +76,26 @@ def _profiles() -> dict[str, Json]:
     return {model["name"]: model for model in json.loads(PROFILES.read_text())["models"]} | nested.profiles()
 
 
-def _compare(profile: Json) -> Result:
-    tiers = profile["tiers"]
-    best = [{**tier, "accuracy": max(tier["accuracy"], tier["alone"])} for tier in tiers]
-    fixed = [simulate(profile, choose_tiers, [tier], PATIENCE[SHOWN]) for tier in best]
+def _compare(networks: Sequence[Json]) -> Result:
+    tiers = [network["tiers"] for network in networks]
+    best = [[{**row, "accuracy": max(row["accuracy"], row["alone"])} for row in each] for each in tiers]
+    sizes = [[[row] for row in each] for each in best]
+    fixed = [simulate(networks, choose_tiers, each, PATIENCE[SHOWN]) for each in itertools.product(*sizes)]
     tiers_by_objective = {}
     for objective in Objective:
         schedule = functools.partial(choose_tiers, objective=objective)
-        tiers_by_objective[objective] = [simulate(profile, schedule, tiers, patience) for patience in PATIENCE]
-    return Result(fixed, simulate(profile, equal_shares, [knee(best)], PATIENCE[SHOWN]), tiers_by_objective)
+        tiers_by_objective[objective] = [simulate(networks, schedule, tiers, patience) for patience in PATIENCE]
+    knees = [[knee(each)] for each in best]
+    return Result(_front(fixed), simulate(networks, equal_shares, knees, PATIENCE[SHOWN]), tiers_by_objective)
+
+
+def _front(fixed: Sequence[Outcome]) -> list[Outcome]:
+    """Return the outcomes that no other one beats in both frames and accuracy, by accuracy in ascending order."""
+    front: list[Outcome] = []
+    for outcome in sorted(fixed, key=lambda each: (each.rate, each.accuracy), reverse=True):
+        if not front or outcome.accuracy > front[-1].accuracy:
+            front.append(outcome)
+    return front
 
 
 def _rows(name: str, result: Result) -> list[Row]:
@@ -96,12 +115,26 @@ def _rows(name: str, result: Result) -> list[Row]:
         at = f"at most, with {100 * best.rate:.1f} % of the frames at {best.accuracy:.4f}; mean {np.mean(ratios):.2f} ×"
         rows.append(Row(f"{what}: frames at equal accuracy", f"{max(ratios):.2f} × {at}", "> 1 ×", max(ratios) > 1))
     tiers, largest = result.nested[Objective.MIN_TOTAL_COST][SHOWN], result.fixed[-1]
-    energy = f"{tiers.work / tiers.frames / 1e6:.3g} M / {largest.work / largest.frames / 1e6:.3g} M"
+    energy = f"{tiers.work / 1e6:.3g} M / {largest.work / 1e6:.3g} M"
     rows.append(Row(f"{name}: multiply-adds per frame, tiers / largest size", energy, "", True))
     loaded = f"{tiers.loaded:,} / {largest.loaded:,}"
     rows.append(Row(f"{name}: bytes of weights loaded, tiers / largest size", loaded, "", True))
     exact = f"{sum(tiers.plans)} of {len(tiers.plans)}"
     rows.append(Row(f"{name}: plans that are exact; the others are greedy", exact, "", True))
+    return rows
+
+
+def _mixed(networks: Sequence[Json]) -> list[Row]:
+    """Return the rows for applications with different networks, and the figures of each network."""
+    result = _compare(networks)
+    rows = _rows("mix", result)
+    tiers = result.nested[Objective.MIN_TOTAL_COST][SHOWN]
+    for name, before, after in zip(MIX, result.knee.tallies, tiers.tallies, strict=True):
+        (rate, score), (frames, accuracy) = (
+            (each.frames / each.wanted, each.right / each.frames) for each in (before, after)
+        )
+        figure = f"{100 * rate:.1f} % at {score:.4f} → {100 * frames:.1f} % at {accuracy:.4f}"
+        rows.append(Row(f"mix: {name}: frames, with the baseline → with tiers", figure, "", True))
     return rows
 
 
@@ -132,9 +165,9 @@ def _gap(objective: Objective) -> Row:
 def _tables(profile: Json, objective: Objective) -> Iterator[Table]:
     """Yield sets of two to eight applications, each set first with all of the device's memory, then with half of it."""
     tiers = tuple(Tier(row["accuracy"], row["multiply_adds"], row["peak_bytes"]) for row in profile["tiers"])
-    device = budget(profile)
+    device = budget([profile])
     for count in range(2, 9):
-        stays = sorted(visits(count)[:count], key=lambda visit: visit.name)
+        stays = sorted(visits(count)[:count], key=lambda visit: visit.number)
         apps = [App(v.name, tiers, tiers[-1].accuracy, 1 / v.rate, PATIENCE[SHOWN] * v.rate) for v in stays]
         for part in (1, 2):
             yield Table(apps, Budget(device.memory // part, device.speed), objective)

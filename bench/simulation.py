@@ -7,6 +7,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from statistics import mean
 from typing import Any
 
 from frformat.scheduling import App, Budget, Choice, InfeasibleBudget, Plan, Tier
@@ -31,34 +32,50 @@ class Visit:
     """A period in which an application runs.
 
     Attributes:
-        name: name of the application.
+        number: number of the application, from 0.
         start, end: times in seconds.
         rate: number of frames per second that it requests.
     """
 
-    name: str
+    number: int
     start: float
     end: float
     rate: int
 
+    @property
+    def name(self) -> str:
+        """Return the name of the application."""
+        return f"app {self.number + 1}"
+
 
 @dataclass
-class Outcome:
-    """The result of a simulation.
+class Tally:
+    """The frames of the applications that run one network.
 
     Attributes:
         wanted, frames: numbers of requested and of processed frames.
         right: sum of the accuracies of the processed frames.
         work: number of multiply-adds.
-        loaded: bytes of weights loaded, at the start and whenever a higher tier extends the loaded prefix.
-        timeline: start and end of each period of time, with the tier of each application by name.
-        plans: for each plan, whether it was exact.
     """
 
     wanted: float = 0.0
     frames: float = 0.0
     right: float = 0.0
     work: float = 0.0
+
+
+@dataclass
+class Outcome:
+    """The result of a simulation. Every network has the same weight in the means.
+
+    Attributes:
+        tallies: one for each network.
+        loaded: bytes of weights loaded, at the start and whenever a higher tier extends the loaded prefix.
+        timeline: start and end of each period of time, with the tier of each application by name.
+        plans: for each plan, whether it was exact.
+    """
+
+    tallies: list[Tally]
     loaded: int = 0
     timeline: list[tuple[float, float, dict[str, int]]] = field(default_factory=list)
     plans: list[bool] = field(default_factory=list)
@@ -66,12 +83,17 @@ class Outcome:
     @property
     def rate(self) -> float:
         """Return the share of the requested frames that were processed."""
-        return self.frames / self.wanted
+        return mean(each.frames / each.wanted for each in self.tallies)
 
     @property
     def accuracy(self) -> float:
         """Return the mean accuracy over the processed frames."""
-        return self.right / self.frames
+        return mean(each.right / each.frames for each in self.tallies)
+
+    @property
+    def work(self) -> float:
+        """Return the number of multiply-adds per frame."""
+        return mean(each.work / each.frames for each in self.tallies)
 
 
 def visits(seed: int) -> list[Visit]:
@@ -79,41 +101,46 @@ def visits(seed: int) -> list[Visit]:
     rng, now, out = random.Random(seed), 0.0, []
     while (now := now + rng.expovariate(CONCURRENT / 60)) < 60 * MINUTES:
         end = min(now + rng.expovariate(1 / 60), 60.0 * MINUTES)
-        out.append(Visit(f"app {len(out) + 1}", now, end, rng.choice(RATES)))
+        out.append(Visit(len(out), now, end, rng.choice(RATES)))
     return out
 
 
-def budget(profile: Json) -> Budget:
-    """Return a device that handles the mean load if a frame takes the geometric mean of the costs of the smallest and
-    the largest tier."""
-    smallest, largest = profile["tiers"][0], profile["tiers"][-1]
-    frame = math.sqrt(smallest["multiply_adds"] * largest["multiply_adds"])
-    return Budget(ROOM * largest["peak_bytes"], CONCURRENT * sum(RATES) / len(RATES) * frame)
+def budget(networks: Sequence[Json]) -> Budget:
+    """Return a device that handles the mean load if a frame of each network takes the geometric mean of the costs of
+    its smallest and its largest tier."""
+    ends = [(network["tiers"][0], network["tiers"][-1]) for network in networks]
+    frame = mean(math.sqrt(smallest["multiply_adds"] * largest["multiply_adds"]) for smallest, largest in ends)
+    memory = ROOM * max(largest["peak_bytes"] for _, largest in ends)
+    return Budget(memory, CONCURRENT * sum(RATES) / len(RATES) * frame)
 
 
-def simulate(profile: Json, schedule: Scheduler, rows: Sequence[Json], patience: float) -> Outcome:
+def simulate(networks: Sequence[Json], schedule: Scheduler, rows: Sequence[Sequence[Json]], patience: float) -> Outcome:
     """Simulate a device that makes a new plan whenever an application starts or stops.
 
     Args:
-        profile: the model that all applications run.
+        networks: the networks; applications run one of them each, in turn.
         schedule: makes the plans.
-        rows: the tiers to choose from: those of ``profile``, or others in the same form.
+        rows: the tiers to choose from, for each network: its own, or others in the same form.
         patience: the cost, in units of accuracy, if one frame is dropped for every frame processed.
     """
-    out, before = Outcome(), dict[str, int]()
-    tiers = tuple(Tier(row["accuracy"], row["multiply_adds"], row["peak_bytes"]) for row in rows)
-    goal = profile["tiers"][-1]["accuracy"]
+    out, before = Outcome([Tally() for _ in networks]), dict[str, int]()
+    tiers = [tuple(Tier(row["accuracy"], row["multiply_adds"], row["peak_bytes"]) for row in each) for each in rows]
+    goals = [network["tiers"][-1]["accuracy"] for network in networks]
+    device = budget(networks)
     for start, end, running in _spans(visits(1)):
-        apps = [App(visit.name, tiers, goal, 1 / visit.rate, patience * visit.rate) for visit in running]
-        plan = _fitting(apps, budget(profile), schedule)
+        runs = {visit.name: visit.number % len(networks) for visit in running}
+        apps = [App(v.name, tiers[runs[v.name]], goals[runs[v.name]], 1 / v.rate, patience * v.rate) for v in running]
+        plan = _fitting(apps, device, schedule)
         out.plans.append(plan.exact)
-        out.wanted += sum(visit.rate for visit in running) * (end - start)
+        for visit in running:
+            out.tallies[runs[visit.name]].wanted += visit.rate * (end - start)
         for choice in plan.choices:
-            row, frames = rows[choice.tier], (end - start) / choice.latency
-            out.frames += frames
-            out.right += frames * row["accuracy"]
-            out.work += frames * row["multiply_adds"]
-            had = rows[before[choice.app]]["weight_bytes"] if choice.app in before else 0
+            mine, tally = rows[runs[choice.app]], out.tallies[runs[choice.app]]
+            row, frames = mine[choice.tier], (end - start) / choice.latency
+            tally.frames += frames
+            tally.right += frames * row["accuracy"]
+            tally.work += frames * row["multiply_adds"]
+            had = mine[before[choice.app]]["weight_bytes"] if choice.app in before else 0
             out.loaded += max(0, row["weight_bytes"] - had)
         before = {choice.app: choice.tier for choice in plan.choices}
         out.timeline.append((start, end, before))
