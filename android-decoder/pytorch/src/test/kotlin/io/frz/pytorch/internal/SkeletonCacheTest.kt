@@ -3,6 +3,7 @@ package io.frz.pytorch.internal
 import java.io.File
 import java.io.RandomAccessFile
 import java.nio.file.Files
+import java.nio.file.Paths
 import java.util.concurrent.TimeUnit
 import kotlin.random.Random
 import org.junit.jupiter.api.Assertions.assertArrayEquals
@@ -71,7 +72,7 @@ class SkeletonCacheTest {
         val content = ByteArray(directory.length().toInt())
         val file = cache.file(content)
         assertTrue(file.delete())
-        Files.createSymbolicLink(file.toPath(), directory.toPath())
+        Files.createSymbolicLink(Paths.get(file.path), Paths.get(directory.path))
         assertEquals(content.size.toLong(), file.length())
         assertArrayEquals(content, cache.file(content).readBytes())
     }
