@@ -68,7 +68,7 @@ internal object Native {
         )
     } catch (e: OutOfMemoryError) {
         throw FrzLoadException(Kind.RUNTIME_FAILED, "the runtime is out of memory: " + reason(e), e)
-    } catch (e: NullPointerException) {
+    } catch (@Suppress("TooGenericExceptionCaught") e: NullPointerException) {
         throw FrzLoadException(Kind.RUNTIME_FAILED, "the module has been destroyed; load it again", e)
     } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
         // Native code throws several subclasses of RuntimeException.
