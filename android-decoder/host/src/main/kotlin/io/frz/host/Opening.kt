@@ -66,7 +66,7 @@ internal class Opening {
     /** The files that [load] reads. */
     val sources: List<File> get() = listOfNotNull(skeleton, weights, base)
 
-    /** Loads the model; if the weights or their base are at fault, the error message starts with the name of the file. */
+    /** Loads the model. If the weights or their base are at fault, the error message starts with their file. */
     fun load(skeleton: File = this.skeleton): Model = naming(weights, base) {
         engine.load(skeleton, weights, base, options)
     }
