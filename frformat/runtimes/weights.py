@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -52,6 +54,17 @@ def given(contract: Contract, name: str, file: FrzFile, path: StrPath) -> Array:
     if dtype.kind not in "biu" and (np.isinf(cast) & ~np.isinf(found)).any():
         raise mismatch(path, f"{name} has elements that do not fit into {want.dtype}")
     return cast
+
+
+@contextmanager
+def naming(skeleton: StrPath | bytes) -> Iterator[None]:
+    """Within a ``with`` block, put the path of the skeleton in front of errors about it."""
+    try:
+        yield
+    except LoadError as error:
+        if isinstance(skeleton, bytes) or not error.kind.startswith("SKELETON_"):
+            raise
+        raise LoadError(error.kind, f"{os.fspath(skeleton)}: {error.problem}") from error.__cause__
 
 
 def mismatch(path: StrPath, what: str) -> LoadError:

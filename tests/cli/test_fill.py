@@ -44,7 +44,9 @@ def test_faults_leave_no_file(parts: tuple[Path, Path], tmp_path: Path):
     out, damaged = tmp_path / "model.tflite", tmp_path / "damaged.frt"
     damaged.write_bytes(parts[0].read_bytes()[:-1])
     other = save(tmp_path / "other.frz", {"weight": np.zeros(3, np.float32)})
-    assert "not an intact template" in refused("fill", damaged, parts[1], "-o", out)
+    assert f"SKELETON_DAMAGED: {damaged}: this is not an intact template" in refused(
+        "fill", damaged, parts[1], "-o", out
+    )
     assert "missing from the file: conv.weight" in refused("fill", parts[0], other, "-o", out)
     assert "gone.frt" in refused("fill", tmp_path / "gone.frt", parts[1], "-o", out)
     assert "memory budget" in refused("fill", *parts, "-o", out, "--memory-budget", "1000")

@@ -16,7 +16,7 @@ from frformat.runtimes.contract import Wanted
 from frformat.runtimes.onnxruntime.sessions import Session
 from frformat.runtimes.onnxruntime.skeleton import DTYPES as ONNX_DTYPES
 from frformat.runtimes.onnxruntime.skeleton import Needs, needs
-from frformat.runtimes.weights import check, given
+from frformat.runtimes.weights import check, given, naming
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, OrtValue, SessionOptions
@@ -60,10 +60,11 @@ def session(
         DependencyError: the packages of the extra ``onnx`` are not installed.
         OSError: a file cannot be read.
     """
-    data, needed = _read(skeleton)
-    values = _values(needed, weights, tier, memory_budget, base)
-    inputs = {name: values.pop(name) for name in needed.inputs}
-    return Session(_create(data, needed, values, options, rest), inputs)
+    with naming(skeleton):
+        data, needed = _read(skeleton)
+        values = _values(needed, weights, tier, memory_budget, base)
+        inputs = {name: values.pop(name) for name in needed.inputs}
+        return Session(_create(data, needed, values, options, rest), inputs)
 
 
 def _read(skeleton: StrPath | bytes) -> tuple[bytes, Needs]:

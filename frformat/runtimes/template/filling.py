@@ -30,7 +30,7 @@ from frformat.runtimes.template.layout import (
     rows,
 )
 from frformat.runtimes.template.values import computed
-from frformat.runtimes.weights import check, given, mismatch
+from frformat.runtimes.weights import check, given, mismatch, naming
 
 StrPath = str | os.PathLike[str]
 Array = NDArray[Any]
@@ -59,21 +59,22 @@ def fill(
             ``memory_budget``.
         OSError: a file cannot be read.
     """
-    layout, literal = parse(template if isinstance(template, bytes) else Path(template).read_bytes())
-    with open(weights, tier=tier, memory_budget=memory_budget, base=base) as file:
-        check(layout.contract, file, weights)
-        held = layout.size + sum(file.info(source).nbytes for source in _small(layout, file))
-        needed = held + _working_bytes(layout)
-        if needed > memory_budget:
-            raise FrzError(
-                "BUDGET",
-                f"filling the template takes {needed} bytes, but the memory budget is {memory_budget}; raise it",
-            )
-        file.set_memory_budget(memory_budget - held)
-        filled = bytearray(layout.size)
-        _write_literal(filled, layout, literal)
-        _write_values(filled, layout, file, weights)
-        _write_digests(filled, layout)
+    with naming(template):
+        layout, literal = parse(template if isinstance(template, bytes) else Path(template).read_bytes())
+        with open(weights, tier=tier, memory_budget=memory_budget, base=base) as file:
+            check(layout.contract, file, weights)
+            held = layout.size + sum(file.info(source).nbytes for source in _small(layout, file))
+            needed = held + _working_bytes(layout)
+            if needed > memory_budget:
+                raise FrzError(
+                    "BUDGET",
+                    f"filling the template takes {needed} bytes, but the memory budget is {memory_budget}; raise it",
+                )
+            file.set_memory_budget(memory_budget - held)
+            filled = bytearray(layout.size)
+            _write_literal(filled, layout, literal)
+            _write_values(filled, layout, file, weights)
+            _write_digests(filled, layout)
     return filled
 
 

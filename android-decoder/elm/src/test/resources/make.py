@@ -34,6 +34,9 @@ def main() -> None:
     frformat.save_file(
         {"x": x, "y": elm.load(HERE / "curve.frz").predict(x)}, HERE / "curve.expected.frz", compression="deflate"
     )
+    x = np.random.default_rng(0).uniform(-1, 1, (60, 2)).astype(np.float32)
+    ramps = elm.ELMRegressor(elm.Dense(20, "relu"), seed=3, ridge=1e-3).fit(x, x.sum(1))
+    elm.save(ramps, HERE / "ramps.frz")
     malformed(HERE / "malformed")
 
 
@@ -45,6 +48,7 @@ def malformed(folder: Path) -> None:
         "negative": {"bias": "-1"},
         "pool": {"pool": str(2**31 - 1)},
         "zero": {"pool": "0"},
+        "inexact": {"bias": str(2**31 - 1)},  # sums of more than 53 bits
     }
     weights = {"hidden.weight": np.ones((1, 1, 2, 2), np.float32), "hidden.bias": np.ones(1, np.float32)}
     scalar = {**weights, "hidden.weight": np.ones((), np.float32)}

@@ -64,8 +64,9 @@ public class ElmLearner(public val hidden: HiddenLayer) {
      * @param ridge the ridge parameter, relative to the mean of the features' sums of squares; if it is too small for a
      *   solution, it is multiplied by 10, repeatedly if necessary
      * @throws IllegalArgumentException if [ridge] is not positive and finite
-     * @throws IllegalStateException if there are examples of fewer than two classes, or if there is no solution even
-     *   with the largest ridge that is tried
+     * @throws IllegalStateException if there are examples of fewer than two classes, if there is no solution even with
+     *   the largest ridge that is tried, or if a removed example was so much larger than the others that rounding has
+     *   erased them
      * @throws InterruptedException if the thread is interrupted
      */
     @WorkerThread

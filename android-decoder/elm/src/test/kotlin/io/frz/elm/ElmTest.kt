@@ -76,6 +76,29 @@ class ElmTest {
     }
 
     @Test
+    fun `an example that was so large that the others are lost cannot be forgotten silently`() {
+        val hidden = open("ramps.frz").use(HiddenLayer::of)
+        val inputs = List(40) { floatArrayOf((it - 20) / 20f, it % 7 / 7f) }
+        val learner = ElmLearner(hidden)
+        for (input in inputs) learner.add(input, if (input[0] < 0) "negative" else "positive")
+        val wanted = learner.solve()
+        val large = floatArrayOf(1000f, 1000f)
+        learner.add(large, "positive")
+        learner.forget(large, "positive")
+        val found = learner.solve()
+        for (output in 0 until 2) assertArrayEquals(wanted.weights(output), found.weights(output), 1e-6)
+        val huge = floatArrayOf(1e9f, 1e9f)
+        learner.add(huge, "positive")
+        assertEquals("positive", learner.solve().classify(huge))
+        learner.forget(huge, "positive")
+        val error = assertThrows(IllegalStateException::class.java) { learner.solve() }
+        assertTrue("add the current examples again" in error.message!!, error.message)
+        for (input in inputs) learner.forget(input, if (input[0] < 0) "negative" else "positive")
+        for (input in inputs) learner.add(input, if (input[0] < 0) "negative" else "positive")
+        for (output in 0 until 2) assertArrayEquals(wanted.weights(output), learner.solve().weights(output))
+    }
+
+    @Test
     fun `only examples that were learned can be forgotten`() {
         val learner = learner(0 until 100)
         val before = learner.solve()
@@ -194,7 +217,7 @@ class ElmTest {
 
     @Test
     fun `malformed layers are refused`() {
-        for (name in listOf("bias", "negative", "pool", "zero", "large", "scalar", "infinite", "many")) {
+        for (name in listOf("bias", "negative", "pool", "zero", "large", "scalar", "infinite", "many", "inexact")) {
             open("malformed/$name.frz").use { file ->
                 assertThrows(ElmException::class.java, { HiddenLayer.of(file) }, name)
             }

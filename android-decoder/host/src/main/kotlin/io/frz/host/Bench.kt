@@ -46,11 +46,14 @@ internal class Bench : Runnable {
     private class Run(val load: Double, val first: Double, val run: Double, val loading: Long, val running: Long)
 
     override fun run() {
+        requireFiles(opening.sources + other)
         val example = input.array
         val engine = opening.engine
-        val (weights, largest) = FrzFile.open(opening.weights).use { frz ->
-            val bytes = frz.tensors.map { it.elements * Float.SIZE_BYTES }
-            bytes.sum() to (bytes.maxOrNull() ?: 0)
+        val (weights, largest) = naming(opening.weights, null) {
+            FrzFile.open(opening.weights).use { frz ->
+                val bytes = frz.tensors.map { it.elements * Float.SIZE_BYTES }
+                bytes.sum() to (bytes.maxOrNull() ?: 0)
+            }
         }
         val ours = ArrayList<Run>()
         val theirs = ArrayList<Run>()

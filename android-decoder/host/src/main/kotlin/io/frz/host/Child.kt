@@ -26,8 +26,10 @@ internal class Child(private val flags: List<String> = emptyList()) {
                 process.destroyForcibly()
             }
             if (process.exitValue() != 0) {
-                val reason = errors.readLines().firstOrNull { it.isNotBlank() } ?: "exit code ${process.exitValue()}"
-                throw Failure(reason.removePrefix("frz-host: "))
+                // Native libraries print warnings before the command reports its failure.
+                val lines = errors.readLines().filter { it.isNotBlank() }
+                val reason = lines.firstOrNull { it.startsWith(PROGRAM) } ?: lines.firstOrNull()
+                throw Failure(reason?.removePrefix(PROGRAM) ?: "exit code ${process.exitValue()}")
             }
             return JsonParser.parseString(output.readText()).asJsonObject
         } finally {
@@ -45,5 +47,6 @@ internal class Child(private val flags: List<String> = emptyList()) {
 
     private companion object {
         const val LONGEST_MINUTES = 5L
+        const val PROGRAM = "frz-host: "
     }
 }

@@ -56,7 +56,9 @@ internal enum class Delivery(val label: String) {
     FRZ("skeleton and .frz file") {
         override fun load(files: Shipped): AutoCloseable = FileChannel.open(files.weights.toPath()).use { channel ->
             val skeleton = FrzPart.of(files.skeleton.inputStream())
-            FrzSession.loaderOf(skeleton, FrzPart.of(channel, 0, channel.size()), files::configure).load()
+            naming(files.weights, null) {
+                FrzSession.loaderOf(skeleton, FrzPart.of(channel, 0, channel.size()), files::configure).load()
+            }
         }
     },
 

@@ -39,6 +39,7 @@ internal class LoadingCommand : Callable<Int> {
     @Option(
         names = ["--heap"],
         paramLabel = "MB",
+        converter = [Positive::class],
         description = ["The heap of each process, as apps have a limited one (default: Java's)."]
     )
     private var heap: Int? = null
@@ -47,9 +48,7 @@ internal class LoadingCommand : Callable<Int> {
     private lateinit var printing: Printing
 
     override fun call(): Int {
-        for (file in listOf(files.skeleton, files.weights, files.complete)) {
-            if (!file.isFile) throw Failure("$file: no such file")
-        }
+        requireFiles(listOf(files.skeleton, files.weights, files.complete))
         val best = LinkedHashMap<Delivery, JsonObject>()
         val failures = LinkedHashMap<Delivery, String>()
         repeat(runs) {

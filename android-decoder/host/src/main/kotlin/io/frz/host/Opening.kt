@@ -1,5 +1,8 @@
 package io.frz.host
 
+import io.frz.ErrorCode
+import io.frz.FrzException
+import io.frz.cli.shell.Failure
 import io.frz.cli.shell.Positive
 import io.frz.loading.FrzLoadOptions
 import java.io.File
@@ -63,7 +66,10 @@ internal class Opening {
     /** The files that [load] reads. */
     val sources: List<File> get() = listOfNotNull(skeleton, weights, base)
 
-    fun load(skeleton: File = this.skeleton): Model = engine.load(skeleton, weights, base, options)
+    /** Loads the model. If the weights or their base are at fault, the error message starts with their file. */
+    fun load(skeleton: File = this.skeleton): Model = naming(weights, base) {
+        engine.load(skeleton, weights, base, options)
+    }
 
     private val options: FrzLoadOptions by lazy {
         try {
@@ -74,4 +80,19 @@ internal class Opening {
             throw ParameterException(spec.commandLine(), e.message, e)
         }
     }
+}
+
+/** Throws if one of [files] does not exist. */
+internal fun requireFiles(files: List<File>) {
+    for (file in files) {
+        if (!file.exists()) throw Failure("$file: no such file")
+        if (file.isDirectory) throw Failure("$file: it is a folder")
+    }
+}
+
+/** Runs [work], and names the file that is at fault if [weights] or their [base] cannot be decoded. */
+internal inline fun <T> naming(weights: File, base: File?, work: () -> T): T = try {
+    work()
+} catch (e: FrzException) {
+    throw Failure("${base?.takeIf { e.code == ErrorCode.BASE } ?: weights}: ${e.message}", e)
 }

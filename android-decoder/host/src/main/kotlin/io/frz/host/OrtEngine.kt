@@ -28,16 +28,20 @@ internal class OrtEngine : Engine {
 
     override fun load(skeleton: File, weights: File, base: File?, options: FrzLoadOptions): Model =
         FrzSession.loaderOf(FrzPart.of(skeleton), FrzPart.of(weights), ::configure).load(options.with(base)).let {
-            OrtModel(it, it.inputNames.first()) { inputs -> it.run(inputs) }
+            OrtModel(it, input(it.inputNames, it)) { inputs -> it.run(inputs) }
         }
 
     override fun loadComplete(file: File): Model = try {
         SessionOptions().use { environment.createSession(file.path, it.also(::configure)) }.let {
-            OrtModel(it, it.inputNames.first()) { inputs -> it.run(inputs) }
+            OrtModel(it, input(it.inputNames, it)) { inputs -> it.run(inputs) }
         }
     } catch (e: OrtException) {
         throw Failure("ONNX Runtime cannot load $file: ${e.message}", e)
     }
+
+    /** Returns the first of the [names] of inputs; closes [session] and throws if there is none. */
+    private fun input(names: Set<String>, session: AutoCloseable): String =
+        names.firstOrNull() ?: session.use { throw Failure("the model has no inputs") }
 
     private fun configure(options: SessionOptions) {
         if (threads > 0) options.setIntraOpNumThreads(threads)

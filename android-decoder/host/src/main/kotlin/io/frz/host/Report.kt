@@ -58,6 +58,7 @@ internal class Report : Runnable {
         val files = inputs.listFiles()?.filter { it.extension == "npy" }?.sortedBy { it.name }
             ?: throw Failure("$inputs: no such folder")
         if (files.isEmpty()) throw Failure("$inputs: the folder contains no .npy files")
+        requireFiles(opening.sources)
         existing.requireWritable(output, opening.sources + files)
         for (input in files) existing.requireWritable(outputFor(input), opening.sources + files)
         if (folder.canonicalFile == inputs.canonicalFile) {

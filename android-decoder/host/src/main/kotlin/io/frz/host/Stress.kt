@@ -46,6 +46,7 @@ internal class Stress : Callable<Int> {
     private lateinit var spec: CommandSpec
 
     override fun call(): Int {
+        requireFiles(opening.sources)
         val example = input.array
         val expected = cycle(example)
         var different = 0

@@ -110,7 +110,7 @@ class CommandTest {
         val bench = listOf<Any>("bench", model("tiny.ptl"), model("tiny.frz"), "--runs", 1)
         for (arguments in listOf(
             bench + listOf(model("complete.ptl"), "--input", wrong),
-            bench + listOf("nothing.ptl", "--input", right),
+            bench + listOf(model("tiny.frz"), "--input", right),
             listOf<Any>("stress", model("tiny.ptl"), model("tiny.frz"), "--cycles", 1, "--input", wrong)
         )) {
             val failed = host(*arguments.toTypedArray())
@@ -192,14 +192,22 @@ class CommandTest {
         val image = input("image", -1f, 1f, 1, 1, 6, 6)
         val output = File(folder, "report.json")
         val cases = listOf(
-            host("report", model("tiny.frz"), model("tiny.frz"), inputs, "-o", output) to "SKELETON_DAMAGED",
+            host("report", model("tiny.frz"), model("tiny.frz"), inputs, "-o", output) to
+                "SKELETON_DAMAGED: ${model("tiny.frz")}: ",
             host("report", model("tiny.ptl"), model("other.frz"), inputs, "-o", output) to "MISMATCH",
-            host("report", model("tiny.ptl"), model("tiny.ptl"), inputs, "-o", output) to "MAGIC",
+            host("report", model("tiny.ptl"), model("tiny.ptl"), inputs, "-o", output) to
+                "${model("tiny.ptl")}: MAGIC: ",
+            host("bench", model("tiny.ptl"), model("tiny.ptl"), model("complete.ptl"), "--input", image) to
+                "${model("tiny.ptl")}: MAGIC: ",
             host("report", model("tiny.ptl"), model("tiny.frz"), "nowhere", "-o", output) to "nowhere: no such folder",
             host("report", model("tiny.ptl"), model("tiny.frz"), folder, "-o", output) to "contains no .npy files",
             host("report", model("tiny.ptl"), model("tiny.frz"), inputs, "-o", "no/such/x") to "does not exist",
             host("report", model("tiny.ptl"), model("tiny.frz"), inputs, "-o", output, "--threads", 0) to "must be",
-            host("stress", model("tiny.ptl"), model("none.frz"), "--input", image) to "none.frz",
+            host("report", "none.ptl", model("tiny.frz"), inputs, "-o", output) to "frz-host: none.ptl: no such file",
+            host("report", folder, model("tiny.frz"), inputs, "-o", output) to "frz-host: $folder: it is a folder",
+            host("bench", model("tiny.ptl"), model("tiny.frz"), "none.ptl", "--input", image) to
+                "frz-host: none.ptl: no such file",
+            host("stress", model("tiny.ptl"), "none.frz", "--input", image) to "frz-host: none.frz: no such file",
             host("stress", model("tiny.ptl"), model("tiny.frz"), "--input", "none.npy") to "none.npy: no such file"
         )
         for ((result, text) in cases) {

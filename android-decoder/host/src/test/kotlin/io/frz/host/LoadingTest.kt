@@ -80,5 +80,13 @@ class LoadingTest {
         assertEquals(2, code)
         assertTrue("none.onnx: no such file" in err && err.trim().lines().size == 1, err)
         assertEquals(2, host("loading", skeleton, weights, complete, "--runs", 0).code)
+        assertEquals(2, host("loading", skeleton, weights, complete, "--heap", 0).code)
+        val (_, out, _) = host("loading", skeleton, skeleton, complete, "--runs", 1)
+        assertTrue("${Delivery.FRZ.label}: $skeleton: MAGIC: " in out, out)
+        // ONNX Runtime also prints a warning, because it does not know where the weights of the skeleton are.
+        val (_, rows, _) = host("loading", skeleton, weights, skeleton, "--runs", 1)
+        for (delivery in listOf(Delivery.BYTES, Delivery.MAPPED)) {
+            assertTrue("${delivery.label}: ONNX Runtime cannot load $skeleton: " in rows, rows)
+        }
     }
 }

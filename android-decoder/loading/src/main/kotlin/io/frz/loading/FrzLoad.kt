@@ -64,6 +64,8 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
             val file = accessing("the weights") { weights.open(options.decoding(), base) }
             try {
                 return reading("the weights") { use(file) }
+            } catch (e: OutOfMemoryError) {
+                throw FrzException(ErrorCode.BUDGET, "there is not enough memory to load the network", cause = e)
             } finally {
                 close(file)
             }

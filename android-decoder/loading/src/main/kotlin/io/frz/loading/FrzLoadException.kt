@@ -11,9 +11,18 @@ import java.io.IOException
  */
 public class FrzLoadException @JvmOverloads constructor(
     public val kind: Kind,
-    problem: String,
+    private val problem: String,
     cause: Throwable? = null
 ) : IOException("$kind: $problem", cause) {
+    /** Returns this exception with the name [label] of the skeleton, if it is about the skeleton. */
+    internal fun about(label: String): FrzLoadException {
+        if (kind !in ABOUT_SKELETON) return this
+        val named = FrzLoadException(kind, "$label: $problem", cause)
+        named.stackTrace = stackTrace
+        suppressed.forEach(named::addSuppressed)
+        return named
+    }
+
     /** The kind of failure. The kinds are the same for every runtime. */
     public enum class Kind {
         /** The skeleton, the weights or their base are missing or cannot be read. */
@@ -43,5 +52,6 @@ public class FrzLoadException @JvmOverloads constructor(
 
     private companion object {
         const val serialVersionUID = 1L
+        val ABOUT_SKELETON = setOf(Kind.SKELETON_DAMAGED, Kind.SKELETON_UNSUPPORTED, Kind.MISMATCH)
     }
 }

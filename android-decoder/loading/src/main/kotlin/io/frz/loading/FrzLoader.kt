@@ -42,11 +42,13 @@ public class FrzLoader<N : Any>(
 
     private fun load(load: FrzLoad): N = try {
         load.checkCancelled()
-        val intact = load.accessing("the skeleton") { intact() }
+        val intact = load.accessing("the skeleton") { intact(load) }
         load.opened(weights) {
             load.checkCancelled()
             runtime.start(intact, it, load)
         }
+    } catch (e: FrzLoadException) {
+        throw skeleton.label?.let(e::about) ?: e
     } finally {
         FrzPart.close(parts(load.options))
     }
@@ -54,8 +56,8 @@ public class FrzLoader<N : Any>(
     private fun parts(options: FrzLoadOptions) = listOfNotNull(skeleton, weights, options.base)
 
     /** Returns the skeleton if it is intact. Runtimes do not validate their input, and altered bytes can crash them. */
-    private fun intact(): FrzSkeleton {
-        val bytes = skeleton.read()
+    private fun intact(load: FrzLoad): FrzSkeleton {
+        val bytes = skeleton.read(load::checkCancelled)
         val problem = FrzSeal.problem(bytes) ?: return FrzSkeleton(bytes, skeleton.file)
         throw FrzLoadException(
             FrzLoadException.Kind.SKELETON_DAMAGED,

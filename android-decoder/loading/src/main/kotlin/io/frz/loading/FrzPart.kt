@@ -28,9 +28,12 @@ public abstract class FrzPart internal constructor() {
      */
     internal open fun claim(): FrzPart = this
 
-    /** Returns all bytes of the part. */
+    /** The name of the part in error messages, or null if it has none. */
+    internal open val label: String? get() = null
+
+    /** Returns all bytes of the part. Calls [check] now and then, which can cancel reading by an exception. */
     @Throws(IOException::class)
-    internal abstract fun read(): ByteArray
+    internal abstract fun read(check: () -> Unit): ByteArray
 
     /** Opens the part as an `.frz` file, with the open [base] if it is a delta file. */
     @Throws(IOException::class)

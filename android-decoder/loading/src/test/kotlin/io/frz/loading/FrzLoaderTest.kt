@@ -14,6 +14,8 @@ import java.io.File
 import java.io.FileOutputStream
 import java.io.IOException
 import java.io.InputStream
+import java.io.RandomAccessFile
+import java.io.SequenceInputStream
 import java.net.SocketTimeoutException
 import java.nio.ByteBuffer
 import java.util.concurrent.Executors
@@ -125,6 +127,97 @@ class FrzLoaderTest {
         }
         val thrown = assertThrows(FrzException::class.java) { load(options.build(), skeleton = FrzPart.of(endless)) }
         assertEquals(ErrorCode.BUDGET, thrown.code)
+    }
+
+    @Test
+    fun `a section longer than its file does not lengthen the file`(@TempDir folder: File) {
+        val file = File(folder, "skeleton").apply { writeBytes(resource("tiny.ptl").readBytes()) }
+        val size = file.length()
+        RandomAccessFile(file, "rw").channel.use { channel ->
+            for ((offset, length) in listOf(0L to size + 1, size to 1L)) {
+                val part = FrzPart.of(channel, offset, length)
+                for (bad in listOf(fault(part), fault(part("tiny.ptl"), part))) assertEquals(Kind.UNREADABLE, bad.kind)
+                assertEquals(size, file.length())
+            }
+        }
+    }
+
+    /** A stream that calls [act] before each read and then returns [count] bytes, and claims to contain gigabytes. */
+    private class Endless(private val count: Int, private val act: () -> Unit) : InputStream() {
+        override fun read(): Int = 0
+
+        override fun read(bytes: ByteArray, start: Int, size: Int): Int {
+            act()
+            return minOf(count, size)
+        }
+
+        override fun available(): Int = Int.MAX_VALUE
+    }
+
+    @Test
+    fun `a skeleton is read from a stream whatever the stream says about its size`() {
+        for (size in listOf(Int.MAX_VALUE, -1)) {
+            val stream = object : ByteArrayInputStream(resource("wide.ptl").readBytes()) {
+                override fun available(): Int = size
+            }
+            assertEquals(sumOf("wide.frz"), load(options.build(), skeleton = FrzPart.of(stream)).sum)
+        }
+    }
+
+    @Test
+    fun `a stream that returns nothing is unreadable`() {
+        for (bad in listOf(fault(FrzPart.of(Endless(0) {})), fault(part("tiny.ptl"), FrzPart.of(Endless(0) {})))) {
+            assertEquals(Kind.UNREADABLE, bad.kind)
+            assertTrue("the stream returned no bytes" in bad.message!!, bad.message)
+        }
+    }
+
+    @Test
+    fun `an interrupt ends reading a stream`() {
+        val endless = { FrzPart.of(Endless(1) { Thread.currentThread().interrupt() }) }
+        assertEquals(Kind.CANCELLED, fault(endless()).kind)
+        assertTrue(Thread.interrupted())
+        // The start of an intact file, followed by bytes without end.
+        val start = resource("wide.frz").readBytes().copyOf(2000).inputStream()
+        val weights = FrzPart.of(SequenceInputStream(start, Endless(1) { Thread.currentThread().interrupt() }))
+        assertEquals(Kind.CANCELLED, fault(part("wide.ptl"), weights).kind)
+        assertTrue(Thread.interrupted())
+    }
+
+    @Test
+    fun `if memory runs out in a runtime, the load exceeds the budget`() {
+        val hungry = object : FrzRuntime<Net> by Fake() {
+            override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): Net =
+                throw OutOfMemoryError("Java heap space")
+        }
+        val loader = FrzLoader(hungry, part("tiny.ptl"), part("tiny.frz"))
+        val thrown = assertThrows(FrzException::class.java) { loader.load() }
+        assertEquals(ErrorCode.BUDGET, thrown.code)
+        assertTrue(thrown.cause is OutOfMemoryError)
+    }
+
+    @Test
+    fun `failures of a skeleton name it`() {
+        for (kind in listOf(Kind.SKELETON_UNSUPPORTED, Kind.MISMATCH, Kind.SKELETON_DAMAGED, Kind.CACHE)) {
+            val original = FrzLoadException(kind, "a problem", IOException("its cause"))
+            val failing = object : FrzRuntime<Net> by Fake() {
+                override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): Net = throw original
+            }
+            val skeleton = resource("tiny.ptl")
+            val named = assertThrows(FrzLoadException::class.java) {
+                FrzLoader(failing, FrzPart.of(skeleton), part("tiny.frz")).load()
+            }
+            val place = if (kind == Kind.CACHE) "" else "$skeleton: "
+            assertEquals("$kind: ${place}a problem", named.message)
+            assertEquals(kind to original.cause, named.kind to named.cause)
+            assertEquals(original.stackTrace.toList(), named.stackTrace.toList())
+            val unnamed = assertThrows(FrzLoadException::class.java) {
+                FrzLoader(failing, FrzPart.of(skeleton.readBytes()), part("tiny.frz")).load()
+            }
+            assertEquals("$kind: a problem", unnamed.message)
+        }
+        val damaged = fault(part("tiny.frz")).message!!
+        assertTrue(damaged.startsWith("SKELETON_DAMAGED: ${resource("tiny.frz")}: this is not an intact"), damaged)
     }
 
     @Test

@@ -183,6 +183,19 @@ class FrzLoadingTest {
     }
 
     @Test
+    fun `an executor that accepts a task and then throws does not run it twice`() {
+        val waiting = ArrayList<Runnable>()
+        val accepting = Executor {
+            waiting.add(it)
+            throw RejectedExecutionException("too late")
+        }
+        deliver(direct.newBuilder().callbacks(accepting).build())
+        waiting.forEach(Runnable::run)
+        checkCancelled()
+        assertTrue(network.isFreed)
+    }
+
+    @Test
     fun `an executor that rejects progress ends loading`() {
         start(options = direct.newBuilder().progress { _, _ -> }.callbacks(refusing).build())
         checkCancelled()

@@ -12,6 +12,9 @@ import io.frz.onnxruntime.internal.Lengths
 import io.frz.onnxruntime.internal.OptionalRuntime
 import io.frz.onnxruntime.internal.Tensors
 import java.util.concurrent.atomic.AtomicBoolean
+import java.util.concurrent.locks.ReentrantReadWriteLock
+import kotlin.concurrent.read
+import kotlin.concurrent.write
 
 /**
  * An ONNX Runtime session with weights from a `.frz` file, on Android and on any JVM.
@@ -32,15 +35,19 @@ import java.util.concurrent.atomic.AtomicBoolean
  * them from the direct buffers in which they have been rebuilt, and it keeps no copies, so loading needs memory for the
  * weights only once. Runs take longer, because ONNX Runtime cannot prepare the weights in advance.
  *
- * Like an [OrtSession], this object is thread-safe, except that [close] must not be called during a run. The caller
- * must close it.
+ * This object is thread-safe: runs can be parallel, and [close] waits for those that have begun. The caller must close
+ * it.
  *
  * @property session the session, whose inputs include [weights]. Use it for what [run] does not offer, such as pinned
- *   outputs, and pass [weights] together with the other inputs. Do not close it
+ *   outputs, and pass [weights] together with the other inputs. Do not close it, and do not use it during or after
+ *   [close]
  */
 public class FrzSession internal constructor(public val session: OrtSession, private val tensors: Tensors) :
     AutoCloseable {
     private val isClosed = AtomicBoolean()
+
+    /** Runs hold the lock for reading, because native code reads the weights and the session until a run ends. */
+    private val lock = ReentrantReadWriteLock()
 
     /** The weights that are inputs, by name; empty if all weights are initializers. Do not close them. */
     public val weights: Map<String, OnnxTensor> get() = tensors.all
@@ -57,7 +64,8 @@ public class FrzSession internal constructor(public val session: OrtSession, pri
      * @param requestedOutputs the names of the outputs to compute; by default, all
      * @param options the options of this run, or null for the defaults
      * @throws FrzLengthException if the network cannot run on inputs of these lengths
-     * @throws IllegalArgumentException if [inputs] contains a weight
+     * @throws IllegalArgumentException if [inputs] contains a weight or a closed tensor
+     * @throws IllegalStateException if this object has been closed
      * @throws OrtException if [inputs] contains an unknown name or lacks an input, or if the network cannot run on them
      */
     @JvmOverloads
@@ -69,14 +77,19 @@ public class FrzSession internal constructor(public val session: OrtSession, pri
     ): OrtSession.Result {
         val known = weights.keys.intersect(inputs.keys)
         require(known.isEmpty()) { "${known.joinToString()}: the session already has these weights; omit them" }
-        return Lengths.checked(inputs) { session.run(weights + inputs, requestedOutputs, options) }
+        val closed = inputs.filterValues { it.isClosed }.keys
+        require(closed.isEmpty()) { "${closed.joinToString()}: the tensor has been closed" }
+        return lock.read {
+            check(!isClosed.get()) { "the session has been closed" }
+            Lengths.checked(inputs) { session.run(weights + inputs, requestedOutputs, options) }
+        }
     }
 
-    /** Closes the session and frees the weights. Further calls have no effect. */
+    /** Waits for runs to end, closes the session and frees the weights. Further calls have no effect. */
     @Throws(OrtException::class)
     override fun close() {
         if (isClosed.getAndSet(true)) return
-        tensors.use { session.close() }
+        lock.write { tensors.use { session.close() } }
     }
 
     /**

@@ -12,6 +12,10 @@ import io.frz.loading.FrzLoadOptions
 import io.frz.loading.FrzPart
 import java.io.File
 import java.nio.ByteBuffer
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.TimeUnit
+import java.util.concurrent.atomic.AtomicReference
+import kotlin.concurrent.thread
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNotEquals
@@ -57,6 +61,40 @@ class InputsTest : OnRuntime() {
             }
             assertTrue("terminate" in thrown.message!!, thrown.message)
         }
+    }
+
+    @Test
+    fun `closing waits for runs, and later runs are refused`() {
+        val expected = load().use { it.outputs() }
+        repeat(20) {
+            val session = load()
+            val names = session.session.outputNames
+            val started = CountDownLatch(1)
+            val end = AtomicReference<Throwable>()
+            val runner = thread {
+                while (end.get() == null) {
+                    try {
+                        assertEquals(expected, outputs("tiny") { session.run(mapOf("x" to it), names) })
+                    } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
+                        end.set(e)
+                    }
+                    started.countDown()
+                }
+            }
+            assertTrue(started.await(20, TimeUnit.SECONDS))
+            session.close()
+            withSession { assertEquals(expected, it.outputs()) }
+            runner.join(20_000)
+            assertEquals("the session has been closed", end.get()?.message)
+        }
+    }
+
+    @Test
+    fun `closed inputs do not reach native code`() = withSession { session ->
+        lateinit var closed: OnnxTensor
+        outputs("tiny") { session.run(mapOf("x" to it)).also { _ -> closed = it } }
+        val refused = assertThrows(IllegalArgumentException::class.java) { session.run(mapOf("x" to closed)) }
+        assertEquals("x: the tensor has been closed", refused.message)
     }
 
     @Test

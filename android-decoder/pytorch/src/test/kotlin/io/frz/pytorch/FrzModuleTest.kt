@@ -108,6 +108,16 @@ class FrzModuleTest : OnRuntime() {
     }
 
     @Test
+    fun `the weights of a destroyed module cannot be replaced`() {
+        val module = FrzModule.loaderOf(skeleton, weights).load()
+        module.destroy()
+        val thrown = assertThrows(FrzLoadException::class.java) {
+            FrzModule.loadWeights(module, FrzPart.of(weights))
+        }
+        assertEquals("RUNTIME_FAILED: the module has been destroyed; load it again", thrown.message)
+    }
+
+    @Test
     fun `raw weights are read from the requested tier`() {
         for (tier in 0..1) {
             val options = FrzLoadOptions.builder().tier(tier).memoryBudget(144 + 16 + 144 + WORKING)

@@ -84,4 +84,10 @@ class SchedulingTest {
             }
         }
     }
+
+    @Test
+    fun `a cost of zero has the same sign as in Python`() {
+        val plan = chooseTiers(listOf(App("app", listOf(Tier(0.0, 0.5, 1)), -0.0, 1.0)), Budget(1))
+        for (cost in listOf(plan["app"].cost, plan.largest, plan.total)) assertEquals(0L, cost.toRawBits())
+    }
 }

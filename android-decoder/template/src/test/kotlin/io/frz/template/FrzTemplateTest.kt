@@ -128,12 +128,14 @@ class FrzTemplateTest : OnSynthetic() {
     @Test
     fun `leftover files are deleted, and faults leave none`(@TempDir folder: File) {
         val old = File(folder, "filled-1.partial").apply { writeText("") }
-        val unused = File(folder, "filled-2").apply { writeText("") }
+        val unused = File(folder, "filled-${"0a".repeat(32)}-0123abcd").apply { writeText("") }
+        val foreign = File(folder, "filled-form").apply { writeText("mine") }
         val recent = File(folder, "filled-3.partial").apply { writeText("") }
         old.setLastModified(1)
         unused.setLastModified(1)
+        foreign.setLastModified(1)
         FrzTemplate.fileLoader(FrzPart.of(template), FrzPart.of(weights), folder).load()
-        assertTrue(!old.exists() && !unused.exists() && recent.exists())
+        assertTrue(!old.exists() && !unused.exists() && recent.exists() && foreign.exists())
         val count = folder.list()!!.size
         val damaged = weights.clone().also { it[it.size - 5] = (it[it.size - 5] + 1).toByte() }
         assertThrows(FrzException::class.java) {

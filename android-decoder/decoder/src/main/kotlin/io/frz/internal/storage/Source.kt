@@ -7,6 +7,7 @@ import java.io.Closeable
 import java.io.File
 import java.io.IOException
 import java.io.InputStream
+import java.io.InterruptedIOException
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
@@ -118,6 +119,7 @@ internal class StreamSource(private val stream: InputStream, private val budget:
     @Synchronized
     override fun size(limit: Long): Long {
         while (bytes < limit && !ended) {
+            if (Thread.currentThread().isInterrupted) throw InterruptedIOException("the thread was interrupted")
             val used = (bytes % CHUNK).toInt()
             if (used == 0) {
                 budget.require(bytes + CHUNK, null)

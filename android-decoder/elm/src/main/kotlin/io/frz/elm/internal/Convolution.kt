@@ -73,8 +73,16 @@ internal class Convolution(shape: IntArray, weights: FloatArray, biases: FloatAr
         }
     }
 
-    private companion object {
+    companion object {
         /** 2²³; seeded numbers are odd multiples of its reciprocal. */
-        const val HALF = 8388608.0
+        private const val HALF = 8388608.0
+
+        /** Returns whether all sums are at most 2⁵³, so that 64-bit floats represent them exactly. */
+        fun isExact(channels: Int, size: Int, pool: Int, bias: Int): Boolean {
+            val taps = channels.toBigInteger() * size.toBigInteger().pow(2)
+            val window = taps * (2 * 255).toBigInteger() + size.toBigInteger() * bias.toBigInteger()
+            val largest = taps * window * HALF.toLong().toBigInteger() * pool.toBigInteger().pow(2)
+            return largest <= 1.toBigInteger().shiftLeft(53)
+        }
     }
 }

@@ -31,7 +31,11 @@ internal class Metadata(private val file: FrzFile) {
                 check(fits && axes.contentEquals(lengths(biases.size, image[0], size, size)))
                 val places = (image[1] - size + 1L) / pool * ((image[2] - size + 1L) / pool)
                 check(places < Int.MAX_VALUE / maxOf(1, biases.size))
-                Convolution(image, weights, biases, size, pool, whole("bias", text("bias")))
+                val bias = whole("bias", text("bias"))
+                if (!Convolution.isExact(image[0], size, pool, bias)) {
+                    throw ElmException("the sums of the convolution are too large to be exact")
+                }
+                Convolution(image, weights, biases, size, pool, bias)
             }
 
             "dense" -> {

@@ -13,6 +13,9 @@ internal class NormalEquations(private val features: Int) {
     /** HᵀT: an array for each output. */
     private val products = ArrayList<DoubleArray>()
 
+    /** A bound on the rounding errors that removed samples have left in each element of the matrices. */
+    private var residue = 0.0
+
     /** The number of samples, which equals the sum of the squares of the constant feature. */
     val samples: Int get() = gram[0][0].toInt()
 
@@ -35,7 +38,11 @@ internal class NormalEquations(private val features: Int) {
             for (j in 0..i) row[j] += scale * sample[j]
             for (output in targets.indices) products[output][i] += scale * targets[output]
         }
-        if (samples == 0) (gram + products).forEach { it.fill(0.0) } // Rounding errors remain of removed samples.
+        // Rounding errors remain of removed samples.
+        if (sign < 0) residue += 2 * Math.ulp(sample.maxOf { it * it })
+        if (samples > 0) return
+        (gram + products).forEach { it.fill(0.0) }
+        residue = 0.0
     }
 
     /** Returns the weights of each output. */
@@ -43,6 +50,10 @@ internal class NormalEquations(private val features: Int) {
         var sum = 0.0
         for (i in 1 until features) sum += gram[i][i]
         val mean = if (sum > 0.0) sum / (features - 1) else 1.0
+        check(residue <= PRECISION * mean) {
+            "a removed example was so much larger than the others that rounding has erased them; " +
+                "create a new learner and add the current examples again"
+        }
         var growing = ridge * mean
         repeat(RETRIES) {
             cholesky(growing)?.let { lower ->
@@ -116,5 +127,8 @@ internal class NormalEquations(private val features: Int) {
 
         /** The maximum number of ridges that are tried, each 10 times as large as the previous one. */
         const val RETRIES = 8
+
+        /** The largest acceptable rounding error, relative to the mean of the features' sums of squares. */
+        const val PRECISION = 1e-8
     }
 }

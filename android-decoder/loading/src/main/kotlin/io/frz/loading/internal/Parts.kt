@@ -6,6 +6,7 @@ import io.frz.FrzFile
 import io.frz.FrzOptions
 import io.frz.loading.FrzLoadException
 import io.frz.loading.FrzPart
+import java.io.ByteArrayOutputStream
 import java.io.File
 import java.io.FileInputStream
 import java.io.FileNotFoundException
@@ -17,7 +18,9 @@ import java.util.concurrent.atomic.AtomicBoolean
 
 /** A file on disk; weights are read on demand. */
 internal class FilePart(override val file: File) : FrzPart() {
-    override fun read(): ByteArray = file.inputStream().use { it.readBytes() }
+    override val label: String get() = file.path
+
+    override fun read(check: () -> Unit): ByteArray = file.inputStream().use { it.bytes(check) }
 
     override fun open(options: FrzOptions, base: FrzFile?): FrzFile = FrzFile.open(file, options, base)
 }
@@ -26,7 +29,7 @@ internal class FilePart(override val file: File) : FrzPart() {
 internal class BufferPart(bytes: ByteBuffer) : FrzPart() {
     private val bytes = bytes.slice()
 
-    override fun read(): ByteArray = ByteArray(bytes.capacity()).also { bytes.duplicate().get(it) }
+    override fun read(check: () -> Unit): ByteArray = ByteArray(bytes.capacity()).also { bytes.duplicate().get(it) }
 
     override fun open(options: FrzOptions, base: FrzFile?): FrzFile = FrzFile.open(bytes, options, base)
 }
@@ -37,14 +40,14 @@ internal class StreamPart(private val stream: InputStream) : FrzPart() {
 
     override fun claim(): FrzPart = if (isClaimed.compareAndSet(false, true)) ClaimedStream(stream) else UsedStream
 
-    override fun read(): ByteArray = claim().read()
+    override fun read(check: () -> Unit): ByteArray = claim().read(check)
 
     override fun open(options: FrzOptions, base: FrzFile?): FrzFile = claim().open(options, base)
 }
 
 /** A stream that belongs to one load. */
 private class ClaimedStream(private val stream: InputStream) : FrzPart() {
-    override fun read(): ByteArray = stream.readBytes()
+    override fun read(check: () -> Unit): ByteArray = stream.bytes(check)
 
     override fun open(options: FrzOptions, base: FrzFile?): FrzFile = FrzFile.open(stream, options, base)
 
@@ -53,7 +56,7 @@ private class ClaimedStream(private val stream: InputStream) : FrzPart() {
 
 /** A stream that belongs to another load. */
 private object UsedStream : FrzPart() {
-    override fun read(): ByteArray = throw used()
+    override fun read(check: () -> Unit): ByteArray = throw used()
 
     override fun open(options: FrzOptions, base: FrzFile?): FrzFile = throw used()
 
@@ -66,8 +69,13 @@ private object UsedStream : FrzPart() {
 /** A section of a channel's file, mapped into memory. */
 internal class ChannelPart(private val channel: FileChannel, private val offset: Long, private val length: Long) :
     FrzPart() {
-    override fun read(): ByteArray {
+    override fun read(check: () -> Unit): ByteArray {
         if (length !in 0..MOST_BYTES) throw IOException("a skeleton cannot have $length bytes")
+        // Mapping more than the file would lengthen a file that is open for writing.
+        val size = channel.size()
+        if (offset !in 0..size - length) {
+            throw IOException("the channel has $size bytes; it does not contain $length bytes from offset $offset")
+        }
         val bytes = ByteArray(length.toInt())
         channel.map(FileChannel.MapMode.READ_ONLY, offset, length).get(bytes)
         return bytes
@@ -83,7 +91,7 @@ internal class ChannelPart(private val channel: FileChannel, private val offset:
 
 /** A section of a file that Android has opened. */
 internal class DescriptorPart(private val descriptor: AssetFileDescriptor) : FrzPart() {
-    override fun read(): ByteArray = part().read()
+    override fun read(check: () -> Unit): ByteArray = part().read(check)
 
     override fun open(options: FrzOptions, base: FrzFile?): FrzFile = part().open(options, base)
 
@@ -97,7 +105,9 @@ internal class DescriptorPart(private val descriptor: AssetFileDescriptor) : Frz
 
 /** An asset: mapped if it is stored uncompressed in the APK, otherwise unpacked into memory up to the tier. */
 internal class AssetPart(private val assets: AssetManager, private val name: String) : FrzPart() {
-    override fun read(): ByteArray = assets.open(name).use { it.readBytes() }
+    override val label: String get() = name
+
+    override fun read(check: () -> Unit): ByteArray = assets.open(name).use { it.bytes(check) }
 
     override fun open(options: FrzOptions, base: FrzFile?): FrzFile {
         val descriptor = try {
@@ -109,3 +119,21 @@ internal class AssetPart(private val assets: AssetManager, private val name: Str
         return descriptor.use { DescriptorPart(it).open(options, base) }
     }
 }
+
+/**
+ * Returns the bytes that are left in this stream. This function calls [check] between reads, which can cancel it by an
+ * exception. It does not call [InputStream.available], which some streams implement incorrectly.
+ */
+private fun InputStream.bytes(check: () -> Unit): ByteArray {
+    val bytes = ByteArrayOutputStream()
+    val chunk = ByteArray(CHUNK)
+    while (true) {
+        check()
+        val count = read(chunk)
+        if (count < 0) return bytes.toByteArray()
+        if (count == 0) throw IOException("the stream returned no bytes, although it has not ended")
+        bytes.write(chunk, 0, count)
+    }
+}
+
+private const val CHUNK = 1 shl 16

@@ -10,6 +10,7 @@ import io.frz.loading.FrzPart
 import io.frz.loading.FrzRuntime
 import java.io.IOException
 import java.util.concurrent.RejectedExecutionException
+import java.util.concurrent.atomic.AtomicBoolean
 
 /** Runs [load] in the background and delivers the resulting network or, if loading has been cancelled, frees it. */
 internal class Task<N : Any>(
@@ -114,16 +115,14 @@ internal class Task<N : Any>(
     }
 
     private fun tell(failure: IOException) {
-        var isTold = false
-        val call = {
-            isTold = true
-            callback.onFailed(failure)
-        }
+        // An executor can accept a task and throw nevertheless.
+        val isTold = AtomicBoolean()
+        val call = Runnable { if (isTold.compareAndSet(false, true)) callback.onFailed(failure) }
         try {
             options.callbacks.execute(call)
         } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
-            if (isTold) throw e
-            call()
+            if (isTold.get()) throw e
+            call.run()
         }
     }
 

@@ -68,6 +68,8 @@ internal object Native {
         )
     } catch (e: OutOfMemoryError) {
         throw FrzLoadException(Kind.RUNTIME_FAILED, "the runtime is out of memory: " + reason(e), e)
+    } catch (@Suppress("TooGenericExceptionCaught") e: NullPointerException) {
+        throw FrzLoadException(Kind.RUNTIME_FAILED, "the module has been destroyed; load it again", e)
     } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
         // Native code throws several subclasses of RuntimeException.
         throw translate(e)

@@ -28,8 +28,11 @@ internal class SkeletonCache(private val folder: File) {
         )
     }
 
-    private fun holds(file: File, skeleton: ByteArray): Boolean =
+    private fun holds(file: File, skeleton: ByteArray): Boolean = try {
         file.length() == skeleton.size.toLong() && file.readBytes().contentEquals(skeleton)
+    } catch (_: IOException) {
+        false // Android deleted it in the meantime, or it cannot be read; it is written again.
+    }
 
     private fun write(file: File, skeleton: ByteArray) {
         val partial = File.createTempFile(PREFIX, PARTIAL, folder)
@@ -47,7 +50,7 @@ internal class SkeletonCache(private val folder: File) {
     /** Removes copies that have not been used for a long time, and files left behind by killed processes. */
     private fun clean() {
         val now = System.currentTimeMillis()
-        for (file in folder.listFiles { file -> file.name.startsWith(PREFIX) }.orEmpty()) {
+        for (file in folder.listFiles { _, name -> OWN.matches(name) }.orEmpty()) {
             val kept = if (file.name.endsWith(SUFFIX)) UNUSED_MILLIS else PARTIAL_MILLIS
             if (now - file.lastModified() > kept) file.delete()
         }
@@ -57,6 +60,9 @@ internal class SkeletonCache(private val folder: File) {
         const val PREFIX = "skeleton-"
         const val SUFFIX = ".ptl"
         const val PARTIAL = ".partial"
+
+        /** The names of files that this class writes; an app can keep other files in the same folder. */
+        val OWN = Regex("skeleton-([0-9a-f]{64}\\.ptl|-?[0-9]+\\.partial)")
         const val UNUSED_MILLIS = 30L * 24 * 60 * 60 * 1000
         const val PARTIAL_MILLIS = 60L * 60 * 1000
 

@@ -2,6 +2,8 @@ package io.frz.pytorch.internal
 
 import java.io.File
 import java.io.RandomAccessFile
+import java.nio.file.Files
+import java.nio.file.Paths
 import java.util.concurrent.TimeUnit
 import kotlin.random.Random
 import org.junit.jupiter.api.Assertions.assertArrayEquals
@@ -51,14 +53,28 @@ class SkeletonCacheTest {
         val recent = cache.file(byteArrayOf(1))
         val left = File(folder, "skeleton-1.partial").apply { writeText("half") }
         val writing = File(folder, "skeleton-2.partial").apply { writeText("half") }
-        val foreign = File(folder, "notes.ptl").apply { writeText("mine") }
+        val foreign = listOf("notes.ptl", "skeleton-unet.ptl", "skeleton-notes.txt", "skeleton-a.partial").map {
+            File(folder, it).apply { writeText("mine") }
+        }
         age(old, 31)
         age(recent, 29)
         age(left, 1)
-        age(foreign, 1000)
+        foreign.forEach { age(it, 1000) }
         cache.file(byteArrayOf(2))
         assertFalse(old.exists() || left.exists())
-        assertTrue(recent.exists() && writing.exists() && foreign.exists())
+        assertTrue(recent.exists() && writing.exists())
+        assertEquals(emptyList<File>(), foreign.filterNot { it.exists() })
+    }
+
+    @Test
+    fun `a copy that cannot be read is replaced`() {
+        val directory = File(folder, "directory").apply { mkdir() }
+        val content = ByteArray(directory.length().toInt())
+        val file = cache.file(content)
+        assertTrue(file.delete())
+        Files.createSymbolicLink(Paths.get(file.path), Paths.get(directory.path))
+        assertEquals(content.size.toLong(), file.length())
+        assertArrayEquals(content, cache.file(content).readBytes())
     }
 
     @Test

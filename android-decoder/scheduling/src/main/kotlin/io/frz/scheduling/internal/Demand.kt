@@ -30,7 +30,7 @@ internal class Demand(app: App, val tier: Int, val shortfall: Double, val second
 
     /** Returns the cost at a share above 0. */
     fun cost(share: Double): Double =
-        if (share >= enough) shortfall else shortfall + alpha * maxOf(0.0, seconds / share - latency)
+        shortfall + if (share >= enough) 0.0 else alpha * maxOf(0.0, seconds / share - latency)
 
     /** Returns the smallest share at which the cost is at most [cost], or [enough] if no share is sufficient. */
     fun shareFor(cost: Double): Double =

@@ -46,7 +46,14 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
 
     private fun known(key: String, size: Long, load: FrzLoad): File? =
         folder.listFiles { _, name -> name.startsWith(key) }.orEmpty().firstOrNull { file ->
-            file.length() == size && file.name == name(key, writing { checksum(file, load) })
+            try {
+                file.length() == size && file.name == name(key, checksum(file, load))
+            } catch (e: FrzLoadException) {
+                throw e
+            } catch (_: IOException) {
+                load.checkCancelled() // An interrupt ends reading.
+                false // Android deleted it in the meantime, or it cannot be read; it is written again.
+            }
         }
 
     private fun write(key: String, layout: Layout, filler: Filler, load: FrzLoad): File {
@@ -104,7 +111,7 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
     /** Deletes files that have not been used for a long time, and files left behind by processes that were killed. */
     private fun clean() {
         val now = System.currentTimeMillis()
-        for (file in folder.listFiles { _, name -> name.startsWith(PREFIX) }.orEmpty()) {
+        for (file in folder.listFiles { _, name -> OWN.matches(name) }.orEmpty()) {
             val kept = if (file.name.endsWith(PARTIAL)) PARTIAL_MILLIS else UNUSED_MILLIS
             if (now - file.lastModified() > kept) file.delete()
         }
@@ -116,6 +123,9 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
     private companion object {
         const val PREFIX = "filled-"
         const val PARTIAL = ".partial"
+
+        /** The names of files that this class writes; an app can keep other files in the same folder. */
+        val OWN = Regex("filled-([0-9a-f]{64}-[0-9a-f]{8}|-?[0-9]+\\.partial)")
         const val CHUNK = 1 shl 16
         const val UNUSED_MILLIS = 30L * 24 * 60 * 60 * 1000
         const val PARTIAL_MILLIS = 60L * 60 * 1000
