@@ -80,8 +80,10 @@ def _einsum(equation: str, operands: Sequence[Tensor], *, path: Any = None) -> A
 
 
 def _example(length: Any) -> int:
-    """Return a length in the example."""
-    return length if isinstance(length, int) else int(length.node.hint)
+    """Return a length in the example, or 1 if it depends on values."""
+    if isinstance(length, int):
+        return length
+    return int(length.node.hint) if length.node.has_hint() else 1
 
 
 def _averaging(operator: Any) -> Callable[..., Any]:

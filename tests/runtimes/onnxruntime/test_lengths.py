@@ -161,7 +161,7 @@ def test_conditions_on_values(tmp_path: Path):
     inputs = [(torch.rand(n, 3), torch.tensor(count)) for n in (2, 3, 6) for count in range(6)]
     found = [(len(inputs[i][0]), int(inputs[i][1])) for i in valid(model, made, inputs)]
     assert found == [(2, 1), (2, 2), (3, 1), (3, 2), (3, 3), (6, 1), (6, 2), (6, 3)]
-    with pytest.raises(LengthError, match=r"but this model requires y.item\(\) < 4"):
+    with pytest.raises(LengthError, match=r"but this model requires y.item\(\) <= 3"):
         run(made, torch.rand(6, 3), torch.tensor(4))
 
 
