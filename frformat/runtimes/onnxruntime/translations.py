@@ -20,16 +20,27 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
             return op.Div(a, b)
         return op.Div(op.Sub(a, op.Mod(a, b)), b)  # Div, the exporter's choice, rounds towards zero
 
-    def attention(query: Any, key: Any, value: Any, *rest: Any, **options: Any) -> Any:
+    def attention(
+        query: Any,
+        key: Any,
+        value: Any,
+        attn_mask: Any = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+        enable_gqa: bool = False,
+    ) -> Any:
+        inner = torch_lib.aten_scaled_dot_product_attention
+        options = (attn_mask, dropout_p, is_causal, scale, enable_gqa)
         missing = 4 - len(query.shape)  # the exporter supports only batches of several heads
         if missing <= 0:
-            return torch_lib.aten_scaled_dot_product_attention(query, key, value, *rest, **options)
+            return inner(query, key, value, *options)
         axes: Any = op.Constant(value_ints=list(range(missing)))
         wide = []
         for each in (query, key, value):
             wide.append(op.Unsqueeze(each, axes))
             wide[-1].shape, wide[-1].dtype = ir.Shape([*[1] * missing, *each.shape]), each.dtype
-        return op.Squeeze(torch_lib.aten_scaled_dot_product_attention(*wide, *rest, **options), axes)
+        return op.Squeeze(inner(*wide, *options), axes)
 
     return {operator.floordiv: floordiv, torch.ops.aten.scaled_dot_product_attention.default: attention}
 
