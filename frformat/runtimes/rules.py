@@ -14,7 +14,16 @@ Expression = Any  # sympy has no types
 SIGNS: Final = {sympy.Eq: "==", sympy.Ne: "!=", sympy.Gt: ">", sympy.Ge: ">=", sympy.Lt: "<", sympy.Le: "<="}
 BINARY: Final = {"FloorDiv": "//", "CleanDiv": "//", "Mod": "%", "PythonMod": "%", "IntTrueDiv": "/"}
 """Names of classes of expressions, and Python's operators."""
-LISTED: Final = {"Max": "max", "Min": "min"}
+CALLS: Final = {
+    "Max": "max",
+    "Min": "min",
+    "CeilToInt": "math.ceil",
+    "FloorToInt": "math.floor",
+    "TruncToInt": "math.trunc",
+    "RoundToInt": "round",
+    "ToFloat": "float",
+}
+"""Names of classes of expressions, and Python's functions."""
 
 OR, AND, NOT, COMPARISON, SUM, PRODUCT, ATOM = range(7)
 """How strongly Python's operators bind."""
@@ -113,8 +122,8 @@ def _printed(expression: Expression) -> tuple[str, int]:
         return f"not {_text(parts[0], NOT)}", NOT
     if kind in BINARY:
         return f"{_text(parts[0], PRODUCT)} {BINARY[kind]} {_text(parts[1], ATOM)}", PRODUCT
-    if kind in LISTED:
-        return f"{LISTED[kind]}({', '.join(_text(each, OR) for each in parts)})", ATOM
+    if kind in CALLS:
+        return f"{CALLS[kind]}({', '.join(_text(each, OR) for each in parts)})", ATOM
     if expression.is_Add:
         return _sum(parts), SUM
     if expression.is_Mul:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils._sympy.functions import (
+    CeilToInt,
     FloorDiv,
     IntTrueDiv,
     Max,
@@ -480,6 +481,7 @@ def test_simplified_rules_hold_for_the_same_lengths(parts: tuple[Any, Any, Any])
         (sympy.Eq(Min(sympy.Integer(16), N), N), ["n <= 16"]),
         (sympy.Ge(Min(FloorDiv(N, 2) - 1, FloorDiv(N - 1, 2)), 0), ["n >= 2", "n >= 1"]),
         (sympy.Gt(N * 3, 12), ["n >= 5"]),
+        (sympy.Eq(CeilToInt(IntTrueDiv(N + 1, sympy.Integer(2))) * 2, M), ["2 * math.ceil((n + 1) / 2) == m"]),
         (sympy.Ne(3 * N - 2 * M + 5, 7), ["3 * n - 2 * m != 2"]),
         (sympy.Or(sympy.Eq(N, M), sympy.Not(sympy.Ge(FloorDiv(-N, 2) * 2, M))), ["2 * (-n // 2) < m or n == m"]),
     ],
