@@ -171,6 +171,8 @@ def _show(written: Export, whole: Export | None, weights: str | None) -> None:
     )
     if written.rules:
         echo(clean(f"inputs must satisfy: {'; '.join(written.rules)}"))
+    if written.unchecked:
+        echo(clean(f"not compared with PyTorch: {written.unchecked}"))
     if weights is not None:
         size = os.path.getsize(weights)
         total = count(written.bytes + size, "byte")

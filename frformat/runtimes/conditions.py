@@ -18,12 +18,12 @@ from torch import SymInt, Tensor, fx
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 from torch.utils._sympy.numbers import int_oo
-from torch.utils._sympy.printers import PythonPrinter
 from torch.utils._sympy.symbol import SymT, symbol_is_type
 from torch.utils._sympy.value_ranges import ValueRanges, bound_sympy
 
 from frformat.runtimes.arithmetic import UnsupportedError, holds
 from frformat.runtimes.errors import ExportError
+from frformat.runtimes.rules import printed, simplified
 
 Expression = Any  # sympy has no types
 
@@ -98,8 +98,8 @@ class Conditions:
         rules: list[Expression] = []
         for rule in self.rules:
             less = rule.xreplace({symbol: sympy.Integer(length) for symbol, length in fixed.items()})
-            if less != sympy.true and less not in rules:
-                rules.append(less)
+            parts = [less] if less == rule else simplified(less)
+            rules += [each for each in parts if each != sympy.true and each not in rules]
         return Conditions(self._distinct(rules), self.lengths, self.computed)
 
     def broken(self) -> set[Length]:
@@ -122,7 +122,8 @@ class Conditions:
         texts = {symbol: f"{names[each.input]}.shape[{each.axis}]" for symbol, each in self.lengths.items()}
         for symbol, each in self.computed.items():
             texts[symbol] = each.text
-        return _printed(_tidy(rule).xreplace({symbol: sympy.Symbol(name) for symbol, name in texts.items()}))
+        named = {symbol: sympy.Symbol(name, integer=symbol.is_integer) for symbol, name in texts.items()}
+        return printed(rule.xreplace(named))
 
     def _distinct(self, rules: list[Expression]) -> list[Expression]:
         """Leave out rules that follow from bounds of lengths, or from other rules for the same length."""
@@ -266,7 +267,7 @@ class _Finder:
         try:
             if rule.free_symbols <= {*self.found.lengths, *self.found.computed}:
                 holds(rule, dict.fromkeys(rule.free_symbols, 1))
-                return list(rule.args) if isinstance(rule, sympy.And) else [rule]
+                return simplified(rule)
         except UnsupportedError:
             pass
         return [sympy.Eq(symbol, self.found.lengths[symbol].example) for symbol in lengths]
@@ -274,29 +275,3 @@ class _Finder:
 
 def _mode(node: fx.Node) -> Any:
     return getattr(node.meta.get("val"), "fake_mode", None)
-
-
-def _tidy(rule: Expression) -> Expression:
-    """Write a comparison with the constant on the right."""
-    if isinstance(rule, sympy.Rel) and rule.lhs.is_Number and not rule.rhs.is_Number:
-        return rule.reversed
-    return rule
-
-
-def _printed(expression: Expression) -> str:
-    if isinstance(expression, sympy.Rel):
-        operators = {"Eq": "==", "Ne": "!=", "Gt": ">", "Ge": ">=", "Lt": "<", "Le": "<="}
-        operator = next(sign for name, sign in operators.items() if isinstance(expression, getattr(sympy, name)))
-        return f"{_bare(expression.lhs)} {operator} {_bare(expression.rhs)}"
-    return _bare(expression)
-
-
-def _bare(expression: Expression) -> str:
-    """Print an expression without parentheses around it."""
-    text = str(PythonPrinter().doprint(expression))
-    depth = 0
-    for i, character in enumerate(text):
-        depth += (character == "(") - (character == ")")
-        if not depth:
-            return text[1:-1] if i and i == len(text) - 1 else text
-    return text

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Final
 
@@ -21,6 +22,7 @@ from frformat.torch.factorization import Factored, Summary, portable
 from frformat.torch.factorization.portable import exportable
 from frformat.torch.regularization.views import Example
 from frformat.train import models
+from frformat.wording import similar
 
 BUILT_IN: Final = {"unet": models.UNet, "lenet5": models.LeNet5, "resnet20": models.ResNet20}
 """The reference networks by their names on the command line."""
@@ -44,17 +46,30 @@ def build(spec: str) -> nn.Module:
         return built
     where, colon, name = spec.rpartition(":")
     if not colon:
-        raise ExportError(f"{spec!r} is neither one of {', '.join(BUILT_IN)} nor of the form FILE.py:NAME")
+        what = f"{spec!r} is neither one of {', '.join(BUILT_IN)} nor of the form FILE.py:NAME"
+        raise ExportError(what + _suggested(spec, BUILT_IN))
+    if where.endswith(".py") and not os.path.isfile(where):
+        raise ExportError(f"{spec}: there is no file {where}")
+    names: list[str] = []
     try:
-        found = getattr(imported(where), name, None)
+        module = imported(where)
+        names = [each for each in vars(module) if not each.startswith("_")]
+        found = getattr(module, name, None)
         model = found if isinstance(found, nn.Module) or found is None else found()
     except Exception as error:  # the user's code can raise anything
         raise ExportError(f"{spec}: {type(error).__name__}: {error}") from error
     if not isinstance(model, nn.Module):
         kind = f"{type(model).__name__}, not torch.nn.Module"
-        what = f"there is no {name}" if found is None else f"{name} returns an object of type {kind}"
+        missing = f"there is no {name}{_suggested(name, names)}"
+        what = missing if found is None else f"{name} returns an object of type {kind}"
         raise ExportError(f"{spec}: {what}")
     return model
+
+
+def _suggested(name: str, names: Iterable[str]) -> str:
+    """Return the end of a message about a name that does not exist, with the most similar one that does."""
+    like = similar(name, names)
+    return f"; did you mean {like!r}?" if like else ""
 
 
 def give(

@@ -20,6 +20,8 @@ class Export:
         inputs: for ONNX Runtime, the shape of each input by name. An axis of variable length has a name instead.
         rules: for ONNX Runtime, what the lengths of the inputs must satisfy, as Python expressions such as
             ``x.shape[2] % 32 == 0``. A run on other inputs fails.
+        unchecked: for ONNX Runtime, why its results on the example were not compared with those of PyTorch; empty if
+            they were, and agree.
         bytecode: for PyTorch Mobile, the version of the file's bytecode.
         traced: whether the model was traced with the example because it could not be scripted.
     """
@@ -33,5 +35,6 @@ class Export:
     operators: list[str]
     inputs: dict[str, list[int | str]] = field(default_factory=dict)
     rules: list[str] = field(default_factory=list)
+    unchecked: str = ""
     bytecode: int | None = None
     traced: bool = False

@@ -151,6 +151,8 @@ def test_misuse(weights: Path, source: Path, tmp_path: Path):
     out = tmp_path / "m.ptl"
     for args, fault in (
         (("alexnet", "-o", out), "neither one of unet, lenet5, resnet20"),
+        (("resnet2O", "-o", out), "did you mean 'resnet20'?"),
+        (("nope.py:Net", "-o", out), "nope.py:Net: there is no file nope.py"),
         ((f"{source}:wrong", "-o", out), "wrong returns an object of type int, not torch.nn.Module"),
         ((f"{source}:fails", "-o", out), "KeyError: 'weights'"),
         ((f"{source}:none", "-o", out), "there is no none"),

@@ -31,8 +31,8 @@ misleading, so a loader compares the skeleton and the file first. This is the co
   contains the name, so apps that use ONNX Runtime directly see it, too. Loaders turn it into their own exception. The
   check takes no time: it is a Reshape to the same shape. PyTorch's exporter takes for granted that no length is 0, so
   that is a condition as well.
-* The graph computed the same as the model on the example, unless ONNX Runtime could not run it during the export, or
-  its results are random.
+* The graph computed the same as the model on the example, unless :attr:`frformat.runtimes.Export.unchecked` said why
+  the export did not compare their results: for example, because these are random.
 * The file ends with the checksum of :mod:`frformat.runtimes.seal`, stored in field 8191 of the model, which ONNX
   ignores.
 """

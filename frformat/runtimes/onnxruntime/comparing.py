@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,18 +15,34 @@ from torch.utils._pytree import tree_leaves
 
 from frformat.checkpoints.torch_tensors import to_numpy
 from frformat.runtimes.copies import state
+from frformat.runtimes.errors import ExportError
+from frformat.runtimes.exporters import reason
 from frformat.runtimes.onnxruntime.skeleton import Needs
 from frformat.torch import copying
 
 CLOSE: Final = 0.05
-"""By how much results can differ, in units of their norm. Rounding errors are much smaller, wrong results larger."""
+"""By how much results can differ, in units of their norm, or as a share of their elements if these are integers.
+
+Rounding errors are much smaller, and so is the number of classes that they change. Wrong results are larger."""
 
 RANDOM: Final = ("Random", "Bernoulli", "Multinomial", "Dropout")
 """How the names of operators begin whose results are random."""
 
 
-def difference(data: bytes, needed: Needs, model: nn.Module, example: tuple[Any, ...], operators: Any) -> str:
-    """Describe how the results of ONNX Runtime differ from those of PyTorch; empty if they agree or cannot be compared.
+class Compared(NamedTuple):
+    """The result of a comparison.
+
+    Attributes:
+        fault: how the results of ONNX Runtime differ from those of PyTorch; empty if they agree.
+        skipped: why they were not compared; empty if they were.
+    """
+
+    fault: str = ""
+    skipped: str = ""
+
+
+def compare(data: bytes, needed: Needs, model: nn.Module, example: tuple[Any, ...], operators: Any) -> Compared:
+    """Compare the results of ONNX Runtime with those of PyTorch.
 
     Args:
         data: the ONNX file.
@@ -34,20 +50,30 @@ def difference(data: bytes, needed: Needs, model: nn.Module, example: tuple[Any,
         model: the model, which is not modified.
         example: all inputs.
         operators: names of the operators in the file.
+
+    Raises:
+        ExportError: the model cannot run on the example.
     """
     weights = state(model)
-    if any(name.startswith(RANDOM) for name in operators) or any(each.is_meta for each in weights.values()):
-        return ""
+    if any(name.startswith(RANDOM) for name in operators):
+        return Compared(skipped="the results are random")
+    if any(each.is_meta for each in weights.values()):
+        return Compared(skipped="the model has no weights")
     try:
-        found = _found(data, needed, weights, example)
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             expected = tree_leaves(copying.copied(model).eval()(*copy.deepcopy(example)))
-    except Exception:  # the runtime may lack an operator on this computer, or a package may be missing
-        return ""
+    except Exception as error:  # the model can raise anything
+        raise ExportError(f"{type(model).__name__} cannot run on the example: {reason(error)}") from error
     tensors = [each for each in expected if isinstance(each, Tensor)]
-    if len(tensors) != len(expected) or len(found) != len(tensors):
-        return ""
-    return next(filter(None, map(_difference, found, tensors)), "")
+    if any(each is not None and not isinstance(each, Tensor) for each in expected):
+        return Compared(skipped="the model also returns objects that are not tensors")
+    try:
+        found = _found(data, needed, weights, example)
+    except Exception as error:  # the runtime may lack an operator on this computer, or a package may be missing
+        return Compared(skipped=f"ONNX Runtime cannot run the example here: {reason(error)}")
+    if len(found) != len(tensors):
+        return Compared(fault=f"{len(found)} tensors instead of {len(tensors)}")
+    return Compared(fault=next(filter(None, map(_difference, found, tensors)), ""))
 
 
 def _found(data: bytes, needed: Needs, weights: Mapping[str, Tensor], example: tuple[Any, ...]) -> list[Tensor]:
@@ -73,8 +99,11 @@ def _difference(found: Tensor, expected: Tensor) -> str:
         return f"shape {list(found.shape)} instead of {list(expected.shape)}"
     if found.dtype != expected.dtype:
         return f"{found.dtype} instead of {expected.dtype}"
-    one, other = found.double(), expected.double()
-    both = one.isfinite() & other.isfinite()
-    if found.is_floating_point() and float((one - other)[both].norm()) > CLOSE * float(other[both].norm()):
-        return "other numbers"
-    return ""
+    if found.is_floating_point():
+        one, other = found.double(), expected.double()
+        both = one.isfinite() & other.isfinite()
+        other_places = float((one.isfinite() != other.isfinite()).sum()) > CLOSE * one.numel()
+        differs = other_places or float((one - other)[both].norm()) > CLOSE * float(other[both].norm())
+    else:
+        differs = float((found != expected).sum()) > CLOSE * found.numel()
+    return "other numbers" if differs else ""

@@ -1,4 +1,4 @@
-"""ONNX operators for operations that PyTorch's exporter translates wrongly."""
+"""ONNX operators for operations that PyTorch's exporter translates wrongly, or only in some cases."""
 
 from __future__ import annotations
 
@@ -6,17 +6,43 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
-    """Return, for operations on lengths, functions that the exporter calls to create nodes."""
+    """Return, for some operations, functions that the exporter calls to create nodes."""
+    import onnx_ir as ir
     from onnxscript import opset18 as op
+    from onnxscript.function_libs.torch_lib.ops import nn as torch_lib
 
     def floordiv(a: Any, b: Any) -> Any:
         if _is_length(a) and isinstance(b, int) and b > 0:
             return op.Div(a, b)
         return op.Div(op.Sub(a, op.Mod(a, b)), b)  # Div, the exporter's choice, rounds towards zero
 
-    return {operator.floordiv: floordiv}
+    def attention(
+        query: Any,
+        key: Any,
+        value: Any,
+        attn_mask: Any = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+        enable_gqa: bool = False,
+    ) -> Any:
+        inner = torch_lib.aten_scaled_dot_product_attention
+        options = (attn_mask, dropout_p, is_causal, scale, enable_gqa)
+        missing = 4 - len(query.shape)  # the exporter supports only batches of several heads
+        if missing <= 0:
+            return inner(query, key, value, *options)
+        axes: Any = op.Constant(value_ints=list(range(missing)))
+        wide = []
+        for each in (query, key, value):
+            wide.append(op.Unsqueeze(each, axes))
+            wide[-1].shape, wide[-1].dtype = ir.Shape([*[1] * missing, *each.shape]), each.dtype
+        return op.Squeeze(inner(*wide, *options), axes)
+
+    return {operator.floordiv: floordiv, torch.ops.aten.scaled_dot_product_attention.default: attention}
 
 
 def _is_length(value: Any) -> bool:

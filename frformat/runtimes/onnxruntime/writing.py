@@ -16,7 +16,7 @@ from frformat.runtimes.errors import ExportError
 from frformat.runtimes.exporters import quietly, reason
 from frformat.runtimes.onnxruntime.checks import add_checks
 from frformat.runtimes.onnxruntime.compact import simplify, strip
-from frformat.runtimes.onnxruntime.comparing import difference
+from frformat.runtimes.onnxruntime.comparing import compare
 from frformat.runtimes.onnxruntime.functions import add_functions
 from frformat.runtimes.onnxruntime.operations import outline
 from frformat.runtimes.onnxruntime.skeleton import Needs, hollow
@@ -101,7 +101,7 @@ def write(
     data = proto.SerializeToString(deterministic=True) if with_weights else hollow(proto, Needs(plan, inputs))
     needed = Needs(Contract({})) if with_weights else Needs(plan, inputs)
     operators = sorted({node.op_type for node in proto.graph.node})
-    fault = difference(data, needed, model, example, operators)
+    fault, skipped = compare(data, needed, model, example, operators)
     if fault:
         raise ExportError(
             f"{type(model).__name__} cannot be exported to ONNX: with the example, ONNX Runtime returns {fault}; "
@@ -119,6 +119,7 @@ def write(
         operators=operators,
         inputs={value.name or "": _lengths(value) for value in graph.graph.inputs},
         rules=rules,
+        unchecked=skipped,
     )
 
 

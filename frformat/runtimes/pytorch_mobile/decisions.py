@@ -45,8 +45,15 @@ VALUES: Final = (
     Tensor.new_tensor,
 )
 """Conversions of which every element matters, and other functions whose result a trace does not follow."""
-LAYOUT: Final = (Tensor.stride, Tensor.nbytes.__get__, Tensor.untyped_storage)  # type: ignore[attr-defined]
-"""Functions whose result depends on the shape."""
+MEMORY: Final = (
+    Tensor.stride,
+    Tensor.nbytes.__get__,  # type: ignore[attr-defined]
+    Tensor.untyped_storage,
+    Tensor.is_same_size,
+    Tensor.is_contiguous,
+    Tensor.storage_offset,
+)
+"""Functions whose result depends on the shapes of tensors, or on how they are arranged in memory."""
 PARTS: Final = (
     "__iter__",
     "unbind",
@@ -61,6 +68,8 @@ PARTS: Final = (
     "dsplit",
 )
 """Functions that return a number of tensors that depends on lengths. Only a use of the tensors checks the number."""
+RESIZING: Final = ("upsample", "_upsample")
+"""How the names of functions begin that fail if a result would be empty, but that phones can run nevertheless."""
 CONVERSIONS: Final = ("aten::Int", "aten::IntImplicit", "aten::FloatImplicit", "aten::ScalarImplicit")
 """Operators with which a trace converts a tensor to a number that it passes on, or forgets."""
 CLOSED: Final = ("__repr__", "__deepcopy__", "__reduce_ex__")
@@ -98,6 +107,27 @@ def same_shape(x: Tensor, shape: list[int], where: str) -> Tensor:
     return x
 
 
+def same_contiguity(x: Tensor, contiguous: bool, where: str) -> Tensor:
+    """Raise an error unless a tensor is contiguous, or is not, as in the example."""
+    if x.is_contiguous() != contiguous:
+        raise RuntimeError("frz: the model cannot run on these inputs. With the example's shapes and values, " + where)
+    return x
+
+
+def not_empty(x: Tensor, where: str) -> Tensor:
+    """Raise an error if a tensor is empty."""
+    if x.numel() == 0:
+        raise RuntimeError(f"frz: the model cannot run on these inputs. The result of {where} would be empty")
+    return x
+
+
+def same_offset(x: Tensor, offset: int, where: str) -> Tensor:
+    """Raise an error unless a tensor begins at the same place in memory as in the example."""
+    if x.storage_offset() != offset:
+        raise RuntimeError("frz: the model cannot run on these inputs. With the example's shapes and values, " + where)
+    return x
+
+
 def same_rank(x: Tensor, rank: int) -> Tensor:
     """Raise an error unless a tensor has as many axes as in the example."""
     if x.dim() != rank:
@@ -124,7 +154,7 @@ def checked(model: nn.Module) -> Iterator[None]:
 
     hook = model.register_forward_pre_hook(check)
     try:
-        with _Decisions():
+        with _Decisions(), _checked_range():
             yield
     finally:
         hook.remove()
@@ -159,8 +189,8 @@ class _Decisions(TorchFunctionMode):
                 for each in tree_leaves((args[1:] if func is Tensor.new_tensor else args, kwargs)):
                     if isinstance(each, Tensor):
                         _scripted(same_values)(each, _constant(each), f"{_place()} had {shown}")
-            elif func in LAYOUT:
-                _scripted(same_shape)(args[0], list(args[0].shape), _place())
+            elif func in MEMORY:
+                _check_memory(func, args, kwargs, result)
             elif name in PARTS:
                 parts = list(result)
                 if parts and isinstance(parts[0], Tensor):
@@ -170,7 +200,42 @@ class _Decisions(TorchFunctionMode):
                 for number in numbers:
                     if number.tensor is not result and not number.is_followed():
                         number.check()
+            if name.startswith(RESIZING):
+                _scripted(not_empty)(result, _place())
         return result
+
+
+def _check_memory(func: Any, args: Any, kwargs: Any, result: Any) -> None:
+    """Add a check that a function would say the same about how tensors are arranged in memory."""
+    if func is Tensor.is_contiguous and not args[1:] and not kwargs:
+        _scripted(same_contiguity)(args[0], result, f"{_place()} was {result}")
+    elif func is Tensor.storage_offset:
+        _scripted(same_offset)(args[0], result, f"{_place()} had {result} there")
+    else:
+        for each in args:
+            if isinstance(each, Tensor):
+                _scripted(same_shape)(each, list(each.shape), _place())
+
+
+@contextmanager
+def _checked_range() -> Iterator[None]:
+    """Check the arguments of ``torch.range``, which no mode sees, and whose result is a constant of a trace."""
+    original = torch.range
+
+    def checked_range(*args: Any, **kwargs: Any) -> Tensor:
+        for each in tree_leaves((args, kwargs)):
+            if isinstance(each, Tensor) and torch._C._get_tracing_state() is not None:
+                constant = _constant(each)
+                with _untraced():
+                    where = f"{_place()} had {constant.item()} there"
+                _scripted(same_values)(each, constant, where)
+        return original(*args, **kwargs)
+
+    torch.range = checked_range
+    try:
+        yield
+    finally:
+        torch.range = original
 
 
 class _Number:

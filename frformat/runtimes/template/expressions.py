@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from frformat.runtimes.template.layout import Value
+from frformat.runtimes.template.layout import Basis, Product, Value
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,21 @@ class Composed:
 
     projection: Any
     spread: Spread
+
+    def constant(self) -> Constant | None:
+        """Return the product as a constant; None if it does not consist of two bases."""
+        projection, spread = self.projection, self.spread
+        if spread.bias is not None or spread.mean is not None or spread.scale is not None:
+            return None
+        if not isinstance(projection, Constant) or not isinstance(projection.value, Basis):
+            return None
+        if not isinstance(spread.basis.value, Basis) or spread.basis.steps:
+            return None
+        (narrow, (_, start, _)), (transpose, _) = projection.steps
+        assert narrow is torch.narrow
+        assert transpose is torch.t
+        product = Product(projection.value.axes, start, spread.basis.value.axes)
+        return Constant(product, (projection.shape[1], spread.basis.shape[1]))
 
 
 def _hashable(value: Any) -> Any:

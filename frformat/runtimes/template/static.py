@@ -21,7 +21,8 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from frformat.runtimes.template.expressions import Composed, Constant, Mean, Spread, Thin
-from frformat.runtimes.template.layout import Basis, Core, Normalization, Plain, Product, Scaled, Shifted
+from frformat.runtimes.template.layout import Basis, Core, Normalization, Plain, Scaled, Shifted
+from frformat.runtimes.template.moments import moments, pooled_moments
 from frformat.torch.lowrank import algebra
 from frformat.torch.lowrank.factors import Mode
 from frformat.torch.lowrank.layers import Factored
@@ -267,7 +268,7 @@ class _Run(fx.Interpreter):
             return self._spread(x, matrix, last)
         if not isinstance(matrix, Composed):
             return self._product(x, matrix, last)
-        both = _composition(matrix)
+        both = matrix.constant()
         if both is not None:
             return self._product(x.z, both, last)
         how = Pass("identity", [], [matrix.projection], [False], [], last)
@@ -318,36 +319,10 @@ class _Run(fx.Interpreter):
         assert x.ones is None
         if spread.mean is not None or spread.scale is not None:
             raise ValueError("two normalizations follow each other; templates do not support this")
-        if self.model.pooled and x.z.dim() == 4 and not last:
-            return self._pooled_moments(x.z, spread.basis)
-        mean = x.z
-        axes = [0] if last else [*range(x.z.dim() - 1, 1, -1), 0]
-        for axis in axes:
-            if axis or x.z.shape[0] > 1 or last:
-                mean = mean.mean(axis, keepdim=True)  # one axis at a time, which keeps the sums short
-        centered = x.z - mean
-        lines = centered if last else centered.movedim(1, -1).reshape(-1, centered.shape[-1], centered.shape[1])
-        covariance = torch.matmul(lines.transpose(-1, -2), lines)
-        if not last:
-            covariance = covariance.mean(0)
         basis = self.model.constant(spread.basis)
-        product = torch.matmul(basis, covariance / lines.shape[-2])
-        return Mean(x.z, mean, centered), (product * basis).sum(1).clamp(min=0)
-
-    def _pooled_moments(self, z: Tensor, basis: Constant) -> tuple[Mean, Tensor]:
-        """Compute the same as :meth:`_moments` of thin values (N, r, H, W), without operators that reduce axes."""
-        rank, height, width = z.shape[1:]
-        mean = F.avg_pool2d(F.avg_pool2d(z, (1, width)), (height, 1))
-        if len(z) > 1:
-            mean = mean.mean(0, keepdim=True)
-        centered = z - mean
-        lines = centered.permute(0, 2, 3, 1).reshape(-1, width, rank)
-        products = torch.bmm(lines.transpose(1, 2), lines)  # unlike ``matmul``, it expands no axes
-        products = F.avg_pool2d(products.reshape(1, 1, -1, rank * rank), (len(lines), 1))
-        spread = F.linear(products.reshape(rank, rank), self.model.constant(basis))
-        squares = spread.t() * self.model.constant(basis)
-        means = F.avg_pool2d(squares.reshape(1, 1, -1, rank), (1, rank)).reshape(-1)
-        return Mean(z, mean, centered), (means * (rank / width)).clamp(min=0)
+        if self.model.pooled and x.z.dim() == 4 and not last:
+            return pooled_moments(x.z, basis)
+        return moments(x.z, basis, last)
 
     def _normalize(self, spread: Spread, mean: Any, variance: Any, weight: Any, bias: Any, eps: float) -> Spread:
         if isinstance(variance, Tensor):
@@ -394,22 +369,6 @@ class _Run(fx.Interpreter):
         most = pool(y, how.window) if any(how.pooled) else y
         pairs = zip(how.pooled, how.projections, strict=True)
         return [self._product(most if pooled else y, projection, how.last) for pooled, projection in pairs]
-
-
-def _composition(matrix: Composed) -> Constant | None:
-    """Return the product of a projection and a spread as a constant; None if it does not consist of two bases."""
-    projection, spread = matrix.projection, matrix.spread
-    if spread.bias is not None or spread.mean is not None or spread.scale is not None:
-        return None
-    if not isinstance(projection, Constant) or not isinstance(projection.value, Basis):
-        return None
-    if not isinstance(spread.basis.value, Basis) or spread.basis.steps:
-        return None
-    (narrow, (_, start, _)), (transpose, _) = projection.steps
-    assert narrow is torch.narrow
-    assert transpose is torch.t
-    product = Product(projection.value.axes, start, spread.basis.value.axes)
-    return Constant(product, (projection.shape[1], spread.basis.shape[1]))
 
 
 def _pointwise(matrix: Tensor, axes: int) -> Tensor:

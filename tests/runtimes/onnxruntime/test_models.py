@@ -112,7 +112,11 @@ def state() -> Model:
     ],
     ids=["copies", "listed", "view", "strides", "complex", "constant", "no rows", "no columns", "hooked", "state"],
 )  # fmt: skip
-def test_unusual_uses_of_weights(model: nn.Module, weights_as_inputs: bool, tmp_path: Path):
+def test_unusual_uses_of_weights(
+    model: nn.Module, weights_as_inputs: bool, tmp_path: Path, request: pytest.FixtureRequest
+):
+    if "hooked" in request.node.callspec.id and torch.__version__ < "2.15":
+        pytest.skip("old versions of PyTorch refuse to trace models that assign tensors, instead of buffers, in a run")
     x = torch.rand(2, 3)
     skeleton = exported(model, tmp_path, x, weights_as_inputs=weights_as_inputs)
     with torch.no_grad():
@@ -172,6 +176,7 @@ def test_parts_of_an_axis_of_any_length(tmp_path: Path):
             r"shape \[2, 3\] instead of \[4, 3\]",
         ),
         (lambda self, x: self.layer(x) * len(f"{x.shape[0]}"), "other numbers"),
+        (lambda self, x: self.layer(x).argmax(1) + len(f"{x.shape[0]}"), "other numbers"),
     ],
 )
 def test_models_that_are_translated_wrongly(
@@ -185,6 +190,28 @@ def test_models_with_random_results(tmp_path: Path):
     model = Model(lambda self, x: self.layer(x) + torch.rand_like(x) * 100, layer=nn.Linear(3, 3))
     made = session(exported(model, tmp_path, torch.rand(2, 3)), tmp_path / "model.frz")
     assert run(made, torch.rand(4, 3))[0].shape == (4, 3)
+    assert export(model, tmp_path / "a.onnx", example=torch.rand(2, 3)).unchecked == "the results are random"
+
+
+def test_whether_results_were_compared(tmp_path: Path):
+    linear = nn.Linear(3, 3)
+    assert export(linear, tmp_path / "a.onnx", example=torch.rand(2, 3)).unchecked == ""
+    empty = nn.Linear(3, 3, device="meta")
+    assert export(empty, tmp_path / "a.onnx", example=torch.rand(2, 3)).unchecked == "the model has no weights"
+
+
+def only_traced(self: Any, x: Tensor) -> Tensor:
+    if not torch.compiler.is_exporting():
+        raise ValueError("this code is only for the exporter")
+    result: Tensor = self.layer(x)
+    return result
+
+
+@pytest.mark.skipif(not hasattr(torch.compiler, "is_exporting"), reason="this version of PyTorch cannot say so")
+def test_models_that_cannot_run_on_their_example(tmp_path: Path):
+    model = Model(only_traced, layer=nn.Linear(3, 3))
+    with pytest.raises(ExportError, match="Model cannot run on the example: ValueError: this code is only for the exp"):
+        export(model, tmp_path / "a.onnx", example=torch.rand(2, 3))
 
 
 def test_comparing_does_not_change_the_model(tmp_path: Path):

@@ -58,7 +58,7 @@ def test_weights_can_be_a_delta_file(skeleton: Path, weights: Path, tensors: dic
 def test_lenet5(tmp_path: Path):
     written = export(LeNet5(), tmp_path / "model.onnx", example=torch.zeros(1, 1, 28, 28), weights=TRAINED)
     assert (written.runtime, written.release, written.coefficients) == ("ONNX Runtime", "1.20", [])
-    assert written.bytes < 2_600
+    assert written.bytes < (2_600 if torch.__version__ >= "2.15" else 4_000)  # old versions state more rules
     model = LeNet5()
     load_model(model, TRAINED)
     agree(model, session(written.path, TRAINED), torch.rand(7, 1, 28, 28))
