@@ -152,7 +152,16 @@ class Case:
 CASES: Final = (
     Case(
         LeNet5OnMnist,
-        Settings(epochs=6, batch=512, lr=2e-3, plain_lr=4e-3, distill=0.5, precision="bf16", holdout=1 / 12),
+        Settings(
+            epochs=6,
+            batch=512,
+            lr=2e-3,
+            plain_lr=4e-3,
+            distill=0.5,
+            temperature=1.0,
+            precision="bf16",
+            holdout=1 / 12,
+        ),
         Nesting(epochs=2),
     ),
     Case(
