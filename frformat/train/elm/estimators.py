@@ -82,7 +82,9 @@ class ELMClassifier(ClassifierMixin, Machine):  # type: ignore[misc]
     def forget(self, X: Any, y: Any) -> ELMClassifier:  # noqa: N803
         """Remove samples that were learned before, as if they had never been seen.
 
-        The ridge and the size that have been chosen so far stay fixed, whatever is learned later.
+        The ridge and the size that have been chosen so far stay fixed, whatever is learned later. If a removed sample
+        was so much larger than the others that rounding has erased them, the estimator raises
+        :class:`IllConditionedError` instead of predicting, until it is fitted again.
 
         Raises:
             ValueError: there are more samples than were learned, in total or of a class, or a label was never learned.

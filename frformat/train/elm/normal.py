@@ -87,6 +87,13 @@ class Triangle:
         self._file.seek(self._offset(*place))
         self._file.write(np.ascontiguousarray(block, self.dtype).data)
 
+    def clear(self) -> None:
+        """Set all blocks to 0."""
+        if self._blocks is not None:
+            self._blocks.clear()
+        else:
+            self._file.truncate(0)
+
     def diagonal(self) -> Floats:
         """Return the diagonal."""
         return np.concatenate([self[i, i].diagonal() for i in range(len(self.rows))]).astype(np.float64)
@@ -119,6 +126,7 @@ class NormalEquations:
         self._room = float("inf") if memory is None else memory
         self.gram = self._triangle()
         self.products: Floats = np.zeros((features, outputs))
+        self._residue = 0.0  # a bound on the rounding errors that removed samples have left in each element of HᵀH
 
     @property
     def samples(self) -> int:
@@ -170,6 +178,12 @@ class NormalEquations:
         if len(features) > self.samples:
             raise ValueError(f"cannot remove {len(features)} of {self.samples} samples")
         self._accumulate(features, targets, -1)
+        largest = (features**2).max(1, initial=0).astype(self.gram.dtype)
+        self._residue += 2 * float(np.spacing(largest).sum(dtype=np.float64))
+        if self.samples == 0:
+            self.gram.clear()
+            self.products = np.zeros_like(self.products)
+            self._residue = 0.0
 
     def add_outputs(self, count: int, target: float) -> None:
         """Add outputs whose target is ``target`` for all samples so far."""
@@ -184,12 +198,18 @@ class NormalEquations:
 
         Raises:
             ValueError: there are no samples.
-            IllConditionedError: even a much larger ridge is not enough.
+            IllConditionedError: even a much larger ridge is not enough, or a removed sample was so much larger than the
+                others that rounding has erased them.
         """
         if self.samples < 1:
             raise ValueError("there are no samples to learn from")
         diagonal = self.gram.diagonal()[CONSTANT:]
         mean = float(diagonal.sum()) / max(1, diagonal.size) or 1.0
+        if self._residue > math.sqrt(np.finfo(self.gram.dtype).eps) * abs(mean):
+            raise IllConditionedError(
+                "a sample that was removed was so much larger than the others that rounding has erased them: fit the "
+                "samples that are left again"
+            )
         for power in range(RETRIES):
             factor = self._cholesky(ridge * 10**power * mean)
             if factor is not None:

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from frformat.train.elm import Convolution, Dense, ELMClassifier, ELMRegressor, machine
+from frformat.train.elm import Convolution, Dense, ELMClassifier, ELMRegressor, IllConditionedError, machine
 from frformat.train.elm.normal import NormalEquations
 
 SMALL = Convolution(filters=24, size=3, pool=2)
@@ -78,6 +78,19 @@ def test_forgetting(digits: tuple[np.ndarray, np.ndarray]):
     model.forget(images[:150][of_one], labels[:150][of_one])
     with pytest.raises(ValueError, match="cannot remove 1 of 0 samples of the class"):
         model.forget(images[:1], labels[:1])
+
+
+def test_forgetting_an_outlier_that_erased_the_others():
+    generator = np.random.default_rng(0)
+    points = generator.normal(size=(60, 2))
+    labels = (points.sum(1) > 0).astype(int)
+    model = ELMClassifier(Dense(20, "relu"), ridge=1e-3).fit(points, labels)
+    model.partial_fit([[1e9, 1e9]], [1])
+    assert model.samples_ == 61
+    model.forget([[1e9, 1e9]], [1])
+    with pytest.raises(IllConditionedError, match="rounding has erased them"):
+        model.predict(points)
+    assert model.fit(points, labels).score(points, labels) > 0.9
 
 
 def test_a_smaller_layer_if_it_is_good_enough(digits: tuple[np.ndarray, np.ndarray]):

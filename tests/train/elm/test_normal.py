@@ -55,6 +55,31 @@ def test_removed_samples_leave_no_trace(dtype: str):
     )
 
 
+@pytest.mark.parametrize(("dtype", "harmless", "erasing"), [("f64", 1e3, 1e5), ("f32", 1.0, 1e3)])
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_removed_outlier_that_erased_the_others(dtype: str, harmless: float, erasing: float, in_file: bool):
+    h, t = samples(30, 7, 2)
+    equations, fewer = (NormalEquations(7, 2, dtype=dtype, memory=0 if in_file else None) for _ in range(2))
+    fewer.add(h, t)
+    equations.add(h, t)
+    outlier = np.array([[1.0, *[harmless] * 6]])
+    equations.add(outlier, t[:1])
+    equations.remove(outlier, t[:1])
+    tolerance = 1e-7 if dtype == "f64" else 1e-3
+    np.testing.assert_allclose(
+        equations.factor(0.01).weights(), fewer.factor(0.01).weights(), rtol=tolerance, atol=tolerance
+    )
+    outlier[:, 1:] = erasing
+    equations.add(outlier, t[:1])
+    equations.factor(0.01)
+    equations.remove(outlier, t[:1])
+    with pytest.raises(IllConditionedError, match="rounding has erased them: fit the samples that are left again"):
+        equations.factor(0.01)
+    equations.remove(h, t)  # without samples, the sums are 0 again
+    equations.add(h, t)
+    np.testing.assert_array_equal(equations.factor(0.01).weights(), fewer.factor(0.01).weights())
+
+
 def test_outputs_added_later():
     h, t = samples(20, 5, 1)
     equations, from_the_start = NormalEquations(5, 1), NormalEquations(5, 2)
