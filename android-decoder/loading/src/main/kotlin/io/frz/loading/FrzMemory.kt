@@ -61,7 +61,9 @@ public class FrzMemory internal constructor(
 
     private fun map(size: Long, folder: File): ByteBuffer {
         try {
-            if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) throw IOException("it is not a folder")
+            if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) {
+                throw IOException(if (folder.exists()) "it is not a folder" else "the folder cannot be created")
+            }
             removeLeftovers(folder)
             val file = File.createTempFile(PREFIX, SUFFIX, folder)
             try {

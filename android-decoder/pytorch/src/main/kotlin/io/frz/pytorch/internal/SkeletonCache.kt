@@ -15,7 +15,9 @@ import java.security.MessageDigest
 internal class SkeletonCache(private val folder: File) {
     /** Returns a file that contains [skeleton]. */
     fun file(skeleton: ByteArray): File = try {
-        if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) throw IOException("it is not a folder")
+        if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) {
+            throw IOException(if (folder.exists()) "it is not a folder" else "the folder cannot be created")
+        }
         clean()
         val file = File(folder, "$PREFIX${sha256(skeleton)}$SUFFIX")
         if (!holds(file, skeleton)) write(file, skeleton)

@@ -1,5 +1,6 @@
 package io.frz.pytorch.internal
 
+import io.frz.loading.FrzLoadException
 import java.io.File
 import java.io.RandomAccessFile
 import java.nio.file.Files
@@ -9,6 +10,7 @@ import kotlin.random.Random
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
@@ -75,6 +77,16 @@ class SkeletonCacheTest {
         Files.createSymbolicLink(Paths.get(file.path), Paths.get(directory.path))
         assertEquals(content.size.toLong(), file.length())
         assertArrayEquals(content, cache.file(content).readBytes())
+    }
+
+    @Test
+    fun `a folder that is a file, or cannot be created`() {
+        val file = File(folder, "file").apply { writeText("") }
+        val places = mapOf(file to "it is not a folder", File(file, "below") to "the folder cannot be created")
+        for ((place, reason) in places) {
+            val error = assertThrows(FrzLoadException::class.java) { SkeletonCache(place).file(byteArrayOf(1)) }
+            assertTrue("$place ($reason)" in error.message!!, error.message)
+        }
     }
 
     @Test

@@ -33,7 +33,9 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
     override fun free(network: File): Unit = Unit // The file is kept for the next load.
 
     private inline fun cached(load: FrzLoad, use: () -> File): File = try {
-        if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) throw CacheException("it is not a folder")
+        if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) {
+            throw CacheException(if (folder.exists()) "it is not a folder" else "the folder cannot be created")
+        }
         use()
     } catch (e: CacheException) {
         load.checkCancelled()
