@@ -193,7 +193,7 @@ NETWORKS: Final = (
         (EXAMPLES / "vae.frz",), short=True,
     ),
     Network(
-        "gan", "GAN: invented digits", "generation", "confidence", Generator, ("rebuilt", "factored"), numbers,
+        "gan", "GAN: invented digits", "generation", "confidence", Generator, ("rebuilt",), numbers,
         (EXAMPLES / "gan.frz",), short=True, judge=Judge,
     ),
     Network(
