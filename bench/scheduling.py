@@ -129,11 +129,8 @@ def _mixed(networks: Sequence[Json]) -> list[Row]:
     result = _compare(networks)
     rows = _rows("mix", result)
     tiers = result.nested[Objective.MIN_TOTAL_COST][SHOWN]
-    for name, before, after in zip(MIX, result.knee.tallies, tiers.tallies, strict=True):
-        (rate, score), (frames, accuracy) = (
-            (each.frames / each.wanted, each.right / each.frames) for each in (before, after)
-        )
-        figure = f"{100 * rate:.1f} % at {score:.4f} → {100 * frames:.1f} % at {accuracy:.4f}"
+    for name, *tallies in zip(MIX, result.knee.tallies, tiers.tallies, strict=True):
+        figure = " → ".join(f"{100 * each.rate:.1f} % at {each.accuracy:.4f}" for each in tallies)
         rows.append(Row(f"mix: {name}: frames, with the baseline → with tiers", figure, "", True))
     return rows
 

@@ -63,6 +63,16 @@ class Tally:
     right: float = 0.0
     work: float = 0.0
 
+    @property
+    def rate(self) -> float:
+        """Return the share of the requested frames that were processed."""
+        return self.frames / self.wanted
+
+    @property
+    def accuracy(self) -> float:
+        """Return the mean accuracy over the processed frames."""
+        return self.right / self.frames
+
 
 @dataclass
 class Outcome:
@@ -83,12 +93,12 @@ class Outcome:
     @property
     def rate(self) -> float:
         """Return the share of the requested frames that were processed."""
-        return mean(each.frames / each.wanted for each in self.tallies)
+        return mean(each.rate for each in self.tallies)
 
     @property
     def accuracy(self) -> float:
         """Return the mean accuracy over the processed frames."""
-        return mean(each.right / each.frames for each in self.tallies)
+        return mean(each.accuracy for each in self.tallies)
 
     @property
     def work(self) -> float:
