@@ -15,7 +15,7 @@ from pickle import UnpicklingError
 from typing import IO, Final
 
 from frformat.errors import DependencyError, EncodeError, FrzError, ReadError
-from frformat.format.leftovers import PREFIX, in_use, remove_leftovers
+from frformat.format.leftovers import PREFIX, temporary_file
 
 StrPath = str | os.PathLike[str]
 Source = StrPath | bytes | bytearray | memoryview | IO[bytes]
@@ -125,10 +125,8 @@ def on_disk(source: Source, name: str | None = None) -> File:
 
 
 def _copied(source: bytes | bytearray | memoryview | IO[bytes], name: str) -> File:
-    remove_leftovers(tempfile.gettempdir(), PREFIX)
     stack = contextlib.ExitStack()
-    path = stack.enter_context(in_use(_create))
-    stack.callback(_unlink, path)
+    path = stack.enter_context(temporary_file(tempfile.gettempdir(), PREFIX))
     copy = File(path, name, stack.close)
     with open(path, "wb") as file:
         if isinstance(source, bytes | bytearray | memoryview):
@@ -136,14 +134,3 @@ def _copied(source: bytes | bytearray | memoryview | IO[bytes], name: str) -> Fi
         else:
             shutil.copyfileobj(source, file)
     return copy
-
-
-def _create() -> str:
-    handle, path = tempfile.mkstemp(prefix=PREFIX)
-    os.close(handle)
-    return path
-
-
-def _unlink(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(path)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import errno
 import io
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO, Any, Final
 
-from frformat.format.leftovers import in_use, remove_leftovers
+from frformat.format.leftovers import temporary_file
 
 SUFFIX: Final = ".frformat-tmp"
 """End of the names of temporary files."""
@@ -35,18 +34,13 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
     check_writable(path)
     given, path = os.fspath(path), os.path.realpath(path)
     folder, name = os.path.split(path)
-    remove_leftovers(folder, f".{name}.", SUFFIX)
-
-    def create() -> str:
+    with ExitStack() as stack:
         try:
-            handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=SUFFIX, dir=folder)
+            temporary = stack.enter_context(temporary_file(folder, f".{name}.", SUFFIX))
         except OSError as error:
-            error.filename = given  # not the temporary name
+            if error.filename is not None:
+                error.filename = given  # not the temporary name
             raise
-        os.close(handle)
-        return temporary
-
-    with in_use(create) as temporary:
         try:
             with io.BufferedWriter(_Destination(temporary, given)) as file:
                 yield file
@@ -54,9 +48,8 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
                 os.fsync(file.fileno())
             os.chmod(temporary, _mode(path))
             os.replace(temporary, path)
-        except BaseException as error:
-            os.unlink(temporary)
-            if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
+        except OSError as error:
+            if error.filename is None and error.errno in FULL:
                 error.filename = given
             raise
 

@@ -83,6 +83,35 @@ def in_use(create: Callable[[], str]) -> Iterator[str]:
 
 
 @contextmanager
+def temporary_file(folder: str, prefix: str, suffix: str = "") -> Iterator[str]:
+    """Create an empty file, and remove those that killed processes left behind.
+
+    At the end of the ``with`` block, the file is removed unless it has been renamed.
+
+    Args:
+        folder: the folder in which to create it.
+        prefix: start of its name.
+        suffix: end of its name. All files in ``folder`` with this prefix and suffix must be temporary.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+
+    def create() -> str:
+        handle, path = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=folder)
+        os.close(handle)
+        return path
+
+    remove_leftovers(folder, prefix, suffix)
+    with in_use(create) as path:
+        try:
+            yield path
+        finally:
+            with suppress(OSError):
+                os.unlink(path)
+
+
+@contextmanager
 def temporary_folder(prefix: str, parent: str | None = None) -> Iterator[str]:
     """Create a folder that is removed after a ``with`` block, and remove those that killed processes left behind.
 
