@@ -42,7 +42,7 @@ def test_no_single_change_makes_it_better(shape: tuple[int, ...], diagonal: bool
     assert np.array_equal(q, given)
     assert np.array_equal(found, np.rint(found))
     least = total(found, target, sizes, second, gradients, units)
-    assert least < total(q, target, sizes, second, gradients, units)
+    assert least < total(q, target, sizes, second, gradients, units) or np.array_equal(found, q)
     for at in np.ndindex(found.shape):
         for step in (-1, 1):
             other = found.copy()
