@@ -9,8 +9,9 @@ run selects an epoch: every network is tested after its last epoch, with weights
 * The small network on scikit-learn's digits is trained by its recipe, for several file sizes and without a limit.
 * LeNet-5 on MNIST learns, in equal parts, from the labels and from the published LeNet-5 that was pruned with ADMM
   (99.31 %). Images are shifted as in the recipe.
-* The published ResNet-20 is first fine-tuned on the JPEG images of CIFAR-10. All runs start from the result, which is
-  also their teacher. The dense runs are the reference.
+* The published ResNet-20 is first fine-tuned on the JPEG images of CIFAR-10. The result is the reference, and the
+  teacher of all runs. They start from a file to which ``frformat.torch.compress`` has compressed it, and fine-tune its
+  weights in their compressed form.
 * The UNet with 8 channels is first trained on ISBI 2012. The result is the teacher of all runs. The dense runs, which
   are the reference, start from it; all other runs start from scratch.
 * The time of a step is processor time, averaged over a complete run, relative to LeNet-5's recipe without a limit.
@@ -29,14 +30,15 @@ from statistics import mean
 from typing import Any, Final
 
 import torch
+from torch import Tensor
 
 from bench import DATA, ROOT, lenet5_sizes
-from bench.compress import network
+from bench.compress import calibration, network
 from bench.published import admm_lenet5
 from bench.records import kept, recorded
 from bench.unet import SmallUNet
-from frformat.torch import save_model
-from frformat.train import ProcessGroup, Recipe, Settings, history, train
+from frformat.torch import compress, save_model
+from frformat.train import ProcessGroup, Recipe, Settings, history, setup, train
 from frformat.train.export import Outcome
 from frformat.train.group import joined
 from frformat.train.loop import HISTORY, MODEL
@@ -73,6 +75,8 @@ class Case:
         dense: changes to the settings of dense runs; None if there are none.
         start: returns the file with the weights that regularized runs start from; None to start from scratch.
         teacher: returns the file of the teacher, from which dense runs also start; None if there is none.
+        compressed: returns calibration inputs for a seed, with which the start is compressed to the size of the run;
+            None if runs start from the weights themselves.
         rates: candidates for the learning rate of coefficients. Short runs with the first seed choose the one with the
             best metric on a validation set. If empty, the learning rate of the settings is used.
     """
@@ -83,6 +87,7 @@ class Case:
     dense: Mapping[str, Any] | None = None
     start: Callable[[], Path] | None = None
     teacher: Callable[[], Path] | None = None
+    compressed: Callable[[int], list[Tensor]] | None = None
     rates: tuple[float, ...] = ()
 
     def names(self, size: int | None) -> list[str]:
@@ -92,12 +97,12 @@ class Case:
 
     def trained(self, size: int | None, seed: int) -> Json:
         """Train a network, and return its measurements."""
-        changes = self.dense or {} if size is None else {"lr": self.rate(size)}
+        changes = dict(self.dense or {}) if size is None else {"lr": self.rate(size)}
         settings = replace(self.settings, size=size, seed=seed, **changes)
         outcome = self._train(settings, self.names(size)[SEEDS.index(seed)])
         return {
             "epochs": settings.epochs,
-            "lr": settings.plain_lr if settings.dense else settings.lr,
+            "lr": settings.plain_lr if settings.dense or settings.quantized else settings.lr,
             "nbytes": outcome.nbytes,
             "numbers": outcome.numbers,
             "score": round(outcome.decoded[self.recipe.metric], 4),
@@ -128,8 +133,20 @@ class Case:
         teacher = self.teacher() if self.teacher else None
         start = teacher if settings.dense else self.start() if self.start else None
         recipe = self.recipe(settings)
+        if settings.quantized and start is not None:
+            start = self._compress(recipe, start, name)
         with joined() as group:
             return train(recipe, BUILD / name, folder=DATA, weights=start, teacher=teacher, group=group, resume=True)
+
+    def _compress(self, recipe: Recipe, start: Path, name: str) -> Path:
+        """Compress the start to the size of a run, unless the file exists, and return the file."""
+        assert self.compressed is not None
+        path = BUILD / f"{name}.frz"
+        if not path.exists():
+            model = setup.plain_model(recipe, start).eval()
+            seed = recipe.settings.seed
+            compress(model, path, self.compressed(seed), size=recipe.settings.size, seed=seed)
+        return path
 
 
 @functools.cache
@@ -147,7 +164,8 @@ def _tuned_resnet20() -> Path:
     published = BUILD / "resnet20.frz"
     BUILD.mkdir(parents=True, exist_ok=True)
     save_model(network(), published)
-    return _dense(ResNet20OnCifar10(replace(RESNET20, **DENSE, distill=0.0, epochs=TEACHER_EPOCHS)), published)
+    tuning = replace(RESNET20, **DENSE, quantized=False, distill=0.0, epochs=TEACHER_EPOCHS)
+    return _dense(ResNet20OnCifar10(replace(tuning, plain_lr=3e-3, weight_decay=1e-4)), published)
 
 
 @functools.cache
@@ -168,17 +186,13 @@ DENSE: Final[dict[str, Any]] = {"dense": True, "optimizer": "adamw"}
 
 RESNET20: Final = replace(
     ResNet20OnCifar10.defaults,
-    epochs=24,
+    epochs=6,
     batch=512,
-    lr=0.012,
-    plain_lr=3e-3,
+    plain_lr=1e-3,
     warmup=0.1,
-    weight_decay=1e-4,
-    rules=("*bn?.*: keep=100%", "*bias: keep=100%"),
-    schedule="start",
-    format=None,
     distill=0.5,
     precision="bf16",
+    quantized=True,
 )
 
 UNET: Final = replace(
@@ -208,10 +222,10 @@ CASES: Final = (
         ResNet20OnCifar10,
         RESNET20,
         {None: None, 64_000: -0.007, 32_000: -0.02, 16_000: -0.05},
-        DENSE,
+        {"dense": True, "quantized": False},
         start=_tuned_resnet20,
         teacher=_tuned_resnet20,
-        rates=(6e-3, 0.012, 0.024),
+        compressed=calibration,
     ),
     Case(SmallUNet, UNET, {None: None, 1_000: -0.01}, DENSE, teacher=_dense_unet, rates=(0.03, 0.06)),
 )

@@ -20,7 +20,16 @@ import frformat  # noqa: E402
 from frformat import checkpoints  # noqa: E402
 from frformat.runtimes import export  # noqa: E402
 from frformat.scheduling import App, Tier  # noqa: E402
-from frformat.torch import each_tier, factorize, load_model, regularize, save_model, set_tier, summary  # noqa: E402
+from frformat.torch import (  # noqa: E402
+    compress,
+    each_tier,
+    factorize,
+    load_model,
+    regularize,
+    save_model,
+    set_tier,
+    summary,
+)
 from frformat.torch.factorization import portable  # noqa: E402
 from frformat.torch.regularization import TailTruncation, make_tiers  # noqa: E402
 from frformat.train.models import LeNet5  # noqa: E402
@@ -74,6 +83,7 @@ def _namespace() -> dict[str, Any]:
         "UNet": LeNet5,
         "bias": np.zeros(4, np.float32),
         "checkpoints": checkpoints,
+        "compress": compress,
         "desktop": outputs,
         "each_tier": each_tier,
         "evaluate": lambda model: float(model(images).sum().detach()),

@@ -38,6 +38,12 @@ FACTORED: Final = "factored"
 """Key in a module's metadata. Its value is a dict: for each parameter that consists of coefficients, the facts as
 text."""
 
+KINDS: Final = ("spectral", "statistics", "tucker", "corner", "quantized")
+"""The kinds of tensors; see :class:`Facts`."""
+
+HIDDEN: Final = {"tucker": "in Tucker form", "quantized": "quantized"}
+"""Kinds of tensors that a state dict does not describe completely, and how to call them."""
+
 LEVEL: Final = "level"
 """Name of a parametrization's learned quantization step, which its facts contain as the number format."""
 
@@ -48,7 +54,8 @@ class Facts:
 
     Attributes:
         kind: ``spectral`` for coefficients of a tensor, ``statistics`` for a buffer that differs from tier to tier,
-            ``tucker`` for a core and factors, ``corner`` for a weight whose smaller tiers are its corners.
+            ``tucker`` for a core and factors, ``corner`` for a weight whose smaller tiers are its corners,
+            ``quantized`` for coefficients that are rounded as a file stores them.
         shape: shape of the tensor.
         view: shape in which the spectrum is taken; None means the tensor's own.
         format: number format for which the coefficients were trained.
@@ -81,7 +88,9 @@ class Facts:
             facts = cls(**{**found, **lengths})
         except (ValueError, TypeError, AttributeError, RecursionError):
             return None
-        known = facts.kind in ("spectral", "statistics", "tucker", "corner") and isinstance(facts.format, str | None)
+        known = facts.kind in ("spectral", "statistics", "tucker", "corner", "quantized") and isinstance(
+            facts.format, str | None
+        )
         lawful = all(len(shape) <= limits.RANK and all(map(_is_length, shape)) for shape in lengths.values())
         return facts if known and lawful and isinstance(facts.tiers, int) and facts.tiers > 0 else None
 
@@ -174,8 +183,8 @@ def gather(named: Mapping[str, Any], layers: Mapping[str, Facts]) -> tuple[dict[
         The tensors, and notes for the user, one line each.
 
     Raises:
-        EncodeError: a tensor is in Tucker form, has further parametrizations, whose code is not in the state dict, or
-            has a damaged description.
+        EncodeError: a tensor is quantized or in Tucker form, has further parametrizations, whose code is not in the
+            state dict, or has a damaged description.
     """
     found: dict[str, Any] = {}
     hidden: dict[str, str] = {}
@@ -225,8 +234,8 @@ def gather(named: Mapping[str, Any], layers: Mapping[str, Facts]) -> tuple[dict[
 
 
 def _check_form(path: str, facts: Facts) -> None:
-    if facts.kind == "tucker":
-        raise EncodeError(f"{path}: it is in Tucker form; write the model with frformat.torch.save_model")
+    if facts.kind in HIDDEN:
+        raise EncodeError(f"{path}: it is {HIDDEN[facts.kind]}; write the model with frformat.torch.save_model")
 
 
 def _largest(held: Tensor, facts: Facts) -> Any:

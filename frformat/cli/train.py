@@ -111,6 +111,7 @@ def list_recipes(*, as_json: bool) -> None:
 @click.option("--tiers", metavar="N,N%,…", help="Also train smaller tiers that keep this much of each tensor.")
 @click.option("--size", type=ByteCount(), metavar="SIZE", help="Train for a file of this size, such as 900 or 1.5kB.")
 @click.option("--dense", is_flag=True, help="Train the plain model, as a reference or a teacher.")
+@click.option("--quantized", is_flag=True, help="Train the weights of a compressed file in its form (--from).")
 @click.option("--nested", is_flag=True, help="Train tiers with fewer filters; --tiers gives their shares.")
 @click.option("--minimum", metavar="METRIC", type=float, help="Metric that the smallest tier must reach (--nested).")
 @click.option("--stage-epochs", metavar="N", type=int, help="Epochs of each stage of pruning and growing (--nested).")
@@ -136,6 +137,7 @@ def train(
     tiers: str | None,
     size: int | None,
     dense: bool,
+    quantized: bool,
     nested: bool,
     minimum: float | None,
     stage_epochs: int | None,
@@ -177,6 +179,8 @@ def train(
     folder = output or os.path.join("runs", kind.name)
     stages: dict[str, Any] = {"minimum": minimum, "epochs": stage_epochs, "ranking": ranking}
     others = {"keep": keep, "rule": rules, "size": size, "dense": dense, "teacher": teacher, "from": weights}
+    others |= {"quantized": quantized}
+    _check_quantized(quantized, {"keep": keep, "rule": rules, "tiers": tiers, "dense": dense})
     _check_nested(nested, stages, others)
     _check(folder, resume, force, run=os.path.join(folder, "dense") if nested else "")
     common: dict[str, Any] = {"data": data, "device": device, "threads": threads, "resume": resume, "as_json": as_json}
@@ -188,7 +192,14 @@ def train(
     if size is not None:
         changes = {"schedule": "start", **changes, "size": size}
     files = {"weights": weights, "teacher": teacher}
-    _train(kind, folder, {"dense": dense, **changes}, files, checkpoint_every=checkpoint_every, **common)
+    _train(
+        kind,
+        folder,
+        {"dense": dense, "quantized": quantized, **changes},
+        files,
+        checkpoint_every=checkpoint_every,
+        **common,
+    )
 
 
 def _train(
@@ -314,6 +325,14 @@ def _check_nested(nested: bool, stages: dict[str, Any], others: dict[str, Any]) 
     if given:
         relation = "cannot be combined with --nested" if nested else "requires --nested"
         raise click.UsageError(f"{', '.join(given)}: {relation}.", click.get_current_context())
+
+
+def _check_quantized(quantized: bool, others: dict[str, Any]) -> None:
+    """Check that no given option contradicts ``--quantized``."""
+    given = [f"--{name}" for name, value in others.items() if value not in (None, False, ())]
+    if quantized and given:
+        message = f"{', '.join(given)}: cannot be combined with --quantized."
+        raise click.UsageError(message, click.get_current_context())
 
 
 def _check_drawing() -> None:

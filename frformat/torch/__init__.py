@@ -7,7 +7,9 @@
 
 >>> set_tier(model, 0)  # the smallest of the model's capacities
 
->>> compress(model, "model.frz", images.split(64), metric=accuracy, max_drop=0.5)  # no training
+>>> compress(trained, "small.frz", images.split(64), quality=6)  # no training; or metric=… and max_drop=…
+
+>>> tuned = load_quantized(LeNet5(), "small.frz")  # fine-tune it in its compressed form, and save
 
 >>> smaller = decompose(trained, parameters=80_000)  # Tucker factors; fine-tune, then save
 
@@ -22,6 +24,7 @@ from frformat.torch.compression import Compressed, CompressionError, compress
 from frformat.torch.decomposition import decompose, recompose
 from frformat.torch.factorization import factorize, factorize_tiers
 from frformat.torch.files import load_file, save_file
+from frformat.torch.finetuning import fit_quantized, load_quantized
 from frformat.torch.loading import Difference
 from frformat.torch.lowrank.summaries import summary
 from frformat.torch.models import MismatchError, load_model, save_model
@@ -38,10 +41,12 @@ __all__ = [
     "each_tier",
     "factorize",
     "factorize_tiers",
+    "fit_quantized",
     "get_tier",
     "load_file",
     "load_model",
     "load_nested",
+    "load_quantized",
     "nest",
     "parameter_groups",
     "recompose",

@@ -24,6 +24,7 @@ from frformat.torch.corners import corner_of, cornered
 from frformat.torch.lowrank import tucker_files
 from frformat.torch.lowrank.layers import Coded, coded
 from frformat.torch.lowrank.tucker import parts, tucker_tensors
+from frformat.torch.quantized import quantized_tensors
 from frformat.torch.regularization.parametrization import EXTRA, resize, spectral_of
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, is_sharded, places, spectral_tensors
 from frformat.torch.regularization.state import plain_state
@@ -58,6 +59,7 @@ class Target:
         extra: the module that receives it through ``set_extra_state``, if it is an extra state.
         coded: the tensor that its coefficients describe, if it is the parameter of a factored layer.
         tucker: the object that manages its core and factors, if it is in Tucker form.
+        quantized: whether it consists of coefficients that are rounded as another file stores them.
     """
 
     path: str
@@ -67,6 +69,7 @@ class Target:
     extra: nn.Module | None = None
     coded: Coded | None = None
     tucker: ParametrizationList | None = None
+    quantized: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -249,6 +252,7 @@ def _targets(model: nn.Module) -> dict[str, Target]:
     found |= {name: Target(name, held.original) for name, held in cornered(model).items()}
     found |= {name: Target(name, held.original, held) for _, name, held in places(model)}
     found |= {name: Target(name, held.original0, tucker=held) for name, held in tucker_tensors(model).items()}
+    found |= {name: Target(name, held.original, quantized=True) for name, held in quantized_tensors(model).items()}
     return {plain: found[name] for name, plain in wrappers.plain_names(model, found).items()}
 
 
@@ -290,6 +294,8 @@ def _fault(file: FrzFile, source: str, target: Target, way: Way) -> str | None:
     tensor: Any = target.tensor
     info = file.info(source)
     own = target.held.original if target.held is not None else tensor
+    if target.quantized:
+        return "quantized in the model; load the file into a new model"
     if isinstance(own, Tensor) and is_sharded(own):
         return "sharded in the model; load the file before fully_shard(model)"
     if target.held is not None:

@@ -17,7 +17,7 @@ from frformat.checkpoints.reading import said
 from frformat.format.atomic import replacing
 from frformat.train.recipe import Data, Recipe, StrPath
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 PARTS: Final = ("recipe", "settings", "sources", "state")
 

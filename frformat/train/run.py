@@ -16,7 +16,9 @@ from torch.utils.data import TensorDataset
 import frformat.torch.regularization as fr
 from frformat.errors import EncodeError
 from frformat.torch import tier_count
+from frformat.torch.quantized import nonzeros, quantized_tensors
 from frformat.train import setup
+from frformat.train.budget import Budget
 from frformat.train.draws import Draws, order
 from frformat.train.group import ProcessGroup
 from frformat.train.recipe import Batch, Data, Loss, Recipe, StrPath, returned
@@ -61,7 +63,7 @@ class Run:
             recipe: what to train.
             data: its samples.
             group: the process group.
-            weights: an ``.frz`` file with initial weights.
+            weights: an ``.frz`` file with initial weights; required if the settings say ``quantized``.
             model: a model to train further, only at its current tier; None creates a new one.
 
         Raises:
@@ -80,12 +82,15 @@ class Run:
         self.recipe, self.group = recipe, group
         self.data = replace(data, train=TensorDataset(*(t.to(group.device) for t in data.train.tensors)))
         further = model is not None
-        model = setup.plain_model(recipe, weights) if model is None else model
-        goals = {} if settings.dense else setup.regularized(recipe, model, data, weights is not None)
+        model = setup.plain_model(recipe, None if settings.quantized else weights) if model is None else model
+        self._budget = Budget(recipe, model, weights) if settings.quantized else None
+        plain = settings.dense or settings.quantized
+        goals = {} if plain else setup.regularized(recipe, model, data, weights is not None)
         self.model = model.to(group.device)
         self.step, self.epoch_steps = 0, samples // settings.batch
         part = recipe.exported(self.model)
-        self._rate = None if settings.size is None else fr.RateTerm(part, settings.size, steps=self.steps)
+        rated = settings.size if not settings.quantized else None
+        self._rate = None if rated is None else fr.RateTerm(part, rated, steps=self.steps)
         losses = _losses(recipe, self.model)
         self.losses = self._no_losses(losses)
         self._optimizers = {part: _optimizer(self.model, part, settings) for part in losses}
@@ -116,18 +121,22 @@ class Run:
         part = self.recipe.exported(self.model)
         tensors = fr.spectral_tensors(part).values()
         zeros = sum(tensor.kept - tensor.numbers for tensor in tensors)
+        quantized = quantized_tensors(part)
+        zeros += sum(quantized[name].original.numel() - count for name, count in nonzeros(part).items())
         steps = sum(tensor.spectral.level is not None for tensor in tensors)
         return sum(parameter.numel() for parameter in part.parameters()) - zeros - steps
 
     @property
     def kept(self) -> dict[str, int]:
-        """Number of nonzero coefficients of each regularized tensor, by its name in the exported model."""
-        return {name: t.numbers for name, t in fr.spectral_tensors(self.recipe.exported(self.model)).items()}
+        """Number of nonzero coefficients of each regularized or quantized tensor, by its name in the exported model."""
+        part = self.recipe.exported(self.model)
+        return {name: tensor.numbers for name, tensor in fr.spectral_tensors(part).items()} | nonzeros(part)
 
     @property
     def nbytes(self) -> int | None:
-        """Size of the model's file when it was last encoded; None if the settings have no size."""
-        return None if self._rate is None else self._rate.nbytes
+        """Size of the model's file when it was last encoded; None if the run has no budget."""
+        limit = self._rate or self._budget
+        return None if limit is None else limit.nbytes
 
     def advance(self) -> None:
         """Take a step."""
@@ -158,6 +167,10 @@ class Run:
             self._rate.step()
             if self.step == self.steps:
                 self._rate.finish(self.recipe.exported(self.result))
+        if self._budget is not None and (self.step % setup.pruning_period(self.steps) == 0 or self.step == self.steps):
+            self._budget.fit(self.recipe.exported(self.model), self.step / self.steps)
+            if self.step == self.steps and self._average is not None:
+                self._budget.fit(self.recipe.exported(self.result), 1.0)
 
     def truncate(self, metric: float) -> None:
         """Step the schedule at the end of an epoch, given the metric of that epoch."""
@@ -193,6 +206,7 @@ class Run:
             "scaler": self._scaler.state_dict(),
             "average": None if self._average is None else self._average.state_dict(),
             "rate": None if self._rate is None else self._rate.state_dict(),
+            "nbytes": self.nbytes,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -206,6 +220,8 @@ class Run:
             self._schedule.load_state_dict(state["schedule"])
         if self._rate is not None:
             self._rate.load_state_dict(state["rate"])
+        if self._budget is not None:
+            self._budget.nbytes = state["nbytes"]
         self._scaler.load_state_dict(state["scaler"])
         if state["average"] is not None:
             self._average = AveragedModel(self.model)

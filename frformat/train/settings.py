@@ -62,8 +62,14 @@ class Settings:
             shares below 1 (float). All tiers are trained together and stored in one file.
         size: the size of the file in bytes, or None. If given, ``keep`` and ``rules`` determine only how the initial
             coefficients are distributed. A rate term in the loss decides which ones are kept, and learns their
-            quantization steps, which replace ``format``; see :class:`frformat.torch.regularization.RateTerm`.
+            quantization steps, which replace ``format``; see :class:`frformat.torch.regularization.RateTerm`. With
+            ``quantized``, there is no rate term.
         dense: train the plain model, as a reference or a teacher.
+        quantized: start from a compressed file, and train its weights as it stores them: with its bases, steps and
+            zeros; see :func:`frformat.torch.load_quantized`. The learning rate is ``plain_lr``; ``lr``, ``keep``,
+            ``rules``, ``schedule`` and ``format`` have no effect. The result is no larger than ``size`` or, if that is
+            None, than the compressed file. If the compressed file is larger, the budget falls to ``size`` during
+            ``truncate_for``, and coefficients that are removed stay zero.
         precision: precision of the forward pass, through autocast.
     """
 
@@ -89,6 +95,7 @@ class Settings:
     tiers: tuple[int | float, ...] = ()
     size: int | None = None
     dense: bool = False
+    quantized: bool = False
     precision: Precision = "f32"
 
     def __post_init__(self) -> None:
@@ -114,12 +121,14 @@ class Settings:
             raise ValueError("schedule guarded needs a validation set: set holdout, for example to 0.1")
         if self.tiers and self.dense:
             raise ValueError("tiers are prefixes of coefficients, but a dense model has none")
+        if self.quantized and (self.tiers or self.dense):
+            raise ValueError(f"quantized and {'tiers' if self.tiers else 'dense'} are mutually exclusive")
 
     def _check_size(self, size: int) -> None:
         """Check that no other setting conflicts with a size."""
         if size < 1:
             raise ValueError(f"size={size}: must be at least 1 byte")
-        if self.schedule != "start":
+        if self.schedule != "start" and not self.quantized:
             raise ValueError(f"size replaces schedule {self.schedule}: both determine the number of coefficients")
         if self.tiers or self.dense:
             other = "tiers" if self.tiers else "dense"

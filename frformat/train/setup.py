@@ -86,7 +86,7 @@ def schedule(
     """
     settings, part = recipe.settings, recipe.exported(model)
     steps = min(max(1, round(settings.epochs * settings.truncate_for)), settings.epochs - 1)
-    if settings.dense or settings.schedule == "start":
+    if settings.dense or settings.quantized or settings.schedule == "start":
         return None
     if settings.schedule == "tail":
         return fr.TailTruncation(part, optimizer, by=1 / steps, minimum=goals)

@@ -56,6 +56,27 @@ def test_a_run_for_a_size_reports_the_bytes(tmp_path: Path):
     assert outcome.err.splitlines()[-1].count(f"{outcome.json['nbytes']} bytes") == 1
 
 
+def test_a_compressed_file_is_fine_tuned(tmp_path: Path):
+    dense, small = tmp_path / "dense" / "model.frz", tmp_path / "small.frz"
+    assert frformat("train", TINY, *CPU, "--dense", "-o", tmp_path / "dense").code == 0
+    assert frformat("compress", dense, "-o", small, "--quality", "3").code == 0
+    run = ("train", TINY, *CPU, "--quantized", "--from", small, "--teacher", dense, "--distill", "0.5", "--json")
+    found = frformat(*run, "-o", tmp_path / "run").json
+    assert found["settings"]["quantized"] is True
+    assert found["nbytes"] == (tmp_path / "run" / "model.frz").stat().st_size <= small.stat().st_size
+    assert "--keep, --rule, --tiers: cannot be combined with --quantized" in refused(
+        *run[:-1], "--keep", "5", "--rule", "x: raw", "--tiers", "5", "-o", tmp_path / "other"
+    )
+    assert "--quantized: cannot be combined with --nested" in refused(
+        "train", TINY, "--quantized", "--nested", "-o", tmp_path / "other"
+    )
+    assert "pass --from FILE.frz" in refused("train", TINY, "--quantized", "-o", tmp_path / "other")
+    assert "contains no quantized weights" in refused(
+        "train", TINY, "--quantized", "--from", dense, "-o", tmp_path / "other"
+    )
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_finished_run_is_not_repeated(tmp_path: Path):
     arguments = ("train", TINY, *CPU, "-o", tmp_path, "--epochs", "1", "--json")
     first = frformat(*arguments).json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -97,12 +98,23 @@ def _size(model: nn.Module, counts: dict[str, int]) -> int:
         spectrum = tensor.spectrum()
         values = spectrum.coefficients[: counts[name]] if counts[name] else np.zeros(1, np.float32)
         cut[name] = Spectrum(values, spectrum.shape, spectrum.view, spectrum.dtype)
-    ties = aliases(state)  # before spectra are cut, because tied names share a spectrum
+    return encoded_size(model, state, cut)
+
+
+def encoded_size(model: nn.Module, state: Mapping[str, Any], replaced: Mapping[str, Any]) -> int:
+    """Return the size in bytes of the file that contains a state.
+
+    Args:
+        model: the model.
+        state: tensors and stored forms by name. Names that share one are tied.
+        replaced: by name, what to store instead of tensors that are not tied or are the first of the tied ones.
+    """
+    ties = aliases(state)
     names = plain_names(model, state)
     arrays: dict[str, Any] = {}
     for name, plain in names.items():
         if name not in ties:
             value = state[name]
-            arrays[plain] = to_numpy(value) if isinstance(value, torch.Tensor) else cut.get(name, value)
+            arrays[plain] = to_numpy(value) if isinstance(value, torch.Tensor) else replaced.get(name, value)
     held = {names[name]: each for name, each in formats(model).items()}
     return len(frformat.save(arrays, aliases={names[a]: names[b] for a, b in ties.items()}, format=held or "auto"))

@@ -68,7 +68,7 @@ def regularize(
         ValueError: a rule matches nothing or cannot be satisfied, or a parameter, which the message names, cannot be
             regularized. The model is unchanged after any error.
     """
-    _check(model)
+    check_changeable(model)
     views = {} if example is None else find_views(model, example)
     chosen = choose(candidates(model), keep, rules, views)
     modules = {id(module): module for candidate, _ in chosen for module, _ in candidate.owners}
@@ -137,8 +137,12 @@ def _expose(module: nn.Module, name: str) -> Tensor:
     return own
 
 
-def _check(model: nn.Module) -> None:
-    """Check that the model's parameters can be replaced."""
+def check_changeable(model: nn.Module) -> None:
+    """Check that the model's parameters can be replaced.
+
+    Raises:
+        ValueError: they cannot.
+    """
     if isinstance(model, torch.jit.ScriptModule):
         raise ValueError("a TorchScript module can no longer be changed: regularize the model, then script it")
     if any(isinstance(module, DistributedDataParallel) for module in model.modules()):

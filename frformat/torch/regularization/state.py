@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from frformat import PerTier, Spectrum
+from frformat import CodedTensor, PerTier, Spectrum
 from frformat.checkpoints.precision import overflow
 from frformat.checkpoints.torch_tensors import to_numpy
 from frformat.torch.corners import cornered
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.lowrank.tucker import tucker_tensors
+from frformat.torch.quantized import quantized_state, quantized_tensors
 from frformat.torch.regularization.rounding import check_format, check_values
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors, spectrum_of
 from frformat.torch.regularization.tiers import statistics
@@ -93,17 +94,17 @@ def formats(model: nn.Module) -> dict[str, str]:
     return {name: tensor.spectral.format for name, tensor in tensors if tensor.spectral.format is not None}
 
 
-def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
+def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier | CodedTensor]:
     """Return the state dict of the plain model, with a spectrum for each regularized tensor.
 
     Tied names share one spectrum; factored layers also have spectra. If further parametrizations follow the spectral
     one, their result is no longer a short spectrum, so the plain tensor is returned. Tensors that differ from tier to
-    tier are returned for each tier, and weights with corners as a whole.
+    tier are returned for each tier, weights with corners as a whole, and quantized tensors in their stored form.
 
     Raises:
         EncodeError: a coefficient is not finite.
     """
-    plain: dict[str, Tensor | Spectrum | PerTier] = {}
+    plain: dict[str, Tensor | Spectrum | PerTier | CodedTensor] = {}
     known: dict[int, Tensor | Spectrum] = {}
     for _, name, parametrizations in places(model):
         tensor = SpectralTensor(name, parametrizations)
@@ -115,6 +116,7 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
         rows = [np.asarray(to_numpy(row)) for row in held.original]
         plain[name] = PerTier(rows) if len(rows) > 1 else held.original[-1]
     plain |= {name: held.original for name, held in cornered(model).items()}
+    plain |= quantized_state(model)
     state = plain_state(model, keep_vars=True)
     for name, each in coded(model).items():
         if each.spectral:
@@ -127,7 +129,7 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier]:
 def plain_state(model: nn.Module, keep_vars: bool = False) -> dict[str, Tensor]:
     """Return a model's state dict without coefficients, Tucker factors, corners and statistics of tiers."""
     names = [name for _, name, _ in places(model)] + list(statistics(model)) + list(tucker_tensors(model))
-    names += list(cornered(model))
+    names += [*cornered(model), *quantized_tensors(model)]
     parts = [name.rpartition(".") for name in names]
     held = [f"{path}.parametrizations.{attribute}.original".removeprefix(".") for path, _, attribute in parts]
     # Some wrappers appear in the names of modules, but not in those of the state dict.

@@ -1,0 +1,207 @@
+"""Fine-tune the weights of a compressed file without changing how the file stores them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import register_parametrization
+
+import frformat
+from frformat import CodedTensor
+from frformat.torch.batch_norm import BATCH_NORMS
+from frformat.torch.loading import Way, match
+from frformat.torch.models import load_model
+from frformat.torch.parametrizations import is_parametrized
+from frformat.torch.quantized import Quantized, can_be_trained, keep_form, quantized_state, quantized_tensors
+from frformat.torch.regularization.file_size import encoded_size
+from frformat.torch.regularization.regularize import check_changeable
+from frformat.torch.regularization.state import spectral_state
+from frformat.torch.regularization.undo import undone_on_error
+from frformat.wording import parse_size
+
+SMALLEST: Final = 0.499
+"""Smaller magnitudes are rounded to zero."""
+
+RESOLUTION: Final = 2048
+"""The number of coefficients to remove is a multiple of their number divided by this."""
+
+StrPath = str | os.PathLike[str]
+Model = TypeVar("Model", bound=nn.Module)
+Owners = Sequence[tuple[nn.Module, str]]
+
+
+def load_quantized(model: Model, path: StrPath) -> Model:
+    """Load a compressed file into a model, in place, for fine-tuning the weights in their compressed form.
+
+    The forward pass uses the weights that the file would contain: coefficients in the file's bases, rounded to its
+    steps. What is zero in the file stays zero. :func:`frformat.torch.save_model` then writes a file of about the same
+    size; :func:`fit_quantized` makes sure that it is no larger. Fine-tuning regains most of the accuracy that
+    compression has cost, with a small learning rate and in few epochs, best with the original network as the teacher.
+
+    >>> compress(LeNet5(), "small.frz", images.split(64), size=32_000)
+    >>> tuned = load_quantized(LeNet5(), "small.frz")  # train it as usual, with a learning rate as for fine-tuning
+    >>> nbytes = fit_quantized(tuned, 32_000)
+    >>> save_model(tuned, "tuned.frz")
+
+    Trained are parameters that the file stores as integers with steps or in a 16-bit number format, unless all their
+    elements are equal; those that it stores exactly are trained as usual. Everything else is frozen: spectra, tensors
+    with factors, weights of recurrent layers (their kernels bypass parametrizations), and the scales and running
+    statistics of batch normalization, which remains in evaluation mode.
+
+    Args:
+        model: a plain network. Create optimizers afterwards.
+        path: a file from :func:`frformat.torch.compress`, or any other file with quantized weights and one tier.
+
+    Returns:
+        The model.
+
+    Raises:
+        MismatchError, FrzError, OSError: see :func:`frformat.torch.load_model`.
+        ValueError: the file has several tiers or no quantized weights that can be trained, or the model is a
+            TorchScript module, is wrapped in DistributedDataParallel (wrap it afterwards), or was created in inference
+            mode. Its weights may have been loaded, but it is still a plain network.
+    """
+    check_changeable(model)
+    load_model(model, path)
+    with frformat.open(path) as file:
+        if file.tiers > 1:
+            raise ValueError(f"{os.fspath(path)} has {file.tiers} tiers, but only files with one can be fine-tuned")
+        steps = match(model, file, Way()).steps
+        forms = {
+            id(target.tensor): file.stored(source) for source, target in steps if isinstance(target.tensor, Tensor)
+        }
+    found = _owners(model)
+    trained = {key: form for key, form in forms.items() if key in found and _is_trained(found[key], form)}
+    if not any(form.values.ndim > 1 for form in trained.values()):
+        raise ValueError(
+            f"{os.fspath(path)} contains no quantized weights of the model that can be trained; frformat compress "
+            "writes such files"
+        )
+    modules = [module for owners in found.values() for module, _ in owners]
+    parameters = {id(parameter): parameter for parameter in model.parameters() if id(parameter) in trained}
+    with undone_on_error(modules, parameters.values()):
+        for key, form in forms.items():
+            if key in trained:
+                _register(found[key], parameters[key], Quantized(form))
+            elif key in found:
+                _freeze(found[key], form)
+    for module in model.modules():
+        if isinstance(module, BATCH_NORMS) and module.track_running_stats:
+            module.register_forward_pre_hook(_evaluate)
+            if module.affine:
+                module.weight.requires_grad_(False)
+    return model
+
+
+def fit_quantized(model: nn.Module, size: int | str) -> int:
+    """Set the smallest coefficients of quantized weights to zero, in place, until the file has at most ``size`` bytes.
+
+    They are compared in units of their steps, and remain zero. Training can continue; the optimizer stays valid.
+
+    Args:
+        model: a model that :func:`load_quantized` has prepared.
+        size: a number of bytes, or a string such as ``"32kB"``; metadata is not included.
+
+    Returns:
+        The size of the file.
+
+    Raises:
+        ValueError: the model has no quantized weights, or the file is larger even without them. The model is unchanged.
+    """
+    size = parse_size(size)
+    every: set[Any] = set(quantized_tensors(model).values())
+    tensors = [held for held in every if held[0].nonzero.numel()]
+    if not tensors:
+        raise ValueError(f"{type(model).__name__} has no quantized weights: call load_quantized() first")
+    state = spectral_state(model)
+    nbytes = encoded_size(model, state, {})
+    if nbytes <= size:
+        return nbytes
+    magnitudes = torch.cat([held[0].magnitudes(held.original).flatten().cpu() for held in tensors])
+    ordered = magnitudes[magnitudes >= SMALLEST].sort().values
+
+    def encoded(count: int) -> int:
+        """Return the size without the ``count`` smallest coefficients."""
+        return encoded_size(model, state, quantized_state(model, _least(ordered, count)))
+
+    missing, enough = 0, len(ordered)
+    if encoded(enough) > size:
+        raise ValueError(f"size={size:,}: the file has {encoded(enough):,} bytes even without quantized weights")
+    while enough - missing > 1 + len(ordered) // RESOLUTION:
+        middle = (missing + enough) // 2
+        if encoded(middle) > size:
+            missing = middle
+        else:
+            enough = middle
+    nbytes, least = encoded(enough), _least(ordered, enough)
+    for held in tensors:
+        held[0].remove(held.original, least)
+    return nbytes
+
+
+def _least(ordered: Tensor, count: int) -> float:
+    """Return a bound such that the first ``count`` numbers, and only those and equal ones, are below it."""
+    return float(torch.nextafter(ordered[count - 1], ordered.new_tensor(float("inf")))) if count else 0.0
+
+
+def _owners(model: nn.Module) -> dict[int, list[tuple[nn.Module, str]]]:
+    """Return the modules that own each parameter and buffer, with the attribute's name, by the tensor's id."""
+    found: dict[int, list[tuple[nn.Module, str]]] = {}
+    for module in model.modules():
+        for attribute, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is not None:
+                found.setdefault(id(tensor), []).append((module, attribute))
+    return found
+
+
+def _is_trained(owners: Owners, form: CodedTensor) -> bool:
+    return can_be_trained(form) and all(map(_can_be_parametrized, *zip(*owners, strict=True)))
+
+
+def _can_be_parametrized(module: nn.Module, attribute: str) -> bool:
+    """Return whether a module computes with a parametrized tensor as it does with a parameter."""
+    own = module._parameters.get(attribute)
+    bypasses = isinstance(module, nn.RNNBase | torch.jit.ScriptModule) or hasattr(nn.ModuleDict, attribute)
+    rows = isinstance(module, nn.Embedding | nn.EmbeddingBag) and (module.sparse or module.max_norm is not None)
+    scales = isinstance(module, BATCH_NORMS) and attribute == "weight"
+    return (
+        own is not None and own.requires_grad and not (bypasses or rows or scales or is_parametrized(module, attribute))
+    )
+
+
+@torch.no_grad()
+def _register(owners: Owners, parameter: Tensor, quantized: Quantized) -> None:
+    """Replace a parameter by its coefficients, in all modules that own it."""
+    (module, attribute), *others = owners
+    coefficients = torch.from_numpy(quantized.form.canonical().copy())
+    register_parametrization(module, attribute, quantized.to(parameter.device))
+    held = _parametrizations(module)[attribute]
+    held.original.copy_(coefficients)
+    for module, attribute in others:
+        module.register_parameter(attribute, nn.Parameter(torch.empty(0, device="cpu")))
+        register_parametrization(module, attribute, nn.Identity())
+        _parametrizations(module)[attribute] = held
+
+
+def _parametrizations(module: nn.Module) -> Any:
+    return module.parametrizations
+
+
+def _freeze(owners: Owners, form: CodedTensor) -> None:
+    """Keep a tensor in its stored form, unless the file stores a parameter exactly: it is trained as usual."""
+    for module, attribute in owners:
+        parameter = module._parameters.get(attribute)
+        if parameter is not None and form.exact:
+            continue
+        keep_form(module, attribute, form)
+        if parameter is not None:
+            parameter.requires_grad_(False)
+
+
+def _evaluate(module: nn.Module, inputs: object) -> None:
+    """Switch a module to evaluation mode before it runs."""
+    module.training = False

@@ -1,0 +1,207 @@
+"""Weights that are trained in the form in which a compressed file stores them: its bases, steps and zeros."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
+
+from frformat import CodedTensor
+from frformat.checkpoints.regularized import Facts
+from frformat.checkpoints.torch_tensors import TORCH_DTYPES, to_numpy
+from frformat.torch.autocast import full_precision
+from frformat.torch.lowrank.bases import cosines
+from frformat.torch.parametrizations import parametrized
+
+UNCHANGED: Final = "_stored_unchanged"
+"""Attribute of a module: the stored form of its tensors that are not trained, by the tensors' names in the module."""
+
+GOLDEN: Final = (math.sqrt(5) - 1) / 2
+
+TRAINABLE: Final = ("identity", "dct")
+"""Kinds of bases whose coefficients can be trained."""
+
+
+class Quantized(nn.Module):
+    """A PyTorch parametrization that rounds a tensor as a file stores it, for quantization-aware training.
+
+    The parameter contains the coefficients in the file's bases, in units of weights and in the tensor's shape. The
+    forward pass rounds them to multiples of the file's steps, or to its 16-bit number format. Gradients pass straight
+    through (Bengio, Léonard, Courville 2013), except to coefficients of matrices and kernels that are zero in the file:
+    they stay zero, because zeros are what makes the file small.
+
+    Attributes:
+        form: the tensor as the file stored it; its values are not used any more.
+        codes: the step code of each coefficient in a shape that broadcasts; empty for a 16-bit number format.
+        nonzero: which coefficients are trained, in the tensor's shape; empty if all are.
+    """
+
+    codes: Tensor
+    nonzero: Tensor
+
+    def __init__(self, form: CodedTensor) -> None:
+        """Prepare for a tensor in a form that :func:`can_be_trained` accepts."""
+        super().__init__()
+        self.form = form
+        self.register_buffer("codes", torch.from_numpy(_codes(form)), persistent=False)
+        zeros = form.values.ndim > 1 and form.step is not None
+        self.register_buffer("nonzero", torch.from_numpy(form.values != 0) if zeros else torch.empty(0, device="cpu"))
+        self._cosine_axes = [axis for axis, each in enumerate(form.axes) if each.kind == "dct"]
+
+    def forward(self, coefficients: Tensor) -> Tensor:
+        """Return the tensor that a reader will decode, in the dtype of the coefficients."""
+        with full_precision(coefficients):
+            # In this order, the sum is exact, because the difference is zero.
+            stored = self._stored(coefficients.detach()) + self._trained(coefficients - coefficients.detach())
+            return self._transformed(stored, inverse=False).to(coefficients.dtype)
+
+    def right_inverse(self, tensor: Tensor) -> Tensor:
+        """Return the coefficients of a tensor, in its dtype."""
+        with full_precision(tensor):
+            return self._transformed(tensor.detach(), inverse=True).to(tensor.dtype)
+
+    def quotients(self, coefficients: Tensor) -> Tensor:
+        """Return the coefficients in units of their steps, not rounded; those that stay zero are 0."""
+        sizes = self._sizes(coefficients)
+        return self._trained(coefficients.detach().to(sizes.dtype) / sizes)
+
+    def magnitudes(self, coefficients: Tensor) -> Tensor:
+        """Return the magnitudes of coefficients, in steps, by which :meth:`remove` compares them.
+
+        Many are equal if training has not changed them. They are made smaller by up to a thousandth, in a sequence that
+        spreads evenly over the tensor, so that few of them can be removed.
+        """
+        quotients = self.quotients(coefficients).abs()
+        places = torch.arange(quotients.numel(), device=quotients.device, dtype=torch.float64).view(quotients.shape)
+        spread: Tensor = (1 - places * GOLDEN % 1 / 1024).to(quotients.dtype)
+        return quotients * spread
+
+    @torch.no_grad()
+    def remove(self, coefficients: Tensor, least: float) -> None:
+        """Set all coefficients with magnitudes below ``least`` to zero, in place, so that they stay zero."""
+        small = self.magnitudes(coefficients) < least
+        coefficients.masked_fill_(small, 0)
+        self.nonzero &= ~small
+
+    def coded(self, coefficients: Tensor, least: float = 0.0) -> CodedTensor:
+        """Return the tensor in its stored form.
+
+        Args:
+            coefficients: the coefficients.
+            least: coefficients that :meth:`remove` would set to zero are stored as zeros.
+        """
+        form = self.form
+        if form.step is None:
+            values = to_numpy(coefficients.detach().to(TORCH_DTYPES[form.value_type]))
+            assert isinstance(values, np.ndarray)
+            return CodedTensor(values, form.shape, form.dtype)
+        quotients = self.quotients(coefficients)
+        if least and self.nonzero.numel():
+            quotients = quotients.masked_fill(self.magnitudes(coefficients) < least, 0)
+        integers = quotients.round().to("cpu", torch.int32).numpy()
+        return CodedTensor(integers, form.shape, form.dtype, form.axes, step=form.step, offsets=form.offsets)
+
+    def get_extra_state(self) -> Tensor:
+        """Return the description for state dicts, where the coefficients alone would not identify the tensor."""
+        return Facts("quantized", self.form.shape).pack()
+
+    def set_extra_state(self, state: object) -> None:
+        """Do nothing: PyTorch already rejects coefficients of other shapes."""
+
+    def extra_repr(self) -> str:
+        """Return the shape and the number format."""
+        kind = self.form.value_type if self.form.step is None else "steps"
+        return f"{list(self.form.shape)}, {kind}"
+
+    def _stored(self, coefficients: Tensor) -> Tensor:
+        if self.form.step is None:
+            wide = torch.promote_types(coefficients.dtype, torch.float32)
+            return coefficients.to(TORCH_DTYPES[self.form.value_type]).to(wide)
+        return self.quotients(coefficients).round() * self._sizes(coefficients)
+
+    def _sizes(self, coefficients: Tensor) -> Tensor:
+        """Return the steps, in float32 or float64. Both represent them exactly."""
+        mantissa = (16 + self.codes % 16).to(torch.promote_types(coefficients.dtype, torch.float32))
+        return torch.ldexp(mantissa, self.codes // 16 - 4)
+
+    def _trained(self, coefficients: Tensor) -> Tensor:
+        return coefficients * self.nonzero if self.nonzero.numel() else coefficients
+
+    def _transformed(self, tensor: Tensor, *, inverse: bool) -> Tensor:
+        """Return the tensor of some coefficients, or the reverse. The bases are orthonormal."""
+        for axis in self._cosine_axes:
+            basis = cosines(tensor.shape[axis], tensor.shape[axis]).to(tensor.device, tensor.dtype)
+            tensor = torch.tensordot(tensor, basis, dims=([axis], [0 if inverse else 1])).movedim(-1, axis)
+        return tensor
+
+
+def can_be_trained(form: CodedTensor) -> bool:
+    """Return whether a tensor can be trained as it is stored: all of its coefficients are rounded, and not all equal.
+
+    Constant tensors (zeros, or the ones that scale nothing) take almost no bytes, and their step says nothing.
+    """
+    rounded = form.step is not None or (form.value_type in ("f16", "bf16") and form.value_type != form.dtype)
+    whole = not form.ordered and form.view is None and form.values.shape == form.shape
+    known = all(axis.kind in TRAINABLE for axis in form.axes)
+    return rounded and whole and known and form.values.size > 0 and form.values.min() != form.values.max()
+
+
+def quantized_tensors(model: nn.Module) -> dict[str, ParametrizationList]:
+    """Return the parametrizations of quantized tensors, by the tensors' names in the plain model."""
+    return {name: held for _, name, held in parametrized(model, Quantized)}
+
+
+def nonzeros(model: nn.Module) -> dict[str, int]:
+    """Return the number of nonzero coefficients of each quantized tensor; tied ones appear once."""
+    found: dict[int, tuple[str, Any]] = {}
+    for name, held in quantized_tensors(model).items():
+        found.setdefault(id(held), (name, held))
+    return {name: int(np.count_nonzero(held[0].coded(held.original).values)) for name, held in found.values()}
+
+
+def quantized_state(model: nn.Module, least: float = 0.0) -> dict[str, CodedTensor]:
+    """Return the tensors in the form in which the file stored them; tied names share an object.
+
+    Args:
+        model: a model that :func:`frformat.torch.load_quantized` has prepared; of any other model, nothing is returned.
+        least: see :meth:`Quantized.coded`.
+    """
+    found: dict[str, CodedTensor] = {}
+    for path, module in model.named_modules(remove_duplicate=False):
+        for attribute, form in vars(module).get(UNCHANGED, {}).items():
+            if _is(getattr(module, attribute), form):
+                found[f"{path}.{attribute}" if path else attribute] = form
+    known: dict[int, CodedTensor] = {}
+    for name, held in quantized_tensors(model).items():
+        quantized: Any = held[0]
+        if id(held) not in known:
+            known[id(held)] = quantized.coded(held.original, least)
+        found[name] = known[id(held)]
+    return found
+
+
+def keep_form(module: nn.Module, attribute: str, form: CodedTensor) -> None:
+    """Store a module's tensor in this form, as long as its values do not change."""
+    vars(module).setdefault(UNCHANGED, {})[attribute] = form
+
+
+def _is(tensor: Tensor, form: CodedTensor) -> bool:
+    """Return whether a tensor has the values of its stored form, bit for bit."""
+    own = to_numpy(tensor.detach().cpu())
+    wanted = form.rebuild()
+    return isinstance(own, np.ndarray) and own.dtype == wanted.dtype and own.tobytes() == wanted.tobytes()
+
+
+def _codes(form: CodedTensor) -> NDArray[np.int32]:
+    """Return the step code of each coefficient, in a shape that broadcasts; empty if there are no steps."""
+    if form.step is None:
+        return np.empty(0, np.int32)
+    codes = np.full((1,) * form.values.ndim, form.step, np.int32)
+    for axis, found in form.offsets.items():
+        codes = codes + np.expand_dims(found, [other for other in range(form.values.ndim) if other != axis])
+    return codes

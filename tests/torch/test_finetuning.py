@@ -1,0 +1,353 @@
+"""Fine-tuning a compressed file keeps the form in which it stores the weights, and its size."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel
+
+import frformat
+from frformat import Axis, CodedTensor, FrzError, Spectrum, checkpoints
+from frformat.encoding import encode
+from frformat.errors import EncodeError
+from frformat.torch import (
+    MismatchError,
+    compress,
+    fit_quantized,
+    load_file,
+    load_model,
+    load_quantized,
+    save_file,
+    save_model,
+)
+from frformat.torch.quantized import quantized_tensors
+
+RNG = np.random.default_rng(0)
+
+
+class Net(nn.Module):
+    """Has convolutions, batch normalization, and a linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(2, 16, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(16)
+        self.conv2 = nn.Conv2d(16, 16, 3, padding=1)
+        self.head = nn.Linear(16, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(self.conv1(x)).relu()
+        return self.head(self.conv2(x).relu().mean((2, 3)))
+
+
+class Language(nn.Module):
+    """Has an LSTM, and an embedding tied to the output layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(20, 12)
+        self.lstm = nn.LSTM(12, 12, batch_first=True)
+        self.head = nn.Linear(12, 20)
+        self.head.weight = self.embedding.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.lstm(self.embedding(x))[0])
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.randn(64, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def small(tmp_path: Path, images: Tensor) -> Path:
+    """A compressed file of a network."""
+    torch.manual_seed(1)
+    net = Net().train()
+    for part in images.split(16):
+        net(part)  # for the running statistics
+    compress(net.eval(), tmp_path / "small.frz", images.split(16), size=2000)
+    return tmp_path / "small.frz"
+
+
+def descend(model: nn.Module, *inputs: Tensor, steps: int = 5, lr: float = 0.01) -> None:
+    """Train a model to give other results."""
+    model.train()
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        (model(*inputs) - 1).square().mean().backward()
+        optimizer.step()
+
+
+def zeros(path: Path) -> dict[str, np.ndarray]:
+    with frformat.open(path) as file:
+        return {name: file.stored(name).values == 0 for name in file if file.info(name).step is not None}
+
+
+def forms(path: Path) -> dict[str, tuple]:
+    """Return everything that determines how tensors are stored, except their values."""
+    with frformat.open(path) as file:
+        stored = {name: file.stored(name) for name in file}
+    return {
+        name: (
+            form.shape,
+            form.dtype,
+            [axis.kind for axis in form.axes],
+            form.step,
+            form.value_type,
+            {axis: found.tolist() for axis, found in form.offsets.items()},
+        )
+        for name, form in stored.items()
+    }
+
+
+def test_the_model_computes_with_the_weights_of_the_file(small: Path, images: Tensor):
+    plain, tuned = Net().eval(), load_quantized(Net(), small)
+    load_model(plain, small)
+    torch.testing.assert_close(tuned(images), plain(images), atol=1e-5, rtol=1e-5)
+    assert {"conv1.weight", "conv2.weight", "head.weight"} <= set(quantized_tensors(tuned))
+
+
+def test_saving_without_training_gives_the_same_tensors(small: Path, tmp_path: Path):
+    save_model(load_quantized(Net(), small), tmp_path / "again.frz")
+    with frformat.open(small) as one, frformat.open(tmp_path / "again.frz") as other:
+        assert set(one) == set(other)
+        for name in one:
+            assert one[name].tobytes() == other[name].tobytes(), name
+    assert forms(small) == forms(tmp_path / "again.frz")
+    assert (tmp_path / "again.frz").stat().st_size <= small.stat().st_size
+
+
+def test_training_keeps_steps_bases_and_zeros(small: Path, images: Tensor, tmp_path: Path):
+    tuned, path = load_quantized(Net(), small), tmp_path / "tuned.frz"
+    descend(tuned, images)
+    save_model(tuned, path)
+    assert forms(path) == forms(small)
+    before, after = zeros(small), zeros(path)
+    kernels = [name for name in before if name.endswith("weight") and before[name].ndim > 1]
+    assert len(kernels) == 3
+    assert all(after[name][before[name]].all() for name in kernels)
+    old, new = load_file(small), load_file(path)
+    assert all(not torch.equal(old[name], new[name]) for name in (*kernels, "conv2.bias", "norm.bias"))
+    assert all(
+        torch.equal(old[f"norm.{name}"], new[f"norm.{name}"]) for name in ("weight", "running_mean", "running_var")
+    )
+
+
+def test_the_file_gives_the_results_of_the_trained_model(small: Path, images: Tensor, tmp_path: Path):
+    tuned, plain = load_quantized(Net(), small), Net().eval()
+    before = tuned(images).detach()
+    descend(tuned, images)
+    save_model(tuned, tmp_path / "tuned.frz")
+    load_model(plain, tmp_path / "tuned.frz")
+    torch.testing.assert_close(tuned(images), plain(images), atol=1e-5, rtol=1e-5)
+    assert (tuned(images) - 1).square().mean() < (before - 1).square().mean()
+
+
+def test_gradients_are_those_of_the_weights_except_at_zeros(tmp_path: Path):
+    form = CodedTensor(np.array([[3, 0, -1], [0, 0, 2]], np.int32), (2, 3), "f32", step=-32)
+    frformat.save_file({"weight": form, "bias": np.zeros(2, np.float32)}, tmp_path / "a.frz")
+    layer = load_quantized(nn.Linear(3, 2), tmp_path / "a.frz")
+    assert torch.equal(layer.weight, torch.tensor([[0.75, 0, -0.25], [0, 0, 0.5]]))
+    layer.weight.backward(torch.arange(1.0, 7).view(2, 3))
+    assert torch.equal(quantized_tensors(layer)["weight"].original.grad, torch.tensor([[1.0, 0, 3], [0, 0, 6]]))
+
+
+@pytest.mark.parametrize("axes", [("identity", "dct"), ("dct", "dct"), ("dct", "identity")])
+def test_bases(axes: tuple[str, ...], tmp_path: Path):
+    values = RNG.integers(-3, 4, (6, 5)).astype(np.int32)
+    offsets = {0: np.arange(6, dtype=np.int32), 1: np.arange(5, dtype=np.int32)}
+    form = CodedTensor(values, (6, 5), "f32", tuple(map(Axis, axes)), step=-50, offsets=offsets)
+    frformat.save_file({"weight": form, "bias": np.ones(6, np.float32)}, tmp_path / "a.frz")
+    layer = load_quantized(nn.Linear(5, 6), tmp_path / "a.frz")
+    np.testing.assert_allclose(layer.weight.detach(), form.rebuild(), atol=1e-6)
+    # Assigning to the weight sets the coefficients.
+    held = quantized_tensors(layer)["weight"]
+    before = held.original.detach().clone()
+    layer.weight = layer.weight.detach().clone()
+    torch.testing.assert_close(held.original.detach(), before, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("format", ["f16", "bf16"])
+def test_vectors_in_a_16_bit_format_are_rounded_to_it(format: str, tmp_path: Path):
+    weight = CodedTensor.of_array(RNG.standard_normal((6, 5)).astype(np.float32), "q6", axis=0)
+    bias = CodedTensor.of_array(RNG.standard_normal(6).astype(np.float32), format)
+    frformat.save_file({"weight": weight, "bias": bias}, tmp_path / "a.frz")
+    layer = load_quantized(nn.Linear(5, 6), tmp_path / "a.frz")
+    descend(layer, torch.ones(2, 5), lr=0.001)
+    save_model(layer, tmp_path / "b.frz")
+    with frformat.open(tmp_path / "b.frz") as file:
+        assert file.stored("bias").value_type == format
+        assert np.array_equal(file["bias"], layer.bias.detach())
+        assert not np.array_equal(file["bias"], bias.rebuild())
+
+
+def test_exact_and_constant_tensors(tmp_path: Path):
+    bias = RNG.standard_normal(6).astype(np.float32)
+    tensors = {"0.weight": CodedTensor.of_array(RNG.standard_normal((6, 5)).astype(np.float32), "q6"), "0.bias": bias}
+    tensors |= {"1.weight": CodedTensor.of_array(np.ones(6, np.float32), "auto")}
+    tensors |= {"1.bias": CodedTensor.of_array(np.zeros(6, np.float32), "auto")}
+    frformat.save_file(tensors, tmp_path / "a.frz")
+    model = load_quantized(nn.Sequential(nn.Linear(5, 6), nn.LayerNorm(6)), tmp_path / "a.frz")
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert trained == {"0.parametrizations.weight.original", "0.bias"}
+    descend(model, torch.ones(4, 5))
+    save_model(model, tmp_path / "b.frz")
+    with frformat.open(tmp_path / "b.frz") as file:
+        assert file.stored("0.bias").exact
+        assert file.stored("1.weight").step is not None
+
+
+def test_tied_weights_stay_tied_and_recurrent_ones_stay_as_they_are(tmp_path: Path):
+    torch.manual_seed(0)
+    forms_of = {
+        name: CodedTensor.of_array(tensor.detach().numpy(), "q5")
+        for name, tensor in Language().state_dict().items()
+        if name != "head.weight"
+    }
+    frformat.save_file(forms_of, tmp_path / "a.frz", aliases={"head.weight": "embedding.weight"})
+    model = load_quantized(Language(), tmp_path / "a.frz")
+    tokens = torch.arange(20).view(4, 5)
+    descend(model, tokens, lr=0.1)
+    assert torch.equal(model.head.weight, model.embedding.weight)
+    save_model(model, tmp_path / "b.frz")
+    plain = Language()
+    load_model(plain, tmp_path / "b.frz")
+    torch.testing.assert_close(plain(tokens), model(tokens), atol=1e-6, rtol=1e-5)
+    with frformat.open(tmp_path / "a.frz") as one, frformat.open(tmp_path / "b.frz") as other:
+        assert other.aliases == {"head.weight": "embedding.weight"}
+        for name in (name for name in one if name.startswith("lstm.")):
+            assert np.array_equal(one.stored(name).values, other.stored(name).values)
+        assert not np.array_equal(one["embedding.weight"], other["embedding.weight"])
+
+
+class TestSize:
+    def test_nothing_changes_if_the_file_fits(self, small: Path, images: Tensor):
+        tuned = load_quantized(Net(), small)
+        before = tuned(images)
+        nbytes = fit_quantized(tuned, small.stat().st_size)
+        assert nbytes <= small.stat().st_size
+        assert torch.equal(tuned(images), before)
+
+    def test_the_smallest_coefficients_are_removed_for_good(self, small: Path, images: Tensor, tmp_path: Path):
+        tuned = load_quantized(Net(), small)
+        for size in (1800, "1.5kB"):
+            nbytes = fit_quantized(tuned, size)
+            save_model(tuned, tmp_path / "tuned.frz")
+            assert nbytes == (tmp_path / "tuned.frz").stat().st_size <= (1500 if size == "1.5kB" else size)
+            assert nbytes > 0.9 * (1500 if size == "1.5kB" else 1800)
+        removed = zeros(tmp_path / "tuned.frz")
+        descend(tuned, images)
+        save_model(tuned, tmp_path / "trained.frz")
+        later = zeros(tmp_path / "trained.frz")
+        assert all(later[name][removed[name]].all() for name in removed if removed[name].ndim > 1)
+
+    def test_an_impossible_size_leaves_the_model_unchanged(self, small: Path, images: Tensor):
+        tuned = load_quantized(Net(), small)
+        before = tuned(images)
+        with pytest.raises(ValueError, match=r"size=90: the file has .* bytes even without quantized weights"):
+            fit_quantized(tuned, 90)
+        assert torch.equal(tuned(images), before)
+
+    def test_plain_models_are_refused(self):
+        with pytest.raises(ValueError, match="Net has no quantized weights: call load_quantized"):
+            fit_quantized(Net(), 1000)
+
+
+class TestRefused:
+    def test_files_without_quantized_weights(self, tmp_path: Path):
+        net = Net()
+        before = copy.deepcopy(net.state_dict())
+        save_model(net, tmp_path / "exact.frz")
+        with pytest.raises(ValueError, match="contains no quantized weights"):
+            load_quantized(net, tmp_path / "exact.frz")
+        assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+        spectrum = Spectrum.of(RNG.standard_normal((6, 5)).astype(np.float32), 9)
+        frformat.save_file({"weight": spectrum, "bias": np.ones(6, np.float32)}, tmp_path / "spectral.frz", format="q8")
+        with pytest.raises(ValueError, match="contains no quantized weights"):
+            load_quantized(nn.Linear(5, 6), tmp_path / "spectral.frz")
+
+    def test_files_with_tiers(self, tmp_path: Path):
+        spectrum = Spectrum.of(RNG.standard_normal((6, 5)).astype(np.float32), 9)
+        frformat.save_file({"weight": spectrum, "bias": np.ones(6, np.float32)}, tmp_path / "a.frz", tiers=[3])
+        with pytest.raises(ValueError, match="has 2 tiers"):
+            load_quantized(nn.Linear(5, 6), tmp_path / "a.frz")
+
+    def test_other_networks_and_damaged_files(self, small: Path, tmp_path: Path):
+        with pytest.raises(MismatchError):
+            load_quantized(nn.Linear(5, 6), small)
+        (tmp_path / "short.frz").write_bytes(small.read_bytes()[:-9])
+        with pytest.raises(FrzError):
+            load_quantized(Net(), tmp_path / "short.frz")
+
+    @pytest.mark.filterwarnings("ignore:`torch.jit")
+    def test_models_that_cannot_be_changed(self, small: Path):
+        with pytest.raises(ValueError, match="TorchScript"):
+            load_quantized(torch.jit.script(Net()), small)
+
+    def test_loading_into_a_quantized_model(self, small: Path):
+        tuned = load_quantized(Net(), small)
+        for load in (load_model, load_quantized):
+            with pytest.raises(MismatchError, match="quantized in the model; load the file into a new model"):
+                load(tuned, small)
+
+    @pytest.mark.parametrize("write", ["encode", "save_file"])
+    def test_its_state_dict_does_not_describe_the_weights(self, write: str, small: Path, tmp_path: Path):
+        def encoded(state: dict[str, Tensor], path: Path) -> None:
+            torch.save(state, path)
+            with checkpoints.load(path) as source:
+                encode(source, path.with_suffix(".frz"))
+
+        state = load_quantized(Net(), small).state_dict()
+        with pytest.raises(EncodeError, match=r"conv1\.weight: it is quantized; write the model with .*save_model"):
+            {"encode": encoded, "save_file": save_file}[write](state, tmp_path / "a.pt")
+
+
+def test_copies_averages_and_state_dicts(small: Path, images: Tensor, tmp_path: Path):
+    tuned = load_quantized(Net(), small)
+    average = AveragedModel(tuned)
+    descend(tuned, images)
+    average.update_parameters(tuned)
+    other = copy.deepcopy(tuned)
+    assert torch.equal(other(images), tuned(images))
+    fresh = load_quantized(Net(), small)
+    fit_quantized(tuned, 1700)
+    fresh.load_state_dict(tuned.state_dict())
+    assert torch.equal(fresh(images), tuned(images))
+    assert not torch.equal(other(images), tuned(images))
+    save_model(average, tmp_path / "average.frz")
+    assert set(load_file(tmp_path / "average.frz")) == set(load_file(small))
+
+
+def test_half_precision_weights(tmp_path: Path):
+    form = CodedTensor.of_array(RNG.standard_normal((6, 5)).astype(np.float16), "q6")
+    frformat.save_file({"weight": form, "bias": np.ones(6, np.float16)}, tmp_path / "a.frz")
+    layer = load_quantized(nn.Linear(5, 6).half(), tmp_path / "a.frz")
+    assert layer.weight.dtype == torch.float16
+    np.testing.assert_array_equal(layer.weight.detach(), form.rebuild())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(layer.weight, torch.from_numpy(form.rebuild()))
+    save_model(layer.float(), tmp_path / "b.frz")
+    with frformat.open(tmp_path / "b.frz") as file:
+        np.testing.assert_array_equal(file.stored("weight").values, form.values)
+
+
+def test_wrapped_afterwards(small: Path, images: Tensor, tmp_path: Path):
+    tuned = load_quantized(Net(), small)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
+    try:
+        parallel = DistributedDataParallel(tuned)
+        descend(parallel, images, steps=2)
+        save_model(parallel, tmp_path / "tuned.frz")
+        with pytest.raises(ValueError, match="DistributedDataParallel"):
+            load_quantized(DistributedDataParallel(Net()), small)
+    finally:
+        torch.distributed.destroy_process_group()
+    assert forms(tmp_path / "tuned.frz") == forms(small)

@@ -1,0 +1,105 @@
+"""Runs that fine-tune a compressed file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+import frformat
+from frformat.torch import compress, load_model
+from frformat.train import history, train
+from frformat.train.loop import HISTORY
+from tests.train.test_loop import Death, Killer, Listener
+from tests.train.tiny import tiny
+
+LESS = 60
+"""Number of bytes to save."""
+
+QUANTIZED = {"quantized": True, "plain_lr": 0.03, "schedule": "prune"}
+
+
+@pytest.fixture(scope="module")
+def dense(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(train(tiny(dense=True, epochs=8), tmp_path_factory.mktemp("dense")).path)
+
+
+@pytest.fixture(scope="module")
+def small(dense: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A compressed file, of little accuracy."""
+    recipe, path = tiny(), tmp_path_factory.mktemp("small") / "small.frz"
+    model = recipe.model().eval()
+    load_model(model, dense)
+    compress(model, path, [recipe.inputs(recipe.data(None).train.tensors)], size=500)
+    return path
+
+
+def test_it_learns_and_the_file_contains_the_model(small: Path, tmp_path: Path):
+    recipe, listener = tiny(epochs=8, **QUANTIZED), Listener()
+    outcome = train(recipe, tmp_path, weights=small, callback=listener)
+    assert outcome.metrics["accuracy"] >= 0.9
+    assert outcome.decoded["accuracy"] == outcome.metrics["accuracy"]
+    assert outcome.difference <= 1e-4 * outcome.scale
+    assert outcome.nbytes == Path(outcome.path).stat().st_size <= small.stat().st_size
+    assert listener.rows == history.read(tmp_path / HISTORY)
+    with frformat.open(outcome.path) as file:
+        found = {name: int((file.stored(name).values != 0).sum()) for name in listener.rows[-1].kept}
+    assert listener.rows[-1].kept == found
+    assert listener.rows[-1].losses[""] < listener.rows[0].losses[""]
+
+
+def test_the_file_shrinks_during_the_run(small: Path, tmp_path: Path):
+    listener = Listener()
+    size = small.stat().st_size - LESS
+    recipe = tiny(epochs=8, size=size, average_from=0.7, **QUANTIZED)
+    outcome = train(recipe, tmp_path, weights=small, callback=listener)
+    assert outcome.nbytes == Path(outcome.path).stat().st_size <= size
+    assert outcome.decoded["accuracy"] == outcome.metrics["accuracy"]
+    sizes = [row.nbytes for row in listener.rows]
+    assert sizes[0] > size >= sizes[-1]
+    totals = [row.numbers for row in listener.rows]
+    assert totals[0] > totals[-1]
+
+
+@hypothesis_settings(max_examples=4)
+@given(data=st.data())
+def test_an_interrupted_run_reaches_the_same_weights(data, small: Path, tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("runs")
+    recipe = tiny(size=small.stat().st_size - LESS, average_from=0.7, **QUANTIZED)
+    whole = train(recipe, folder / "whole", weights=small)
+    for step in sorted(data.draw(st.sets(st.integers(1, 12), min_size=1, max_size=3))):
+        with pytest.raises(Death):
+            train(recipe, folder / "broken", weights=small, resume=True, checkpoint_every=0, callback=Killer(step))
+    broken = train(recipe, folder / "broken", weights=small, resume=True)
+    rows = [history.read(folder / name / HISTORY) for name in ("whole", "broken")]
+    assert [row.nbytes for row in rows[0]] == [row.nbytes for row in rows[1]]
+    assert Path(whole.path).read_bytes() == Path(broken.path).read_bytes()
+
+
+def test_a_teacher_is_a_plain_network(small: Path, dense: Path, tmp_path: Path):
+    outcome = train(tiny(distill=0.5, **QUANTIZED), tmp_path, weights=small, teacher=dense)
+    assert outcome.decoded["accuracy"] >= 0.9
+
+
+def test_impossible_settings(small: Path, dense: Path, tmp_path: Path):
+    with pytest.raises(ValueError, match="quantized needs a compressed file"):
+        train(tiny(**QUANTIZED), tmp_path / "run")
+    with pytest.raises(ValueError, match="contains no quantized weights"):
+        train(tiny(**QUANTIZED), tmp_path / "run", weights=dense)
+    with pytest.raises(ValueError, match="size=99: the file has"):
+        train(tiny(size=99, **QUANTIZED), tmp_path / "run", weights=small)
+    for other in ({"dense": True}, {"tiers": (0.5,)}):
+        with pytest.raises(ValueError, match="mutually exclusive"):
+            tiny(quantized=True, **other)
+    assert not (tmp_path / "run").exists()
+
+
+def test_random_numbers_do_not_depend_on_the_file(small: Path, tmp_path: Path):
+    train(tiny(epochs=1, **QUANTIZED), tmp_path / "a", weights=small)
+    torch.manual_seed(5)
+    train(tiny(epochs=1, **QUANTIZED), tmp_path / "b", weights=small)
+    assert (tmp_path / "a" / "model.frz").read_bytes() == (tmp_path / "b" / "model.frz").read_bytes()
