@@ -47,7 +47,7 @@ class Facts:
     """A parametrization's description of itself.
 
     Attributes:
-        kind: ``spectral`` for coefficients of a tensor, ``statistics`` for a buffer that differs from tier to tier,
+        kind: ``spectral`` for coefficients of a tensor, ``statistics`` for a tensor that differs from tier to tier,
             ``tucker`` for a core and factors, ``corner`` for a weight whose smaller tiers are its corners.
         shape: shape of the tensor.
         view: shape in which the spectrum is taken; None means the tensor's own.

@@ -158,7 +158,7 @@ def tier_sizes(model: nn.Module) -> list[dict[str, int]]:
 
 
 def statistics(model: nn.Module) -> dict[str, ParametrizationList]:
-    """Return the parametrizations of buffers that differ from tier to tier, by the buffers' names."""
+    """Return the parametrizations of tensors that differ from tier to tier, by the tensors' names."""
     return {name: held for _, name, held in parametrized(model, Statistics)}
 
 

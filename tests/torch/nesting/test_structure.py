@@ -144,6 +144,16 @@ def test_a_loaded_tier_can_be_trained_further(tmp_path):
     assert torch.equal(again(x), loaded(x))
 
 
+def test_the_whole_network_computes_a_tier_with_its_weights(tmp_path):
+    model, x = grown(), images()
+    save_model(model, tmp_path / "nested.frz")
+    whole = Digits().eval()
+    for tier in (2, 0, 1):  # as on a phone, where the skeleton has the width of the largest tier
+        set_tier(model, tier)
+        load_model(whole, tmp_path / "nested.frz", tier=tier)
+        torch.testing.assert_close(whole(x), model(x))
+
+
 def test_a_factorized_network_computes_every_tier(tmp_path):
     model, x = grown(), images()
     save_model(model, tmp_path / "nested.frz")
