@@ -165,7 +165,7 @@ def _tuned_resnet20() -> Path:
     BUILD.mkdir(parents=True, exist_ok=True)
     save_model(network(), published)
     tuning = replace(RESNET20, **DENSE, quantized=False, distill=0.0, epochs=TEACHER_EPOCHS)
-    return _dense(ResNet20OnCifar10(replace(tuning, plain_lr=3e-3, weight_decay=1e-4)), published)
+    return _dense(ResNet20OnCifar10(replace(tuning, batch=512, plain_lr=3e-3, weight_decay=1e-4)), published)
 
 
 @functools.cache
@@ -187,8 +187,8 @@ DENSE: Final[dict[str, Any]] = {"dense": True, "optimizer": "adamw"}
 RESNET20: Final = replace(
     ResNet20OnCifar10.defaults,
     epochs=6,
-    batch=512,
-    plain_lr=1e-3,
+    batch=128,
+    plain_lr=5e-4,
     warmup=0.1,
     distill=0.5,
     precision="bf16",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
@@ -108,25 +109,34 @@ def coded(draw: st.DrawFn, *, whole: bool = False) -> CodedTensor:
 
 @st.composite
 def per_tier(draw: st.DrawFn, tiers: int) -> PerTier:
-    """Return a tensor that differs from tier to tier: elements of any dtype, or multiples of steps."""
-    first = draw(arrays()) if draw(st.booleans()) else draw(coded(whole=True))
-    if isinstance(first, np.ndarray):
-        others = [draw(elements(first.dtype, first.shape)) for _ in range(tiers - 1)]
-        return PerTier([first, *others])
-    others = [
-        CodedTensor(
-            np.roll(first.values, tier),
-            first.shape,
-            first.dtype,
-            first.axes,
-            first.view,
-            False,
-            first.step,
-            first.offsets,
-        )
-        for tier in range(1, tiers)
-    ]
-    return PerTier([first, *others])
+    """Return a tensor that differs from tier to tier: elements of any dtype, or a core with or without steps.
+
+    Smaller tiers can have smaller corners.
+    """
+    if draw(st.booleans()):
+        last = draw(arrays())
+        others = [draw(elements(last.dtype, last.shape)) for _ in range(tiers - 1)]
+        return PerTier([each[part] for each, part in zip([*others, last], draw(parts(last.shape, tiers)), strict=True)])
+    last = draw(coded(whole=draw(st.booleans())).filter(lambda tensor: not tensor.ordered))
+    return PerTier(
+        [
+            replace(
+                last,
+                values=np.roll(last.values, tier)[part],
+                offsets={axis: found[part[axis]] for axis, found in last.offsets.items()},
+            )
+            for tier, part in enumerate(draw(parts(last.corner, tiers)))
+        ]
+    )
+
+
+@st.composite
+def parts(draw: st.DrawFn, shape: tuple[int, ...], tiers: int) -> list[tuple[slice, ...]]:
+    """Return an ascending leading part of a shape for each tier; the last one is whole, and often all are."""
+    if draw(st.booleans()):
+        return [tuple(map(slice, shape))] * tiers
+    ends = [[*sorted(draw(st.integers(0, n)) for _ in range(tiers - 1)), n] for n in shape]
+    return [tuple(slice(end[tier]) for end in ends) for tier in range(tiers)]
 
 
 def tensors(max_size: int = 6) -> st.SearchStrategy[dict[str, np.ndarray | Spectrum | CodedTensor]]:

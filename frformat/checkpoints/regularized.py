@@ -53,7 +53,7 @@ class Facts:
     """A parametrization's description of itself.
 
     Attributes:
-        kind: ``spectral`` for coefficients of a tensor, ``statistics`` for a buffer that differs from tier to tier,
+        kind: ``spectral`` for coefficients of a tensor, ``statistics`` for a tensor that differs from tier to tier,
             ``tucker`` for a core and factors, ``corner`` for a weight whose smaller tiers are its corners,
             ``quantized`` for coefficients that are rounded as a file stores them.
         shape: shape of the tensor.

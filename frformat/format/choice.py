@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from frformat.format.coders import CHUNK, CODERS, Array, Coder, Encoder, byte_view
 from frformat.format.coders.batches import Batch, Block, Pieces
 from frformat.format.coders.zstd import quick_size
-from frformat.format.grouping import PER_TIER, Likeness
+from frformat.format.grouping import Likeness
 
 SMALL: Final = 1 << 16
 """Groups of at most this many values are coded with every promising coder."""
@@ -112,7 +112,7 @@ def _preferred(able: list[Coder], some: list[Coder]) -> list[Coder]:
 def encoders(coder: Coder, likeness: Likeness, tiers: int) -> list[Encoder]:
     """Return the encoder of each tier: the same one for all tiers, or a fresh one for each tier of a per-tier group."""
     offsets = likeness.offsets != 0
-    if likeness.extent == PER_TIER:
+    if likeness.per_tier:
         return [coder.encoder(likeness.stored_type, offsets) for _ in range(tiers)]
     return [coder.encoder(likeness.stored_type, offsets)] * tiers
 

@@ -86,7 +86,7 @@ class Group:
         seeds: for each ``seeded`` axis of a tensor, a seed.
         kept: length of each core's zigzag prefix in each tier: integer array (tiers, tensors).
         corners: the corner of each core in each tier.
-        per_tier: whether every tier stores its own version of the tensors.
+        per_tier: whether every tier stores its own version of the tensors, which can have its own corners.
         format: number format of exact values, if it is not the dtype.
         steps: step codes, if values are integers.
         offsets: bit mask of the axes that have step offsets.
@@ -187,7 +187,7 @@ class Group:
         totals = np.concatenate(rows)
         if self.kept is None and self.corners is None:
             return np.repeat(totals[:1], tiers)
-        return np.diff(totals, prepend=0.0)
+        return totals if self.per_tier else np.diff(totals, prepend=0.0)
 
     def size(self, tier: int) -> int:
         """Return the stored size of the segment of ``tier`` without its CRC-32; 0 if there is none."""

@@ -37,8 +37,8 @@ def _check_fields(group: Group, what: str) -> None:
     for argument, given in (("factor", group.factors), ("seed", group.seeds)):
         if any(kind.argument == argument for kind in kinds) != (given is not None):
             raise malformed(f"{argument}s and bases of {what} do not match")
-    if (group.kept is not None) + (group.corners is not None) + group.per_tier > 1:
-        raise malformed(f"{what} has more than one of kept, corners and per_tier")
+    if group.kept is not None and (group.corners is not None or group.per_tier):
+        raise malformed(f"{what} has kept, which excludes corners and per_tier")
     if group.kept is not None and not all(kind.ordered for kind in kinds):
         raise malformed(f"{what} has a zigzag prefix, which its bases do not support")
     if group.format is not None and group.steps is not None:

@@ -36,6 +36,11 @@ class Likeness(NamedTuple):
     delta: bool = False
 
     @property
+    def per_tier(self) -> bool:
+        """Whether every tier stores its own version of the tensors."""
+        return self.extent in (PER_TIER, OWN_CORNERS)
+
+    @property
     def integers(self) -> bool:
         """Whether the stored values are integers; see :class:`Group`."""
         return self.stepped or self.delta
@@ -83,11 +88,11 @@ class Pending:
 
     def pieces(self, tier: int) -> list[tuple[Run, Array]]:
         """Return the runs of a tier's segment, with their values."""
-        per_tier = self.likeness.extent == PER_TIER
+        per_tier = self.likeness.per_tier
         if tier >= len(self.extents) and not per_tier:
             return []
         tensor = self.tensors[tier] if per_tier else self.first
-        now = self.extents[0 if per_tier else tier]
+        now = tensor.corner if per_tier else self.extents[tier]
         before = self.extents[tier - 1] if tier and not per_tier else None
         axes = tuple(tensor.offsets)
         runs = new_runs(before, now, axes, ordered=tensor.ordered)
@@ -104,8 +109,8 @@ class Pending:
         return [(run, next(new) if run.offsets else entries) for run in runs]
 
 
-WHOLE, KEPT, CORNERS, PER_TIER = "whole", "kept", "corners", "per tier"
-"""The fields of a :class:`Group` that describe how much of a core each tier has."""
+WHOLE, KEPT, CORNERS, PER_TIER, OWN_CORNERS = "whole", "kept", "corners", "per tier", "corners, per tier"
+"""The fields of a :class:`Group` that describe how much of a core each tier has, and whether it stores all of that."""
 
 
 def pending(
@@ -147,19 +152,20 @@ def _extents(tensor: CodedTensor | PerTier, first: CodedTensor, cuts: Sequence[C
     if isinstance(tensor, PerTier):
         if len(tensor.tensors) != len(cuts) + 1:
             raise EncodeError(f"it has values for {len(tensor.tensors)} tiers, but the file has {len(cuts) + 1}")
-        return PER_TIER, [first.corner]
+        corners = [each.corner for each in tensor.tensors]
+        return (PER_TIER, [first.corner]) if set(corners) == {first.meant} else (OWN_CORNERS, corners)
     if first.ordered:
         numbers = [cut for cut in cuts if not isinstance(cut, tuple)]
         if len(numbers) < len(cuts):
             raise EncodeError("a zigzag prefix is cut by a number or a share, not by a corner")
         return KEPT, [(k,) for k in kept_per_tier(len(first.values), numbers)]
-    corners = [cut for cut in cuts if isinstance(cut, tuple)]
+    given = [cut for cut in cuts if isinstance(cut, tuple)]
     corner = first.corner
-    if not corners and corner == first.meant:
+    if not given and corner == first.meant:
         return WHOLE, [corner]
-    if len(corners) not in (0, len(cuts)):
+    if len(given) not in (0, len(cuts)):
         raise EncodeError("some tiers have a corner, others do not")
-    extents = [*(tuple(cut) for cut in corners), corner] if corners else [corner] * (len(cuts) + 1)
+    extents = [*map(tuple, given), corner] if given else [corner] * (len(cuts) + 1)
     for before, now in zip([(0,) * len(corner), *extents], extents, strict=False):
         if len(now) != len(before):
             raise EncodeError(f"corner {list(now)} does not fit a core with {len(before)} axes")
@@ -188,8 +194,8 @@ def gather(parts: Sequence[Pending], coder: str, sizes: Sequence[int]) -> Group:
         factors=[part.factors for part in parts] if "factor" in arguments else None,
         seeds=seeds if "seed" in arguments else None,
         kept=np.array([[k for (k,) in row] for row in tiers], np.int64) if likeness.extent == KEPT else None,
-        corners=Corners.of(tiers) if likeness.extent == CORNERS else None,
-        per_tier=likeness.extent == PER_TIER,
+        corners=Corners.of(tiers) if likeness.extent in (CORNERS, OWN_CORNERS) else None,
+        per_tier=likeness.per_tier,
         format=likeness.value_type if exact else None,
         steps=[each.step for each in firsts if each.step is not None] if likeness.stepped else None,
         offsets=likeness.offsets,

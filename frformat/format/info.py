@@ -30,7 +30,7 @@ class TensorInfo:
         seeds: the seeds of its ``seeded`` axes, in axis order.
         kept: for each tier of the file, the length of the zigzag prefix; empty if the core is a corner.
         corners: for each tier, the corner; empty if the core is as large as the view, or a zigzag prefix.
-        per_tier: whether every tier stores its own version of the tensor.
+        per_tier: whether every tier stores its own version of the tensor, complete or up to the tier's corner.
         format: number format of exact values, if it is not the dtype.
         step: if values are integers, the tensor's step, which offsets can change.
         offsets: the axes that have step offsets.

@@ -328,18 +328,12 @@ def _equal(one: NDArray[Any], other: NDArray[Any]) -> bool:
 
 
 def _is_narrow(file: FrzFile, source: str, tensor: object) -> bool:
-    """Return whether a target has exactly the size of the current tier of a file with nested tiers.
-
-    This is the size of the corner of a weight, or of the part of a vector that the tier uses.
-    """
+    """Return whether a target has exactly the size of the corner that the current tier has of a plain tensor."""
     info = file.info(source)
     shape = tuple(tensor.shape) if isinstance(tensor, Tensor) else info.shape
     if shape == info.shape or not info.plain or info.view is not None:
         return False
-    if info.corners:
-        return shape == info.corners[file.tier]
-    nested = any(group.corners is not None for group in file.container.directory.groups)
-    return nested and info.per_tier and len(info.shape) == len(shape) == 1 and shape[0] < info.shape[0]
+    return bool(info.corners) and shape == info.corners[file.tier]
 
 
 def _other_coefficients(info: TensorInfo, coded: Coded, kept: int, tier: int) -> str | None:

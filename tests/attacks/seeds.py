@@ -27,6 +27,7 @@ NAMES: Final = (
     "tucker-tiers-steps",
     "seeded-steps",
     "per-tier-computed",
+    "per-tier-corners-offsets",
     "dir-deflate-fixed",
     "dir-deflate-dynamic",
     "view-beside-nil",

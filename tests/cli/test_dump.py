@@ -111,6 +111,17 @@ def test_per_tier_tensors_are_marked(tmp_path: Path):
     assert "per tier: separate in each" in frformat("dump", tmp_path / "x.frz", "mean").out
 
 
+def test_corners_of_per_tier_tensors_are_listed(tmp_path: Path):
+    biases = PerTier([np.ones(2, np.float32), np.full(5, 2, np.float32)])
+    frz.save_file({"bias": biases, "w": np.ones((5, 1), np.float32)}, tmp_path / "x.frz", tiers={"w": [(2, 1)]})
+    out = frformat("dump", tmp_path / "x.frz").out
+    assert "separate in each: 2 5" in out
+    assert "2×1 5×1" in out
+    found = {each["name"]: each for each in frformat("dump", tmp_path / "x.frz", "--json").json["tensors"]}
+    assert (found["bias"]["corners"], found["bias"]["per_tier"], found["bias"]["numbers"]) == ([[2], [5]], True, 5)
+    assert (found["w"]["corners"], found["w"]["per_tier"]) == ([[2, 1], [5, 1]], False)
+
+
 def test_cores_factors_and_seeds_are_listed(tmp_path: Path):
     path = write_cores(tmp_path / "x.frz")
     out = frformat("dump", path, "--stats").out

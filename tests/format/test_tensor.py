@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+import frformat
 from frformat import Axis, CodedTensor, EncodeError, FrzError, PerTier, Spectrum
 from frformat.dtypes import DTYPES
 from frformat.format.quantization import step
@@ -261,17 +262,42 @@ class TestPerTier:
         "tensors",
         [
             [],
-            [np.zeros(2), np.zeros(3)],
             [np.zeros(2), np.zeros(2, np.float32)],
-            [CodedTensor(np.zeros(1), (2,), "f64")] * 2,
+            [CodedTensor(np.zeros(2), (2,), "f64"), CodedTensor(np.zeros(2), (3,), "f64")],
             [CodedTensor(np.zeros(2), (2,), "f64", ordered=True)] * 2,
             [CodedTensor(np.zeros(2, np.int32), (2,), "f32", step=code) for code in (0, 1)],
             [CodedTensor(np.zeros(2, np.float32), (2,), "f32", (Axis("seeded", seed),)) for seed in (0, 1)],
         ],
     )
     def test_refuses_tensors_that_differ_in_more_than_values(self, tensors: list) -> None:
-        with pytest.raises(EncodeError, match=r"at least one tensor|complete core|in more than its values"):
+        with pytest.raises(
+            EncodeError, match=r"at least one tensor|a zigzag prefix|in more than its values and corner"
+        ):
             PerTier(tensors)
+
+    def test_smaller_tiers_can_have_fewer_values(self) -> None:
+        coded = [CodedTensor(np.ones((r, 2), np.float32), (3, 4), "f32", (Axis(), Axis("dct"))) for r in (1, 1, 3)]
+        assert [each.corner for each in PerTier(coded).tensors] == [(1, 2), (1, 2), (3, 2)]
+        given = PerTier([np.ones(1), np.full(3, 2.0), np.full(4, 3.0)])
+        assert [each.rebuild().tolist() for each in given.tensors] == [[1, 0, 0, 0], [2, 2, 2, 0], [3, 3, 3, 3]]
+        data = frformat.save({"b": given}, tiers=[1, 1])
+        for tier, each in enumerate(given.tensors):
+            with frformat.open(data, tier=tier) as file:
+                assert file["b"].tolist() == each.rebuild().tolist()
+                assert (file.info("b").corners, file.info("b").per_tier) == (((1,), (3,), (4,)), True)
+                assert file.info("b").numbers(tier) == each.values.size
+
+    @pytest.mark.parametrize(
+        ("shapes", "message"),
+        [
+            ([(2,), (1,)], "the core has shape"),
+            ([(2,), (2, 2)], "bases for 1 axes, but the shape has 2"),
+            ([(2, 1), (1, 2), (2, 2)], r"shape \[1, 2\], which does not contain that of the tier before, \[2, 1\]"),
+        ],
+    )
+    def test_a_tier_contains_the_corner_of_the_tier_before(self, shapes: list, message: str) -> None:
+        with pytest.raises(EncodeError, match=message):
+            PerTier([np.zeros(shape) for shape in shapes])
 
 
 @pytest.mark.parametrize("axis", [None, 0])

@@ -76,7 +76,8 @@ class Tensor:
         name: its name; empty for a factor.
         shape: its shape.
         values: entries of its core, as stored: integers, or the bits of floats. In zigzag order if it has ``kept``,
-            otherwise in row-major order of its last corner; with ``per_tier``, those of all tiers, one after the other.
+            otherwise in row-major order of its last corner; with ``per_tier``, those of all tiers, one after the other,
+            each in row-major order of its own corner.
         view: the view.
         kept: for each tier, how many entries it contains together with the previous tiers.
         corners: for each tier, the corner.
@@ -177,12 +178,12 @@ class Group:
             return
         now = corner(tensor, tier)
         before = corner(tensor, tier - 1) if tier and not self.per_tier else (0,) * len(now)
-        count = math.prod(tensor.meant)
         for axis, offsets in sorted((axis, offsets) for axis, offsets in tensor.offsets.items() if axis < len(now)):
-            start = tier * now[axis] if self.per_tier else 0
+            start = sum(corner(tensor, t)[axis] for t in range(tier)) if self.per_tier else 0
             yield _flat(True, offsets[start + before[axis] : start + now[axis]])
         if self.per_tier:
-            yield Block(False, now, list(tensor.values[tier * count : (tier + 1) * count]))
+            start = sum(math.prod(corner(tensor, t)) for t in range(tier))
+            yield Block(False, now, list(tensor.values[start : start + math.prod(now)]))
         elif now:
             last = tensor.corners[-1] if tensor.corners is not None else now
             for shape, indices in slabs(before, now):

@@ -41,8 +41,8 @@ def core(group: Group, tensor: Tensor, tier: int) -> Core:
         stored = list(tensor.values[:k])
     else:
         shape = list(corner(tensor, tier))
-        last = tensor.corners[-1] if tensor.corners is not None else shape
-        start = tier * math.prod(shape) if group.per_tier else 0
+        last = tensor.corners[-1] if tensor.corners is not None and not group.per_tier else shape
+        start = sum(math.prod(corner(tensor, t)) for t in range(tier)) if group.per_tier else 0
         indices = list(itertools.product(*map(range, shape))) if math.prod(shape) else []
         stored = [tensor.values[start + flat(index, last)] for index in indices]
     return Core(shape, indices, stored, _canonical(group, tensor, tier, shape, indices, stored))
@@ -60,7 +60,8 @@ def _canonical(
 
 
 def _offset(group: Group, tensor: Tensor, tier: int, shape: Sequence[int], index: Index) -> int:
-    start = {axis: tier * shape[axis] if group.per_tier else 0 for axis in tensor.offsets if axis < len(shape)}
+    before = range(tier) if group.per_tier else ()
+    start = {axis: sum(corner(tensor, t)[axis] for t in before) for axis in tensor.offsets if axis < len(shape)}
     return sum(offsets[start[axis] + index[axis]] for axis, offsets in tensor.offsets.items() if axis < len(index))
 
 

@@ -91,15 +91,14 @@ def bases(kinds: Sequence[str] | None) -> str:
 
 def kept(tensor: TensorFacts, tiers: Sequence[TierFacts]) -> str:
     """Describe the part of a core in each tier, with absent tiers in brackets; empty if all contain the whole core."""
-    if tensor.per_tier:
-        return "separate in each"
+    own = "separate in each" if tensor.per_tier else ""
     cells = [count(k) for k in tensor.kept or ()] + [dims(corner) for corner in tensor.corners or ()]
-    if not cells:
-        return ""
-    if len(set(cells)) == 1:
-        return cells[0]
-    cells = [cell if row.present else f"({cell})" for cell, row in zip(cells, tiers, strict=True)]
-    return " ".join(cells if len(cells) <= SHOWN_TIERS else [*cells[: SHOWN_TIERS - 1], "…", cells[-1]])
+    if len(set(cells)) > 1:
+        cells = [cell if row.present else f"({cell})" for cell, row in zip(cells, tiers, strict=True)]
+    else:
+        cells = cells[:1]
+    shown = " ".join(cells if len(cells) <= SHOWN_TIERS else [*cells[: SHOWN_TIERS - 1], "…", cells[-1]])
+    return ": ".join(filter(None, (own, shown)))
 
 
 def compared(ratio: float, what: str) -> str:

@@ -219,9 +219,6 @@ def _group_shares(group: Group, tier: int) -> NDArray[np.float64] | float:
         return float(_group_bytes(group, tier))
     sizes, values = framed_sizes(group)[: tier + 1], group.values[: tier + 1]
     per_value = np.divide(sizes, values, out=np.zeros(len(sizes)), where=values > 0)
-    if group.per_tier:
-        every: NDArray[np.float64] = group.counts(0) * np.float64(per_value.sum())
-        return every
     shares = np.zeros(group.tensors)
     for at in np.flatnonzero(per_value).tolist():
         shares += group.counts(at) * per_value[at]

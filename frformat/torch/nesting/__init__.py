@@ -3,7 +3,8 @@
 :func:`frformat.torch.nest` runs the whole procedure; this package contains its parts. The filters of a network are
 ranked and removed in several stages, and the network is trained after each of them. The smallest network that is
 accurate enough is the seed. It is frozen, and the filters are added to it again in the same stages; only the new ones
-are trained. Every tier therefore contains all smaller ones, bit for bit.
+are trained, and the biases, of which each tier has its own. The weights of every tier therefore contain those of all
+smaller ones, bit for bit.
 """
 
 from frformat.torch.nesting.discovery import filter_groups

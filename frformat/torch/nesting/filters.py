@@ -14,9 +14,6 @@ TRANSPOSED: Final = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 LAYERS: Final = (*CONVOLUTIONS, *TRANSPOSED, nn.Linear)
 """Layers that have filters, one for each output channel."""
 
-VECTORS: Final = ("running_mean", "running_var", "num_batches_tracked")
-"""Buffers of normalization layers. In a network with tiers, they have one row for each tier."""
-
 
 @dataclass(frozen=True)
 class Member:
@@ -53,13 +50,13 @@ def permute(model: nn.Module, group: FilterGroup, order: Tensor, held: Mapping[s
         model: the network.
         group: the filters.
         order: current indices of the first n filters in their new order, shape (n,); other filters stay in place.
-        held: tensors by name, if the model's own names have changed; vectors can have a row for each tier.
+        held: tensors by name, if the model's own names have changed; see
+            :func:`frformat.torch.nesting.structure.originals`.
     """
     tensors = held if held is not None else {**dict(model.named_parameters()), **dict(model.named_buffers())}
     with torch.no_grad():
         for member in group.members:
             tensor = tensors[member.tensor]
-            axis = member.axis + (tensor.dim() - 1 if member.tensor.rpartition(".")[2] in VECTORS else 0)
             blocks = order[:, None] * member.block + torch.arange(member.block, device=order.device)
             rows = blocks.flatten().to(tensor.device)
-            tensor.narrow(axis, 0, len(rows)).copy_(tensor.index_select(axis, rows))
+            tensor.narrow(member.axis, 0, len(rows)).copy_(tensor.index_select(member.axis, rows))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from frformat.torch.capacity import set_tier, tier_count
-from frformat.torch.corners import Corner
+from frformat.torch.corners import Corner, corner_of
 from frformat.torch.nesting.discovery import filter_groups
 from frformat.torch.nesting.filters import Groups, permute
 from frformat.torch.nesting.freezing import growing
@@ -57,7 +57,8 @@ def nest(
     First, the network is pruned: for each of the smaller widths, from the largest to the smallest, filters are ranked,
     and the best ones are kept and trained. This ends with the smallest width, or before the score falls below the
     minimum. The result is the seed. Then the seed grows: in ascending order, each tier gets its filters back. Only
-    these are trained; everything else is frozen. Every tier is therefore part of all larger ones, bit for bit.
+    these and the tier's own biases are trained; everything else is frozen. The weights of every tier are therefore part
+    of those of all larger ones, bit for bit.
 
     Args:
         model: a trained plain network in which :func:`frformat.torch.nesting.filter_groups` finds filters.
@@ -156,12 +157,12 @@ def _prune(
 
 @torch.no_grad()
 def _continue_rows(model: nn.Module, tier: int, other: int) -> None:
-    """Initialize a tier's own vectors with the values of another tier, for the entries that both use."""
+    """Initialize a tier's own tensors with the values of another tier, for the entries that both use."""
     for held in parts(model).values():
         if isinstance(held[0], Statistics):
-            lengths = held[0].lengths
-            used = None if lengths is None else min(lengths[tier], lengths[other])
-            held.original[tier][:used] = held.original[other][:used]
+            corners = held[0].corners
+            both = ... if corners is None else corner_of(tuple(map(min, corners[tier], corners[other])))
+            held.original[tier][both] = held.original[other][both]
 
 
 def _drop(model: nn.Module, count: int) -> None:
@@ -172,6 +173,6 @@ def _drop(model: nn.Module, count: int) -> None:
         if isinstance(old, Corner):
             held[0] = Corner(old.corners[count:])
         else:
-            held[0] = Statistics(tiers, None if old.lengths is None else old.lengths[count:])
+            held[0] = Statistics(tiers, None if old.corners is None else old.corners[count:])
             held.original.data = held.original.data[count:].clone()
     set_tier(model, None)

@@ -29,10 +29,10 @@ Widths = Mapping[str, int]
 def make_nested(model: nn.Module, groups: Groups, widths: Sequence[Widths]) -> nn.Module:
     """Add smaller tiers with fewer filters to a network, in place. The whole network is the largest tier.
 
-    A smaller tier uses the first filters of each layer, so its weights are leading corners. Vectors that do not grow,
-    such as the biases of the output layer, and the statistics of batch normalization differ from tier to tier. To
-    switch between tiers, use :func:`frformat.torch.set_tier`; :func:`frformat.torch.save_model` stores all tiers in one
-    file.
+    A smaller tier uses the first filters of each layer, so its weights are leading corners. Each tier has its own
+    biases of convolutions and linear layers, its own statistics of batch normalization, and its own copies of other
+    vectors that do not grow. To switch between tiers, use :func:`frformat.torch.set_tier`;
+    :func:`frformat.torch.save_model` stores all tiers in one file.
 
     Args:
         model: a plain network.
@@ -41,8 +41,8 @@ def make_nested(model: nn.Module, groups: Groups, widths: Sequence[Widths]) -> n
 
     Raises:
         ValueError: there are no filters or no smaller tiers, a layer or a tensor does not exist, a number of filters is
-            not possible, tensors are tied, normalization uses cumulative averages, its statistics grow without its
-            weight, or the model already has tiers. The model is unchanged.
+            not possible, tensors are tied, normalization uses cumulative averages, or the model already has tiers. The
+            model is unchanged.
     """
     _check_plain(model)
     whole = {name: group.count for name, group in groups.items()}
@@ -57,10 +57,12 @@ def make_nested(model: nn.Module, groups: Groups, widths: Sequence[Widths]) -> n
                 shapes[member.tensor][tier][member.axis] = row[name] * member.block
     corners, apart = {}, {}
     for name, each in shapes.items():
-        constant = each[0] == each[-1]
-        recurrent = isinstance(model.get_submodule(name.rpartition(".")[0]), nn.RNNBase)  # reads its weights directly
-        if name.rpartition(".")[2] in STATISTICS or (constant and len(each[0]) == 1 and not recurrent):
-            apart[name] = [length for (length,) in each]
+        path, _, attribute = name.rpartition(".")
+        layer, constant = model.get_submodule(path), each[0] == each[-1]
+        own = attribute in STATISTICS or (attribute == "bias" and isinstance(layer, LAYERS))
+        vector = len(each[0]) == 1 and not isinstance(layer, nn.RNNBase)  # which reads its weights directly
+        if vector and (own or constant):
+            apart[name] = [tuple(shape) for shape in each]
         elif not constant:
             corners[name] = [tuple(shape) for shape in each]
     _install(model, corners, apart, len(rows))
@@ -83,13 +85,8 @@ def load_nested(model: nn.Module, path: StrPath) -> nn.Module:
     with frformat.open(path) as file:
         tiers = file.tiers_present
         infos = [file.info(name) for name in file]
-        corners = {info.name: list(info.corners[:tiers]) for info in infos if info.corners}
-        apart = {}
-        for info in infos:
-            if info.per_tier:
-                path_of, _, attribute = info.name.rpartition(".")
-                own = corners.get(f"{path_of}.weight".removeprefix("."), []) if attribute in STATISTICS else []
-                apart[info.name] = [length for length, *_ in own or [info.shape] * tiers]
+        apart = {info.name: list(info.corners[:tiers] or [info.shape] * tiers) for info in infos if info.per_tier}
+        corners = {info.name: list(info.corners[:tiers]) for info in infos if info.corners and not info.per_tier}
     _install(model, corners, apart, tiers)
     load_model(model, path)
     return model
@@ -132,8 +129,12 @@ def widths(model: nn.Module) -> list[dict[str, int]]:
 
 
 def originals(model: nn.Module) -> dict[str, Tensor]:
-    """Return the parameters and buffers, complete for all tiers, by their names in the plain network."""
-    return _tensors(model) | {name: held.original for name, held in parts(model).items()}
+    """Return the parameters and buffers, complete for all tiers, by their names in the plain network.
+
+    Tensors that differ from tier to tier have the tiers as an additional last axis. All share the model's memory.
+    """
+    apart = {name: held.original.detach().movedim(0, -1) for name, held in statistics(model).items()}
+    return _tensors(model) | {name: held.original for name, held in cornered(model).items()} | apart
 
 
 def parts(model: nn.Module) -> dict[str, ParametrizationList]:
@@ -175,23 +176,17 @@ def _check_plain(model: nn.Module) -> None:
 
 def _check_members(groups: Groups, tensors: Mapping[str, Tensor]) -> None:
     for group in groups.values():
-        grown = {member.tensor for member in group.members}
         for name, axis, block in ((member.tensor, member.axis, member.block) for member in group.members):
             if name not in tensors:
                 raise ValueError(f"{group.layer}: the model has no tensor {name!r}")
             shape, wanted = list(tensors[name].shape), group.count * block
             if not 0 <= axis < len(shape) or shape[axis] != wanted:
                 raise ValueError(f"{group.layer}: axis {axis} of {name!r}, {shape}, does not have {wanted} entries")
-            path, _, attribute = name.rpartition(".")
-            weight = f"{path}.weight".removeprefix(".")
-            if attribute in STATISTICS and weight not in grown:
-                raise ValueError(
-                    f"{group.layer}: {name!r} grows without {weight!r}, and a file would not record its length: use "
-                    "normalization with affine=True"
-                )
 
 
-def _install(model: nn.Module, corners: Mapping[str, Sequence[Shape]], apart: Mapping[str, Any], tiers: int) -> None:
+def _install(
+    model: nn.Module, corners: Mapping[str, Sequence[Shape]], apart: Mapping[str, Sequence[Shape]], tiers: int
+) -> None:
     _check_plain(model)
     modules = dict(model.named_modules())
     cumulative = [path for path, each in modules.items() if isinstance(each, BATCH_NORMS) and each.momentum is None]
@@ -204,10 +199,10 @@ def _install(model: nn.Module, corners: Mapping[str, Sequence[Shape]], apart: Ma
     for name, each in corners.items():
         path, _, attribute = name.rpartition(".")
         register_parametrization(modules[path], attribute, Corner(each), unsafe=True)
-    for name, lengths in apart.items():
+    for name, each in apart.items():
         path, _, attribute = name.rpartition(".")
         full = modules[path].get_parameter(attribute) if name in known else modules[path].get_buffer(attribute)
-        used = None if set(lengths) == {len(full)} else lengths
+        used = None if set(each) == {tuple(full.shape)} else each
         register_parametrization(modules[path], attribute, Statistics(tiers, used), unsafe=True)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
+from frformat.torch.regularization.tiers import statistics
 
 
 def parameter_groups(
@@ -30,14 +31,16 @@ def parameter_groups(
         The nonempty groups, each with its ``name``: ``coefficients`` and ``weights``, which decay, then ``short
         coefficients`` (with learned quantization steps) and ``others``, which do not.
     """
-    ranks = {id(tensor.coefficients): len(tensor.shape) for tensor in spectral_tensors(model).values()}
+    coefficients = {id(tensor.coefficients): len(tensor.shape) for tensor in spectral_tensors(model).values()}
+    rows = {id(held.original): held.original.dim() - 1 for held in statistics(model).values()}  # one for each tier
+    ranks = coefficients | rows
     levels = {id(tensor.spectral.level) for tensor in spectral_tensors(model).values()}
     members: dict[tuple[bool, bool], list[Tensor]] = {
         (spectral, matrix): [] for matrix in (True, False) for spectral in (True, False)
     }
     for parameter in model.parameters():
         if parameter.requires_grad:
-            spectral = id(parameter) in ranks or id(parameter) in levels
+            spectral = id(parameter) in coefficients or id(parameter) in levels
             members[spectral, ranks.get(id(parameter), parameter.dim()) >= 2].append(parameter)
     names = {
         (True, True): "coefficients",

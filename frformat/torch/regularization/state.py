@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -113,7 +114,8 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier | 
             known[id(parametrizations)] = tensor.spectrum() if alone else tensor.weights()
         plain[name] = known[id(parametrizations)]
     for name, held in statistics(model).items():
-        rows = [np.asarray(to_numpy(row)) for row in held.original]
+        own: Any = held[0]
+        rows = [np.asarray(to_numpy(own.used(held.original, tier))) for tier in range(own.tiers)]
         plain[name] = PerTier(rows) if len(rows) > 1 else held.original[-1]
     plain |= {name: held.original for name, held in cornered(model).items()}
     plain |= quantized_state(model)

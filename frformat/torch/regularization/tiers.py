@@ -12,6 +12,7 @@ from torch.nn.utils.parametrize import ParametrizationList, register_parametriza
 from frformat.checkpoints.regularized import Facts
 from frformat.format.grouping import kept_per_tier
 from frformat.torch.capacity import Tiered, set_tier, tier_count
+from frformat.torch.corners import Shape, corner_of
 from frformat.torch.lowrank.tucker import order, tucker_tensors
 from frformat.torch.parametrizations import parametrized
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
@@ -31,13 +32,13 @@ class Statistics(Tiered, nn.Module):
 
     Args:
         tiers: number of tiers.
-        lengths: how many entries of its row each tier uses, for vectors; None means the whole row.
+        corners: the shape of the leading part of its row that each tier uses; None means the whole row.
     """
 
-    def __init__(self, tiers: int, lengths: Sequence[int] | None = None) -> None:
+    def __init__(self, tiers: int, corners: Sequence[Shape] | None = None) -> None:
         super().__init__()
         self._tiers = tiers
-        self.lengths = lengths
+        self.corners = corners
         self.tier = tiers - 1
 
     @property
@@ -54,8 +55,11 @@ class Statistics(Tiered, nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return the row of the current tier."""
-        row = rows[self.tier]
-        return row if self.lengths is None else row[: self.lengths[self.tier]]
+        return self.used(rows, self.tier)
+
+    def used(self, rows: Tensor, tier: int) -> Tensor:
+        """Return the part of its row that a tier uses."""
+        return rows[tier] if self.corners is None else rows[tier][corner_of(self.corners[tier])]
 
     def right_inverse(self, row: Tensor) -> Tensor:
         """Return the same row for every tier."""
@@ -154,7 +158,7 @@ def tier_sizes(model: nn.Module) -> list[dict[str, int]]:
 
 
 def statistics(model: nn.Module) -> dict[str, ParametrizationList]:
-    """Return the parametrizations of buffers that differ from tier to tier, by the buffers' names."""
+    """Return the parametrizations of tensors that differ from tier to tier, by the tensors' names."""
     return {name: held for _, name, held in parametrized(model, Statistics)}
 
 

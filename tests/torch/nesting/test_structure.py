@@ -1,16 +1,28 @@
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import frformat
 from frformat.checkpoints.regularized import gather
-from frformat.torch import MismatchError, each_tier, load_file, load_model, load_nested, save_model, set_tier
+from frformat.torch import (
+    MismatchError,
+    each_tier,
+    factorize_tiers,
+    load_file,
+    load_model,
+    load_nested,
+    save_file,
+    save_model,
+    set_tier,
+)
 from frformat.torch.costs import costs
 from frformat.torch.nesting import FilterGroup, Member, descendant, growing, make_nested, permute, widths
 from frformat.torch.nesting.structure import parts
@@ -88,8 +100,92 @@ def test_a_file_holds_every_tier_once(tmp_path):
         assert torch.equal(plain(x), expected)
     with frformat.open(tmp_path / "nested.frz") as file:
         assert file.info("fc1.weight").corners == ((3, 8), (6, 20), (10, 32))
-        assert file.info("norm.running_var").per_tier
-        assert file.info("fc2.bias").per_tier
+        for name, corners in (
+            ("norm.running_var", ((2,), (5,), (8,))),
+            ("conv1.bias", ((2,), (4,), (6,))),
+            ("fc1.bias", ((3,), (6,), (10,))),
+            ("fc2.bias", ()),
+        ):
+            assert (file.info(name).per_tier, file.info(name).corners) == (True, corners)
+        assert not any(file.info(name).per_tier for name in file if name.endswith("weight"))
+
+
+def test_a_tier_has_biases_of_its_own(tmp_path):
+    model = grown()
+    plain = [descendant(model, tier) for tier in range(3)]
+    for small, large in itertools.pairwise(plain):
+        for layer in ("conv1", "conv2", "fc1", "fc2"):
+            weight = getattr(small, layer).weight
+            shared = getattr(large, layer).weight[tuple(map(slice, weight.shape))]
+            assert torch.equal(shared, weight)
+        for layer in ("conv1", "fc1", "fc2"):
+            bias = getattr(small, layer).bias
+            assert not (getattr(large, layer).bias[: len(bias)] == bias).any()
+    save_model(model, tmp_path / "nested.frz")
+    for tier, network in enumerate(plain):
+        state = load_file(tmp_path / "nested.frz", tier=tier)
+        for name, tensor in network.state_dict().items():
+            corner = tuple(map(slice, tensor.shape))
+            assert torch.equal(state[name][corner], tensor)
+            assert state[name].count_nonzero() == tensor.count_nonzero()
+
+
+def test_a_loaded_tier_can_be_trained_further(tmp_path):
+    model, x = grown(), images()
+    save_model(model, tmp_path / "nested.frz")
+    loaded = load_nested(Digits(), tmp_path / "nested.frz").eval()
+    with growing(loaded, 2):
+        fit(loaded)
+    for tier in each_tier(model):
+        set_tier(loaded, tier)
+        assert torch.equal(loaded(x), model(x)) is (tier < 2)
+    save_model(loaded, tmp_path / "tuned.frz")
+    again = load_nested(Digits(), tmp_path / "tuned.frz").eval()
+    assert torch.equal(again(x), loaded(x))
+
+
+def test_the_whole_network_computes_a_tier_with_its_weights(tmp_path):
+    model, x = grown(), images()
+    save_model(model, tmp_path / "nested.frz")
+    whole = Digits().eval()
+    for tier in (2, 0, 1):  # as on a phone, where the skeleton has the width of the largest tier
+        set_tier(model, tier)
+        load_model(whole, tmp_path / "nested.frz", tier=tier)
+        torch.testing.assert_close(whole(x), model(x))
+
+
+def test_a_factorized_network_computes_every_tier(tmp_path):
+    model, x = grown(), images()
+    save_model(model, tmp_path / "nested.frz")
+    tiers = factorize_tiers(Digits().eval(), x[:1], tmp_path / "nested.frz")
+    for tier in each_tier(model):
+        set_tier(tiers, tier)
+        torch.testing.assert_close(tiers(x), model(x))
+
+
+def test_tensors_of_any_rank_can_differ_from_tier_to_tier(tmp_path):
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 4, bias=False)
+            self.register_buffer("scale", torch.ones(()))
+            self.register_buffer("table", torch.zeros(4, 2))
+
+        def forward(self, x):
+            return self.scale * self.linear(x) @ self.table[: len(self.linear.weight)]
+
+    weight, tables = torch.randn(4, 3), [torch.randn(2, 2), torch.randn(4, 2)]
+    tensors = {
+        "linear.weight": weight,
+        "scale": frformat.PerTier([np.float32(2), np.float32(3)]),
+        "table": frformat.PerTier([each.numpy() for each in tables]),
+    }
+    save_file(tensors, tmp_path / "a.frz", tiers={"linear.weight": [(2, 3)]})
+    model, x = load_nested(Scaled(), tmp_path / "a.frz"), torch.randn(5, 3)
+    for tier, (scale, count) in enumerate(((2, 2), (3, 4))):
+        set_tier(model, tier)
+        torch.testing.assert_close(model(x), scale * x @ weight[:count].T @ tables[tier])
+        assert descendant(model, tier).table.shape == (count, 2)
 
 
 def test_a_file_cut_after_a_tier_is_a_smaller_network(tmp_path):
@@ -218,6 +314,12 @@ def test_groups_that_do_not_fit_are_named(groups: dict[str, FilterGroup], rows: 
     assert model.state_dict().keys() == small().state_dict().keys()
 
 
-def test_statistics_without_a_weight_cannot_grow():
-    with pytest.raises(ValueError, match=r"'1\.running_mean' grows without '1\.weight', and .*affine=True"):
-        make_nested(small(affine=False), group(*GOOD, *STATISTICS), [{"0": 4}])
+def test_statistics_grow_without_a_weight(tmp_path):
+    model, x = make_nested(small(affine=False), group(*GOOD, *STATISTICS), [{"0": 4}]), torch.randn(2, 1, 6, 6)
+    for tier in each_tier(model):
+        model[1].running_mean.normal_(tier)
+    save_model(model, tmp_path / "nested.frz")
+    loaded = load_nested(small(affine=False), tmp_path / "nested.frz")
+    for tier in each_tier(loaded):
+        set_tier(model, tier)
+        assert torch.equal(loaded(x), model(x))

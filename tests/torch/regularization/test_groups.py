@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from frformat.torch import parameter_groups, regularize
+from frformat.torch.nesting import FilterGroup, Member, make_nested
 from tests.torch.regularization.models import Net, Tied, net_input
 
 
@@ -39,6 +40,16 @@ def test_optimizers_accept_the_groups(kind):
     model(net_input()).sum().backward()
     optimizer.step()
     assert not torch.equal(model.fc1.weight, before)
+
+
+def test_biases_of_tiers_do_not_decay():
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    members = (Member("0.weight", 0), Member("0.bias", 0), Member("2.weight", 1))
+    make_nested(model, {"0": FilterGroup("0", 4, members)}, [{"0": 2}])
+    weights, others = parameter_groups(model, weight_decay=0.1)
+    assert [each.shape for each in weights["params"]] == [(4, 3), (2, 4)]
+    assert [each.shape for each in others["params"]] == [(2, 4), (2, 2)]
+    assert (weights["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
 
 
 def test_each_trained_parameter_is_in_one_group():

@@ -128,7 +128,6 @@ def _together() -> Iterator[Vector]:
     yield refused("offsets-beside-kept", "offsets together with kept", STEPPED, in_group(frz.OFFSETS, 1))
     yield refused("corners-beside-kept", "corners together with kept", DCT, in_group(frz.CORNERS, [[[1, 3]]]))
     yield refused("per-tier-beside-kept", "per_tier together with kept", DCT, in_group(frz.PER_TIER, 1))
-    yield refused("per-tier-beside-corners", "per_tier together with corners", NESTED, in_group(frz.PER_TIER, 1))
     for kind, name in ((2, "stored"), (3, "seeded")):
         extra = (frz.FACTORS, [[]]) if kind == 2 else (frz.SEEDS, [[]])
         edit = _both(in_group(frz.KINDS, [1, 1, kind]), in_group(*extra))
@@ -204,6 +203,13 @@ def _sizes() -> Iterator[Vector]:
         ANEW,
         in_group(frz.SIZES, [8, 12]),
     )
+    own = File([Group([Tensor("m", (2,), f32(1.0, 2.0, 3.0), corners=[(1,), (2,)])], per_tier=True)], tiers=2)
+    yield refused(
+        "size-of-per-tier-corner",
+        "in a group that every tier stores again up to a corner, a tier has only the size of what its corner adds",
+        own,
+        in_group(frz.SIZES, [4, 4]),
+    )
     for coder in CODERS:
         group = Group([Tensor("x", (0,))], "f32", coder=coder, streams=[b"\0"])
         about = f"a segment of 1 byte for no values by coder {coder}"
@@ -253,6 +259,10 @@ def _corners() -> Iterator[Vector]:
         ),
     ):
         yield refused(f"corner-{name}", about, NESTED, in_group(frz.CORNERS, corners), "SHAPE")
+    own = File([Group([Tensor("m", (2,), f32(1.0, 2.0, 3.0), corners=[(1,), (2,)])], per_tier=True)], tiers=2)
+    edit = _both(in_group(frz.CORNERS, [[[2]], [[1]]]), in_group(frz.SIZES, [8, 4]))
+    about = "a smaller corner in a group that every tier stores again"
+    yield refused("corner-descending-per-tier", about, own, edit, "SHAPE")
     view = File([Group([Tensor("w", (3, 4), f32(*range(4)), view=(6, 2), corners=[(2, 2)])])])
     edit = in_group(frz.CORNERS, [[[2, 3]]])
     yield refused(

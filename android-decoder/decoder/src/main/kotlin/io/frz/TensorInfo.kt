@@ -83,7 +83,7 @@ public class TensorInfo internal constructor(
     public val coefficients: Long
         get() = form?.let { kept?.toLong() ?: entries(it, box) } ?: 0
 
-    /** Whether every tier of the file stores its own version of this tensor. */
+    /** Whether every tier of the file stores its own version of this tensor, complete or up to the tier's corner. */
     public val perTier: Boolean get() = record.extents.perTier
 
     /** The number format of the core's values; null if it is [dtype] or the values are quantized. */

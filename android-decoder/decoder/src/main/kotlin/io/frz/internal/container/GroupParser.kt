@@ -102,6 +102,7 @@ internal class GroupParser(reader: MessageReader, private val known: Known) {
     private fun counts(extents: Extents, elements: LongArray, offsets: Int, tiers: Int): LongArray {
         fun upTo(tier: Int) =
             elements.indices.fold(0L) { sum, i -> saturatedSum(sum, extents.values(i, tier, offsets)) }
+        if (extents.perTier && extents.hasCorners) return LongArray(tiers, ::upTo)
         if (extents.perTier) return upTo(0).let { count -> LongArray(tiers) { count } }
         var before = 0L
         return LongArray(tiers) { tier -> upTo(tier).let { count -> (count - before).also { before = count } } }

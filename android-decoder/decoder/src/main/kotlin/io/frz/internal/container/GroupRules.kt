@@ -49,9 +49,11 @@ internal class GroupRules(private val group: Group, private val fields: Fields, 
     }
 
     private fun checkWays() {
-        val ways = listOf(extents.kept != null, extents.hasCorners, extents.perTier).count { it }
-        if (ways > 1) throw misplaced(GroupField.PER_TIER, "a group has more than one of kept, corners and per_tier")
-        if (extents.kept != null && kinds.any { !it.hasZigzag }) {
+        if (extents.kept == null) return
+        if (extents.hasCorners || extents.perTier) {
+            throw misplaced(GroupField.KEPT, "a group has kept, which excludes corners and per_tier")
+        }
+        if (kinds.any { !it.hasZigzag }) {
             throw misplaced(GroupField.KEPT, "cores of ${axes.kinds.map { it.label }} have no zigzag order")
         }
     }

@@ -8,7 +8,7 @@ import io.frz.internal.saturatedProduct
  *
  * @property kept for each tier, the number of entries of each tensor; null if cores are corners
  * @param corners for each tier, the corners of all tensors back to back; null if every corner is the whole view
- * @property perTier whether every tier stores its own version of the tensors
+ * @property perTier whether every tier stores its own version of the tensors, complete or up to the tier's corner
  */
 internal class Extents(
     val kept: Array<IntArray>?,
