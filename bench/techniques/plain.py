@@ -1,9 +1,11 @@
-"""Techniques that keep every weight: exact storage, further training, rounding without training, the ISO standard."""
+"""Techniques that keep every weight: exact storage, further training, rounding without and with training, the ISO
+standard."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -15,7 +17,7 @@ from bench.techniques.jobs import Job, Made, Unreachable
 from bench.techniques.storing import encoded, loaded, pickled
 from bench.techniques.tasks import Task
 from frformat import CodedTensor
-from frformat.torch import CompressionError, compress
+from frformat.torch import CompressionError, compress, save_model
 
 PARAMETERS: Final = range(-38, -3, 2)
 """The quantization parameters of nncodec to try; an increase by 4 doubles the step."""
@@ -42,6 +44,21 @@ def rounding(job: Job) -> Made:
     except CompressionError as error:
         raise Unreachable(str(error)) from error
     return Made(found.data, loaded(job.task.model(), found.data), found.nbytes)
+
+
+def fine_tuned(job: Job) -> Made:
+    """Round each weight, to a file of ``strength`` times the size, and train the rounded weights in this form."""
+    assert job.size is not None
+    with TemporaryDirectory() as folder:
+        start, end = Path(folder) / "start.frz", Path(folder) / "end.frz"
+        try:
+            size = round(job.strength * job.size)
+            compress(job.task.model(), start, job.calibration(), size=size, seed=job.seed)
+        except CompressionError as error:
+            raise Unreachable(str(error)) from error
+        save_model(job.fit(weights=start, dense=False, quantized=True, size=job.size), end)
+        data = end.read_bytes()
+    return Made(data, loaded(job.task.model(), data), len(data))
 
 
 def standard(job: Job) -> Made:
