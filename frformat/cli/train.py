@@ -34,6 +34,7 @@ Examples:
   frformat train lenet5 --dense -o runs/teacher
   frformat train lenet5 --distill 0.5 --teacher runs/teacher/model.frz
   frformat train lenet5 --size 1.5kB
+  frformat train lenet5 --quantized --from small.frz --teacher runs/teacher/model.frz --distill 0.5
   frformat train lenet5 --tiers 25%,50% --distill 0.5 --temperature 1
   frformat train lenet5 --nested --tiers 20%,36%,60% --minimum 0.97
   frformat train unet-isbi --schedule tail --epochs 300 --resume
@@ -180,7 +181,8 @@ def train(
     stages: dict[str, Any] = {"minimum": minimum, "epochs": stage_epochs, "ranking": ranking}
     others = {"keep": keep, "rule": rules, "size": size, "dense": dense, "teacher": teacher, "from": weights}
     others |= {"quantized": quantized}
-    _check_quantized(quantized, {"keep": keep, "rule": rules, "tiers": tiers, "dense": dense})
+    unused = {name.replace("_", "-"): changes.get(name) for name in ("lr", "schedule", "format", "quantize_from")}
+    _check_quantized(quantized, {"keep": keep, "rule": rules, "tiers": tiers, "dense": dense, **unused})
     _check_nested(nested, stages, others)
     _check(folder, resume, force, run=os.path.join(folder, "dense") if nested else "")
     common: dict[str, Any] = {"data": data, "device": device, "threads": threads, "resume": resume, "as_json": as_json}

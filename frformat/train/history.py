@@ -20,10 +20,10 @@ class Row:
         losses: mean loss of the epoch, by part of the model.
         metrics: metrics on the validation samples, or on the test samples if there are none.
         numbers: number of parameters of the model.
-        kept: number of nonzero coefficients of each regularized tensor.
+        kept: number of nonzero coefficients of each regularized or quantized tensor.
         seconds: total working time so far, including evaluation and all resumed parts of the run.
         tiers: metrics of each tier, smallest first; empty if there is only one. ``metrics`` are those of the largest.
-        nbytes: size of the model's file when it was last encoded; None if it is not trained for a size.
+        nbytes: size of the model's file when it was last encoded; None if the run has no budget.
     """
 
     epoch: int
