@@ -179,7 +179,7 @@ class _Writer:
         elif not isinstance(tensor, CodedTensor | PerTier):
             if np.ma.is_masked(tensor):
                 raise EncodeError("a masked array has elements without values; fill them, or store the mask separately")
-            tensor = CodedTensor.of_array(np.asarray(tensor), "auto")
+            tensor = CodedTensor.of_array(_array(tensor), "auto")
         cuts = self._options.cuts(name)
         part = pending(name, tensor, cuts, self._factors.numbers(tensor))
         self._factors.use(part)
@@ -206,6 +206,16 @@ class _Writer:
         if group.coded is None:
             group.coded = self._spool.add(group.parts)
             group.parts = []
+
+
+def _array(value: Any) -> Array:
+    """Convert a value to an array."""
+    try:
+        return np.asarray(value)
+    except Exception as error:  # objects of other libraries can raise anything, such as PyTorch's tensors
+        kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+        advice = "use frformat.torch.save_file" if kind.startswith("torch.") else "convert it to a NumPy array"
+        raise EncodeError(f"a value of type {kind} is not an array ({error}): {advice}") from error
 
 
 def _head(contents: Directory) -> bytes:
