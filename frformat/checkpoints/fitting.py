@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,10 +14,13 @@ from frformat.dtypes import DTYPES
 from frformat.wording import listed
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 SHOWN: Final = 5
 """Number of names of each kind in a message."""
+
+COUNTER: Final = "num_batches_tracked"
+"""A counter in batch normalization."""
 
 Shapes = Mapping[str, Sequence[int]]
 """Shapes of tensors by name."""
@@ -38,11 +42,26 @@ def load_into(model: nn.Module, arrays: Mapping[str, NDArray[Any]]) -> None:
     if faults:
         raise ValueError(listed(faults, SHOWN))
     try:
-        model.load_state_dict({name: to_torch(array.copy()) for name, array in arrays.items()})
+        model.load_state_dict(versioned({name: to_torch(array.copy()) for name, array in arrays.items()}, model))
     except RuntimeError as error:
         own = {name: [] if is_lazy(value) else value.shape for name, value in model.state_dict().items()}
         reason = misfit({name: array.shape for name, array in arrays.items()}, own)
         raise ValueError(reason or " ".join(str(error).split())) from error
+
+
+def versioned(tensors: Mapping[str, Tensor], model: nn.Module) -> dict[str, Any]:
+    """Return tensors as a state dict of a model's own version, which its modules do not convert from an older one.
+
+    Checkpoints from before PyTorch 0.4.1 have no counters of batches. These are added as zeros.
+    """
+    import torch
+
+    own = model.state_dict(keep_vars=True)
+    counters = {name: value for name, value in own.items() if name.endswith(COUNTER) and name not in tensors}
+    zeros = {name: torch.zeros_like(value, device="cpu") for name, value in counters.items()}
+    found: Any = OrderedDict({**tensors, **zeros})
+    found._metadata = getattr(own, "_metadata", None)
+    return dict(found) if found._metadata is None else found
 
 
 def _unfit(arrays: Mapping[str, NDArray[Any]], model: nn.Module) -> list[str]:

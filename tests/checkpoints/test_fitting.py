@@ -67,3 +67,26 @@ def test_values_that_the_model_cannot_hold_are_reported(changes, reason):
     load_into(model, {name: np.array(value) for name, value in whole.items()})
     assert model.steps == 3
     assert model.one.weight.tolist() == [[1.0, 2.0]]
+
+
+class Versioned(nn.Linear):
+    """A layer that converts state dicts of its first version, like torchvision's MNASNet, and refuses others."""
+
+    _version = 2
+
+    def _load_from_state_dict(self, state, prefix, metadata, *others):
+        if metadata.get("version") != 2:
+            raise ValueError(f"version should be 2 instead of {metadata.get('version')}")
+        super()._load_from_state_dict(state, prefix, metadata, *others)
+
+
+def test_state_dicts_have_the_version_of_the_model():
+    model = nn.Sequential(Versioned(2, 2, bias=False), nn.BatchNorm1d(2))
+    arrays = {name: value.numpy() for name, value in model.state_dict().items()}
+    arrays["0.weight"] = np.array([[1, 2], [3, 4]], np.float32)
+    load_into(model, arrays)
+    assert model[0].weight.tolist() == [[1, 2], [3, 4]]
+    model[1].num_batches_tracked.fill_(5)
+    del arrays["1.num_batches_tracked"]  # as in checkpoints from before PyTorch 0.4.1
+    load_into(model, arrays)
+    assert model[1].num_batches_tracked == 0

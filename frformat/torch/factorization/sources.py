@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from frformat import FrzFile
+from frformat.checkpoints.fitting import versioned
 from frformat.checkpoints.torch_tensors import to_torch
 from frformat.spectral import zigzag
 from frformat.torch.loading import BATCHES
@@ -123,7 +124,7 @@ def load_rest(model: nn.Module, file: FrzFile) -> None:
                 stored = torch.zeros_like(own, device="cpu") if name in optional else to_torch(file[name])
                 tied[id(own)] = _like(own, stored, name)
             tensors[name] = tied[id(own)]
-    model.load_state_dict(tensors, strict=False, assign=True)
+    model.load_state_dict(versioned(tensors, model), strict=False, assign=True)
     lost = [name for name, buffer in model.named_buffers() if buffer.device.type == "meta"]
     if lost:
         raise MismatchError(
