@@ -404,3 +404,12 @@ def test_values_that_do_not_become_arrays_are_named() -> None:
     for value in (torch.ones(2, requires_grad=True), torch.ones(2, dtype=torch.bfloat16)):
         with pytest.raises(EncodeError, match=r"torch\.Tensor is not an array .*: use frformat\.torch\.save_file"):
             frformat.save({"x": value})
+
+
+@pytest.mark.parametrize("format", ["q8", "f16", "step=0.5"])
+def test_a_format_for_spectra_that_do_not_exist_is_refused(format: str) -> None:
+    arrays = {"weight": np.ones((3, 4), np.float32)}
+    with pytest.raises(EncodeError, match=f"format '{format}' applies to spectra, but there are only arrays"):
+        frformat.save(arrays, format=format)
+    frformat.save(arrays | {"other": Spectrum.of(arrays["weight"], 3)}, format=format)
+    frformat.save({}, format=format)
