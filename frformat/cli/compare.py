@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from frformat.cli import columns, errors, terminal
 from frformat.cli.options import Nonnegative, json_option, memory_option, tier_option
@@ -30,7 +31,8 @@ HELP = """Compare what MODEL computes with the weights of MODEL.frz on this comp
 
 MODEL is specified as for `frformat export`. INPUTS is a folder of .npy files (float32, in the model's input shape) or
 pictures (RGB in 0 … 1). --phone is a parity report from the demo app, a runner (.jar) that creates one now, or an
-installed runtime: `lite`, the lite interpreter of PyTorch, or `ort`, ONNX Runtime.
+installed runtime: `lite`, the lite interpreter of PyTorch, or `ort`, ONNX Runtime. --truth is a folder of .npy files
+(integers) or masks, which belong to the inputs by what differs between their names (car1.jpg and car1_mask.png).
 
 Or pass one or more reports of the benchmark suite (docs/benchmark-suite.md) to compare scores, times and memory.
 
@@ -85,7 +87,8 @@ def compare(
     if all(path.endswith(".json") for path in subject):
         from frformat.cli.suites import compare_suites
 
-        if phone or skeleton or original or truth or layers or tier is not None:
+        others = ("phone", "skeleton", "original", "truth", "layers", "tolerance", "tier", "memory_budget")
+        if any(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in others):
             raise click.UsageError("Of these options, only --html applies to reports of the suite.", context)
         return compare_suites([*subject], html, force, as_json)
     if len(subject) != 3:
@@ -95,6 +98,10 @@ def compare(
         raise click.UsageError("--layers exports a skeleton of its own; omit --skeleton.", context)
     if layers and phone == "ort":
         raise click.UsageError("ONNX Runtime does not return layer outputs; omit --layers.", context)
+    if skeleton and (phone is None or phone.endswith(".json")):
+        raise click.UsageError("--skeleton needs a runner or a runtime, --phone, that runs it.", context)
+    if layers and not (phone or original):
+        raise click.UsageError("--layers needs --phone or --original, to compare the layers with.", context)
     if tier is not None and phone and not phone.endswith(".json"):
         raise click.UsageError("A runner uses all tiers; omit --tier.", context)
 

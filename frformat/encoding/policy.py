@@ -38,11 +38,21 @@ class Policy:
         default: the rule for spectra and matrices (floats of rank 2 or more) that no other rule matches. It also
             decides whatever a matching rule leaves open.
         spectral: whether matrices and sparse tensors already are spectra; None detects it and adds a note.
+
+    Raises:
+        EncodeError: a rule is text, or the default says more than how much to keep and in which number format.
     """
 
     rules: Sequence[Rule] = ()
     default: Rule = field(default_factory=Rule)
     spectral: bool | None = None
+
+    def __post_init__(self) -> None:
+        text = next((rule for rule in (*self.rules, self.default) if not isinstance(rule, Rule)), None)
+        if text is not None:
+            raise EncodeError(f"{text!r} is not a Rule; Rule.parse returns one for text such as '*.weight: keep=300'")
+        if self.default != Rule(selection=self.default.selection, format=self.default.format):
+            raise EncodeError("the default rule sets only selection and format: set the rest in a rule with a pattern")
 
     def decide(self, name: str, entry: Entry, spectra: Set[str]) -> Decision:
         """Decide how to store one tensor.

@@ -53,6 +53,11 @@ class Keep:
 
     amount: int | float
 
+    def __post_init__(self) -> None:
+        whole = isinstance(self.amount, int) and not isinstance(self.amount, bool)
+        if not (self.amount >= 1 if whole else isinstance(self.amount, float) and 0 < self.amount <= 1):
+            raise EncodeError(f"keep={self.amount!r} is neither a number of coefficients (an int from 1) nor a share")
+
     def choose(self, source: Source, as_stored: AsStored, most: int) -> int | None:
         """See :class:`Selection`."""
         wanted = self.amount if isinstance(self.amount, int) else math.ceil(self.amount * source.elements)
@@ -68,6 +73,9 @@ class Energy:
     """
 
     share: float
+
+    def __post_init__(self) -> None:
+        _check_share(self.share, "energy")
 
     def choose(self, source: Source, as_stored: AsStored, most: int) -> int | None:
         """See :class:`Selection`."""
@@ -90,6 +98,9 @@ class MaxError:
 
     share: float
 
+    def __post_init__(self) -> None:
+        _check_share(self.share, "max-error")
+
     def choose(self, source: Source, as_stored: AsStored, most: int) -> int | None:
         """See :class:`Selection`."""
 
@@ -101,6 +112,11 @@ class MaxError:
         allowed = source.elements * gap * gap  # can become infinite; ``gap**2`` would raise OverflowError
         low = fewest_with_energy(source, source.energy - allowed)
         return _fewest(good, low, min(most, source.count))
+
+
+def _check_share(share: float, what: str) -> None:
+    if not 0 < share <= 1:
+        raise EncodeError(f"{what}={share!r} is not a share, above 0 and at most 1")
 
 
 def energy_left(source: Source, spectrum: Spectrum, stored: Spectrum) -> float:

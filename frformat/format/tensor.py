@@ -151,9 +151,11 @@ class CodedTensor:
             axis: with ``qN``, each index of this axis gets its own step; None means one step for the whole tensor.
 
         Raises:
-            EncodeError: the dtype or the numbers do not fit the format.
+            EncodeError: the dtype or the numbers do not fit the format, or there is no such axis.
         """
         dtype = dtype_name(array.dtype)
+        if axis is not None and array.ndim and not 0 <= axis < array.ndim:
+            raise EncodeError(f"axis {axis} is not one of the {array.ndim} axes, which begin at 0")
         # Convert to little-endian C order; an array that already has that form is not copied.
         found = elements.elements(np.asarray(array, DTYPES[dtype], order="C"), dtype, format, axis)
         coded = cls(found.values, array.shape, dtype, step=found.step, offsets=found.offsets)

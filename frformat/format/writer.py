@@ -74,7 +74,8 @@ def save_file(
             they have the same steps as in the base; see :meth:`CodedTensor.like`.
 
     Raises:
-        EncodeError: an input or option cannot be encoded.
+        EncodeError: an input or option cannot be encoded, or all tensors are arrays, to which ``format`` does not
+            apply.
         FrzError: the base is not valid.
         OSError: the file cannot be written, or the base cannot be read.
     """
@@ -122,6 +123,7 @@ class _Writer:
         self._groups: list[_Open] = []
         self._open: dict[object, _Open] = {}
         self._names: dict[int, str] = {}
+        self._plain = True  # whether all tensors so far are arrays
 
     def write(self, tensors: Tensors, file: IO[bytes]) -> None:
         """Process all tensors, and write the file."""
@@ -140,6 +142,7 @@ class _Writer:
                 raise EncodeError(f"tensor {name!r}: {error}") from error
             del tensor  # before the next one is loaded
         self._check_names(tensors)
+        self._check_use(tensors)
         for group in self._groups:
             self._code(group)
         factors = [self._spool.add(parts) for parts in self._factors.groups(SHARED_VALUES)]
@@ -160,6 +163,14 @@ class _Writer:
             if unknown:
                 raise EncodeError(f"{option}: no tensor of the file is called {unknown[0]!r}")
 
+    def _check_use(self, tensors: Tensors) -> None:
+        """Check that a format for all spectra applies to at least one tensor."""
+        wanted = self._options.formats
+        if self._plain and tensors and isinstance(wanted, str) and wanted != "auto":
+            raise EncodeError(
+                f"format {wanted!r} applies to spectra, but there are only arrays: CodedTensor.of_array rounds an array"
+            )
+
     def _is_tied(self, name: str, tensor: Tensor) -> bool:
         """Return whether the same object has already been stored in the same way; if so, record an alias."""
         known = self._names.setdefault(id(tensor), name)
@@ -174,12 +185,13 @@ class _Writer:
 
     def _add(self, name: str, tensor: Tensor) -> None:
         """Code a large tensor, or gather a small one."""
+        self._plain = self._plain and not isinstance(tensor, Spectrum | CodedTensor | PerTier)
         if isinstance(tensor, Spectrum):
             tensor = CodedTensor.of_spectrum(tensor, self._options.format(name))
         elif not isinstance(tensor, CodedTensor | PerTier):
             if np.ma.is_masked(tensor):
                 raise EncodeError("a masked array has elements without values; fill them, or store the mask separately")
-            tensor = CodedTensor.of_array(np.asarray(tensor), "auto")
+            tensor = CodedTensor.of_array(_array(tensor), "auto")
         cuts = self._options.cuts(name)
         part = pending(name, tensor, cuts, self._factors.numbers(tensor))
         self._factors.use(part)
@@ -206,6 +218,16 @@ class _Writer:
         if group.coded is None:
             group.coded = self._spool.add(group.parts)
             group.parts = []
+
+
+def _array(value: Any) -> Array:
+    """Convert a value to an array."""
+    try:
+        return np.asarray(value)
+    except Exception as error:  # objects of other libraries can raise anything, such as PyTorch's tensors
+        kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+        advice = "use frformat.torch.save_file" if kind.startswith("torch.") else "convert it to a NumPy array"
+        raise EncodeError(f"a value of type {kind} is not an array ({error}): {advice}") from error
 
 
 def _head(contents: Directory) -> bytes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +19,12 @@ from frformat.parity.npy import read_array
 
 EXTENSIONS: Final = (".npy", ".png", ".jpg", ".jpeg")
 
+NUMBER: Final = re.compile(r"0*([0-9]+)(?=[^0-9]*$)")
+"""The last number in a name."""
+
+LIGHT: Final = 128
+"""Gray value from which pixels of a JPEG mask belong to class 1: compression makes black pixels slightly lighter."""
+
 
 @dataclass(frozen=True)
 class Input:
@@ -26,8 +33,8 @@ class Input:
     Attributes:
         name: its name without extension.
         path: ``.npy``, float32, in the model's input format; or a picture, which becomes RGB in 0 … 1.
-        truth: ``.npy``, integers: the class at each position; or a picture in which all pixels that are not black
-            belong to class 1.
+        truth: ``.npy``, integers: the class at each position; or a picture. In a PNG picture, all pixels that are not
+            black belong to class 1; in a JPEG picture, all light ones.
     """
 
     name: str
@@ -59,37 +66,71 @@ def find_inputs(folder: str, truth: str | None = None) -> list[Input]:
 
     Args:
         folder: folder with ``.npy`` files, pictures, or both.
-        truth: a folder with one file for each input, in the same order.
+        truth: a folder with one file for each input. Files belong together if what differs between the names of a
+            folder is the same in both folders (``car1.jpg`` and ``car1_mask.png``), or if the last numbers in their
+            names are equal; if neither identifies all files, they belong together in ascending order.
 
     Raises:
         ReportError: there are no inputs, two have the same name, or the number of true outputs differs.
         OSError: a folder cannot be read.
     """
     files = list(_files(folder))
-    truths: list[str | None] = list(_files(truth)) if truth else [None] * len(files)
+    truths: Sequence[str | None] = list(_files(truth)) if truth else [None] * len(files)
     if not files:
         raise ReportError(f"{folder}: there are no .npy files or pictures")
     if len(truths) != len(files):
         raise ReportError(f"{truth}: {len(truths)} files for {len(files)} inputs; each input needs one")
     inputs = [
         Input(os.path.splitext(os.path.basename(path))[0], path, about)
-        for path, about in zip(files, truths, strict=True)
+        for path, about in zip(files, _paired(files, truths), strict=True)
     ]
     if len({entry.name for entry in inputs}) < len(inputs):
         raise ReportError(f"{folder}: two inputs have the same name except for the extension")
     return inputs
 
 
+def _paired(files: Sequence[str], truths: Sequence[str | None]) -> Sequence[str | None]:
+    """Return the truths in the order of the files to which they belong."""
+    named = [path for path in truths if path is not None]
+    for key in (_differing, _numbers):
+        own, others = key(files), dict(zip(key(named), named, strict=True))
+        if len(others) == len(named) and set(own) == others.keys():
+            return [others[each] for each in own]
+    return truths
+
+
+def _differing(paths: Sequence[str]) -> list[str]:
+    """Return the names without extensions, and without what they all begin or end with."""
+    names = [os.path.splitext(os.path.basename(path))[0] for path in paths]
+    beginning = _shared(names)
+    names = [name[beginning:] for name in names]
+    ending = _shared([name[::-1] for name in names])
+    return [name[: len(name) - ending] for name in names]
+
+
+def _shared(names: Sequence[str]) -> int:
+    """Return the number of letters with which all names begin."""
+    least, most = min(names, default=""), max(names, default="")
+    return next((place for place, letter in enumerate(least) if letter != most[place]), len(least))
+
+
+def _numbers(paths: Sequence[str]) -> list[str]:
+    """Return the last number in each name, without leading zeros; the names where there is none."""
+    stems = [os.path.splitext(os.path.basename(path))[0] for path in paths]
+    return [match[1] if (match := NUMBER.search(stem)) else stem for stem in stems]
+
+
 def _files(folder: str) -> Iterator[str]:
     for name in sorted(os.listdir(folder)):
-        if name.lower().endswith(EXTENSIONS):
+        if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
             yield os.path.join(folder, name)
 
 
 def _mask(path: str) -> Classes:
     from frformat.parity.pictures import read_pixels
 
-    return (read_pixels(path, "L") > 0).astype(np.int64)
+    least = 1 if path.lower().endswith(".png") else LIGHT
+    return (read_pixels(path, "L") >= least).astype(np.int64)
 
 
 def _integers(path: str) -> NDArray[np.integer[Any]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 from weakref import ReferenceType, ref
 
 import torch
@@ -16,8 +18,46 @@ from frformat.torch.capacity import get_tier
 from frformat.torch.corners import cornered
 from frformat.torch.lowrank import tucker
 from frformat.torch.lowrank.cost import Cost
+from frformat.torch.modes import evaluating
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.tiers import statistics, tier_sizes
+
+
+def _multiply_adds(function: Callable[..., int]) -> Callable[..., int]:
+    """Return a formula for PyTorch's counter, which counts a multiply-add as two operations."""
+
+    def formula(*shapes: Any, **_: Any) -> int:
+        return 2 * function(*shapes)
+
+    return formula
+
+
+def _recurrent(x: Sequence[int], weights: Sequence[Sequence[int]]) -> int:
+    """Return the multiply-adds of recurrent layers, given the shapes of their input and of all their weights."""
+    return math.prod(x[:-1]) * sum(math.prod(weight) for weight in weights if len(weight) == 2)
+
+
+OTHERS: Final[dict[Any, Callable[..., int]]] = {
+    torch.ops.aten.mv: _multiply_adds(lambda matrix, *_: math.prod(matrix)),
+    torch.ops.aten.addmv: _multiply_adds(lambda _, matrix, *__: math.prod(matrix)),
+    torch.ops.aten.dot: _multiply_adds(lambda vector, *_: math.prod(vector)),
+    torch.ops.aten.vdot: _multiply_adds(lambda vector, *_: math.prod(vector)),
+    torch.ops.aten.addbmm: _multiply_adds(lambda _, first, second, *__: math.prod(first) * second[-1]),
+    torch.ops.aten.mkldnn_rnn_layer: _multiply_adds(lambda x, one, other, *_: _recurrent(x, [one, other])),
+    torch.ops.aten._cudnn_rnn: _multiply_adds(lambda x, weights, *_: _recurrent(x, weights)),
+}
+"""Products that PyTorch's counter does not know, with the formulas for their numbers of operations."""
+
+
+@contextmanager
+def _divided() -> Iterator[None]:
+    """Run attention as several operators, which PyTorch's counter knows, until the context ends."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 @torch.no_grad()
@@ -28,16 +68,16 @@ def costs(model: nn.Module, inputs: Tensor) -> Cost:
         model: any module.
         inputs: the model's input; use a batch of one for the costs on a phone.
     """
-    training = model.training
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    model.eval().requires_grad_(False)  # otherwise the backward pass would also be counted
+    for parameter in trained:
+        parameter.requires_grad_(False)  # otherwise the backward pass would also be counted
     try:
-        with FlopCounterMode(display=False) as counter:
-            model(inputs)
-        with _Traffic([*model.parameters(), *model.buffers(), inputs]) as traffic:
-            model(inputs)
+        with evaluating(model), _divided():
+            with FlopCounterMode(display=False, custom_mapping=OTHERS) as counter:
+                model(inputs)
+            with _Traffic([*model.parameters(), *model.buffers(), inputs]) as traffic:
+                model(inputs)
     finally:
-        model.train(training)
         for parameter in trained:
             parameter.requires_grad_()
     unused = tucker.unused(model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -203,11 +203,23 @@ def load(model: nn.Module, file: FrzFile, plan: Plan, way: Way) -> None:
             others[id(own)] = nn.Parameter(moved, own.requires_grad) if isinstance(own, nn.Parameter) else moved
         else:
             memory.write(target.tensor, value)
+    if way.assign:
+        others |= _counters(model, others, way)
     memory.replace(model, others)
     for module, value in extras:
         module.set_extra_state(value)
     for average in wrappers.averages(model):
         average.get_buffer("n_averaged").clamp_(min=1)  # otherwise the next update would overwrite the loaded values
+
+
+def _counters(model: nn.Module, others: Collection[int], way: Way) -> dict[int, Tensor]:
+    """Return zeros for the counters of batches that are on the meta device and not in the file, by their ids."""
+    found = (buffer for name, buffer in model.named_buffers() if name.endswith(BATCHES))
+    return {
+        id(buffer): torch.zeros_like(buffer, device=way.device_for(buffer))
+        for buffer in found
+        if buffer.is_meta and id(buffer) not in others
+    }
 
 
 def _load_spectra(

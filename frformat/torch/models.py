@@ -20,7 +20,7 @@ from frformat.format.reader import Source
 from frformat.torch.capacity import Tiered, get_tier, set_tier
 from frformat.torch.corners import corner_cuts
 from frformat.torch.files import save_as_named
-from frformat.torch.loading import Difference, Way, load, match
+from frformat.torch.loading import Difference, Plan, Way, load, match
 from frformat.torch.lowrank.tucker_files import tucker_state
 from frformat.torch.regularization.parametrization import EXTRA
 from frformat.torch.regularization.state import formats, spectral_state
@@ -150,17 +150,34 @@ def load_model(
         raise ValueError("device and dtype need assign=True; otherwise tensors keep those of the model")
     way = Way(assign, device, dtype)
     with frformat.open(path, tier=tier, memory_budget=memory_budget, base=base) as file:
-        plan = match(model, file, way)
-        faults = plan.faults
-        if strict:
-            faults = _named("missing from the file", plan.missing) + faults
-            faults = _named("not in the model", plan.unexpected) + faults
-        if faults:
-            raise MismatchError("\n  ".join([f"{os.fspath(path)} does not fit {type(model).__name__}:", *faults]))
+        plan = matched(model, file, path, way, strict=strict)
         for note in plan.notes:
             warnings.warn(f"{os.fspath(path)}: {note}", stacklevel=2)
         load(model, file, plan, way)
     return Difference(plan.missing, plan.unexpected)
+
+
+def matched(model: nn.Module, file: FrzFile, path: StrPath, way: Way, *, strict: bool) -> Plan:
+    """Match a file with a model before anything is loaded.
+
+    Args:
+        model: the module.
+        file: the open file.
+        path: the file, for errors.
+        way: how tensors will be transferred.
+        strict: whether missing and unexpected names are errors.
+
+    Raises:
+        MismatchError: they do not match, or values are too large for the model's type.
+    """
+    plan = match(model, file, way)
+    faults = plan.faults
+    if strict:
+        faults = _named("missing from the file", plan.missing) + faults
+        faults = _named("not in the model", plan.unexpected) + faults
+    if faults:
+        raise MismatchError("\n  ".join([f"{os.fspath(path)} does not fit {type(model).__name__}:", *faults]))
+    return plan
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Compute independently of the modes that the caller has turned on."""
+"""Compute independently of the modes that the caller has turned on, and restore those of models."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
+from torch import nn
 
 
 @contextmanager
@@ -25,3 +26,15 @@ def ordinary() -> Iterator[None]:
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
         yield
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Switch a model to evaluation mode, until the context ends. Parts in different modes return to their own modes."""
+    before = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 import frformat
 from frformat.format.atomic import replacing
 from frformat.format.tiers import as_metadata
-from frformat.torch import each_tier, load_model, save_model
+from frformat.torch import each_tier, load_model, modes, save_model
 from frformat.torch.costs import costs
 from frformat.torch.lowrank.cost import Cost
 from frformat.train.recipe import Recipe, batches, metrics
@@ -163,13 +163,8 @@ def _metadata(recipe: Recipe, scores: Sequence[Mapping[str, float]], prices: Seq
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Within a ``with`` block, switch to evaluation mode without gradients."""
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(training)
+    with modes.evaluating(model), torch.no_grad():
+        yield
 
 
 def difference(run: Run, first: nn.Module, second: nn.Module, *, batch_count: int = COMPARED) -> tuple[float, float]:

@@ -141,6 +141,17 @@ def test_misuse(files: Path, tmp_path: Path):
     assert told.json["error"]["code"] == "REPORT"
 
 
+def test_options_without_effect_are_refused(files: Path):
+    report = str(files / "phone" / "report.json")
+    for more, reason in (
+        (("--skeleton", files / "model.ptl"), "--skeleton needs a runner or a runtime"),
+        (("--skeleton", files / "model.ptl", "--phone", report), "--skeleton needs a runner or a runtime"),
+        (("--layers",), "--layers needs --phone or --original"),
+    ):
+        assert reason in frformat(*arguments(files, *more)).err
+    assert "only --html applies" in frformat("compare", report, "--tolerance", "0.1").err
+
+
 def test_help_needs_no_torch():
     code = "import sys\nfrom frformat.cli import main\n"
     code += "try: main(['compare', '--help'])\nfinally: print('torch' in sys.modules)"

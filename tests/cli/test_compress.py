@@ -178,3 +178,30 @@ def test_an_existing_file_is_kept_without_force():
     assert "use --force to replace it" in refused("compress", "net.npz", "-o", "net.frz")
     assert Path("net.frz").read_text() == "mine"
     assert frformat("compress", "net.npz", "-o", "net.frz", "--force").code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("--metric accuracy", "--metric needs --data"),
+        ("--mirror", "--mirror needs --data"),
+        ("--calibrate 9", "--calibrate needs --data"),
+        ("--outputs values", "--outputs needs --data"),
+        ("--model net.py:Net --data data.npz --pixels mnist", "--pixels applies to a folder of pictures"),
+        ("--model net.py:Net --data pictures --effort 2", "--effort needs --size or --bits"),
+    ],
+)
+def test_options_without_effect_are_refused(options: str, reason: str):
+    outcome = frformat("compress", "net.npz", "-o", "out.frz", *options.split())
+    assert outcome.code == 2
+    assert reason in outcome.err
+    assert not Path("out.frz").exists()
+
+
+def test_hidden_folders_are_not_classes():
+    for name in (".cache", "__MACOSX"):
+        Path("pictures", name).mkdir()
+    Path("pictures", "0", "._0.png").write_bytes(b"x")
+    options = ("--model", "net.py:Net", "--data", "pictures", "--calibrate", "6", "--quality", "9", "--json")
+    found = json.loads(frformat("compress", "net.npz", "-o", "out.frz", *options).out)
+    assert found["metric"]["original"] == 100

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from frformat import EncodeError
-from frformat.encoding import Energy, Keep, MaxError, Rule
+from frformat.encoding import Energy, Keep, MaxError, Policy, Rule
 
 
 @pytest.mark.parametrize(
@@ -16,7 +17,7 @@ from frformat.encoding import Energy, Keep, MaxError, Rule
         ),
         ("*: keep=2.5%", Rule("*", selection=Keep(0.025))),
         ("*.weight:energy=0.999", Rule("*.weight", selection=Energy(0.999))),
-        ("*: energy=99.9%", Rule("*", selection=Energy(pytest.approx(0.999)))),
+        ("*: energy=99.9%", Rule("*", selection=Energy(99.9 / 100))),
         ("a: max-error=1e-3 spectral", Rule("a", spectral=True, selection=MaxError(0.001))),
         ("kernel:0: format=step=0.1875", Rule("kernel:0", format="step=0.1875")),
         ("a: view=6", Rule("a", view=(6,))),
@@ -72,3 +73,38 @@ def test_mistakes_are_reported_with_the_rule(text: str, reason: str):
 )
 def test_patterns_match_whole_names_as_in_shells(pattern: str, name: str, matches: bool):
     assert Rule(pattern).matches(name) is matches
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Keep(0),
+        lambda: Keep(-5),
+        lambda: Keep(1.5),
+        lambda: Keep(float("nan")),
+        lambda: Keep(True),
+        lambda: Keep(np.int64(5)),
+        lambda: Energy(99.9),
+        lambda: Energy(0),
+        lambda: MaxError(-0.1),
+        lambda: MaxError(float("nan")),
+    ],
+)
+def test_selections_that_make_no_sense_are_refused(make):
+    with pytest.raises(EncodeError, match=r"is neither a number of coefficients|is not a share"):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: Policy(["fc: keep=3"]), r"'fc: keep=3' is not a Rule; Rule\.parse returns one"),
+        (lambda: Policy("fc: keep=3"), "is not a Rule"),
+        (lambda: Policy(default=Rule(raw=True)), "sets only selection and format"),
+        (lambda: Policy(default=Rule(view=(4, 4), selection=Keep(3))), "sets only selection and format"),
+        (lambda: Policy(default=Rule("fc.*", selection=Keep(3))), "sets only selection and format"),
+    ],
+)
+def test_policies_with_words_that_would_be_ignored_are_refused(make, reason):
+    with pytest.raises(EncodeError, match=reason):
+        make()

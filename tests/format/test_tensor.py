@@ -319,3 +319,10 @@ def test_values_too_small_for_any_step_are_refused(axis: int | None) -> None:
         CodedTensor.of_array(np.full((2, 3), 1e-45, np.float32), "q8", axis=axis)
     coded = CodedTensor.of_array(np.array([[1e-45, 0], [1, 2]], np.float32), "q8", axis=0)
     assert coded.rebuild()[0].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("axis", [-1, 2, 5])
+@pytest.mark.parametrize("format", ["q8", "step=0.1"])
+def test_an_axis_that_does_not_exist_is_refused(format: str, axis: int) -> None:
+    with pytest.raises(EncodeError, match=f"axis {axis} is not one of the 2 axes"):
+        CodedTensor.of_array(np.ones((3, 4), np.float32), format, axis=axis)

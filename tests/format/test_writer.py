@@ -388,3 +388,28 @@ def test_masked_elements_have_no_values_to_store() -> None:
 def test_tensors_that_are_not_a_mapping_are_refused(tensors: Any) -> None:
     with pytest.raises(EncodeError, match="tensors must be a mapping"):
         frformat.save(tensors)
+
+
+class Stubborn:
+    """An object that is no array, but pretends to be one, as PyTorch's tensors with gradients do."""
+
+    def __array__(self, *args: object, **options: object) -> None:
+        raise RuntimeError("detach it first")
+
+
+def test_values_that_do_not_become_arrays_are_named() -> None:
+    with pytest.raises(EncodeError, match=r"tensor 'x': a value of type tests\.Stubborn is not an array \(detach it"):
+        frformat.save({"x": Stubborn()})
+    torch = pytest.importorskip("torch")
+    for value in (torch.ones(2, requires_grad=True), torch.ones(2, dtype=torch.bfloat16)):
+        with pytest.raises(EncodeError, match=r"torch\.Tensor is not an array .*: use frformat\.torch\.save_file"):
+            frformat.save({"x": value})
+
+
+@pytest.mark.parametrize("format", ["q8", "f16", "step=0.5"])
+def test_a_format_for_spectra_that_do_not_exist_is_refused(format: str) -> None:
+    arrays = {"weight": np.ones((3, 4), np.float32)}
+    with pytest.raises(EncodeError, match=f"format '{format}' applies to spectra, but there are only arrays"):
+        frformat.save(arrays, format=format)
+    frformat.save(arrays | {"other": Spectrum.of(arrays["weight"], 3)}, format=format)
+    frformat.save({}, format=format)

@@ -201,6 +201,34 @@ def test_pictures_and_masks_are_inputs_and_truths(tmp_path: Path):
     assert checksum(values) == checksum(values.copy())
 
 
+@pytest.mark.parametrize(
+    ("inputs", "truths"),
+    [
+        (["car1", "car10", "car2"], ["car1_mask", "car10_mask", "car2_mask"]),  # car10_mask is the first of its folder
+        (["1", "2", "10"], ["001", "002", "010"]),
+        (["in_0003", "in_0012"], ["gt-3", "gt-12"]),
+        (["a", "b"], ["1", "2"]),
+    ],
+)
+def test_truths_are_found_by_their_names(inputs: list[str], truths: list[str], tmp_path: Path):
+    for folder, names in (("in", inputs), ("gt", truths)):
+        (tmp_path / folder).mkdir()
+        for name in (*names, "._hidden"):
+            (tmp_path / folder / f"{name}.npy").write_bytes(b"")
+    found = find_inputs(str(tmp_path / "in"), str(tmp_path / "gt"))
+    expected = {name: str(tmp_path / "gt" / f"{truth}.npy") for name, truth in zip(inputs, truths, strict=True)}
+    assert {entry.name: entry.truth for entry in found} == expected
+
+
+def test_the_noise_of_a_jpeg_mask_does_not_count(tmp_path: Path):
+    mask = np.zeros((16, 16), np.uint8)
+    mask[4:9, 5:12] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.jpg", quality=60)
+    assert np.count_nonzero(np.asarray(Image.open(tmp_path / "mask.jpg"))) > np.count_nonzero(mask)
+    found = Input("x", "x.npy", str(tmp_path / "mask.jpg")).classes(mask.shape)
+    np.testing.assert_array_equal(found, mask > 0)
+
+
 def test_unusable_input_folders(tmp_path: Path):
     with pytest.raises(ReportError, match=r"no \.npy files"):
         find_inputs(str(tmp_path))

@@ -88,6 +88,10 @@ def test_checkpoints_older_than_the_batch_counter_load(path: Path):
     again = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
     assert load_model(again, path) == ([], [])
     assert torch.equal(again[1].running_mean, model[1].running_mean)
+    skeleton = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)).to("meta")
+    load_model(skeleton, path, assign=True)
+    assert skeleton[1].num_batches_tracked.device.type == "cpu"
+    assert skeleton[1].num_batches_tracked == 0
     del old["1.running_mean"]
     save_file(old, path)
     with pytest.raises(MismatchError, match=r"missing from the file: 1\.running_mean"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from frformat.cli import terminal
 from frformat.cli.files import base_notes
@@ -36,8 +38,8 @@ for calibration. Do not pass data that you will report results on.
 \b
 --model is unet, lenet5 or resnet20, or FILE.py:NAME or package.module:NAME, where NAME is a torch.nn.Module or a
 function that returns one; the file is executed.
---data is a folder of pictures, optionally with one subfolder per class, or an .npz file with x, the model's inputs, and
-optionally y, their classes as integers.
+--data is a folder of pictures, optionally with a subfolder for each class in the order of their names, or an .npz file
+with x, the model's inputs, and optionally y, their classes as integers.
 
 \b
 Examples:
@@ -113,10 +115,19 @@ def compress(
     **options: Any,
 ) -> None:
     """See :data:`HELP`."""
+    context = click.get_current_context()
     if data is not None and architecture is None:
-        raise click.UsageError("--data needs --model, the network to run on the data.", click.get_current_context())
+        raise click.UsageError("--data needs --model, the network to run on the data.", context)
     if options["max_drop"] is not None and data is None:
-        raise click.UsageError("--max-drop needs --data, on which to measure the metric.", click.get_current_context())
+        raise click.UsageError("--max-drop needs --data, on which to measure the metric.", context)
+    given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    for name in ("metric", "calibrate", "mirror", "pixels", "outputs", "seed"):
+        if name in given and data is None:
+            raise click.UsageError(f"--{name} needs --data, to which it applies.", context)
+    if "pixels" in given and data is not None and not os.path.isdir(data) and os.path.exists(data):
+        raise click.UsageError("--pixels applies to a folder of pictures; an .npz file has normalized inputs.", context)
+    if "effort" in given and options["size"] is None and options["bits"] is None:
+        raise click.UsageError("--effort needs --size or --bits.", context)
     from frformat import checkpoints
     from frformat.cli.compress import plotting, report
     from frformat.cli.compress.data import Inputs

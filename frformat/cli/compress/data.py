@@ -120,10 +120,10 @@ def _arrays(path: str) -> Inputs:
 def _pictures(folder: str, mode: Any, numbers: Pixels) -> Inputs:
     from frformat.train.data import pictures
 
-    classes = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    classes = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and _is_shown(entry.name))
     found: list[tuple[str, int]] = []
     for number, name in enumerate(classes or [""]):
-        files = sorted(os.listdir(os.path.join(folder, name)))
+        files = sorted(filter(_is_shown, os.listdir(os.path.join(folder, name))))
         found += [(os.path.join(folder, name, each), number) for each in files if each.lower().endswith(EXTENSIONS)]
     if not found:
         raise EncodeError(f"{folder}: it contains no pictures ({', '.join(EXTENSIONS)})")
@@ -139,3 +139,8 @@ def _pictures(folder: str, mode: Any, numbers: Pixels) -> Inputs:
         )
     labels = torch.tensor([label for _, label in found]) if classes else None
     return Inputs(torch.stack(images), labels, numbers)
+
+
+def _is_shown(name: str) -> bool:
+    """Return whether a file or folder is the user's own, not one that a program keeps there, such as a cache."""
+    return not name.startswith((".", "__"))

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Final
 
 import torch
@@ -42,6 +43,9 @@ FINEST, COARSEST, FIRST = 1e-7, 30.0, 0.03
 
 FEW: Final = 0.1
 """Average shrinkage above which the user should provide more calibration inputs."""
+
+MUCH: Final = 0.5
+"""Average shrinkage above which a small loss on the calibration inputs is no reason for coarser steps."""
 
 SHOWN: Final = 5
 """Maximum number of names to list in a note."""
@@ -156,8 +160,10 @@ def compress(
     _check(goals, model, batches, metric)
     if base is not None:
         versions.check(goals)
-    if effort < 1:
-        raise CompressionError(f"effort {effort} is less than 1")
+    if not isinstance(effort, Integral) or effort < 1:
+        raise CompressionError(f"effort {effort!r} is not a whole number, 1 or greater")
+    if not isinstance(seed, Integral):
+        raise CompressionError(f"seed {seed!r} is not a whole number")
     if path is not None:
         check_writable(path)
     Options.of(metadata, None, "auto", (), "auto")  # checks the metadata
@@ -179,7 +185,7 @@ def compress(
             if older is not None:
                 chosen = trials.trial(scale_of(_intended(None), contents.quantized))
             else:
-                chosen = _search(trials, goals, contents, measure.name, before, effort)
+                chosen = _search(trials, goals, contents, measure.name, before, effort, _chance(weighed))
     result = Compressed(
         chosen.data,
         None if isinstance(chosen.model, Bag) else chosen.model,
@@ -202,8 +208,19 @@ def _search(
     metric: str,
     before: float | None,
     effort: int,
+    chance: float,
 ) -> Trial:
-    """Return the model that meets the user's goal, given the name of the metric and its value for the original."""
+    """Return the model that meets the user's goal.
+
+    Args:
+        trials: creates and measures files.
+        goals: the user's goals; at most one is not None.
+        contents: the contents of the files.
+        metric: name of the metric.
+        before: its value for the original.
+        effort: number of files close to a size.
+        chance: the share of the statistics that is due to chance.
+    """
     count = contents.quantized
     first, finest, coarsest = (scale_of(loss, count) for loss in (FIRST, FINEST, COARSEST))
     size, bits, drop, quality = goals["size"], goals["bits"], goals["max_drop"], goals["quality"]
@@ -212,7 +229,8 @@ def _search(
         return of_size(trials.trial, trials.estimate, most, finest, coarsest, effort, trials.codes)
     if drop is None:
         loss = _intended(quality)
-        return of_loss(trials.trial, loss, scale_of(loss, count), finest, coarsest)
+        start = scale_of(loss, count)
+        return of_loss(trials.trial, loss, start, finest, start if chance > MUCH else coarsest)
     assert before is not None  # _check allows a drop only with a metric
     least = before - drop
     found = of_metric(trials.trial, lambda each: (each.point.metric or 0.0) >= least, first, finest, coarsest)
@@ -286,9 +304,10 @@ def _check(goals: Mapping[str, float | None], model: object, batches: object, me
     if len(given) > 1:
         raise CompressionError(f"{' and '.join(given)} are given: pass only one of {', '.join(goals)}")
     for name in given:
-        value = goals[name]
-        assert value is not None
-        if not (math.isfinite(value) and value >= 0) or (value == 0 and name in ("size", "bits")):
+        value: Any = goals[name]
+        if not isinstance(value, int | float | Real) or isinstance(value, bool):
+            raise CompressionError(f"{name} {value!r} is not a number")
+        if not (math.isfinite(value) and float(value) >= 0) or (value == 0 and name in ("size", "bits")):
             raise CompressionError(f"{name} {value} is not a positive number")
     quality = goals["quality"]
     if quality is not None and not 1 <= quality <= 10:

@@ -45,6 +45,8 @@ def runs(batches: Iterable[Any], device: torch.device | None = None) -> list[Bat
                 f"batch {number} is of type {type(batch).__name__}, but must be a tensor, a tuple of arguments, or a "
                 "dict of them"
             )
+        if isinstance(batch, Tensor) and batch.dim() and not len(batch):
+            raise CompressionError(f"batch {number} has no samples")
         found.append(BatchRun(dict(batch) if isinstance(batch, Mapping) else batch, number, where))
     if not found:
         raise CompressionError("batches is empty")

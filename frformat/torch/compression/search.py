@@ -28,6 +28,9 @@ LOOSE: Final = 0.97
 AIM: Final = 0.998
 """Size to aim for, as a fraction of the limit."""
 
+MARGIN: Final = 0.1
+"""Least distance of a scale from the two scales between which it lies, as a share of their distance in octaves."""
+
 RESOLUTION: Final = 1 / 256
 """Resolution of scales in octaves. Step codes are 1/16 octave apart, but each tensor's code changes at different
 scales."""
@@ -95,13 +98,18 @@ def of_size(
     best: T | None = None
     aim, close = AIM * size, 0
     tried: set[Hashable] = set()
+    large: tuple[float, T] | None = None  # the file that is too large at the coarsest scale
+    small: tuple[float, T] | None = None  # the one that is not at the finest scale
     for number in range(TRIALS + effort):
         scale = _where(estimate, aim, finest, coarsest)
+        if large is not None and small is not None and not large[0] < scale < small[0]:
+            scale = _between(large, small, AIM * size) or scale
         while codes(scale) in tried and scale < coarsest:
             scale *= 2**RESOLUTION
         tried.add(codes(scale))
         found = trial(scale)
         if found.nbytes <= size:
+            small = (scale, found) if small is None or scale < small[0] else small
             best = found if best is None or _merit(found, size) > _merit(best, size) else best
             close += found.nbytes >= CLOSE * size
             enough = close >= effort or (number + 1 >= PATIENCE + effort and best.nbytes >= LOOSE * size)
@@ -109,12 +117,34 @@ def of_size(
                 break
         elif scale >= coarsest / 2**RESOLUTION:
             break
+        else:
+            large = (scale, found) if large is None or scale > large[0] else large
         aim *= AIM * size / found.nbytes
     if best is None:
         raise CompressionError(
             f"no file of {size:,} bytes can store this model: with the coarsest steps, it takes {found.nbytes:,}"
         )
     return best
+
+
+def _between(large: tuple[float, Trial], small: tuple[float, Trial], aim: float) -> float | None:
+    """Return a scale between two others at which the file is expected to have ``aim`` bytes.
+
+    Estimates that depend less on the scale than the sizes of files do lead beyond scales that have been tried.
+
+    Args:
+        large: a scale, and a larger file.
+        small: another scale, and a smaller file.
+        aim: the size to aim for.
+
+    Returns:
+        The scale; None if there is hardly a scale between the two.
+    """
+    octaves = math.log2(small[0] / large[0])
+    if octaves < 2 * RESOLUTION:
+        return None
+    share = math.log(large[1].nbytes / aim) / math.log(large[1].nbytes / small[1].nbytes)
+    return float(large[0] * 2 ** (octaves * min(max(share, MARGIN), 1 - MARGIN)))
 
 
 def _merit(found: Trial, size: int) -> tuple[bool, float]:

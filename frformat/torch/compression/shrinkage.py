@@ -40,13 +40,13 @@ class Shrinkage:
         self._parts += 1
 
     def intensity(self, second: Doubles) -> float:
-        """Return the intensity, from 0 for reliable moments to :data:`MOST`.
+        """Return the intensity, from 0 for reliable moments to :data:`MOST`, which also applies to those of one part.
 
         Args:
             second: the mean second moments of all columns: (…, n, n).
         """
         if self._parts < 2:
-            return 0.0
+            return MOST if self._parts else 0.0
         norm = float(np.square(second).sum())
         variance = (self._parts * self._squares / self._count**2 - norm) / (self._parts - 1)
         level = np.diagonal(second, axis1=-2, axis2=-1).mean(-1)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from frformat.checkpoints.torch_tensors import to_numpy
+from frformat.checkpoints.torch_tensors import aliases, to_numpy, to_torch
 from frformat.errors import EncodeError
 from frformat.torch import copying
 from frformat.torch.compression.inputs import CompressionError
@@ -25,7 +26,9 @@ class Bag(nn.Module):
 
     def __init__(self, tensors: Mapping[str, Any]) -> None:
         super().__init__()
-        self.tensors = {k: _own(v) if isinstance(v, Tensor) else v for k, v in tensors.items()}
+        ties = aliases(tensors)
+        own = {name: _own(value) for name, value in tensors.items() if name not in ties}
+        self.tensors = {name: own[ties.get(name, name)] for name in tensors}
 
     def get_parameter(self, target: str) -> Any:
         """Return the tensor with a given name."""
@@ -39,8 +42,12 @@ def _check_readable(name: str, tensor: Tensor) -> None:
         raise CompressionError(f"{name}: {error}") from error
 
 
-def _own(tensor: Tensor) -> Tensor:
-    """Return a copy of a tensor; a sharded one is gathered."""
+def _own(tensor: Any) -> Any:
+    """Return a copy of a tensor or an array as a tensor; a sharded tensor is gathered. Anything else stays as it is."""
+    if isinstance(tensor, np.ndarray):
+        return to_torch(tensor.copy())
+    if not isinstance(tensor, Tensor):
+        return tensor
     whole: Tensor = tensor.full_tensor() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
     return whole.detach().clone()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.parametrize import register_parametrization, type_before_parametrizations
 
 from frformat.torch.decomposition import ranks as selection
@@ -32,7 +32,7 @@ def decompose(
     parameters: int | None = None,
     multiply_adds: int | None = None,
     example: Example | None = None,
-    batches: Iterable[Tensor] | None = None,
+    batches: Iterable[Example] | None = None,
 ) -> Model:
     """Replace the weights of convolutions and linear layers with Tucker factors, in place (one-shot compression).
 
@@ -57,7 +57,8 @@ def decompose(
         multiply_adds: another budget: use the largest ranks, weakened equally, with at most this many multiply-adds in
             decomposed layers for the example.
         example: an input for counting multiply-adds.
-        batches: inputs without labels, on which to re-estimate the statistics of batch normalization.
+        batches: inputs without labels, on which to re-estimate the statistics of batch normalization; see
+            :func:`reestimate`.
 
     Returns:
         The model.
@@ -72,11 +73,16 @@ def decompose(
         raise ValueError(f"no layer can be decomposed{': ' + reasons if reasons else ''}")
     calls = {} if example is None else find_runs(model, example, [layer.module for layer in found])
     runs = {layer.module: each for layer in found if isinstance(each := calls.get(layer.module), list)}
-    if multiply_adds is not None or parameters is not None:
+    budgeted = multiply_adds is not None or parameters is not None
+    if budgeted:
         weaken = _budgeted(model, found, runs, ranks, weaken, parameters, multiply_adds)
-    chosen = selection.choose(found, ranks, weaken)
+        chosen = selection.estimated(found, weaken)
+    else:
+        chosen = selection.choose(found, ranks, weaken)
     forms = [layer.tucker(each) for layer, each in zip(found, chosen, strict=True)]
     if not any(forms):
+        if budgeted:
+            raise ValueError("the model meets the budget without being decomposed")
         raise ValueError(
             "with these ranks, the factors would have at least as many parameters as the weights: use smaller ranks"
         )

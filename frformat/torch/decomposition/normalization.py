@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.instancenorm import _InstanceNorm
 
+from frformat.torch.regularization.views import Example, call
+
 
 @torch.no_grad()
-def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
+def reestimate(model: nn.Module, batches: Iterable[Example]) -> nn.Module:
     """Replace running means and variances with those of some inputs, in place.
 
     Only layers that estimate such statistics are in training mode during the call; frozen statistics stay unchanged.
@@ -19,14 +21,17 @@ def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
 
     Args:
         model: any module.
-        batches: its inputs, without labels; a few hundred samples are enough.
+        batches: its inputs, without labels; a few hundred samples are enough. Each batch is a tensor, a sequence of
+            positional inputs, or a mapping of keyword inputs.
 
     Returns:
         The model.
 
     Raises:
-        ValueError: there is no batch; the statistics are unchanged.
+        ValueError: there is no batch, or one tensor is given instead of a list; the statistics are unchanged.
     """
+    if isinstance(batches, Tensor):
+        raise ValueError("batches is one tensor: pass a list of batches, such as images.split(64)")
     norms: list[Any] = [module for module in model.modules() if _is_estimated(module)]
     training = {module: module.training for module in model.modules()}
     momenta = [(norm, norm.momentum) for norm in norms]
@@ -42,7 +47,7 @@ def reestimate(model: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
             if isinstance(norm, _InstanceNorm):
                 hooks.append(norm.register_forward_pre_hook(_Cumulative()))
         for batch in batches:
-            model(batch)
+            call(model, batch)
             count += 1
         if not count:
             raise ValueError("there is no batch to estimate statistics from")

@@ -91,19 +91,26 @@ def choose(found: Sequence[Layer], ranks: Ranks, weaken: float) -> list[dict[int
     Args:
         found: the layers.
         ranks: see :data:`Ranks`; layers that a mapping does not name keep their full ranks.
-        weaken: how far to move from the ranks of EVBMF (0) toward full ranks (1); below 0, toward rank 1.
+        weaken: how far to move from the ranks of EVBMF (0) toward full ranks (1).
 
     Raises:
-        ValueError: a name or a rank is not valid.
+        ValueError: a name, a rank or ``weaken`` is not valid.
     """
     if isinstance(ranks, str):
         if ranks != "vbmf":
             raise ValueError(f"ranks={ranks!r} is neither 'vbmf', nor a share, nor ranks by name")
-        return [weakened(layer, layer.estimated, weaken) for layer in found]
+        if not 0 <= weaken <= 1:
+            raise ValueError(f"weaken={weaken!r} is not from 0 (the ranks of EVBMF) to 1 (full ranks)")
+        return estimated(found, weaken)
     if weaken:
         raise ValueError("weaken requires ranks='vbmf'")
     if not isinstance(ranks, Mapping):
-        return [{axis: _rank(layer, axis, float(ranks)) for axis in layer.axes} for layer in found]
+        if not isinstance(ranks, float):
+            raise ValueError(
+                f"ranks={ranks!r} is not a share of each axis, such as 0.25; ranks themselves are given by name, "
+                f"such as {{{found[0].name!r}: 8}}"
+            )
+        return [{axis: _rank(layer, axis, ranks) for axis in layer.axes} for layer in found]
     unknown = ranks.keys() - {layer.name for layer in found}
     if unknown:
         there = ", ".join(layer.name for layer in found[:5])
@@ -111,15 +118,22 @@ def choose(found: Sequence[Layer], ranks: Ranks, weaken: float) -> list[dict[int
     return [_named(layer, ranks.get(layer.name, layer.shape[: len(layer.axes)])) for layer in found]
 
 
+def estimated(found: Sequence[Layer], weaken: float) -> list[dict[int, int]]:
+    """Return the ranks between those of EVBMF and full ranks, or rank 1; see :func:`weakened`."""
+    return [weakened(layer, layer.estimated, weaken) for layer in found]
+
+
 def within(found: Sequence[Layer], cost: Callable[[Sequence[Mapping[int, int]]], int], budget: int) -> float:
     """Return the largest ``weaken`` at which the ranks of EVBMF meet a budget.
 
     Raises:
-        ValueError: even rank 1 everywhere exceeds the budget.
+        ValueError: even rank 1 everywhere exceeds the budget, or it is not a number.
     """
+    if math.isnan(budget):
+        raise ValueError("a budget must be a number, not nan")
 
     def at(weaken: float) -> int:
-        return cost([weakened(layer, layer.estimated, weaken) for layer in found])
+        return cost(estimated(found, weaken))
 
     if at(1) <= budget:
         return 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 
 from torch import nn
@@ -18,9 +19,11 @@ from frformat.torch.factorization.hooks import copied
 from frformat.torch.factorization.runs import find_runs, replaced
 from frformat.torch.factorization.sources import Weight, from_file, from_model, load_rest
 from frformat.torch.factorization.summary import LayerSummary, Summary
+from frformat.torch.loading import Way
 from frformat.torch.lowrank.cost import Surroundings
 from frformat.torch.lowrank.summaries import attach
 from frformat.torch.lowrank.tucker import tucker_tensors
+from frformat.torch.models import matched
 from frformat.torch.regularization import spectral_tensors, unregularize
 from frformat.torch.regularization.regularize import recompose
 from frformat.torch.regularization.views import Example
@@ -80,9 +83,12 @@ def factorize(
 
     Raises:
         ValueError: the model has no coefficients and no file is given, or it does not run on the example.
-        MismatchError: the file and the model do not match.
+        MismatchError: the file and the model do not match, or values are too large for the model's type.
         FrzError: the file is not valid, the tier is not present, or the base is missing or is a different file.
         OSError: the file cannot be read.
+
+    Warns:
+        UserWarning: small values become zeros in the model's type.
     """
     if prefer not in ("speed", "memory"):
         raise ValueError(f"prefer={prefer!r} is neither 'speed' nor 'memory'")
@@ -97,6 +103,8 @@ def factorize(
         net, layers = _factor(net, example, given, fuse, prefer)
     else:
         with frformat.open(weights, tier=tier, memory_budget=memory_budget, base=base) as file:
+            for note in matched(net, file, weights, Way(assign=True), strict=True).notes:
+                warnings.warn(f"{os.fspath(weights)}: {note}", stacklevel=2)
             net, layers = _factor(net, example, from_file(net, file), fuse, prefer)
             load_rest(net, file)
     fusion = fuse_layers(net, example) if fuse else Fusion(net, problem="not requested")

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from frformat import FrzFile
+from frformat.checkpoints.fitting import versioned
 from frformat.checkpoints.torch_tensors import to_torch
 from frformat.spectral import zigzag
+from frformat.torch.loading import BATCHES
 from frformat.torch.lowrank import tucker_files
 from frformat.torch.lowrank.layers import CodedLayer
 from frformat.torch.lowrank.tucker import form_of
@@ -105,8 +107,9 @@ def load_rest(model: nn.Module, file: FrzFile) -> None:
         for path, layer in model.named_modules(remove_duplicate=False)
         if isinstance(layer, CodedLayer)
     }
-    state = model.state_dict(keep_vars=True)
-    missing = [name for name in state if name not in file and name not in done]
+    state = {name: own for name, own in model.state_dict(keep_vars=True).items() if own is not None}
+    optional = {name for name in state if name not in file and name.endswith(BATCHES)}
+    missing = [name for name in state if name not in file and name not in done and name not in optional]
     unexpected = [name for name in file if name not in state]
     if missing or unexpected:
         raise MismatchError(
@@ -118,9 +121,10 @@ def load_rest(model: nn.Module, file: FrzFile) -> None:
     for name, own in state.items():
         if name not in done:
             if id(own) not in tied:
-                tied[id(own)] = _like(own, to_torch(file[name]), name)
+                stored = torch.zeros_like(own, device="cpu") if name in optional else to_torch(file[name])
+                tied[id(own)] = _like(own, stored, name)
             tensors[name] = tied[id(own)]
-    model.load_state_dict(tensors, strict=False, assign=True)
+    model.load_state_dict(versioned(tensors, model), strict=False, assign=True)
     lost = [name for name, buffer in model.named_buffers() if buffer.device.type == "meta"]
     if lost:
         raise MismatchError(

@@ -7,11 +7,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 
@@ -21,6 +25,7 @@ from frformat.torch.regularization import GuardedTruncation, Schedule
 
 try:
     from transformers import PretrainedConfig, TrainerCallback
+    from transformers.trainer_callback import ExportableState
 except ImportError as error:
     raise DependencyError("the integration with Transformers", error) from error
 
@@ -30,9 +35,15 @@ Make = Callable[[nn.Module, Sequence[Optimizer]], Schedule]
 
 WEIGHTS: Final = "model.frz"
 
+STATE: Final = "schedule"
+"""Key of the schedule's state in a trainer's checkpoint."""
 
-class Truncation(TrainerCallback):  # type: ignore[misc]
+
+class Truncation(TrainerCallback, ExportableState):  # type: ignore[misc]
     """Steps a truncation schedule after each epoch, or after each evaluation if it is guarded by a metric.
+
+    The trainer's checkpoints contain the schedule's state, which is restored when training resumes from one of them.
+    Do not pass ``restore_callback_states_from_checkpoint``: the trainer cannot create this callback itself.
 
     Args:
         make: creates the schedule from the model and its optimizers when training begins.
@@ -56,6 +67,16 @@ class Truncation(TrainerCallback):  # type: ignore[misc]
         self.schedule = self._make(given["model"], [getattr(optimizer, "optimizer", optimizer)])
         if isinstance(self.schedule, GuardedTruncation) != (self._monitor is not None):
             raise ValueError("GuardedTruncation needs monitor=…, the name of a metric; other schedules take none")
+        if state.global_step > 0:
+            self.schedule.load_state_dict(_saved(state.stateful_callbacks.get(type(self).__name__)))
+
+    def state(self) -> dict[str, Any]:
+        """Return the schedule's state in the form in which the trainer stores it."""
+        if self.schedule is None:
+            return {"args": {}, "attributes": {}}
+        file = io.BytesIO()
+        torch.save(self.schedule.state_dict(), file)
+        return {"args": {}, "attributes": {STATE: base64.b64encode(zlib.compress(file.getvalue())).decode()}}
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Step the schedule, unless it waits for a metric."""
@@ -72,6 +93,14 @@ class Truncation(TrainerCallback):  # type: ignore[misc]
                 f"no metric {self._monitor!r} was computed; the metrics are {', '.join(metrics) or 'none'}"
             )
         self.schedule.step(metrics[self._monitor])  # type: ignore[attr-defined]
+
+
+def _saved(entry: Any) -> Any:
+    """Return the schedule's state from a trainer's checkpoint."""
+    text = entry.get("attributes", {}).get(STATE) if isinstance(entry, dict) else None
+    if text is None:
+        raise ValueError("the checkpoint does not contain the state of exactly one truncation schedule: start over")
+    return torch.load(io.BytesIO(zlib.decompress(base64.b64decode(text))), map_location="cpu", weights_only=True)
 
 
 def save_pretrained(model: nn.Module, folder: StrPath, **options: Any) -> None:

@@ -112,6 +112,8 @@ def _rules_for(found: list[Candidate], rules: Rules) -> list[Rule | None]:
     if callable(rules):
         asked = [rules(candidate.names[0], candidate.parameter) for candidate in found]
         return [Rule.parse(f"*: {said}") if isinstance(said, str) else said for said in asked]
+    if isinstance(rules, str):
+        raise ValueError(f"rules is one string: pass a list of rules, such as [{rules!r}]")
     parsed = [Rule.parse(rule) if isinstance(rule, str) else rule for rule in rules]
     for rule in parsed:
         if not any(rule.matches(name) for candidate in found for name in candidate.names):

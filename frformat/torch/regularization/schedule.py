@@ -33,6 +33,14 @@ class Schedule(ABC):
         self.last_step = 0
         if not self.initial:
             raise ValueError(f"{type(model).__name__} has no regularized tensor: call regularize(model) first")
+        tensors = spectral_tensors(model).values()
+        groups = [group for each in self.optimizers for group in each.param_groups]
+        trained = {id(parameter) for group in groups for parameter in group["params"]}
+        if self.optimizers and not any(id(tensor.coefficients) in trained for tensor in tensors):
+            raise ValueError(
+                f"{type(self.optimizers[0]).__name__} trains no coefficients of {type(model).__name__}: create the "
+                "optimizer after regularize(model)"
+            )
 
     @property
     def kept(self) -> dict[str, int]:

@@ -75,8 +75,11 @@ class TailTruncation(_Unconditional):
             ValueError: a name or number is not valid.
         """
         super().__init__(model, optimizer, minimum)
-        if not by > 0:
-            raise ValueError(f"by={by}: the number of coefficients to drop at each step must be more than 0")
+        if not (by > 0 if isinstance(by, int) else 0 < by <= 1):
+            raise ValueError(
+                f"by={by} is neither a number of coefficients to drop in each step (an int from 1) nor a share "
+                "(a float above 0, up to 1.0)"
+            )
         self.by = by
 
     def length(self, name: str) -> int:

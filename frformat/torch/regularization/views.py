@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from frformat.torch import memory
+from frformat.torch.modes import evaluating
 
 Axes = tuple[int, ...]
 Example = Tensor | Sequence[Any] | Mapping[str, Any]
@@ -47,18 +48,14 @@ def find_views(model: nn.Module, example: Example) -> dict[str, Axes]:
     Returns:
         Views by name, for those weights whose view differs from their shape.
     """
-    training = {module: module.training for module in model.modules()}
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     tables = [(module._buffers, dict(module._buffers)) for module in model.modules()]
     devices = {parameter.device.index for parameter in model.parameters() if parameter.is_cuda}
     probe = _Probe({id(parameter): name for name, parameter in model.named_parameters()})
-    model.eval()
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices), probe:
+        with evaluating(model), torch.no_grad(), torch.random.fork_rng(devices), probe:
             call(model, example)
     finally:
-        for module, mode in training.items():
-            module.training = mode
         for table, own in tables:
             table.update(own)
         with torch.no_grad():

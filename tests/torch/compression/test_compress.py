@@ -384,3 +384,19 @@ def test_decomposed_models_are_refused(calibrated: bool, factored: bool):
         smaller = factorize(smaller, x)
     with pytest.raises(CompressionError, match="weight is decomposed into factors"):
         compress(smaller, batches=[x] if calibrated else None)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"size": "10kB"}, "size '10kB' is not a number"),
+        ({"size": True}, "size True is not a number"),
+        ({"quality": "6"}, "quality '6' is not a number"),
+        ({"size": 900, "effort": 2.5}, "effort 2.5 is not a whole number"),
+        ({"seed": 0.5}, "seed 0.5 is not a whole number"),
+        ({"batches": [torch.zeros(0, 4)]}, "batch 0 has no samples"),
+    ],
+)
+def test_arguments_of_other_types_are_named(options: dict[str, Any], reason: str):
+    with pytest.raises(CompressionError, match=reason):
+        compress(nn.Linear(4, 3), **options)

@@ -45,6 +45,19 @@ def test_files_are_as_large_as_allowed(size: int, off: float):
     assert len(network.tried) <= 4
 
 
+@pytest.mark.parametrize("flat", [0.1, 0.2, 0.5])
+def test_estimates_that_hardly_depend_on_the_scale(flat: float):
+    network = Network()
+
+    def trial(scale: float) -> Trial:
+        network.tried.append(scale)
+        return Trial(int(1e4 / scale), scale**2)
+
+    found = of_size(trial, lambda scale: int(1e5 / scale**flat), 4000, 1e-4, 1e3, 1, network.codes)
+    assert 0.97 * 4000 <= found.nbytes <= 4000
+    assert len(network.tried) <= 9
+
+
 def test_a_size_that_is_too_small_is_refused():
     network = Network()
     with pytest.raises(CompressionError, match=r"no file of 900 bytes .* coarsest steps, it takes 1,0"):

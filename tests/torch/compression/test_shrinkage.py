@@ -49,12 +49,18 @@ def test_blocks_and_long_parts():
     assert 0 < intensity(narrow) <= MOST
 
 
-@pytest.mark.parametrize("parts", [0, 1])
-def test_one_part_yields_no_shrinkage(parts: int):
+def test_the_reliability_of_one_part_is_unknown():
     found = Shrinkage()
-    for _ in range(parts):
-        found.add(torch.eye(4) * 9, 9)
     assert found.intensity(np.diag([1.0, 2, 3, 4])) == 0
+    found.add(torch.eye(4) * 9, 9)
+    assert found.intensity(np.diag([1.0, 2, 3, 4])) == MOST
+
+
+def test_a_single_input_is_reported():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+    found = compress(model, None, [torch.randn(1, 1, 8, 8)], quality=4)
+    assert any("90% of the measured statistics are due to chance" in note for note in found.notes)
 
 
 def test_constant_inputs_need_no_shrinkage():

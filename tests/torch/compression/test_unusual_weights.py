@@ -93,6 +93,20 @@ def test_one_weight_that_is_larger_than_all_others_by_many_orders_of_magnitude()
     assert float(stored.flatten().abs().sort().values[-2]) < 1e33
 
 
+@pytest.mark.parametrize("kind", ["tensors", "arrays"])
+def test_tied_tensors_without_a_model_are_stored_once(kind: str):
+    weight = torch.randn(50, 20, generator=torch.Generator().manual_seed(0))
+    tied: dict[str, Any] = {"embedding": weight, "head": weight, "other": weight.clone()}
+    if kind == "arrays":
+        arrays = {name: value.numpy() for name, value in tied.items()}
+        tied = arrays | {"head": arrays["embedding"]}
+    found = compress(tied)
+    with frformat.open(io.BytesIO(found.data)) as file:
+        assert file.aliases == {"head": "embedding"}
+        assert file.info("embedding").step is not None
+        np.testing.assert_allclose(file["head"], weight, atol=0.7)
+
+
 class Wrapper(Tensor):
     """A tensor without memory of its own, as in libraries for quantized training."""
 

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.testing import assert_close
 
 import frformat
 from frformat.checkpoints import load as load_checkpoint
@@ -143,6 +144,11 @@ def test_statistics_are_measured_again(net: Net, images: torch.Tensor) -> None:
     assert not net.norm.training
 
 
+def test_batches_can_be_arguments(net: Net, images: torch.Tensor) -> None:
+    expected = reestimate(copy.deepcopy(net), [images]).state_dict()
+    assert_close(reestimate(copy.deepcopy(net), [(images,)]).state_dict(), expected)
+
+
 def test_without_batches_statistics_are_kept(net: Net) -> None:
     net.norm.running_mean.fill_(3)
     with pytest.raises(ValueError, match="no batch"):
@@ -220,6 +226,14 @@ def failing(images: torch.Tensor):
         ({"ranks": 0.5, "weaken": 0.5}, "weaken requires ranks="),
         ({"ranks": 0.5, "parameters": 9_000}, "a budget determines the ranks"),
         ({"parameters": 100}, "is less than the"),
+        ({"parameters": float("nan")}, "a budget must be a number"),
+        ({"parameters": 10**9}, "meets the budget without being decomposed"),
+        ({"ranks": 1}, "ranks=1 is not a share"),
+        ({"ranks": True}, "ranks=True is not a share"),
+        ({"weaken": 2.0}, "weaken=2.0 is not from 0"),
+        ({"weaken": -1.0}, "weaken=-1.0 is not from 0"),
+        ({"weaken": float("nan")}, "weaken=nan is not from 0"),
+        ({"ranks": 0.5, "batches": torch.zeros(2, 3, 8, 8)}, "batches is one tensor"),
         ({"multiply_adds": 1_000}, "needs an example"),
         ({"ranks": 0.5, "example": torch.zeros(1, 4, 8, 8)}, "does not run on the example"),
     ],

@@ -7,9 +7,19 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.testing import assert_close
 
 import frformat
-from frformat.torch import MismatchError, factorize, regularize, save_model, summary, unregularize
+from frformat.torch import (
+    MismatchError,
+    factorize,
+    load_model,
+    regularize,
+    save_file,
+    save_model,
+    summary,
+    unregularize,
+)
 from frformat.torch.factorization import Factored
 from frformat.train.models import LeNet5, ResNet20, UNet
 from tests.sums import assert_same, network_slack
@@ -214,3 +224,97 @@ def test_a_summary_is_a_table_everywhere():
     assert html.count("<tr>") == 3
     assert "<th>layer</th>" in html
     assert "&lt;" in type(made)(made.layers, fusion="a < b")._repr_html_()
+
+
+class Chain(nn.Module):
+    """A layer to be regularized, and others that may be tied, with a buffer of any type."""
+
+    def __init__(self, *, tied: bool = False, steps: torch.Tensor | None = None) -> None:
+        super().__init__()
+        self.first, self.second, self.third = (nn.Linear(64, 64, bias=False) for _ in range(3))
+        if tied:
+            self.third.weight = self.second.weight
+        if steps is not None:
+            self.register_buffer("steps", steps)
+
+    def forward(self, x):
+        return self.third(self.second(self.first(x)))
+
+
+@pytest.mark.parametrize(
+    ("change", "target", "reason"),
+    [
+        (lambda model: model.third.weight.data.mul_(1e7), lambda: Chain().half(), "exceed the range of torch.float16"),
+        (lambda model: model, lambda: Chain(tied=True), "one tensor in the model, but two that differ in the file"),
+        (
+            lambda model: model.register_buffer("steps", torch.tensor([1.5])),
+            lambda: Chain(steps=torch.tensor([1])),
+            "torch.float32 in the file, torch.int64 in the model",
+        ),
+        (
+            lambda model: model.register_buffer("steps", torch.tensor([2**40])),
+            lambda: Chain(steps=torch.tensor([1], dtype=torch.int32)),
+            "torch.int64 in the file, torch.int32 in the model",
+        ),
+        (lambda model: model, lambda: nn.Sequential(nn.LazyLinear(64)), "not initialized|not in the model"),
+    ],
+    ids=["overflow", "tied", "fractions", "integers", "lazy"],
+)
+def test_a_file_that_load_model_refuses_is_refused(change, target, reason, tmp_path):
+    model = Chain()
+    regularize(model.first, 30)
+    change(model)
+    save_model(model, tmp_path / "chain.frz")
+    for load in (
+        lambda: load_model(target(), tmp_path / "chain.frz"),
+        lambda: factorize(target(), torch.rand(2, 64), tmp_path / "chain.frz"),
+    ):
+        with pytest.raises(MismatchError, match=reason):
+            load()
+
+
+def test_tied_spectra_that_differ_are_refused(tmp_path):
+    save_model(regularize(Chain(), 30), tmp_path / "chain.frz")
+    with pytest.raises(MismatchError, match="two that differ in the file"):
+        factorize(Chain(tied=True), torch.rand(2, 64), tmp_path / "chain.frz")
+
+
+def test_values_that_vanish_are_reported(tmp_path):
+    model = Chain()
+    regularize(model.first, 30)
+    model.third.weight.data.fill_(1e-10)
+    save_model(model, tmp_path / "chain.frz")
+    with pytest.warns(UserWarning, match=r"third\.weight: values up to 1e-10 become zeros in torch\.float16"):
+        factorize(Chain().half(), torch.rand(2, 64).half(), tmp_path / "chain.frz")
+
+
+def test_files_may_lack_counters_of_batches_and_empty_extra_states(tmp_path):
+    model = nn.Sequential(nn.Linear(64, 64), nn.BatchNorm1d(64)).eval()
+    regularize(model[0], 30)
+    state = {name: value for name, value in model.state_dict().items() if not name.endswith("num_batches_tracked")}
+    save_file(state, tmp_path / "old.frz")
+    x = torch.rand(3, 64)
+    for device in ("cpu", "meta"):
+        with torch.device(device):
+            plain = nn.Sequential(nn.Linear(64, 64), nn.BatchNorm1d(64))
+            plain[1].get_extra_state = lambda: None
+        assert_close(factorize(plain, x, tmp_path / "old.frz")(x), model(x))
+
+
+class Versioned(nn.Linear):
+    """A layer that refuses state dicts without a version, like torchvision's MNASNet."""
+
+    _version = 2
+
+    def _load_from_state_dict(self, state, prefix, metadata, *others):
+        if metadata.get("version") != 2:
+            raise ValueError(f"version should be 2 instead of {metadata.get('version')}")
+        super()._load_from_state_dict(state, prefix, metadata, *others)
+
+
+def test_modules_with_versions_take_a_file(tmp_path):
+    x, model = torch.rand(2, 64), nn.Sequential(nn.Linear(64, 64), Versioned(64, 3)).eval()
+    regularize(model[0], 30)
+    save_model(model, tmp_path / "model.frz")
+    plain = nn.Sequential(nn.Linear(64, 64), Versioned(64, 3))
+    assert_close(factorize(plain, x, tmp_path / "model.frz")(x), model(x))

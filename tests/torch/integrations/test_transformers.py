@@ -11,7 +11,13 @@ from torch import nn
 
 import frformat
 from frformat.torch import regularize
-from frformat.torch.regularization import GuardedTruncation, TailTruncation, spectral_tensors
+from frformat.torch.regularization import (
+    GeometricTruncation,
+    GuardedTruncation,
+    SpectralPruning,
+    TailTruncation,
+    spectral_tensors,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -86,21 +92,20 @@ class Samples(torch.utils.data.Dataset):
         return {"input_ids": torch.arange(1, 10) + index, "labels": torch.tensor(index % 2)}
 
 
-def trainer(model: nn.Module, folder: Path, callback: Truncation):
+def trainer(model: nn.Module, folder: Path, *callbacks: transformers.TrainerCallback, **options):
     accelerate = pytest.importorskip("accelerate", exc_type=ImportError)
     assert accelerate
     arguments = transformers.TrainingArguments(
         str(folder),
-        num_train_epochs=2,
         per_device_train_batch_size=4,
-        save_strategy="no",
         eval_strategy="epoch",
         report_to=[],
         use_cpu=True,
         disable_tqdm=True,
+        **{"num_train_epochs": 2, "save_strategy": "no", **options},
     )
     data = Samples()
-    return transformers.Trainer(model, arguments, train_dataset=data, eval_dataset=data, callbacks=[callback])
+    return transformers.Trainer(model, arguments, train_dataset=data, eval_dataset=data, callbacks=[*callbacks])
 
 
 def test_a_schedule_is_stepped_after_each_epoch(tmp_path: Path):
@@ -108,6 +113,41 @@ def test_a_schedule_is_stepped_after_each_epoch(tmp_path: Path):
     trainer(model, tmp_path, callback).train()
     assert kept(model) == {14}
     assert callback.schedule.last_step == 2
+
+
+class Stop(transformers.TrainerCallback):
+    """Interrupts training after two epochs."""
+
+    def on_epoch_end(self, args, state, control, **given):
+        control.should_training_stop = state.epoch >= 2
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda model, optimizers: GeometricTruncation(model, optimizers, steps=4, minimum=3),
+        lambda model, optimizers: TailTruncation(model, optimizers, by=0.2, minimum=3),
+        lambda model, optimizers: SpectralPruning(model, optimizers, steps=4, minimum=3),
+    ],
+)
+def test_a_schedule_continues_when_training_resumes(make, tmp_path: Path):
+    def begun() -> nn.Module:
+        torch.manual_seed(0)
+        return regularize(bert(), 20)
+
+    options = {"num_train_epochs": 4, "save_strategy": "epoch", "lr_scheduler_type": "constant"}
+    whole = begun()
+    trainer(whole, tmp_path / "whole", Truncation(make), **options).train()
+    trainer(begun(), tmp_path / "parts", Truncation(make), Stop(), **options).train()
+    resumed, callback = begun(), Truncation(make)
+    trainer(resumed, tmp_path / "parts", callback, **options).train(resume_from_checkpoint=True)
+    assert callback.schedule.last_step == 4
+    for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+    plain = trainer(begun(), tmp_path / "plain", Stop(), **options)
+    plain.train()
+    with pytest.raises(ValueError, match="does not contain the state of exactly one truncation schedule"):
+        trainer(begun(), tmp_path / "plain", Truncation(make), **options).train(resume_from_checkpoint=True)
 
 
 def test_a_metric_guards_truncation(tmp_path: Path):

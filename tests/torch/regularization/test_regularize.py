@@ -189,6 +189,7 @@ def large() -> nn.Module:
     ("make", "keep", "rules", "message"),
     [
         (lambda: nn.Linear(4, 6), 1.0, ["wieght: keep=3"], "for 'wieght' matches no parameter; the model has weight"),
+        (lambda: nn.Linear(4, 6), 1.0, "weight: keep=3", r"pass a list of rules, such as \['weight: keep=3'\]"),
         (lambda: nn.Linear(4, 6), 1.0, ["weight: keep=25"], r"weight: keep=25, but shape \[6, 4\] has 24 elements"),
         (lambda: nn.Linear(4, 6), 1.0, ["weight: view=6,5"], r"view \[6, 5\] does not have the 24 elements"),
         (lambda: nn.Linear(4, 6), 1.0, ["weight: spectral"], "weight consists of weights"),

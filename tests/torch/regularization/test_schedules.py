@@ -202,6 +202,8 @@ def test_learning_rate_schedulers_continue_in_parallel():
     ("kind", "options", "message"),
     [
         (TailTruncation, {"by": 0, "minimum": 3}, "by=0"),
+        (TailTruncation, {"by": 1.5, "minimum": 3}, "by=1.5"),
+        (TailTruncation, {"by": float("nan"), "minimum": 3}, "by=nan"),
         (TailTruncation, {"by": 1, "minimum": {"weight": 3}}, "'weight' is not a regularized tensor"),
         (TailTruncation, {"by": 1, "minimum": 0}, "0.weight: 0 is neither"),
         (GeometricTruncation, {"steps": 0, "minimum": 3}, "steps=0: must be at least 1"),
@@ -214,6 +216,15 @@ def test_impossible_requests_are_reported(kind, options, message):
     model, optimizer, _ = make("tail")
     with pytest.raises(ValueError, match=message):
         kind(model, optimizer, **options)
+
+
+def test_an_optimizer_of_another_model_is_refused():
+    model, _, _ = make("tail")
+    other = torch.optim.Adam(nn.Linear(6, 8).parameters(), 0.1)
+    with pytest.raises(ValueError, match="Adam trains no coefficients of Sequential: create the optimizer after"):
+        TailTruncation(model, other, by=1, minimum=3)
+    own = torch.optim.Adam(model.parameters(), 0.1)
+    TailTruncation(model, [other, own], by=1, minimum=3)
 
 
 def test_states_of_other_schedules_and_models_are_refused():
