@@ -61,6 +61,7 @@ class Facts:
         format: number format for which the coefficients were trained.
         tiers: number of tiers.
         alone: whether this is the tensor's only parametrization.
+        coding: of a quantized tensor, the bases, steps and types that its coefficients refer to.
     """
 
     kind: str
@@ -69,6 +70,7 @@ class Facts:
     format: str | None = None
     tiers: int = 1
     alone: bool = True
+    coding: Mapping[str, Any] | None = None
 
     def text(self) -> str:
         """Encode as JSON."""
@@ -88,9 +90,8 @@ class Facts:
             facts = cls(**{**found, **lengths})
         except (ValueError, TypeError, AttributeError, RecursionError):
             return None
-        known = facts.kind in ("spectral", "statistics", "tucker", "corner", "quantized") and isinstance(
-            facts.format, str | None
-        )
+        known = facts.kind in KINDS and isinstance(facts.format, str | None)
+        known = known and isinstance(facts.coding, Mapping | None)
         lawful = all(len(shape) <= limits.RANK and all(map(_is_length, shape)) for shape in lengths.values())
         return facts if known and lawful and isinstance(facts.tiers, int) and facts.tiers > 0 else None
 

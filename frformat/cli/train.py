@@ -74,6 +74,10 @@ OPTIONS: Final = {
 }
 
 
+UNUSED: Final = ("lr", "schedule", "tolerance", "format", "quantize_from")
+"""Settings about regularized tensors, which have no effect with ``--quantized``."""
+
+
 def setting_options(command: Any) -> Any:
     """Add the options of :data:`OPTIONS`, all with the default None."""
     for name, (kind, metavar, help) in reversed(OPTIONS.items()):
@@ -181,7 +185,7 @@ def train(
     stages: dict[str, Any] = {"minimum": minimum, "epochs": stage_epochs, "ranking": ranking}
     others = {"keep": keep, "rule": rules, "size": size, "dense": dense, "teacher": teacher, "from": weights}
     others |= {"quantized": quantized}
-    unused = {name.replace("_", "-"): changes.get(name) for name in ("lr", "schedule", "format", "quantize_from")}
+    unused = {name.replace("_", "-"): changes.get(name) for name in UNUSED}
     _check_quantized(quantized, {"keep": keep, "rule": rules, "tiers": tiers, "dense": dense, **unused})
     _check_nested(nested, stages, others)
     _check(folder, resume, force, run=os.path.join(folder, "dense") if nested else "")
@@ -330,10 +334,11 @@ def _check_nested(nested: bool, stages: dict[str, Any], others: dict[str, Any]) 
 
 
 def _check_quantized(quantized: bool, others: dict[str, Any]) -> None:
-    """Check that no given option contradicts ``--quantized``."""
-    given = [f"--{name}" for name, value in others.items() if value not in (None, False, ())]
+    """Check that no given option contradicts ``--quantized`` or has no effect with it."""
+    given = [f"--{name}" for name, value in others.items() if value is not None and value is not False and value != ()]
     if quantized and given:
-        message = f"{', '.join(given)}: cannot be combined with --quantized."
+        hint = "; --plain-lr is the learning rate" if "--lr" in given else ""
+        message = f"{', '.join(given)}: cannot be combined with --quantized{hint}."
         raise click.UsageError(message, click.get_current_context())
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.nn.utils.parametrize import register_parametrization
 
 import frformat
-from frformat import CodedTensor
-from frformat.torch.batch_norm import BATCH_NORMS
+from frformat import CodedTensor, FrzFile
+from frformat.checkpoints.torch_tensors import aliases
+from frformat.format.reader import Source
+from frformat.torch import memory
 from frformat.torch.loading import Way, match
 from frformat.torch.models import load_model
-from frformat.torch.parametrizations import is_parametrized
-from frformat.torch.quantized import Quantized, can_be_trained, keep_form, quantized_state, quantized_tensors
+from frformat.torch.parametrizations import is_parametrized, obstacle
+from frformat.torch.quantized import Quantized, can_be_trained, keep_form, quantized_tensors, trained_state
 from frformat.torch.regularization.file_size import encoded_size
 from frformat.torch.regularization.regularize import check_changeable
 from frformat.torch.regularization.state import spectral_state
@@ -34,7 +37,21 @@ Model = TypeVar("Model", bound=nn.Module)
 Owners = Sequence[tuple[nn.Module, str]]
 
 
-def load_quantized(model: Model, path: StrPath) -> Model:
+class _Tied(NamedTuple):
+    """Parameters or buffers that are one tensor in memory.
+
+    Attributes:
+        ids: their ids.
+        owners: the modules that own them, with the attribute's name.
+        apart: whether they share no memory with other tensors.
+    """
+
+    ids: list[int]
+    owners: list[tuple[nn.Module, str]]
+    apart: bool
+
+
+def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None = None) -> Model:
     """Load a compressed file into a model, in place, for fine-tuning the weights in their compressed form.
 
     The forward pass uses the weights that the file would contain: coefficients in the file's bases, rounded to its
@@ -49,12 +66,17 @@ def load_quantized(model: Model, path: StrPath) -> Model:
 
     Trained are parameters that the file stores as integers with steps or in a 16-bit number format, unless all their
     elements are equal; those that it stores exactly are trained as usual. Everything else is frozen: spectra, tensors
-    with factors, weights of recurrent layers (their kernels bypass parametrizations), and the scales and running
-    statistics of batch normalization, which remains in evaluation mode.
+    with factors, integers of more than 22 bits, weights that PyTorch cannot parametrize (those of recurrent layers,
+    TorchScript modules, containers such as ``Sequential`` and embeddings with sparse gradients, and those that overlap
+    others in memory), and the scales and running statistics of batch normalization. Layers with running statistics
+    remain in evaluation mode.
+
+    State dicts contain the bases and steps: a model that loads one continues with those of the file it comes from.
 
     Args:
-        model: a plain network. Create optimizers afterwards.
+        model: a plain network. Create optimizers afterwards, but convert to SyncBatchNorm before.
         path: a file from :func:`frformat.torch.compress`, or any other file with quantized weights and one tier.
+        base: the base of a delta file; see :func:`frformat.open`.
 
     Returns:
         The model.
@@ -66,8 +88,11 @@ def load_quantized(model: Model, path: StrPath) -> Model:
             mode. Its weights may have been loaded, but it is still a plain network.
     """
     check_changeable(model)
-    load_model(model, path)
-    with frformat.open(path) as file:
+    for name, each in model.named_parameters():
+        if each.is_meta:
+            raise ValueError(f"{name} is on the meta device: call model.to_empty(device=…) first")
+    load_model(model, path, base=base)
+    with frformat.open(path, base=base) as file:
         if file.tiers > 1:
             raise ValueError(f"{os.fspath(path)} has {file.tiers} tiers, but only files with one can be fine-tuned")
         steps = match(model, file, Way()).steps
@@ -75,24 +100,25 @@ def load_quantized(model: Model, path: StrPath) -> Model:
             id(target.tensor): file.stored(source) for source, target in steps if isinstance(target.tensor, Tensor)
         }
     found = _owners(model)
-    trained = {key: form for key, form in forms.items() if key in found and _is_trained(found[key], form)}
+    forms = {key: forms[each] for key, tensors in found.items() for each in tensors.ids if each in forms}
+    trained = {key: form for key, form in forms.items() if _is_trained(found[key], form)}
     if not any(form.values.ndim > 1 for form in trained.values()):
         raise ValueError(
             f"{os.fspath(path)} contains no quantized weights of the model that can be trained; frformat compress "
             "writes such files"
         )
-    modules = [module for owners in found.values() for module, _ in owners]
+    modules = [module for tensors in found.values() for module, _ in tensors.owners]
     parameters = {id(parameter): parameter for parameter in model.parameters() if id(parameter) in trained}
     with undone_on_error(modules, parameters.values()):
         for key, form in forms.items():
             if key in trained:
-                _register(found[key], parameters[key], Quantized(form))
-            elif key in found:
-                _freeze(found[key], form)
+                _register(found[key].owners, parameters[key], Quantized(form))
+            else:
+                _freeze(found[key].owners, form)
     for module in model.modules():
-        if isinstance(module, BATCH_NORMS) and module.track_running_stats:
+        if isinstance(module, _NormBase) and module.track_running_stats:
             module.register_forward_pre_hook(_evaluate)
-            if module.affine:
+            if isinstance(module, _BatchNorm) and module.weight is not None:
                 module.weight.requires_grad_(False)
     return model
 
@@ -110,34 +136,39 @@ def fit_quantized(model: nn.Module, size: int | str) -> int:
         The size of the file.
 
     Raises:
-        ValueError: the model has no quantized weights, or the file is larger even without them. The model is unchanged.
+        ValueError: the model has no quantized weights, or the file is larger even if they are all zero. The model is
+            unchanged.
+        EncodeError: a weight is NaN, infinite, or too large to be stored. The model is unchanged.
     """
     size = parse_size(size)
-    every: set[Any] = set(quantized_tensors(model).values())
-    tensors = [held for held in every if held[0].nonzero.numel()]
-    if not tensors:
+    every: dict[int, Any] = {id(held): held for held in quantized_tensors(model).values()}
+    if not every:
         raise ValueError(f"{type(model).__name__} has no quantized weights: call load_quantized() first")
     state = spectral_state(model)
     nbytes = encoded_size(model, state, {})
     if nbytes <= size:
         return nbytes
-    magnitudes = torch.cat([held[0].magnitudes(held.original).flatten().cpu() for held in tensors])
-    ordered = magnitudes[magnitudes >= SMALLEST].sort().values
+    tensors = [held for held in every.values() if held[0].nonzero.numel()]
+    magnitudes = [held[0].magnitudes(held.original).flatten().cpu() for held in tensors]
+    ordered = torch.cat([each[each >= SMALLEST] for each in (*magnitudes, torch.empty(0, device="cpu"))]).sort().values
+    del magnitudes
 
     def encoded(count: int) -> int:
         """Return the size without the ``count`` smallest coefficients."""
-        return encoded_size(model, state, quantized_state(model, _least(ordered, count)))
+        return encoded_size(model, state, trained_state(model, _least(ordered, count)))
 
     missing, enough = 0, len(ordered)
-    if encoded(enough) > size:
-        raise ValueError(f"size={size:,}: the file has {encoded(enough):,} bytes even without quantized weights")
+    nbytes = encoded(enough)
+    if nbytes > size:
+        raise ValueError(f"size={size:,}: the file has {nbytes:,} bytes even if all matrices with steps are zero")
     while enough - missing > 1 + len(ordered) // RESOLUTION:
         middle = (missing + enough) // 2
-        if encoded(middle) > size:
+        smaller = encoded(middle)
+        if smaller > size:
             missing = middle
         else:
-            enough = middle
-    nbytes, least = encoded(enough), _least(ordered, enough)
+            enough, nbytes = middle, smaller
+    least = _least(ordered, enough)
     for held in tensors:
         held[0].remove(held.original, least)
     return nbytes
@@ -148,29 +179,38 @@ def _least(ordered: Tensor, count: int) -> float:
     return float(torch.nextafter(ordered[count - 1], ordered.new_tensor(float("inf")))) if count else 0.0
 
 
-def _owners(model: nn.Module) -> dict[int, list[tuple[nn.Module, str]]]:
-    """Return the modules that own each parameter and buffer, with the attribute's name, by the tensor's id."""
-    found: dict[int, list[tuple[nn.Module, str]]] = {}
+def _owners(model: nn.Module) -> dict[int, _Tied]:
+    """Return the parameters and buffers of a model, by the id of the first of those that are one tensor in memory."""
+    owners: dict[int, list[tuple[nn.Module, str]]] = {}
+    tensors: dict[str, Tensor] = {}
     for module in model.modules():
         for attribute, tensor in (*module._parameters.items(), *module._buffers.items()):
             if tensor is not None:
-                found.setdefault(id(tensor), []).append((module, attribute))
+                owners.setdefault(id(tensor), []).append((module, attribute))
+                tensors[str(id(tensor))] = tensor
+    ties = aliases(tensors)
+    overlapping = memory.overlapping(tensor for name, tensor in tensors.items() if name not in ties)
+    found: dict[int, _Tied] = {}
+    for key, own in owners.items():
+        first = int(ties.get(str(key), key))
+        tied = found.setdefault(first, _Tied([], [], first not in overlapping))
+        tied.ids.append(key)
+        tied.owners.extend(own)
     return found
 
 
-def _is_trained(owners: Owners, form: CodedTensor) -> bool:
-    return can_be_trained(form) and all(map(_can_be_parametrized, *zip(*owners, strict=True)))
+def _is_trained(tied: _Tied, form: CodedTensor) -> bool:
+    return tied.apart and can_be_trained(form) and all(_can_be_parametrized(*owner) for owner in tied.owners)
 
 
 def _can_be_parametrized(module: nn.Module, attribute: str) -> bool:
-    """Return whether a module computes with a parametrized tensor as it does with a parameter."""
-    own = module._parameters.get(attribute)
-    bypasses = isinstance(module, nn.RNNBase | torch.jit.ScriptModule) or hasattr(nn.ModuleDict, attribute)
+    """Return whether a module computes with a parametrized tensor as it does with a parameter that is trained."""
+    if attribute not in module._parameters or obstacle(module, attribute) is not None:
+        return False
     rows = isinstance(module, nn.Embedding | nn.EmbeddingBag) and (module.sparse or module.max_norm is not None)
-    scales = isinstance(module, BATCH_NORMS) and attribute == "weight"
-    return (
-        own is not None and own.requires_grad and not (bypasses or rows or scales or is_parametrized(module, attribute))
-    )
+    scales = isinstance(module, _BatchNorm) and module.track_running_stats and attribute == "weight"
+    trained = bool(module._parameters[attribute].requires_grad)  # type: ignore[union-attr]
+    return trained and not (rows or scales or is_parametrized(module, attribute))
 
 
 @torch.no_grad()
@@ -194,7 +234,8 @@ def _parametrizations(module: nn.Module) -> Any:
 def _freeze(owners: Owners, form: CodedTensor) -> None:
     """Keep a tensor in its stored form, unless the file stores a parameter exactly: it is trained as usual."""
     for module, attribute in owners:
-        parameter = module._parameters.get(attribute)
+        # TorchScript's modules have no ordinary dict of parameters.
+        parameter = module._parameters[attribute] if attribute in module._parameters else None  # noqa: SIM401
         if parameter is not None and form.exact:
             continue
         keep_form(module, attribute, form)

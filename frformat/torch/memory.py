@@ -59,6 +59,15 @@ def conflicts(writes: Iterable[Write]) -> list[str]:
     return faults
 
 
+def overlapping(tensors: Iterable[Tensor]) -> set[int]:
+    """Return the ids of those tensors that share memory with others, or with themselves."""
+    by_storage: dict[int, list[Tensor]] = defaultdict(list)
+    for tensor in tensors:
+        if tensor.layout == torch.strided and tensor.device.type != "meta" and tensor.numel():
+            by_storage[tensor.untyped_storage().data_ptr()].append(tensor)
+    return {id(tensor) for group in by_storage.values() if _overlap(group) for tensor in group}
+
+
 def replace(model: nn.Module, others: Mapping[int, Tensor]) -> None:
     """Replace parameters and buffers, given by their ids; tied ones stay tied."""
     for module in list(model.modules()):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import frformat
 from frformat import FrzFile
@@ -22,8 +22,7 @@ from frformat.torch.corners import corner_cuts
 from frformat.torch.files import save_as_named
 from frformat.torch.loading import Difference, Plan, Way, load, match
 from frformat.torch.lowrank.tucker_files import tucker_state
-from frformat.torch.regularization.parametrization import EXTRA
-from frformat.torch.regularization.state import formats, spectral_state
+from frformat.torch.regularization.state import formats, spectral_state, without_empty_extras
 from frformat.torch.regularization.tiers import cuts, statistics
 from frformat.torch.wrappers import plain_names
 from frformat.wording import listed
@@ -72,14 +71,7 @@ def save_model(
         if tiers:  # the statistics are valid only for the model's own tiers
             largest = {name: held.original[-1] for name, held in statistics(model).items()}
             state = {name: largest.get(name, value) for name, value in state.items()}
-        extras = {name: value for name, value in state.items() if name.rpartition(".")[2] == EXTRA}
-        state = {name: value for name, value in state.items() if not (name in extras and value is None)}
-        for name, value in extras.items():
-            if not isinstance(value, Tensor | None):
-                raise EncodeError(
-                    f"{name}: the model has extra state of type {type(value).__name__}, but files contain only "
-                    "tensors: let get_extra_state() return one, or call save_file() on the state dict without it"
-                )
+        state = without_empty_extras(state)
         names = plain_names(model, state)
         save_as_named(
             {plain: state[name] for name, plain in names.items()},

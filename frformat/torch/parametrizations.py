@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrize import ParametrizationList
@@ -16,6 +17,21 @@ def is_parametrized(module: nn.Module, attribute: str | None = None) -> bool:
     of the module inside them on.
     """
     return "parametrizations" in module._modules and parametrize.is_parametrized(module, attribute)
+
+
+def obstacle(module: nn.Module, attribute: str) -> str | None:
+    """Return why a module would not compute with a parametrized tensor as it does with a parameter of its own."""
+    kind = type(module).__name__
+    if isinstance(module, torch.jit.ScriptModule):
+        return "belongs to a TorchScript module, which can no longer be changed: regularize first, then script"
+    if hasattr(nn.ModuleDict, attribute):
+        return f"has a name that PyTorch cannot parametrize, {attribute!r}: rename it in {kind}"
+    if isinstance(module, nn.RNNBase):
+        return f"belongs to a layer of class {kind}, whose kernel bypasses parametrizations"
+    listing = isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict)
+    if listing and not isinstance(module, ParametrizationList):
+        return f"belongs to a container of class {kind}, which would run its parametrization as one of its modules"
+    return None
 
 
 def parametrized(model: nn.Module, kind: type[nn.Module]) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:

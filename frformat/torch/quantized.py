@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -11,11 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
-from frformat import CodedTensor
+from frformat import Axis, CodedTensor
 from frformat.checkpoints.regularized import Facts
-from frformat.checkpoints.torch_tensors import TORCH_DTYPES, to_numpy
+from frformat.checkpoints.torch_tensors import TORCH_DTYPES, to_numpy, to_torch
+from frformat.dtypes import DTYPES
+from frformat.errors import EncodeError
 from frformat.torch.autocast import full_precision
 from frformat.torch.lowrank.bases import cosines
+from frformat.torch.memory import arranged
 from frformat.torch.parametrizations import parametrized
 
 UNCHANGED: Final = "_stored_unchanged"
@@ -25,6 +29,12 @@ GOLDEN: Final = (math.sqrt(5) - 1) / 2
 
 TRAINABLE: Final = ("identity", "dct")
 """Kinds of bases whose coefficients can be trained."""
+
+PRECISE: Final = 1 << 21
+"""Integers up to this one are the same again after multiplying by a step and dividing by it in float32."""
+
+LARGEST: Final = float(1 << 31)
+"""Files store integers whose magnitude is less than this."""
 
 
 class Quantized(nn.Module):
@@ -41,17 +51,16 @@ class Quantized(nn.Module):
         nonzero: which coefficients are trained, in the tensor's shape; empty if all are.
     """
 
+    form: CodedTensor
     codes: Tensor
     nonzero: Tensor
 
     def __init__(self, form: CodedTensor) -> None:
         """Prepare for a tensor in a form that :func:`can_be_trained` accepts."""
         super().__init__()
-        self.form = form
-        self.register_buffer("codes", torch.from_numpy(_codes(form)), persistent=False)
+        self._adopt(form, torch.device("cpu"))
         zeros = form.values.ndim > 1 and form.step is not None
         self.register_buffer("nonzero", torch.from_numpy(form.values != 0) if zeros else torch.empty(0, device="cpu"))
-        self._cosine_axes = [axis for axis, each in enumerate(form.axes) if each.kind == "dct"]
 
     def forward(self, coefficients: Tensor) -> Tensor:
         """Return the tensor that a reader will decode, in the dtype of the coefficients."""
@@ -63,7 +72,7 @@ class Quantized(nn.Module):
     def right_inverse(self, tensor: Tensor) -> Tensor:
         """Return the coefficients of a tensor, in its dtype."""
         with full_precision(tensor):
-            return self._transformed(tensor.detach(), inverse=True).to(tensor.dtype)
+            return arranged(self._transformed(tensor.detach(), inverse=True).to(tensor.dtype), tensor)
 
     def quotients(self, coefficients: Tensor) -> Tensor:
         """Return the coefficients in units of their steps, not rounded; those that stay zero are 0."""
@@ -76,16 +85,17 @@ class Quantized(nn.Module):
         Many are equal if training has not changed them. They are made smaller by up to a thousandth, in a sequence that
         spreads evenly over the tensor, so that few of them can be removed.
         """
-        quotients = self.quotients(coefficients).abs()
+        quotients = self.quotients(_gathered(coefficients)).abs()
         places = torch.arange(quotients.numel(), device=quotients.device, dtype=torch.float64).view(quotients.shape)
         spread: Tensor = (1 - places * GOLDEN % 1 / 1024).to(quotients.dtype)
-        return quotients * spread
+        return (quotients * spread).float()
 
     @torch.no_grad()
     def remove(self, coefficients: Tensor, least: float) -> None:
         """Set all coefficients with magnitudes below ``least`` to zero, in place, so that they stay zero."""
         small = self.magnitudes(coefficients) < least
-        coefficients.masked_fill_(small, 0)
+        if _gathered(coefficients) is coefficients:  # of a sharded tensor, it is enough that they are not used
+            coefficients.masked_fill_(small, 0)
         self.nonzero &= ~small
 
     def coded(self, coefficients: Tensor, least: float = 0.0) -> CodedTensor:
@@ -94,29 +104,51 @@ class Quantized(nn.Module):
         Args:
             coefficients: the coefficients.
             least: coefficients that :meth:`remove` would set to zero are stored as zeros.
+
+        Raises:
+            EncodeError: a coefficient is NaN, infinite, or too large to be stored.
         """
-        form = self.form
+        form, coefficients = self.form, _gathered(coefficients)
         if form.step is None:
+            self._check(self._stored(coefficients.detach()), math.inf)
             values = to_numpy(coefficients.detach().to(TORCH_DTYPES[form.value_type]))
             assert isinstance(values, np.ndarray)
             return CodedTensor(values, form.shape, form.dtype)
         quotients = self.quotients(coefficients)
         if least and self.nonzero.numel():
             quotients = quotients.masked_fill(self.magnitudes(coefficients) < least, 0)
+        self._check(quotients, LARGEST)
         integers = quotients.round().to("cpu", torch.int32).numpy()
         return CodedTensor(integers, form.shape, form.dtype, form.axes, step=form.step, offsets=form.offsets)
 
     def get_extra_state(self) -> Tensor:
         """Return the description for state dicts, where the coefficients alone would not identify the tensor."""
-        return Facts("quantized", self.form.shape).pack()
+        return Facts("quantized", self.form.shape, coding=_coding(self.form)).pack()
 
     def set_extra_state(self, state: object) -> None:
-        """Do nothing: PyTorch already rejects coefficients of other shapes."""
+        """Adopt the bases and steps that the coefficients of a state dict refer to, such as those of another file."""
+        facts = Facts.parse(state)
+        coding = None if facts is None or facts.shape != self.form.shape else facts.coding
+        if coding is not None and coding != _coding(self.form):
+            self._adopt(_form(self.form.shape, coding), self.nonzero.device)
 
     def extra_repr(self) -> str:
         """Return the shape and the number format."""
         kind = self.form.value_type if self.form.step is None else "steps"
         return f"{list(self.form.shape)}, {kind}"
+
+    def _adopt(self, form: CodedTensor, device: torch.device) -> None:
+        self.form = form
+        self.register_buffer("codes", torch.from_numpy(_codes(form)).to(device), persistent=False)
+        self._cosine_axes = [axis for axis, each in enumerate(form.axes) if each.kind == "dct"]
+
+    def _check(self, values: Tensor, limit: float) -> None:
+        """Check that the magnitudes of values are below a limit."""
+        largest = float(values.abs().amax())  # NaN if any is NaN
+        if not math.isfinite(largest):
+            raise EncodeError("it contains infinite or NaN values: training diverged; lower the learning rate")
+        if largest >= limit:
+            raise EncodeError(f"it contains {largest:.3g} steps, and files store fewer than {limit:.3g}")
 
     def _stored(self, coefficients: Tensor) -> Tensor:
         if self.form.step is None:
@@ -143,12 +175,16 @@ class Quantized(nn.Module):
 def can_be_trained(form: CodedTensor) -> bool:
     """Return whether a tensor can be trained as it is stored: all of its coefficients are rounded, and not all equal.
 
-    Constant tensors (zeros, or the ones that scale nothing) take almost no bytes, and their step says nothing.
+    Constant tensors (zeros, or the ones that scale nothing) take almost no bytes, and their step says nothing. Integers
+    of more than 21 bits and a sign are beyond the precision of float32.
     """
     rounded = form.step is not None or (form.value_type in ("f16", "bf16") and form.value_type != form.dtype)
     whole = not form.ordered and form.view is None and form.values.shape == form.shape
     known = all(axis.kind in TRAINABLE for axis in form.axes)
-    return rounded and whole and known and form.values.size > 0 and form.values.min() != form.values.max()
+    if not (rounded and whole and known and form.values.size):
+        return False
+    low, high = form.values.min(), form.values.max()
+    return bool(low != high) and (form.step is None or max(-int(low), int(high)) <= PRECISE)
 
 
 def quantized_tensors(model: nn.Module) -> dict[str, ParametrizationList]:
@@ -170,17 +206,31 @@ def quantized_state(model: nn.Module, least: float = 0.0) -> dict[str, CodedTens
     Args:
         model: a model that :func:`frformat.torch.load_quantized` has prepared; of any other model, nothing is returned.
         least: see :meth:`Quantized.coded`.
+
+    Raises:
+        EncodeError: see :meth:`Quantized.coded`.
     """
     found: dict[str, CodedTensor] = {}
     for path, module in model.named_modules(remove_duplicate=False):
+        own = {**dict(module._parameters.items()), **dict(module._buffers.items())}
         for attribute, form in vars(module).get(UNCHANGED, {}).items():
-            if _is(getattr(module, attribute), form):
+            tensor = own.get(attribute)  # None if it was removed or replaced, such as by torch.nn.utils.weight_norm
+            if tensor is not None and _is(tensor, form):
                 found[f"{path}.{attribute}" if path else attribute] = form
+    return found | trained_state(model, least)
+
+
+def trained_state(model: nn.Module, least: float = 0.0) -> dict[str, CodedTensor]:
+    """Return those tensors of :func:`quantized_state` whose coefficients are trained."""
+    found: dict[str, CodedTensor] = {}
     known: dict[int, CodedTensor] = {}
     for name, held in quantized_tensors(model).items():
         quantized: Any = held[0]
         if id(held) not in known:
-            known[id(held)] = quantized.coded(held.original, least)
+            try:
+                known[id(held)] = quantized.coded(held.original, least)
+            except EncodeError as error:
+                raise EncodeError(f"tensor {name!r}: {error}") from error
         found[name] = known[id(held)]
     return found
 
@@ -192,9 +242,15 @@ def keep_form(module: nn.Module, attribute: str, form: CodedTensor) -> None:
 
 def _is(tensor: Tensor, form: CodedTensor) -> bool:
     """Return whether a tensor has the values of its stored form, bit for bit."""
-    own = to_numpy(tensor.detach().cpu())
-    wanted = form.rebuild()
-    return isinstance(own, np.ndarray) and own.dtype == wanted.dtype and own.tobytes() == wanted.tobytes()
+    own, wanted = _gathered(tensor.detach()).cpu(), to_torch(form.rebuild())
+    same = own.layout == torch.strided and (own.dtype, own.shape) == (wanted.dtype, wanted.shape)
+    # An array in place of the tensor would fix its storage, which fully_shard() releases between runs.
+    return same and torch.equal(own.reshape(-1).view(torch.uint8), wanted.reshape(-1).view(torch.uint8))
+
+
+def _gathered(tensor: Tensor) -> Tensor:
+    """Return a tensor as a whole, if it is sharded; all processes must call this."""
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
 
 
 def _codes(form: CodedTensor) -> NDArray[np.int32]:
@@ -205,3 +261,33 @@ def _codes(form: CodedTensor) -> NDArray[np.int32]:
     for axis, found in form.offsets.items():
         codes = codes + np.expand_dims(found, [other for other in range(form.values.ndim) if other != axis])
     return codes
+
+
+def _coding(form: CodedTensor) -> dict[str, Any]:
+    """Return everything about a form except its shape and values, as JSON values."""
+    return {
+        "dtype": form.dtype,
+        "values": form.value_type,
+        "axes": [axis.kind for axis in form.axes],
+        "step": form.step,
+        "offsets": {str(axis): found.tolist() for axis, found in form.offsets.items()},
+    }
+
+
+def _form(shape: tuple[int, ...], coding: Mapping[str, Any]) -> CodedTensor:
+    """Return a form with values of zero from the result of :func:`_coding`.
+
+    Raises:
+        EncodeError: the coding is damaged.
+    """
+    try:
+        return CodedTensor(
+            np.zeros(shape, DTYPES[coding["values"]]),
+            shape,
+            coding["dtype"],
+            tuple(map(Axis, coding["axes"])),
+            step=coding["step"],
+            offsets={int(axis): np.asarray(found, np.int32) for axis, found in coding["offsets"].items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise EncodeError(f"the description of a quantized tensor in the state dict is damaged: {error}") from error

@@ -26,6 +26,7 @@ NAMES: Final = {
     "passes": "the number of passes over the samples is",
     "teacher": "the teacher is",
     "weights": "the use of initial weights is",
+    "file": "the compressed file is",
 }
 """How to describe a difference between the sources of two runs."""
 
@@ -34,7 +35,7 @@ class CheckpointError(ValueError):
     """Raised if a checkpoint is damaged or belongs to a different run."""
 
 
-def sources(data: Data, teacher: StrPath | None, weights: StrPath | None) -> dict[str, Any]:
+def sources(data: Data, teacher: StrPath | None, weights: StrPath | None, *, quantized: bool = False) -> dict[str, Any]:
     """Return what determines a run besides its recipe and settings, as plain values.
 
     Args:
@@ -42,16 +43,20 @@ def sources(data: Data, teacher: StrPath | None, weights: StrPath | None) -> dic
         teacher: the file of the teacher, if there is one.
         weights: the file of the initial weights, if there is one. Only its use counts, because a checkpoint contains
             the weights.
+        quantized: whether the run fine-tunes that file, which also determines the size of the result. Then its contents
+            count, too.
 
     Raises:
         OSError: a file cannot be read.
     """
+    fixed = {"file": zlib.crc32(Path(weights).read_bytes())} if quantized and weights is not None else {}
     tensors = [*data.train.tensors, *data.evaluated.tensors]
     return {
         "data": [[*tensor.shape, str(tensor.dtype), _checksum(tensor)] for tensor in tensors],
         "passes": data.passes,
         "teacher": None if teacher is None else zlib.crc32(Path(teacher).read_bytes()),
         "weights": weights is not None,
+        **fixed,
     }
 
 

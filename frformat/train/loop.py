@@ -65,7 +65,7 @@ def train(
 
     Raises:
         MissingDataError, DataError: the data is missing or damaged.
-        CheckpointError: the checkpoint belongs to a run with other settings, samples or teacher, or is damaged.
+        CheckpointError: the checkpoint belongs to a run with other settings or files, or is damaged.
         ValueError: the settings cannot be satisfied, or the recipe's metrics are unusable.
         EncodeError: training diverged, or a file cannot represent the model.
         OSError: a file cannot be read or written.
@@ -76,7 +76,7 @@ def train(
         raise ValueError(f"distill={recipe.settings.distill}, but no teacher was given")
     if teacher is not None:
         recipe.teacher = setup.plain_model(recipe, teacher).to(group.device).eval().requires_grad_(False)
-    sources = checkpoint.sources(data, teacher, weights)
+    sources = checkpoint.sources(data, teacher, weights, quantized=recipe.settings.quantized)
     loop = _Loop(Run(recipe, data, group, weights), place, callback if group.first else None, sources)
     if resume and (place / CHECKPOINT).exists():
         loop.resume()

@@ -107,22 +107,27 @@ class Settings:
         _one_of(self, "schedule", SCHEDULES)
         _one_of(self, "optimizer", OPTIMIZERS)
         _one_of(self, "precision", PRECISIONS)
+        if not self.quantized:
+            self._check_schedule()
+        if self.size is not None:
+            self._check_size(self.size)
+        if self.tiers and self.dense:
+            raise ValueError("tiers are prefixes of coefficients, but a dense model has none")
+        if self.quantized and (self.tiers or self.dense):
+            raise ValueError(f"quantized and {'tiers' if self.tiers else 'dense'} are mutually exclusive")
+
+    def _check_schedule(self) -> None:
+        """Check that no other setting conflicts with the schedule."""
         if self.optimizer == "eigen" and self.schedule != "start":
             raise ValueError(
                 f"optimizer eigen does not support a decreasing number of coefficients, as in schedule {self.schedule}"
             )
-        if self.size is not None:
-            self._check_size(self.size)
         if self.schedule == "prune":
             self._check_pruning()
         elif self.schedule != "start" and self.epochs < 2:
             raise ValueError(f"schedule {self.schedule} truncates between epochs: epochs must be 2 or more")
         if self.schedule == "guarded" and not self.holdout:
             raise ValueError("schedule guarded needs a validation set: set holdout, for example to 0.1")
-        if self.tiers and self.dense:
-            raise ValueError("tiers are prefixes of coefficients, but a dense model has none")
-        if self.quantized and (self.tiers or self.dense):
-            raise ValueError(f"quantized and {'tiers' if self.tiers else 'dense'} are mutually exclusive")
 
     def _check_size(self, size: int) -> None:
         """Check that no other setting conflicts with a size."""

@@ -67,8 +67,11 @@ def test_a_compressed_file_is_fine_tuned(tmp_path: Path):
     assert "--keep, --rule, --tiers: cannot be combined with --quantized" in refused(
         *run[:-1], "--keep", "5", "--rule", "x: raw", "--tiers", "5", "-o", tmp_path / "other"
     )
-    assert "--lr, --format: cannot be combined with --quantized" in refused(
-        *run[:-1], "--lr", "1", "--format", "q8", "-o", tmp_path / "other"
+    assert "--schedule, --format, --quantize-from: cannot be combined with --quantized." in refused(
+        *run[:-1], "--schedule", "tail", "--format", "q4", "--quantize-from", "0", "-o", tmp_path / "other"
+    )
+    assert "--lr: cannot be combined with --quantized; --plain-lr is the learning rate" in refused(
+        *run[:-1], "--lr", "0.01", "-o", tmp_path / "other"
     )
     assert "--quantized: cannot be combined with --nested" in refused(
         "train", TINY, "--quantized", "--nested", "-o", tmp_path / "other"

@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import frformat
+from frformat.errors import EncodeError
 from frformat.torch import compress, load_model
 from frformat.train import history, train
 from frformat.train.loop import HISTORY
@@ -103,3 +104,27 @@ def test_random_numbers_do_not_depend_on_the_file(small: Path, tmp_path: Path):
     torch.manual_seed(5)
     train(tiny(epochs=1, **QUANTIZED), tmp_path / "b", weights=small)
     assert (tmp_path / "a" / "model.frz").read_bytes() == (tmp_path / "b" / "model.frz").read_bytes()
+
+
+def test_a_run_is_not_resumed_with_another_file(small: Path, dense: Path, tmp_path: Path):
+    recipe, other = tiny(**QUANTIZED), tmp_path / "other.frz"
+    model = recipe.model().eval()
+    load_model(model, dense)
+    compress(model, other, quality=4)
+    with pytest.raises(Death):
+        train(recipe, tmp_path / "run", weights=small, checkpoint_every=0, callback=Killer(2))
+    with pytest.raises(ValueError, match="belongs to another run: the compressed file is different"):
+        train(recipe, tmp_path / "run", weights=other, resume=True)
+
+
+@pytest.mark.parametrize("optimizer", ["eigen", "sgd"])
+def test_settings_about_coefficients_have_no_effect(optimizer: str, small: Path, tmp_path: Path):
+    recipe = tiny(quantized=True, schedule="guarded", optimizer=optimizer, epochs=1)
+    outcome = train(recipe, tmp_path, weights=small)
+    assert outcome.decoded["accuracy"] == outcome.metrics["accuracy"]
+    assert outcome.nbytes <= small.stat().st_size
+
+
+def test_divergence_is_reported(small: Path, tmp_path: Path):
+    with pytest.raises(EncodeError, match="training diverged"):
+        train(tiny(**{**QUANTIZED, "plain_lr": 1e38, "optimizer": "sgd"}), tmp_path, weights=small)

@@ -16,6 +16,7 @@ from frformat.torch import copying
 from frformat.torch.compression.inputs import CompressionError
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.lowrank.tucker import tucker_tensors
+from frformat.torch.quantized import quantized_tensors
 from frformat.torch.regularization.spectral_tensor import is_sharded
 from frformat.torch.regularization.state import spectral_state
 from frformat.torch.wrappers import plain_names, unwrapped
@@ -83,6 +84,12 @@ def copied(model: nn.Module | Mapping[str, Any]) -> nn.Module:
     for name, each in model.named_parameters():
         if type(each.data) is not Tensor:
             _check_readable(name, each)
+    quantized = next(iter(quantized_tensors(model)), None)
+    if quantized is not None:
+        raise CompressionError(
+            f"{quantized} is quantized already: write the model with save_model(), load the file into a plain network, "
+            "and compress that"
+        )
     decomposed = [*tucker_tensors(model), *(name for name, each in coded(model).items() if not each.spectral)]
     if decomposed:
         raise CompressionError(

@@ -17,7 +17,7 @@ from frformat.encoding.rules import Rule
 from frformat.encoding.selection import Keep, Selection
 from frformat.encoding.source import Weights
 from frformat.spectral.sparse import Sparse
-from frformat.torch.parametrizations import is_parametrized
+from frformat.torch.parametrizations import is_parametrized, obstacle
 from frformat.torch.regularization.parametrization import Spectral
 from frformat.torch.regularization.rounding import as_stored
 from frformat.torch.regularization.views import Axes
@@ -152,18 +152,14 @@ def _problem(candidate: Candidate) -> str | None:
 
 def _problem_of(module: nn.Module, attribute: str) -> str | None:
     """Return why a module's own parameter cannot be regularized."""
-    kind = type(module).__name__
     if is_parametrized(module, attribute):
         by = type(module.parametrizations[attribute][0]).__name__.lstrip("_")  # type: ignore[index]
         if by == Spectral.__name__:
             return "is already regularized: truncate() drops coefficients, and unregularize() restores a plain tensor"
         return f"is computed by another parametrization, {by}; such tensors cannot be regularized"
-    if isinstance(module, torch.jit.ScriptModule):
-        return "belongs to a TorchScript module, which can no longer be changed: regularize first, then script"
-    if hasattr(nn.ModuleDict, attribute):
-        return f"has a name that PyTorch cannot parametrize, {attribute!r}: rename it in {kind}"
-    if isinstance(module, nn.RNNBase):
-        return f"belongs to a layer of class {kind}, whose kernel bypasses parametrizations"
+    reason = obstacle(module, attribute)
+    if reason is not None:
+        return reason
     if isinstance(module, nn.Embedding | nn.EmbeddingBag):
         if module.sparse or module.max_norm is not None:
             return "has sparse gradients or a max_norm, which change single rows, but a coefficient affects all rows"

@@ -12,9 +12,10 @@ from torch import nn
 import frformat
 from frformat import Spectrum
 from frformat.checkpoints.torch_tensors import aliases, to_numpy
+from frformat.spectral.sparse import Sparse
 from frformat.torch.lowrank.tucker_files import tucker_state
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
-from frformat.torch.regularization.state import formats, spectral_state
+from frformat.torch.regularization.state import formats, spectral_state, without_empty_extras
 from frformat.torch.regularization.truncation import check_truncatable, truncate
 from frformat.torch.wrappers import plain_names
 
@@ -108,13 +109,18 @@ def encoded_size(model: nn.Module, state: Mapping[str, Any], replaced: Mapping[s
         model: the model.
         state: tensors and stored forms by name. Names that share one are tied.
         replaced: by name, what to store instead of tensors that are not tied or are the first of the tied ones.
+
+    Raises:
+        EncodeError: the state cannot be stored.
     """
+    state = without_empty_extras(state)
     ties = aliases(state)
     names = plain_names(model, state)
     arrays: dict[str, Any] = {}
     for name, plain in names.items():
         if name not in ties:
             value = state[name]
-            arrays[plain] = to_numpy(value) if isinstance(value, torch.Tensor) else replaced.get(name, value)
+            array = to_numpy(value) if isinstance(value, torch.Tensor) else replaced.get(name, value)
+            arrays[plain] = array.dense() if isinstance(array, Sparse) else array
     held = {names[name]: each for name, each in formats(model).items()}
     return len(frformat.save(arrays, aliases={names[a]: names[b] for a, b in ties.items()}, format=held or "auto"))

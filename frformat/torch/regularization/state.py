@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from frformat import CodedTensor, PerTier, Spectrum
 from frformat.checkpoints.precision import overflow
 from frformat.checkpoints.torch_tensors import to_numpy
+from frformat.errors import EncodeError
 from frformat.torch.corners import cornered
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.lowrank.tucker import tucker_tensors
 from frformat.torch.quantized import quantized_state, quantized_tensors
+from frformat.torch.regularization.parametrization import EXTRA
 from frformat.torch.regularization.rounding import check_format, check_values
 from frformat.torch.regularization.spectral_tensor import SpectralTensor, places, spectral_tensors, spectrum_of
 from frformat.torch.regularization.tiers import statistics
@@ -126,6 +128,25 @@ def spectral_state(model: nn.Module) -> dict[str, Tensor | Spectrum | PerTier | 
                 known[id(state[name])] = spectrum_of(name, state[name], each.shape, each.form)
             plain[name] = known[id(state[name])]
     return {**plain_state(model), **plain}
+
+
+def without_empty_extras(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a state dict without the extra states that are None.
+
+    Raises:
+        EncodeError: an extra state is neither a tensor nor None.
+    """
+    found = {}
+    for name, value in state.items():
+        extra = name.rpartition(".")[2] == EXTRA
+        if extra and not isinstance(value, Tensor | None):
+            raise EncodeError(
+                f"{name}: the model has extra state of type {type(value).__name__}, but files contain only "
+                "tensors: let get_extra_state() return one, or call save_file() on the state dict without it"
+            )
+        if not (extra and value is None):
+            found[name] = value
+    return found
 
 
 def plain_state(model: nn.Module, keep_vars: bool = False) -> dict[str, Tensor]:
