@@ -33,7 +33,8 @@ The app passes the tensors of model.frz to the skeleton; the libraries in androi
 
 With --factored, the skeleton runs on the coefficients of --weights and never rebuilds its weights: it loads immediately
 and takes little memory. It accepts exactly as many coefficients as that file has at --tier, and is optimized for inputs
-about as large as --example.
+about as large as --example. --prefer memory also does so for layers that run more slowly on coefficients, but take less
+memory.
 
 With --weights-as-inputs, the weights are inputs of the ONNX graph, and the app passes them on every run. ONNX Runtime
 then keeps no copies of the weights, but runs more slowly, because it cannot prepare them in advance.
@@ -58,6 +59,7 @@ Examples:
 @output_option("OUT", "The skeleton to write.")
 @click.option("--weights", metavar="IN.frz", type=click.Path(), help="Check that this file fits the model.")
 @click.option("--factored", is_flag=True, help="Make the skeleton run on coefficients. Needs --weights and --example.")
+@click.option("--prefer", type=click.Choice(["speed", "memory"]), help="What --factored optimizes; default: speed.")
 @base_option
 @tier_option
 @click.option("--complete", metavar="OUT", type=click.Path(), help="Also write the model with these weights.")
@@ -79,6 +81,7 @@ def export(
     output: str,
     weights: str | None,
     factored: bool,
+    prefer: str | None,
     base: str | None,
     tier: int | None,
     complete: str | None,
@@ -96,6 +99,8 @@ def export(
             raise click.UsageError(f"{option} needs --weights.", click.get_current_context())
     if factored:
         _check_factored(weights, shapes, probe)
+    elif prefer is not None:
+        raise click.UsageError("--prefer needs --factored.", click.get_current_context())
     sizes = [_shape(text) for text in shapes]
 
     import torch
@@ -114,6 +119,8 @@ def export(
     if sizes or (model in models.EXAMPLES and output.endswith((".onnx", ".frt"))):
         options["example"] = [torch.zeros(size) for size in sizes or [models.EXAMPLES[model]]]
     only_skeleton: dict[str, Any] = {"weights_as_inputs": True} if weights_as_inputs else {}
+    if prefer is not None:
+        only_skeleton["prefer"] = prefer
     if complete is not None:
         runtime_of(complete, None, with_weights=True)
         with writing(complete, force):  # checks it before the skeleton is written

@@ -166,6 +166,7 @@ def test_misuse(weights: Path, source: Path, tmp_path: Path):
         (("lenet5", "-o", out, "--factored", "--example", "1,1,28,28"), "--factored needs --weights"),
         (("lenet5", "-o", out, "--factored", "--weights", TRAINED), "--example with the shape"),
         ((*FACTORED, "-o", out, "--example", "1,1,28,28", "--probe"), "omit --probe"),
+        (("lenet5", "-o", out, "--prefer", "memory"), "--prefer needs --factored"),
         ((*FACTORED, "-o", out, "--example", "1,3,28,28"), "LeNet5 does not run on the example"),
         ((*FACTORED, "-o", out, "--example", "1,1,28,28", "--tier", "3"), "tier 3 of 1"),
         (("lenet5", "-o", out, "--example", "1,x"), "'1,x' is not a shape"),
