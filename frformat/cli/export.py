@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,6 +15,9 @@ from frformat.wording import clean, count
 
 if TYPE_CHECKING:
     from frformat.runtimes import Export
+
+DTYPES: Final = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
+"""The element types of examples, named like PyTorch's."""
 
 HELP = """Write a skeleton: a model without its weights, which are in model.frz.
 
@@ -44,6 +47,7 @@ Examples:
   frformat export unet -o model.onnx
   frformat export net.py:make_net -o model.onnx --example 1,3,224,224 --weights model.frz
   frformat export net.py:Net -o model.ptl --weights model.frz --complete complete.ptl
+  frformat export text.py:Tagger -o model.onnx --example int64:1,128 --weights model.frz
   frformat export unet -o model.onnx --factored --weights model.frz --example 1,3,640,959
   frformat export unet -o model.tflite.frt --factored --weights model.frz --example 1,3,640,959
 """
@@ -66,9 +70,9 @@ Examples:
 @click.option(
     "--example",
     "shapes",
-    metavar="N,N,…",
+    metavar="[DTYPE:]N,N,…",
     multiple=True,
-    help="Shape of an input, for tracing or choosing factors.",
+    help="Shape of an input, for tracing or choosing factors; DTYPE such as int64, default float32.",
 )
 @click.option("--fixed", is_flag=True, help="Allow only inputs of the size of --example (ONNX Runtime).")
 @click.option("--weights-as-inputs", is_flag=True, help="Make the weights inputs of the graph (ONNX Runtime).")
@@ -117,7 +121,8 @@ def export(
     if fixed:
         options["dynamic"] = False
     if sizes or (model in models.EXAMPLES and output.endswith((".onnx", ".frt"))):
-        options["example"] = [torch.zeros(size) for size in sizes or [models.EXAMPLES[model]]]
+        zeros = [torch.zeros(size, dtype=getattr(torch, dtype)) for dtype, size in sizes]
+        options["example"] = zeros or [torch.zeros(models.EXAMPLES[model])]
     only_skeleton: dict[str, Any] = {"weights_as_inputs": True} if weights_as_inputs else {}
     if prefer is not None:
         only_skeleton["prefer"] = prefer
@@ -153,15 +158,19 @@ def _check_factored(weights: str | None, shapes: tuple[str, ...], probe: bool) -
         raise click.UsageError("A factored model has no layer outputs; omit --probe.", context)
 
 
-def _shape(text: str) -> list[int]:
-    """Parse a shape such as ``1,3,224,224``."""
+def _shape(text: str) -> tuple[str, list[int]]:
+    """Parse an element type and a shape, such as ``int64:1,128`` or ``1,3,224,224``."""
+    dtype, colon, numbers = text.rpartition(":")
     try:
-        shape = [int(part) for part in text.split(",")]
+        shape = [int(part) for part in numbers.split(",")]
     except ValueError:
         shape = [-1]
     if min(shape) < 0:
         raise click.BadParameter(f"{text!r} is not a shape such as 1,3,224,224", param_hint="--example")
-    return shape
+    if colon and dtype not in DTYPES:
+        known = ", ".join(DTYPES)
+        raise click.BadParameter(f"{text!r} has an unknown element type; choose one of {known}", param_hint="--example")
+    return dtype or "float32", shape
 
 
 def _show(written: Export, whole: Export | None, weights: str | None) -> None:

@@ -134,6 +134,14 @@ def test_a_model_that_must_be_traced(source: Path, tmp_path: Path):
     assert ", traced" in probe.out
 
 
+def test_a_model_of_tokens(tmp_path: Path):
+    source = tmp_path / "text.py"
+    source.write_text("from torch import nn\n\n\ndef net(): return nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 2))\n")
+    args = ("export", f"{source}:net", "-o", tmp_path / "m.onnx", "--example")
+    assert "3 tensors" in frformat(*args, "int64:2,7").out
+    assert "choose one of float32" in refused(*args, "text:2,7", "--force")
+
+
 def test_weights_are_inputs_of_a_skeleton_but_not_of_a_complete_model(weights: Path, tmp_path: Path):
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")
