@@ -136,7 +136,7 @@ def test_a_model_that_must_be_traced(source: Path, tmp_path: Path):
 
 def test_a_model_of_tokens(tmp_path: Path):
     source = tmp_path / "text.py"
-    source.write_text("from torch import nn\n\n\ndef net(): return nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 2))\n")
+    source.write_text("from torch import nn\nnet = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 2))\n")
     args = ("export", f"{source}:net", "-o", tmp_path / "m.onnx", "--example")
     assert "3 tensors" in frformat(*args, "int64:2,7").out
     assert "choose one of float32" in refused(*args, "text:2,7", "--force")
