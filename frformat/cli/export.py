@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,6 +15,9 @@ from frformat.wording import clean, count
 
 if TYPE_CHECKING:
     from frformat.runtimes import Export
+
+DTYPES: Final = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
+"""The element types of examples, named like PyTorch's."""
 
 HELP = """Write a skeleton: a model without its weights, which are in model.frz.
 
@@ -33,7 +36,8 @@ The app passes the tensors of model.frz to the skeleton; the libraries in androi
 
 With --factored, the skeleton runs on the coefficients of --weights and never rebuilds its weights: it loads immediately
 and takes little memory. It accepts exactly as many coefficients as that file has at --tier, and is optimized for inputs
-about as large as --example.
+about as large as --example. --prefer memory also does so for layers that run more slowly on coefficients, but take less
+memory.
 
 With --weights-as-inputs, the weights are inputs of the ONNX graph, and the app passes them on every run. ONNX Runtime
 then keeps no copies of the weights, but runs more slowly, because it cannot prepare them in advance.
@@ -43,6 +47,7 @@ Examples:
   frformat export unet -o model.onnx
   frformat export net.py:make_net -o model.onnx --example 1,3,224,224 --weights model.frz
   frformat export net.py:Net -o model.ptl --weights model.frz --complete complete.ptl
+  frformat export text.py:Tagger -o model.onnx --example int64:1,128 --weights model.frz
   frformat export unet -o model.onnx --factored --weights model.frz --example 1,3,640,959
   frformat export unet -o model.tflite.frt --factored --weights model.frz --example 1,3,640,959
 """
@@ -58,15 +63,16 @@ Examples:
 @output_option("OUT", "The skeleton to write.")
 @click.option("--weights", metavar="IN.frz", type=click.Path(), help="Check that this file fits the model.")
 @click.option("--factored", is_flag=True, help="Make the skeleton run on coefficients. Needs --weights and --example.")
+@click.option("--prefer", type=click.Choice(["speed", "memory"]), help="What --factored optimizes; default: speed.")
 @base_option
 @tier_option
 @click.option("--complete", metavar="OUT", type=click.Path(), help="Also write the model with these weights.")
 @click.option(
     "--example",
     "shapes",
-    metavar="N,N,…",
+    metavar="[DTYPE:]N,N,…",
     multiple=True,
-    help="Shape of an input, for tracing or choosing factors.",
+    help="Shape of an input, for tracing or choosing factors; DTYPE such as int64, default float32.",
 )
 @click.option("--fixed", is_flag=True, help="Allow only inputs of the size of --example (ONNX Runtime).")
 @click.option("--weights-as-inputs", is_flag=True, help="Make the weights inputs of the graph (ONNX Runtime).")
@@ -79,6 +85,7 @@ def export(
     output: str,
     weights: str | None,
     factored: bool,
+    prefer: str | None,
     base: str | None,
     tier: int | None,
     complete: str | None,
@@ -96,6 +103,8 @@ def export(
             raise click.UsageError(f"{option} needs --weights.", click.get_current_context())
     if factored:
         _check_factored(weights, shapes, probe)
+    elif prefer is not None:
+        raise click.UsageError("--prefer needs --factored.", click.get_current_context())
     sizes = [_shape(text) for text in shapes]
 
     import torch
@@ -112,8 +121,11 @@ def export(
     if fixed:
         options["dynamic"] = False
     if sizes or (model in models.EXAMPLES and output.endswith((".onnx", ".frt"))):
-        options["example"] = [torch.zeros(size) for size in sizes or [models.EXAMPLES[model]]]
+        zeros = [torch.zeros(size, dtype=getattr(torch, dtype)) for dtype, size in sizes]
+        options["example"] = zeros or [torch.zeros(models.EXAMPLES[model])]
     only_skeleton: dict[str, Any] = {"weights_as_inputs": True} if weights_as_inputs else {}
+    if prefer is not None:
+        only_skeleton["prefer"] = prefer
     if complete is not None:
         runtime_of(complete, None, with_weights=True)
         with writing(complete, force):  # checks it before the skeleton is written
@@ -146,15 +158,19 @@ def _check_factored(weights: str | None, shapes: tuple[str, ...], probe: bool) -
         raise click.UsageError("A factored model has no layer outputs; omit --probe.", context)
 
 
-def _shape(text: str) -> list[int]:
-    """Parse a shape such as ``1,3,224,224``."""
+def _shape(text: str) -> tuple[str, list[int]]:
+    """Parse an element type and a shape, such as ``int64:1,128`` or ``1,3,224,224``."""
+    dtype, colon, numbers = text.rpartition(":")
     try:
-        shape = [int(part) for part in text.split(",")]
+        shape = [int(part) for part in numbers.split(",")]
     except ValueError:
         shape = [-1]
     if min(shape) < 0:
         raise click.BadParameter(f"{text!r} is not a shape such as 1,3,224,224", param_hint="--example")
-    return shape
+    if colon and dtype not in DTYPES:
+        known = ", ".join(DTYPES)
+        raise click.BadParameter(f"{text!r} has an unknown element type; choose one of {known}", param_hint="--example")
+    return dtype or "float32", shape
 
 
 def _show(written: Export, whole: Export | None, weights: str | None) -> None:

@@ -15,6 +15,8 @@ from frformat.runtimes.written import Export
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from frformat.torch.factorization.candidates import Preference
+
 StrPath = str | os.PathLike[str]
 
 
@@ -61,6 +63,7 @@ def export(
     tier: int | None = None,
     base: Source | FrzFile | None = None,
     with_weights: bool = False,
+    prefer: Preference = "speed",
     **options: Any,
 ) -> Export:
     """Write a model for a runtime, either as a skeleton without weights or as a complete model.
@@ -86,6 +89,8 @@ def export(
         tier: the capacity tier of that file; None for the largest one present.
         base: the base of that file if it is a delta file; see :func:`frformat.open`.
         with_weights: include the model's own weights, for comparison.
+        prefer: which layers of a factored model run on coefficients: those that are faster that way (``speed``), or
+            those whose coefficients and bases take less memory than their weights (``memory``).
         options: for ONNX Runtime, ``dynamic=False`` fixes input sizes to those of the example, and
             ``weights_as_inputs=True`` makes the weights inputs of the graph, so the runtime does not copy them (see
             :mod:`frformat.runtimes.onnxruntime`). For PyTorch Mobile, ``release`` is the oldest release that must be
@@ -112,8 +117,17 @@ def export(
         if weights is None or inputs is None:
             raise ExportError("a factored network needs an .frz file and an example input; pass both")
         model = models.factored(
-            model, os.fspath(weights), inputs, tier=tier, base=base, static=chosen.static, pooled=chosen.pooled
+            model,
+            os.fspath(weights),
+            inputs,
+            tier=tier,
+            base=base,
+            prefer=prefer,
+            static=chosen.static,
+            pooled=chosen.pooled,
         )
+    elif prefer != "speed":
+        raise ExportError("prefer applies only to factored networks; pass factored=True as well, or omit it")
     model = copies.plain(model)
     if weights is not None:
         with open(weights, tier=tier, base=base) as file:

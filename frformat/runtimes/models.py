@@ -19,6 +19,7 @@ from frformat.runtimes.errors import ExportError
 from frformat.runtimes.template.static import static_network
 from frformat.torch import MismatchError, factorize, load_model, summary
 from frformat.torch.factorization import Factored, Summary, portable
+from frformat.torch.factorization.candidates import Preference
 from frformat.torch.factorization.portable import exportable
 from frformat.torch.regularization.views import Example
 from frformat.train import models
@@ -99,6 +100,7 @@ def factored(
     *,
     tier: int | None = None,
     base: Source | FrzFile | None = None,
+    prefer: Preference = "speed",
     static: bool = False,
     pooled: bool = False,
 ) -> nn.Module:
@@ -110,6 +112,7 @@ def factored(
         example: inputs of the size to optimize for. Only their shapes matter.
         tier: the capacity tier; None for the largest one present.
         base: the base of a delta file.
+        prefer: what to optimize for, ``speed`` or ``memory``; see :func:`frformat.torch.factorize`.
         static: whether bases and cores are constants and the model accepts only inputs of the example's size; see
             :mod:`frformat.runtimes.template.static`. Otherwise, each run computes them.
         pooled: for static networks, see :func:`frformat.runtimes.template.static.static_network`.
@@ -119,14 +122,15 @@ def factored(
         FrzError, OSError: the file cannot be read.
     """
     try:
-        found = factorize(model, example, weights, tier=tier, base=base)
+        found = factorize(model, example, weights, tier=tier, base=base, prefer=prefer)
         facts = summary(found)
         assert isinstance(facts, Summary)
         if all(layer.modes is None for layer in facts.layers):
             reasons = [f"{layer.name}: {layer.why}" for layer in facts.layers[:3]]
             whys = "; ".join(reasons) or "the file contains no coefficients of its layers"
-            name = type(model).__name__
-            raise ExportError(f"no layer of {name} runs on coefficients ({whys}); export it with rebuilt weights")
+            slower = prefer == "speed" and any(layer.factored is not None for layer in facts.layers)
+            advice = "export it with rebuilt weights" + (", or prefer memory to speed" if slower else "")
+            raise ExportError(f"no layer of {type(model).__name__} runs on coefficients ({whys}); {advice}")
         if facts.fusion and any(isinstance(layer, Factored) for layer in found.modules()):
             what = f"{type(model).__name__} cannot be exported factored: {facts.fusion}"
             raise ExportError(f"{what}; export it with rebuilt weights")

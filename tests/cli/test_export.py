@@ -134,6 +134,14 @@ def test_a_model_that_must_be_traced(source: Path, tmp_path: Path):
     assert ", traced" in probe.out
 
 
+def test_a_model_of_tokens(tmp_path: Path):
+    source = tmp_path / "text.py"
+    source.write_text("from torch import nn\nnet = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 2))\n")
+    args = ("export", f"{source}:net", "-o", tmp_path / "m.onnx", "--example")
+    assert "3 tensors" in frformat(*args, "int64:2,7").out
+    assert "choose one of float32" in refused(*args, "text:2,7", "--force")
+
+
 def test_weights_are_inputs_of_a_skeleton_but_not_of_a_complete_model(weights: Path, tmp_path: Path):
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")
@@ -166,6 +174,7 @@ def test_misuse(weights: Path, source: Path, tmp_path: Path):
         (("lenet5", "-o", out, "--factored", "--example", "1,1,28,28"), "--factored needs --weights"),
         (("lenet5", "-o", out, "--factored", "--weights", TRAINED), "--example with the shape"),
         ((*FACTORED, "-o", out, "--example", "1,1,28,28", "--probe"), "omit --probe"),
+        (("lenet5", "-o", out, "--prefer", "memory"), "--prefer needs --factored"),
         ((*FACTORED, "-o", out, "--example", "1,3,28,28"), "LeNet5 does not run on the example"),
         ((*FACTORED, "-o", out, "--example", "1,1,28,28", "--tier", "3"), "tier 3 of 1"),
         (("lenet5", "-o", out, "--example", "1,x"), "'1,x' is not a shape"),

@@ -91,7 +91,9 @@ def _averaging(operator: Any) -> Callable[..., Any]:
 
     def call(x: Tensor, size: Sequence[int]) -> Any:
         first = x.dim() - len(size)
-        if not any(isinstance(n, SymInt) for n in x.shape[first:]) or all(n == 1 for n in size):
+        if all(isinstance(n, int) and n == 1 for n in size):  # PyTorch's kernel decides by the batch size
+            return x.mean(tuple(range(first, x.dim())), keepdim=True)
+        if not any(isinstance(n, SymInt) for n in x.shape[first:]):
             return _original(operator)(x, size)
         for axis, count in enumerate(size, first):
             x = _averages(x, axis, count)

@@ -11,7 +11,7 @@ from torch import nn
 
 import frformat
 from frformat import Spectrum
-from frformat.runtimes import LoadError, export
+from frformat.runtimes import ExportError, LoadError, export
 from frformat.runtimes.onnxruntime import session
 from frformat.torch import load_model
 from tests.runtimes.onnxruntime.sessions import agree
@@ -100,3 +100,21 @@ def test_tiers_in_every_number_format(number_format: str, weights: Path, tmp_pat
             agree(model, session(skeleton, path, tier=tier), torch.rand(1, 3, 24, 32), slack=1e-4)
         outputs.append(model.eval()(torch.ones(1, 3, 24, 32)))
     assert not torch.equal(*outputs)
+
+
+def test_prefer_memory(tmp_path: Path):
+    model = nn.Sequential(nn.Conv2d(16, 16, 3), nn.ReLU(), nn.Conv2d(16, 4, 3))
+    random = np.random.default_rng(0)
+    tensors = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    tensors["0.weight"] = Spectrum(random.normal(size=12).astype(np.float32), (16, 16, 3, 3))
+    path = tmp_path / "model.frz"
+    frformat.save_file(tensors, path)
+    load_model(model, path)
+    options = {"example": torch.zeros(1, 16, 8, 8), "weights": path}
+    with pytest.raises(ExportError, match=r"no layer of .*would take .* the time.* or prefer memory to speed$"):
+        export(model, tmp_path / "model.onnx", factored=True, **options)
+    written = export(model, tmp_path / "model.onnx", factored=True, prefer="memory", **options)
+    assert written.coefficients == ["0.weight"]
+    agree(model, session(written.path, path), torch.rand(2, 16, 9, 7), slack=1e-4)
+    with pytest.raises(ExportError, match="prefer applies only to factored networks"):
+        export(model, tmp_path / "model.onnx", prefer="memory", **options)

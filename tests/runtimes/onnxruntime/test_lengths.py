@@ -336,12 +336,25 @@ def test_products_along_axes(equation: str, tmp_path: Path):
     assert 1 in valid(model, made, [(torch.rand(n, 4, 4),) for n in (1, 3, 5)])
 
 
+class ChannelsLast(nn.Module):
+    """Passes a layer an image whose channels are last in memory, as a normalization of channels returns it."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.norm, self.layer = nn.LayerNorm(3), layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
+
+
 PIXELS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "circular": (nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular"), (1, 3, 6, 7)),
     "averages of halves": (nn.AdaptiveAvgPool2d(2), (1, 3, 8, 8)),
     "averages of overlapping windows": (nn.AdaptiveAvgPool2d((3, 5)), (2, 3, 7, 9)),
     "averages that are the pixels": (nn.AdaptiveAvgPool2d(7), (1, 3, 7, 7)),
     "averages of columns": (nn.AdaptiveAvgPool2d((4, 1)), (1, 3, 8, 9)),
+    "averages of channels": (ChannelsLast(nn.AdaptiveAvgPool2d(1)), (1, 3, 8, 9)),
+    "averages of columns of channels": (ChannelsLast(nn.AdaptiveAvgPool2d((1, 2))), (1, 3, 8, 9)),
 }
 """Layers that take images (N, 3, H, W) of any size."""
 

@@ -310,3 +310,87 @@ def test_a_fused_model_can_be_pickled():
         assert_close(restored(x), fused(x))
         assert_close(portable(restored)(x), fused(x))
         assert_close(restored.float()(x.float()), fused(x).float(), rtol=1e-3, atol=1e-3)
+
+
+class Between(nn.Module):
+    """Two layers with spectra and a function between them, which gets the module and the first layer's output."""
+
+    def __init__(self, first: nn.Module, between: Callable[..., torch.Tensor], last: nn.Module) -> None:
+        super().__init__()
+        self.first, self.between, self.last = first, between, last
+        self.same, self.drop, self.act = nn.Identity(), nn.Dropout(), nn.ReLU(inplace=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.between(self, self.first(x))
+
+
+def conv(channels: int = 6, out: int = 6) -> nn.Conv2d:
+    return nn.Conv2d(channels, out, 3, padding=1)
+
+
+def write_to(view: Callable[[nn.Module, torch.Tensor], torch.Tensor]) -> Callable[..., torch.Tensor]:
+    def between(model: nn.Module, y: torch.Tensor) -> torch.Tensor:
+        return model.last(F.relu_(view(model, y)).view_as(y)) + y
+
+    return between
+
+
+def residual(model: nn.Module, y: torch.Tensor) -> torch.Tensor:
+    return model.last(model.act(model.same(y))) + y
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        residual,
+        write_to(lambda model, y: model.drop(y)),
+        write_to(lambda model, y: F.dropout(y, training=False)),
+        write_to(lambda model, y: y.flatten(1)),
+        write_to(lambda model, y: model.same(y.flatten(2))),
+    ],
+)
+def test_writing_to_a_view_of_a_value_that_is_used_again_is_not_fused(between):
+    fused = check(Between(conv(), between, conv()), torch.randn(2, 6, 5, 4, dtype=torch.float64))
+    assert "writes to a tensor that may be used again" in summary(fused).fusion
+
+
+@pytest.mark.parametrize("view", [lambda model, y: model.same(y), lambda model, y: model.drop(y * 2)])
+def test_writing_to_a_value_that_nothing_else_uses_is_fused(view):
+    model = Between(conv(), lambda model, y: model.last(model.act(view(model, y))), conv())
+    assert summary(check(model, torch.randn(2, 6, 5, 4, dtype=torch.float64))).fusion == ""
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda model, y: model.last(y).reshape(y.size(dim=0), -1) * y.size(dim=-1),
+        lambda model, y: model.last(y) * torch.zeros(y.size(dim=2)).numel(),
+        lambda model, y: model.last(torch.cat([y[:, :3], F.relu(y[:, 3:])], axis=1)),
+        lambda model, y: model.last(F.max_pool2d(F.relu(y), (y.shape[2], 1))),
+        lambda model, y: model.last(F.max_pool2d(F.relu(y), y.shape[2:])),
+    ],
+)
+def test_arguments_by_name_and_computed_ones(between):
+    check(Between(conv(), between, conv()), torch.randn(2, 6, 5, 4, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("between", "channels"),
+    [
+        (nn.MaxPool2d(2), 4),
+        (nn.MaxPool2d((1, 2)), 8),
+        (nn.AvgPool2d(2), 4),
+        (nn.AdaptiveAvgPool2d((4, 3)), 4),
+        (nn.ZeroPad2d((1, 0, 1, 1)), 10),
+        (nn.ZeroPad2d((1, 0, 0, 0)), 8),
+    ],
+)
+@pytest.mark.parametrize("activation", [nn.Identity(), nn.ReLU()])
+def test_operations_for_two_axes_on_values_with_one(between, channels, activation):
+    x = torch.randn(2, 6, 10, dtype=torch.float64)
+    check(nn.Sequential(nn.Conv1d(6, 8, 3), activation, between, nn.Conv1d(channels, 6, 3)), x)
+
+
+def test_a_pointwise_convolution_of_the_rows_of_a_linear_layer():
+    layers = [nn.Linear(8, 10), nn.ReLU(), nn.Conv1d(6, 3, 1)]
+    check(nn.Sequential(*layers, nn.Linear(10, 8)), torch.randn(6, 8, dtype=torch.float64))

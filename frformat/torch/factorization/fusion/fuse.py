@@ -15,7 +15,17 @@ from torch.nn import functional as F
 
 from frformat.torch.copying import keep_persistence
 from frformat.torch.factorization.fusion.fidelity import departure, require
-from frformat.torch.factorization.fusion.operations import Activation, Join, MaxPool, Nothing, Size, in_place, operation
+from frformat.torch.factorization.fusion.operations import (
+    Activation,
+    Join,
+    MaxPool,
+    Nothing,
+    Size,
+    Spatial,
+    in_place,
+    is_alone,
+    operation,
+)
 from frformat.torch.factorization.fusion.values import Active, Builder, Dense, Joined, Projection, Stream, Value, Wide
 from frformat.torch.factorization.hooks import hand_over, is_watched, without_hooks
 from frformat.torch.lowrank import algebra, stream
@@ -78,7 +88,7 @@ def fuse(model: nn.Module, example: Example | None = None) -> Fusion:
         if in_place(node, modules):
             first = node.args[0] if node.args else None
             known = isinstance(operation(node, modules), Activation | Nothing)
-            if not (known and isinstance(first, fx.Node) and len(first.users) == 1):
+            if not (known and isinstance(first, fx.Node) and is_alone(first, modules)):
                 return Fusion(model, problem=f"{node.format_node()} writes to a tensor that may be used again")
     lowering = _Lowering(modules)
     for node in traced.nodes:
@@ -247,6 +257,8 @@ class _Lowering:
         if not isinstance(x, Value) or isinstance(x, Dense):
             return None
         last = isinstance(layer, nn.Linear)
+        if not last and not x.has_pixels(len(layer.kernel_size)):
+            return None
         channels = layer.in_features if last else layer.in_channels
         out = self._project(x, path, Projection(f"{path}.weight", channels, basis=False), last)
         if layer.bias is not None:
@@ -278,7 +290,7 @@ class _Lowering:
             return self._activate(x, what)
         if isinstance(what, MaxPool):
             return self._pool(x, what)
-        return self._spatial(x, node)
+        return self._spatial(x, node, what)
 
     def _extent(self, wide: Wide, axis: Any) -> Value | int | None:
         if not isinstance(axis, int) or not -wide.rank <= axis < wide.rank:
@@ -330,18 +342,18 @@ class _Lowering:
     def _pool(self, x: Value, what: MaxPool) -> Value | None:
         if isinstance(x, Wide):
             x = Active(self._stream(Stream(x, Activation("identity"))))
-        if not isinstance(x, Active) or x.pooled or x.post or x.source.wide.last:
+        if not isinstance(x, Active) or x.pooled or x.post or not x.source.wide.has_pixels(what.axes):
             return None
-        window = what.extents(x.source.wide.rank - 2)
+        window = what.extents()
         source = x.source
         if source.window and source.window != window:
             source = self._stream(Stream(source.wide, source.activation))
         source.window = window
         return Active(source, pooled=True)
 
-    def _spatial(self, x: Value, node: fx.Node) -> Value | None:
+    def _spatial(self, x: Value, node: fx.Node, what: Spatial) -> Value | None:
         wide = x.source.wide if isinstance(x, Active) else x
-        if not isinstance(wide, Wide) or wide.last:
+        if not isinstance(wide, Wide) or not wide.has_pixels(what.axes):
             return None
         pads = node.args[1] if node.target is F.pad and len(node.args) > 1 else node.kwargs.get("pad", ())
         if isinstance(pads, list | tuple) and len(pads) > 2 * (wide.rank - 2):

@@ -6,14 +6,17 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, cast
 
 import torch
 from torch import fx, nn
 from torch.nn import functional as F
+from torch.nn.modules.conv import _ConvNd
 
 from frformat.torch.batch_norm import BATCH_NORMS
 from frformat.torch.factorization.hooks import is_watched
+from frformat.torch.lowrank.layers import CodedLayer
 
 INFINITY: Final = math.inf
 
@@ -34,18 +37,24 @@ class Activation:
 
 @dataclass(frozen=True)
 class MaxPool:
-    """Maxima over adjacent windows; one extent for all axes, or one for each."""
+    """Maxima over adjacent windows of values with ``axes`` axes of pixels; one extent for all axes, or one for each."""
 
     window: int | tuple[int, ...]
+    axes: int
 
-    def extents(self, axes: int) -> list[int]:
+    def extents(self) -> list[int]:
         """Return the extents of the windows."""
-        return [self.window] * axes if isinstance(self.window, int) else list(self.window)
+        return [self.window] * self.axes if isinstance(self.window, int) else list(self.window)
 
 
 @dataclass(frozen=True)
 class Spatial:
-    """A linear operation that is the same for every channel, so that it commutes with a basis."""
+    """A linear operation that is the same for every channel, so that it commutes with a basis.
+
+    ``axes`` is the number of axes of pixels of the values on which it is so; None means any number.
+    """
+
+    axes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,17 +89,49 @@ def operation(node: fx.Node, modules: Mapping[str, nn.Module]) -> Operation | No
         return None
     if node.target in (torch.cat, torch.concat):
         args, kwargs = cast(tuple[Any, ...], node.args), cast(dict[str, Any], node.kwargs)
-        return _join(*args, **kwargs)
+        return _made(_join, *args, **kwargs)
     if node.target is getattr and node.args[1] == "shape":
         return Size(None)
     if node.target == "size":
-        axis = node.args[1] if len(node.args) > 1 else None
-        return Size(axis if isinstance(axis, int) else None)
+        axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
+        return Size(axis) if axis is None or isinstance(axis, int) else None
     make = _FUNCTIONS.get(node.target)
-    try:
-        return None if make is None else make(*node.args[1:], **{k: v for k, v in node.kwargs.items() if k != "input"})
-    except TypeError:  # unsupported arguments
+    if make is None:
         return None
+    return _made(make, *node.args[1:], **{name: value for name, value in node.kwargs.items() if name != "input"})
+
+
+def _made(make: Callable[..., Operation | None], *args: Any, **kwargs: Any) -> Operation | None:
+    """Return an operation with these arguments; None if it does not support them."""
+    try:
+        made = make(*args, **kwargs)
+    except TypeError:
+        return None
+    numbers = made.limits if isinstance(made, Activation) else made.extents() if isinstance(made, MaxPool) else ()
+    return made if all(isinstance(number, int | float) for number in numbers) else None  # others depend on the input
+
+
+def is_alone(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
+    """Return whether the memory of a node's result has only one user, even if other nodes are views of it."""
+    if len(node.users) != 1 or node.op == "get_attr":
+        return False
+    return _allocates(node, modules) or all(is_alone(each, modules) for each in node.all_input_nodes)
+
+
+def _allocates(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
+    """Return whether a node's result is known to share no memory with other values."""
+    if in_place(node, modules):
+        return False
+    if node.op == "call_module" and isinstance(modules[str(node.target)], CodedLayer | _ConvNd | nn.Linear):
+        return True
+    found = operation(node, modules)
+    return node.target in _COMPUTING or isinstance(found, (Activation, MaxPool, Join, *BATCH_NORMS))
+
+
+_COMPUTING: Final = frozenset(
+    (operator.add, operator.sub, operator.mul, operator.truediv, operator.matmul, torch.add, torch.mul, torch.sub)
+)
+"""Functions that return a new tensor."""
 
 
 def in_place(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
@@ -141,6 +182,7 @@ def _gelu(approximate: str = "none") -> Activation:
 
 
 def _max_pool(
+    axes: int,
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
@@ -149,6 +191,8 @@ def _max_pool(
     return_indices: bool = False,
 ) -> MaxPool | None:
     extent = kernel_size if isinstance(kernel_size, int) else tuple(kernel_size)
+    if isinstance(extent, tuple) and len(extent) != axes:
+        return None
     same = stride is None or stride in (extent, [])
     if not same and isinstance(stride, Sequence) and isinstance(extent, int):
         same = set(stride) == {extent}
@@ -157,7 +201,7 @@ def _max_pool(
     if not same and isinstance(stride, Sequence) and isinstance(extent, tuple):
         same = tuple(stride) == extent
     plain = padding in (0, (0,), (0, 0), (0, 0, 0)) and dilation in (1, (1,), (1, 1), (1, 1, 1))
-    return MaxPool(extent) if same and plain and not ceil_mode and not return_indices else None
+    return MaxPool(extent, axes) if same and plain and not ceil_mode and not return_indices else None
 
 
 def _dropout(p: float = 0.5, training: bool = True, inplace: bool = False) -> Nothing | None:
@@ -169,8 +213,8 @@ def _pad(pad: Any, mode: str = "constant", value: float | None = None) -> Spatia
     return Spatial() if zeros else None
 
 
-def _spatial(*args: Any, **kwargs: Any) -> Spatial:
-    return Spatial()
+def _spatial(axes: int | None) -> Callable[..., Spatial]:
+    return lambda *args, **kwargs: Spatial(axes)
 
 
 def _join(tensors: Any, dim: int = 0) -> Join | None:
@@ -189,18 +233,24 @@ _FUNCTIONS: Final[dict[Any, Callable[..., Operation | None]]] = {
     F.silu: _activation("silu"),
     F.hardswish: _activation("hardswish"),
     F.gelu: _gelu,
-    **dict.fromkeys((F.max_pool1d, F.max_pool2d, F.max_pool3d), _max_pool),
-    **dict.fromkeys((torch.max_pool1d, torch.max_pool2d, torch.max_pool3d), _max_pool),
+    **dict.fromkeys((F.max_pool1d, torch.max_pool1d), partial(_max_pool, 1)),
+    **dict.fromkeys((F.max_pool2d, torch.max_pool2d), partial(_max_pool, 2)),
+    **dict.fromkeys((F.max_pool3d, torch.max_pool3d), partial(_max_pool, 3)),
     **dict.fromkeys((F.dropout, F.dropout1d, F.dropout2d, F.dropout3d), _dropout),
     F.pad: _pad,
-    **dict.fromkeys((F.avg_pool1d, F.avg_pool2d, F.avg_pool3d, F.interpolate), _spatial),
-    **dict.fromkeys((F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d), _spatial),
+    F.interpolate: _spatial(None),
+    **dict.fromkeys((F.avg_pool1d, F.adaptive_avg_pool1d), _spatial(1)),
+    **dict.fromkeys((F.avg_pool2d, F.adaptive_avg_pool2d), _spatial(2)),
+    **dict.fromkeys((F.avg_pool3d, F.adaptive_avg_pool3d), _spatial(3)),
 }
 
-_SPATIAL: Final = (
-    nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
-    nn.Upsample, nn.UpsamplingNearest2d, nn.UpsamplingBilinear2d, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d,
-)  # fmt: skip
+_SPATIAL: Final[dict[type[nn.Module], int | None]] = {
+    **dict.fromkeys((nn.AvgPool1d, nn.AdaptiveAvgPool1d, nn.ZeroPad1d), 1),
+    **dict.fromkeys((nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.ZeroPad2d), 2),
+    **dict.fromkeys((nn.AvgPool3d, nn.AdaptiveAvgPool3d, nn.ZeroPad3d), 3),
+    **dict.fromkeys((nn.Upsample, nn.UpsamplingNearest2d, nn.UpsamplingBilinear2d)),
+}
+_MAX_POOLS: Final[dict[type[nn.Module], int]] = {nn.MaxPool1d: 1, nn.MaxPool2d: 2, nn.MaxPool3d: 3}
 _NOTHING: Final = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
 
@@ -211,13 +261,13 @@ def _of_module(module: nn.Module) -> Operation | None:
     if kind in BATCH_NORMS:
         return module
     if kind in _SPATIAL:
-        return Spatial()
+        return Spatial(_SPATIAL[kind])
     if kind in _NOTHING:
         return Nothing()
     attributes = vars(m)
-    if kind in (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d):
+    if kind in _MAX_POOLS:
         names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-        return _max_pool(*(attributes[name] for name in names))
+        return _max_pool(_MAX_POOLS[kind], *(attributes[name] for name in names))
     if kind in (nn.Hardtanh, nn.ReLU6):
         return Activation("hardtanh", (attributes["min_val"], attributes["max_val"]))
     if kind is nn.LeakyReLU:

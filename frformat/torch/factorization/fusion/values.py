@@ -83,6 +83,10 @@ class Value:
         """Return the number of channels, if known."""
         return None
 
+    def has_pixels(self, axes: int | None) -> bool:
+        """Return whether channels are known to be axis 1, followed by ``axes`` axes of pixels, or by any number."""
+        return False
+
 
 @dataclass
 class Dense(Value):
@@ -136,6 +140,9 @@ class Wide(Value):
 
     def channels(self) -> int:  # noqa: D102
         return self.count
+
+    def has_pixels(self, axes: int | None) -> bool:  # noqa: D102
+        return not self.last and axes in (None, self.rank - 2)
 
 
 @dataclass
@@ -200,6 +207,9 @@ class Active(Value):
     def channels(self) -> int:  # noqa: D102
         return self.source.wide.count
 
+    def has_pixels(self, axes: int | None) -> bool:  # noqa: D102
+        return self.source.wide.has_pixels(axes)
+
     def _after(self, node: fx.Node) -> fx.Node:
         for each in self.post:
             node = each(node)
@@ -232,3 +242,6 @@ class Joined(Value):
             start += count
         assert total is not None
         return total
+
+    def has_pixels(self, axes: int | None) -> bool:  # noqa: D102
+        return any(part.has_pixels(axes) for part in self.parts)
