@@ -31,6 +31,9 @@ AIM: Final = 0.998
 MARGIN: Final = 0.1
 """Least distance of a scale from the two scales between which it lies, as a share of their distance in octaves."""
 
+STRIDE: Final = 2.0
+"""Largest factor by which the scale grows from one trial to the next while all files are too large."""
+
 RESOLUTION: Final = 1 / 256
 """Resolution of scales in octaves. Step codes are 1/16 octave apart, but each tensor's code changes at different
 scales."""
@@ -98,18 +101,21 @@ def of_size(
     best: T | None = None
     aim, close = AIM * size, 0
     tried: set[Hashable] = set()
-    large: tuple[float, T] | None = None  # the file that is too large at the coarsest scale
-    small: tuple[float, T] | None = None  # the one that is not at the finest scale
+    known: list[tuple[float, T]] = []  # all files, by ascending scale
     for number in range(TRIALS + effort):
         scale = _where(estimate, aim, finest, coarsest)
-        if large is not None and small is not None and not large[0] < scale < small[0]:
-            scale = _between(large, small, AIM * size) or scale
+        large = [each for each in known if each[1].nbytes > size]
+        small = [each for each in known if each[1].nbytes <= size]
+        if large and small and not large[-1][0] < scale < small[0][0]:
+            scale = _between(large[-1], small[0], AIM * size) or scale
+        elif len(large) > 1 and not small:
+            scale = min(max(scale, _beyond(large[0], large[-1], AIM * size)), coarsest)
         while codes(scale) in tried and scale < coarsest:
             scale *= 2**RESOLUTION
         tried.add(codes(scale))
         found = trial(scale)
+        known = sorted([*known, (scale, found)], key=lambda each: each[0])
         if found.nbytes <= size:
-            small = (scale, found) if small is None or scale < small[0] else small
             best = found if best is None or _merit(found, size) > _merit(best, size) else best
             close += found.nbytes >= CLOSE * size
             enough = close >= effort or (number + 1 >= PATIENCE + effort and best.nbytes >= LOOSE * size)
@@ -117,9 +123,10 @@ def of_size(
                 break
         elif scale >= coarsest / 2**RESOLUTION:
             break
-        else:
-            large = (scale, found) if large is None or scale > large[0] else large
         aim *= AIM * size / found.nbytes
+    if best is None and scale < coarsest:
+        found = trial(coarsest)
+        best = found if found.nbytes <= size else None
     if best is None:
         raise CompressionError(
             f"no file of {size:,} bytes can store this model: with the coarsest steps, it takes {found.nbytes:,}"
@@ -145,6 +152,19 @@ def _between(large: tuple[float, Trial], small: tuple[float, Trial], aim: float)
         return None
     share = math.log(large[1].nbytes / aim) / math.log(large[1].nbytes / small[1].nbytes)
     return float(large[0] * 2 ** (octaves * min(max(share, MARGIN), 1 - MARGIN)))
+
+
+def _beyond(fine: tuple[float, Trial], coarse: tuple[float, Trial], aim: float) -> float:
+    """Return a scale, coarser than two others, at which the file is expected to have ``aim`` bytes.
+
+    The size is assumed to be a power of the scale. The result is coarser by at most :data:`STRIDE`.
+    """
+    scale, largest = coarse[0], STRIDE * coarse[0]
+    if fine[1].nbytes <= coarse[1].nbytes or fine[0] >= scale:
+        return largest
+    power = math.log(fine[1].nbytes / coarse[1].nbytes) / math.log(scale / fine[0])
+    octaves = math.log2(coarse[1].nbytes / aim) / power
+    return float(scale * 2 ** min(octaves, math.log2(STRIDE)))
 
 
 def _merit(found: Trial, size: int) -> tuple[bool, float]:

@@ -58,6 +58,29 @@ def test_estimates_that_hardly_depend_on_the_scale(flat: float):
     assert len(network.tried) <= 9
 
 
+@pytest.mark.parametrize("steep", [1.5, 3.0, 9.0])
+def test_estimates_that_depend_too_much_on_the_scale(steep: float):
+    network = Network()
+
+    def trial(scale: float) -> Trial:
+        network.tried.append(scale)
+        return Trial(int(3800 * (scale / 1e-3) ** -0.3), scale**2)
+
+    found = of_size(trial, lambda scale: int(3000 * (scale / 1e-3) ** (-0.3 * steep)), 2000, 1e-4, 1, 1, network.codes)
+    assert 0.97 * 2000 <= found.nbytes <= 2000
+    assert len(network.tried) <= 9
+
+
+def test_the_coarsest_steps_are_tried_before_a_size_is_refused():
+    network = Network()
+
+    def trial(scale: float) -> Trial:
+        network.tried.append(scale)
+        return Trial(900 if scale > 990 else 5000, scale**2)
+
+    assert of_size(trial, network.estimate, 1000, 1e-4, 1e3, 1, network.codes).nbytes == 900
+
+
 def test_a_size_that_is_too_small_is_refused():
     network = Network()
     with pytest.raises(CompressionError, match=r"no file of 900 bytes .* coarsest steps, it takes 1,0"):
