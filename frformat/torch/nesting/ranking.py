@@ -8,6 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from frformat.torch.modes import evaluating
 from frformat.torch.nesting.filters import TRANSPOSED, Groups
 
 Ranking = Callable[[nn.Module, Groups], Mapping[str, Tensor]]
@@ -58,16 +59,12 @@ def triplet_response(anchors: Tensor, positives: Tensor, negatives: Tensor) -> R
     @torch.no_grad()
     def ranking(model: nn.Module, groups: Groups) -> dict[str, Tensor]:
         scores: dict[str, Tensor] = {}
-        training = model.training
-        model.eval()
-        try:
+        with evaluating(model):
             for batch in batches:
                 anchor, positive, negative = (_responses(model, groups, inputs) for inputs in batch)
                 for name, maps in anchor.items():
                     score = _distance(maps, negative[name]) - _distance(maps, positive[name])
                     scores[name] = scores.get(name, 0) + score
-        finally:
-            model.train(training)
         return scores
 
     return ranking

@@ -43,6 +43,15 @@ def test_the_triplet_response_finds_the_filter_that_separates_classes():
     assert int(scores.argmax()) == 3
 
 
+def test_the_triplet_response_restores_the_mode_of_each_module():
+    model = digits().train()
+    model.conv1.eval()
+    triplet_response(images(4), images(4), images(4))(model, GROUPS)
+    assert model.training
+    assert model.conv2.training
+    assert not model.conv1.training
+
+
 def test_triplets_agree_with_their_labels():
     labels = torch.tensor([5, 5, 7, 9, 7, 5])
     anchors, positives, negatives = triplets(labels, 200)
