@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
-from torch.nn.utils.parametrize import register_parametrization
+from torch.nn.utils.parametrize import ParametrizationList, register_parametrization
 
 import frformat
 from frformat import CodedTensor, FrzFile
@@ -112,7 +112,10 @@ def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None
     with undone_on_error(modules, parameters.values()):
         for key, form in forms.items():
             if key in trained:
-                _register(found[key].owners, parameters[key], Quantized(form))
+                owners = found[key].owners
+                _register(
+                    owners, parameters[key], Quantized(form, removable=not any(_is_direction(*o) for o in owners))
+                )
             else:
                 _freeze(found[key].owners, form)
     for module in model.modules():
@@ -127,6 +130,7 @@ def fit_quantized(model: nn.Module, size: int | str) -> int:
     """Set the smallest coefficients of quantized weights to zero, in place, until the file has at most ``size`` bytes.
 
     They are compared in units of their steps, and remain zero. Training can continue; the optimizer stays valid.
+    Weights under weight normalization keep their coefficients, because a row of zeros has no direction.
 
     Args:
         model: a model that :func:`load_quantized` has prepared.
@@ -148,7 +152,7 @@ def fit_quantized(model: nn.Module, size: int | str) -> int:
     nbytes = encoded_size(model, state, {})
     if nbytes <= size:
         return nbytes
-    tensors = [held for held in every.values() if held[0].nonzero.numel()]
+    tensors = [held for held in every.values() if held[0].removable]
     magnitudes = [held[0].magnitudes(held.original).flatten().cpu() for held in tensors]
     ordered = torch.cat([each[each >= SMALLEST] for each in (*magnitudes, torch.empty(0, device="cpu"))]).sort().values
     del magnitudes
@@ -211,6 +215,12 @@ def _can_be_parametrized(module: nn.Module, attribute: str) -> bool:
     scales = isinstance(module, _BatchNorm) and module.track_running_stats and attribute == "weight"
     trained = bool(module._parameters[attribute].requires_grad)  # type: ignore[union-attr]
     return trained and not (rows or scales or is_parametrized(module, attribute))
+
+
+def _is_direction(module: nn.Module, attribute: str) -> bool:
+    """Return whether weight normalization divides a parameter by the norms of its rows, which must not become zero."""
+    old = attribute.endswith("_v") and f"{attribute[:-2]}_g" in module._parameters
+    return old or isinstance(module, ParametrizationList)
 
 
 @torch.no_grad()

@@ -49,18 +49,20 @@ class Quantized(nn.Module):
         form: the tensor as the file stored it; its values are not used any more.
         codes: the step code of each coefficient in a shape that broadcasts; empty for a 16-bit number format.
         nonzero: which coefficients are trained, in the tensor's shape; empty if all are.
+        removable: whether coefficients may be set to zero to make the file smaller.
     """
 
     form: CodedTensor
     codes: Tensor
     nonzero: Tensor
 
-    def __init__(self, form: CodedTensor) -> None:
+    def __init__(self, form: CodedTensor, *, removable: bool = True) -> None:
         """Prepare for a tensor in a form that :func:`can_be_trained` accepts."""
         super().__init__()
         self._adopt(form, torch.device("cpu"))
         zeros = form.values.ndim > 1 and form.step is not None
         self.register_buffer("nonzero", torch.from_numpy(form.values != 0) if zeros else torch.empty(0, device="cpu"))
+        self.removable = zeros and removable
 
     def forward(self, coefficients: Tensor) -> Tensor:
         """Return the tensor that a reader will decode, in the dtype of the coefficients."""
@@ -115,7 +117,7 @@ class Quantized(nn.Module):
             assert isinstance(values, np.ndarray)
             return CodedTensor(values, form.shape, form.dtype)
         quotients = self.quotients(coefficients)
-        if least and self.nonzero.numel():
+        if least and self.removable:
             quotients = quotients.masked_fill(self.magnitudes(coefficients) < least, 0)
         self._check(quotients, LARGEST)
         integers = quotients.round().to("cpu", torch.int32).numpy()

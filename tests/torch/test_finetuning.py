@@ -264,6 +264,26 @@ class TestSize:
             fit_quantized(Net(), 1000)
 
 
+@pytest.mark.filterwarnings("ignore:.*weight_norm")
+@pytest.mark.parametrize("normalize", [nn.utils.weight_norm, nn.utils.parametrizations.weight_norm])
+def test_weight_normalization_keeps_its_directions(normalize, tmp_path: Path):
+    def network() -> nn.Sequential:
+        return nn.Sequential(normalize(nn.Linear(4, 16)), nn.Linear(16, 64))
+
+    torch.manual_seed(0)
+    state = {
+        name: CodedTensor.of_array(tensor.numpy(), "q4", axis=0) if tensor.dim() > 1 else tensor.numpy()
+        for name, tensor in network().state_dict().items()
+    }
+    frformat.save_file(state, tmp_path / "a.frz")
+    model = load_quantized(network(), tmp_path / "a.frz")
+    fit_quantized(model, int(0.6 * (tmp_path / "a.frz").stat().st_size))
+    descend(model, torch.ones(2, 4))
+    save_model(model, tmp_path / "b.frz")
+    assert all(np.isfinite(tensor).all() for tensor in frformat.load_file(tmp_path / "b.frz").values())
+    assert model(torch.ones(2, 4)).isfinite().all()
+
+
 class TestRefused:
     def test_files_without_quantized_weights(self, tmp_path: Path):
         net = Net()
