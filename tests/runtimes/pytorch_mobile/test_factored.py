@@ -131,7 +131,7 @@ def test_layers_that_cannot_run_on_coefficients_are_reported(weights: Path, tmp_
     for net, file, example, fault in (
         (model, raw, size, "no layer of UNet runs on coefficients (the file contains no coefficients of its layers)"),
         (model, weights, torch.zeros(1, 4, 64, 80), "UNet does not run on the example: "),
-        (ResNet20(), weights, size, "the file does not fit ResNet20"),
+        (ResNet20(), weights, size, "does not fit ResNet20"),
     ):
         with pytest.raises(ExportError) as caught:
             factored(net, str(file), example)
