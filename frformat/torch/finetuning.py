@@ -56,7 +56,7 @@ def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None
 
     The forward pass uses the weights that the file would contain: coefficients in the file's bases, rounded to its
     steps. What is zero in the file stays zero. :func:`frformat.torch.save_model` then writes a file of about the same
-    size; :func:`fit_quantized` makes sure that it is no larger. Fine-tuning regains most of the accuracy that
+    size; :func:`fit_quantized` makes sure that it is no larger. Fine-tuning regains part of the accuracy that
     compression has cost, with a small learning rate and in few epochs, best with the original network as the teacher.
 
     >>> compress(LeNet5(), "small.frz", images.split(64), size=32_000)
