@@ -9,9 +9,9 @@ run selects an epoch: every network is tested after its last epoch, with weights
 * The small network on scikit-learn's digits is trained by its recipe, for several file sizes and without a limit.
 * LeNet-5 on MNIST learns, in equal parts, from the labels and from the published LeNet-5 that was pruned with ADMM
   (99.31 %). Images are shifted as in the recipe.
-* The published ResNet-20 is first fine-tuned on the JPEG images of CIFAR-10. The result is the reference, and the
-  teacher of all runs. They start from a file to which ``frformat.torch.compress`` has compressed it, and fine-tune its
-  weights in their compressed form.
+* The published ResNet-20 is first fine-tuned on the JPEG images of CIFAR-10. The result is the teacher of all runs. The
+  dense runs, which are the reference, start from it; all other runs start from a file to which
+  ``frformat.torch.compress`` has compressed it, and fine-tune its weights in their compressed form.
 * The UNet with 8 channels is first trained on ISBI 2012. The result is the teacher of all runs. The dense runs, which
   are the reference, start from it; all other runs start from scratch.
 * The time of a step is processor time, averaged over a complete run, relative to LeNet-5's recipe without a limit.
@@ -164,7 +164,7 @@ def _tuned_resnet20() -> Path:
     published = BUILD / "resnet20.frz"
     BUILD.mkdir(parents=True, exist_ok=True)
     save_model(network(), published)
-    tuning = replace(RESNET20, **DENSE, quantized=False, distill=0.0, epochs=TEACHER_EPOCHS)
+    tuning = replace(RESNET20, **DENSE, distill=0.0, epochs=TEACHER_EPOCHS)
     return _dense(ResNet20OnCifar10(replace(tuning, batch=512, plain_lr=3e-3, weight_decay=1e-4)), published)
 
 
@@ -182,7 +182,7 @@ def _dense(recipe: Recipe, weights: Path | None) -> Path:
     return folder / MODEL
 
 
-DENSE: Final[dict[str, Any]] = {"dense": True, "optimizer": "adamw"}
+DENSE: Final[dict[str, Any]] = {"dense": True, "quantized": False, "optimizer": "adamw"}
 
 RESNET20: Final = replace(
     ResNet20OnCifar10.defaults,
@@ -222,7 +222,7 @@ CASES: Final = (
         ResNet20OnCifar10,
         RESNET20,
         {None: None, 64_000: -0.007, 32_000: -0.02, 16_000: -0.05},
-        {"dense": True, "quantized": False},
+        DENSE,
         start=_tuned_resnet20,
         teacher=_tuned_resnet20,
         compressed=calibration,

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 SHOWN: Final = 5
 """Number of names of each kind in a message."""
 
-COUNTER: Final = "num_batches_tracked"
-"""A counter in batch normalization."""
+BATCHES: Final = "num_batches_tracked"
+"""A counter in batch normalization that checkpoints from before PyTorch 0.4.1 lack."""
 
 Shapes = Mapping[str, Sequence[int]]
 """Shapes of tensors by name."""
@@ -57,7 +57,7 @@ def versioned(tensors: Mapping[str, Tensor], model: nn.Module) -> dict[str, Any]
     import torch
 
     own = model.state_dict(keep_vars=True)
-    counters = {name: value for name, value in own.items() if name.endswith(COUNTER) and name not in tensors}
+    counters = {name: value for name, value in own.items() if name.endswith(BATCHES) and name not in tensors}
     zeros = {name: torch.zeros_like(value, device="cpu") for name, value in counters.items()}
     found: Any = OrderedDict({**tensors, **zeros})
     found._metadata = getattr(own, "_metadata", None)

@@ -80,8 +80,7 @@ def to_numpy(tensor: Tensor) -> NDArray[Any] | Sparse:
     if tensor.is_nested:
         raise EncodeError("a nested tensor has no single shape; store its parts, or pad it")
     tensor = tensor.detach()
-    if hasattr(tensor, "full_tensor"):
-        tensor = _whole(tensor)
+    tensor = gathered(tensor)
     if tensor.layout == torch._mkldnn:  # type: ignore[attr-defined]
         tensor = tensor.to_dense()
     try:
@@ -173,8 +172,14 @@ def _extent(tensor: Tensor) -> int:
     return int(tensor.storage_offset() + last + 1) * tensor.element_size()
 
 
-def _whole(tensor: Any) -> Tensor:
-    """Gather a tensor that is divided among processes."""
+def gathered(tensor: Any) -> Tensor:
+    """Return a tensor as a whole. If it is divided among processes, all of them must call this.
+
+    Raises:
+        EncodeError: other processes did not call it.
+    """
+    if not hasattr(tensor, "full_tensor"):
+        return tensor  # type: ignore[no-any-return]
     try:
         whole: Tensor = tensor.full_tensor()
     except RuntimeError as error:

@@ -327,7 +327,7 @@ def _check_nested(nested: bool, stages: dict[str, Any], others: dict[str, Any]) 
     """Check that all given options apply to the selected way of training."""
     names = {"epochs": "stage-epochs"}
     unused = others if nested else {names.get(name, name): value for name, value in stages.items()}
-    given = [f"--{name}" for name, value in unused.items() if value not in (None, False, ())]
+    given = _given(unused)
     if given:
         relation = "cannot be combined with --nested" if nested else "requires --nested"
         raise click.UsageError(f"{', '.join(given)}: {relation}.", click.get_current_context())
@@ -335,11 +335,16 @@ def _check_nested(nested: bool, stages: dict[str, Any], others: dict[str, Any]) 
 
 def _check_quantized(quantized: bool, others: dict[str, Any]) -> None:
     """Check that no given option contradicts ``--quantized`` or has no effect with it."""
-    given = [f"--{name}" for name, value in others.items() if value is not None and value is not False and value != ()]
+    given = _given(others)
     if quantized and given:
         hint = "; --plain-lr is the learning rate" if "--lr" in given else ""
         message = f"{', '.join(given)}: cannot be combined with --quantized{hint}."
         raise click.UsageError(message, click.get_current_context())
+
+
+def _given(options: dict[str, Any]) -> list[str]:
+    """Return the names of the options that were given."""
+    return [f"--{name}" for name, value in options.items() if value is not None and value is not False and value != ()]
 
 
 def _check_drawing() -> None:

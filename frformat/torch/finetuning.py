@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypeVar
@@ -9,16 +10,16 @@ from typing import Any, Final, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
-from torch.nn.utils.parametrize import ParametrizationList, register_parametrization
+from torch.nn.utils.parametrize import ParametrizationList
 
 import frformat
 from frformat import CodedTensor, FrzFile
 from frformat.checkpoints.torch_tensors import aliases
 from frformat.format.reader import Source
 from frformat.torch import memory
-from frformat.torch.loading import Way, match
-from frformat.torch.models import load_model
-from frformat.torch.parametrizations import is_parametrized, obstacle
+from frformat.torch.loading import Way, load
+from frformat.torch.models import matched
+from frformat.torch.parametrizations import is_parametrized, obstacle, register_tied
 from frformat.torch.quantized import Quantized, can_be_trained, keep_form, quantized_tensors, trained_state
 from frformat.torch.regularization.file_size import encoded_size
 from frformat.torch.regularization.regularize import check_changeable
@@ -91,13 +92,14 @@ def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None
     for name, each in model.named_parameters():
         if each.is_meta:
             raise ValueError(f"{name} is on the meta device: call model.to_empty(device=…) first")
-    load_model(model, path, base=base)
+    way = Way()
     with frformat.open(path, base=base) as file:
         if file.tiers > 1:
             raise ValueError(f"{os.fspath(path)} has {file.tiers} tiers, but only files with one can be fine-tuned")
-        steps = match(model, file, Way()).steps
+        plan = matched(model, file, path, way, strict=True)
+        load(model, file, plan, way)
         forms = {
-            id(target.tensor): file.stored(source) for source, target in steps if isinstance(target.tensor, Tensor)
+            id(target.tensor): file.stored(source) for source, target in plan.steps if isinstance(target.tensor, Tensor)
         }
     found = _owners(model)
     forms = {key: forms[each] for key, tensors in found.items() for each in tensors.ids if each in forms}
@@ -113,9 +115,8 @@ def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None
         for key, form in forms.items():
             if key in trained:
                 owners = found[key].owners
-                _register(
-                    owners, parameters[key], Quantized(form, removable=not any(_is_direction(*o) for o in owners))
-                )
+                removable = not any(_is_direction(*owner) for owner in owners)
+                _register(owners, Quantized(form, removable=removable).to(parameters[key].device))
             else:
                 _freeze(found[key].owners, form)
     for module in model.modules():
@@ -162,9 +163,7 @@ def fit_quantized(model: nn.Module, size: int | str) -> int:
         return encoded_size(model, state, trained_state(model, _least(ordered, count)))
 
     missing, enough = 0, len(ordered)
-    nbytes = encoded(enough)
-    if nbytes > size:
-        raise ValueError(f"size={size:,}: the file has {nbytes:,} bytes even if all matrices with steps are zero")
+    nbytes = check_size(model, size)
     while enough - missing > 1 + len(ordered) // RESOLUTION:
         middle = (missing + enough) // 2
         smaller = encoded(middle)
@@ -175,6 +174,18 @@ def fit_quantized(model: nn.Module, size: int | str) -> int:
     least = _least(ordered, enough)
     for held in tensors:
         held[0].remove(held.original, least)
+    return nbytes
+
+
+def check_size(model: nn.Module, size: int) -> int:
+    """Return the size in bytes of the smallest file that :func:`fit_quantized` can reach.
+
+    Raises:
+        ValueError: it is larger than ``size``.
+    """
+    nbytes = encoded_size(model, spectral_state(model), trained_state(model, math.inf))
+    if nbytes > size:
+        raise ValueError(f"size={size:,}: the file has {nbytes:,} bytes even if all matrices with steps are zero")
     return nbytes
 
 
@@ -224,21 +235,10 @@ def _is_direction(module: nn.Module, attribute: str) -> bool:
 
 
 @torch.no_grad()
-def _register(owners: Owners, parameter: Tensor, quantized: Quantized) -> None:
+def _register(owners: Owners, quantized: Quantized) -> None:
     """Replace a parameter by its coefficients, in all modules that own it."""
-    (module, attribute), *others = owners
     coefficients = torch.from_numpy(quantized.form.canonical().copy())
-    register_parametrization(module, attribute, quantized.to(parameter.device))
-    held = _parametrizations(module)[attribute]
-    held.original.copy_(coefficients)
-    for module, attribute in others:
-        module.register_parameter(attribute, nn.Parameter(torch.empty(0, device="cpu")))
-        register_parametrization(module, attribute, nn.Identity())
-        _parametrizations(module)[attribute] = held
-
-
-def _parametrizations(module: nn.Module) -> Any:
-    return module.parametrizations
+    register_tied(owners, quantized).original.copy_(coefficients)
 
 
 def _freeze(owners: Owners, form: CodedTensor) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from frformat import FrzFile, TensorInfo
 from frformat.checkpoints import precision
+from frformat.checkpoints.fitting import BATCHES
 from frformat.checkpoints.torch_tensors import TORCH_DTYPES, aliases, to_torch
 from frformat.checkpoints.wrappers import AMBIGUOUS, COUNTER, MARKERS
 from frformat.torch import memory, wrappers
@@ -30,9 +31,6 @@ from frformat.torch.regularization.spectral_tensor import SpectralTensor, is_sha
 from frformat.torch.regularization.state import plain_state
 from frformat.torch.regularization.tiers import set_tiers, statistics
 from frformat.wording import count
-
-BATCHES: Final = "num_batches_tracked"
-"""A counter in batch normalization that checkpoints from before PyTorch 0.4.1 lack."""
 
 
 class Difference(NamedTuple):

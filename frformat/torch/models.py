@@ -143,8 +143,6 @@ def load_model(
     way = Way(assign, device, dtype)
     with frformat.open(path, tier=tier, memory_budget=memory_budget, base=base) as file:
         plan = matched(model, file, path, way, strict=strict)
-        for note in plan.notes:
-            warnings.warn(f"{os.fspath(path)}: {note}", stacklevel=2)
         load(model, file, plan, way)
     return Difference(plan.missing, plan.unexpected)
 
@@ -161,6 +159,9 @@ def matched(model: nn.Module, file: FrzFile, path: StrPath, way: Way, *, strict:
 
     Raises:
         MismatchError: they do not match, or values are too large for the model's type.
+
+    Warns:
+        UserWarning: see :func:`load_model`. The warning refers to the line that called the caller of this function.
     """
     plan = match(model, file, way)
     faults = plan.faults
@@ -169,6 +170,8 @@ def matched(model: nn.Module, file: FrzFile, path: StrPath, way: Way, *, strict:
         faults = _named("not in the model", plan.unexpected) + faults
     if faults:
         raise MismatchError("\n  ".join([f"{os.fspath(path)} does not fit {type(model).__name__}:", *faults]))
+    for note in plan.notes:
+        warnings.warn(f"{os.fspath(path)}: {note}", stacklevel=3)
     return plan
 
 

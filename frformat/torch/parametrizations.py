@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
-from torch.nn.utils.parametrize import ParametrizationList
+from torch.nn.utils.parametrize import ParametrizationList, register_parametrization
 
 
 def is_parametrized(module: nn.Module, attribute: str | None = None) -> bool:
@@ -32,6 +33,32 @@ def obstacle(module: nn.Module, attribute: str) -> str | None:
     if listing and not isinstance(module, ParametrizationList):
         return f"belongs to a container of class {kind}, which would run its parametrization as one of its modules"
     return None
+
+
+def register_tied(owners: Sequence[tuple[nn.Module, str]], parametrization: nn.Module) -> Any:
+    """Parametrize a parameter in all modules that own it, so that it stays tied.
+
+    Args:
+        owners: the modules, each with the name of the attribute.
+        parametrization: the parametrization.
+
+    Returns:
+        The ``ParametrizationList`` that they share.
+    """
+    (module, attribute), *others = owners
+    register_parametrization(module, attribute, parametrization)
+    held = _lists(module)[attribute]
+    for module, attribute in others:
+        module.register_parameter(attribute, nn.Parameter(torch.empty(0, device="cpu")))
+        register_parametrization(module, attribute, nn.Identity())
+        _lists(module)[attribute] = held
+    return held
+
+
+def _lists(module: nn.Module) -> nn.ModuleDict:
+    found = module.parametrizations
+    assert isinstance(found, nn.ModuleDict)
+    return found
 
 
 def parametrized(model: nn.Module, kind: type[nn.Module]) -> Iterator[tuple[nn.Module, str, ParametrizationList]]:

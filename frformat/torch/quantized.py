@@ -14,7 +14,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from frformat import Axis, CodedTensor
 from frformat.checkpoints.regularized import Facts
-from frformat.checkpoints.torch_tensors import TORCH_DTYPES, to_numpy, to_torch
+from frformat.checkpoints.torch_tensors import TORCH_DTYPES, gathered, to_numpy, to_torch
 from frformat.dtypes import DTYPES
 from frformat.errors import EncodeError
 from frformat.torch.autocast import full_precision
@@ -87,7 +87,7 @@ class Quantized(nn.Module):
         Many are equal if training has not changed them. They are made smaller by up to a thousandth, in a sequence that
         spreads evenly over the tensor, so that few of them can be removed.
         """
-        quotients = self.quotients(_gathered(coefficients)).abs()
+        quotients = self.quotients(gathered(coefficients)).abs()
         places = torch.arange(quotients.numel(), device=quotients.device, dtype=torch.float64).view(quotients.shape)
         spread: Tensor = (1 - places * GOLDEN % 1 / 1024).to(quotients.dtype)
         return (quotients * spread).float()
@@ -96,7 +96,7 @@ class Quantized(nn.Module):
     def remove(self, coefficients: Tensor, least: float) -> None:
         """Set all coefficients with magnitudes below ``least`` to zero, in place, so that they stay zero."""
         small = self.magnitudes(coefficients) < least
-        if _gathered(coefficients) is coefficients:  # of a sharded tensor, it is enough that they are not used
+        if gathered(coefficients) is coefficients:  # of a sharded tensor, it is enough that they are not used
             coefficients.masked_fill_(small, 0)
         self.nonzero &= ~small
 
@@ -110,7 +110,7 @@ class Quantized(nn.Module):
         Raises:
             EncodeError: a coefficient is NaN, infinite, or too large to be stored.
         """
-        form, coefficients = self.form, _gathered(coefficients)
+        form, coefficients = self.form, gathered(coefficients)
         if form.step is None:
             self._check(self._stored(coefficients.detach()), math.inf)
             values = to_numpy(coefficients.detach().to(TORCH_DTYPES[form.value_type]))
@@ -244,15 +244,10 @@ def keep_form(module: nn.Module, attribute: str, form: CodedTensor) -> None:
 
 def _is(tensor: Tensor, form: CodedTensor) -> bool:
     """Return whether a tensor has the values of its stored form, bit for bit."""
-    own, wanted = _gathered(tensor.detach()).cpu(), to_torch(form.rebuild())
+    own, wanted = gathered(tensor.detach()).cpu(), to_torch(form.rebuild())
     same = own.layout == torch.strided and (own.dtype, own.shape) == (wanted.dtype, wanted.shape)
     # An array in place of the tensor would fix its storage, which fully_shard() releases between runs.
     return same and torch.equal(own.reshape(-1).view(torch.uint8), wanted.reshape(-1).view(torch.uint8))
-
-
-def _gathered(tensor: Tensor) -> Tensor:
-    """Return a tensor as a whole, if it is sharded; all processes must call this."""
-    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
 
 
 def _codes(form: CodedTensor) -> NDArray[np.int32]:

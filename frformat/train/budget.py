@@ -8,7 +8,7 @@ from typing import Final
 from torch import nn
 
 from frformat.torch import fit_quantized, load_quantized
-from frformat.torch.copying import copied
+from frformat.torch.finetuning import check_size
 from frformat.train.recipe import Recipe, StrPath
 
 POWER: Final = 3
@@ -43,7 +43,7 @@ class Budget:
         self._initial = os.path.getsize(weights)
         self._final = self._initial if settings.size is None else settings.size
         self.nbytes = self._initial
-        fit_quantized(copied(part), self._final)  # shows whether it is possible
+        check_size(part, self._final)
 
     def fit(self, model: nn.Module, progress: float) -> None:
         """Remove coefficients until the model's file meets the budget.

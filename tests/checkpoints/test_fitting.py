@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from frformat.checkpoints.fitting import load_into, misfit
+from tests.versioned import Versioned
 
 
 def test_weights_that_fit_are_copied():
@@ -67,17 +68,6 @@ def test_values_that_the_model_cannot_hold_are_reported(changes, reason):
     load_into(model, {name: np.array(value) for name, value in whole.items()})
     assert model.steps == 3
     assert model.one.weight.tolist() == [[1.0, 2.0]]
-
-
-class Versioned(nn.Linear):
-    """A layer that converts state dicts of its first version, like torchvision's MNASNet, and refuses others."""
-
-    _version = 2
-
-    def _load_from_state_dict(self, state, prefix, metadata, *others):
-        if metadata.get("version") != 2:
-            raise ValueError(f"version should be 2 instead of {metadata.get('version')}")
-        super()._load_from_state_dict(state, prefix, metadata, *others)
 
 
 def test_state_dicts_have_the_version_of_the_model():

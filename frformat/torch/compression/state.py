@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from frformat.checkpoints.torch_tensors import aliases, to_numpy, to_torch
+from frformat.checkpoints.torch_tensors import aliases, gathered, to_numpy, to_torch
 from frformat.errors import EncodeError
 from frformat.torch import copying
 from frformat.torch.compression.inputs import CompressionError
@@ -49,8 +49,7 @@ def _own(tensor: Any) -> Any:
         return to_torch(tensor.copy())
     if not isinstance(tensor, Tensor):
         return tensor
-    whole: Tensor = tensor.full_tensor() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
-    return whole.detach().clone()
+    return gathered(tensor).detach().clone()
 
 
 def state_of(model: nn.Module) -> tuple[dict[str, Any], dict[str, str]]:

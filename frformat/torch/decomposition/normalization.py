@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.instancenorm import _InstanceNorm
 
+from frformat.torch.modes import evaluating
 from frformat.torch.regularization.views import Example, call
 
 
@@ -33,22 +34,21 @@ def reestimate(model: nn.Module, batches: Iterable[Example]) -> nn.Module:
     if isinstance(batches, Tensor):
         raise ValueError("batches is one tensor: pass a list of batches, such as images.split(64)")
     norms: list[Any] = [module for module in model.modules() if _is_estimated(module)]
-    training = {module: module.training for module in model.modules()}
     momenta = [(norm, norm.momentum) for norm in norms]
     before = [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers()]
     hooks = []
     count = 0
     try:
-        model.eval()
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # the mean over all batches
-            norm.train()
-            if isinstance(norm, _InstanceNorm):
-                hooks.append(norm.register_forward_pre_hook(_Cumulative()))
-        for batch in batches:
-            call(model, batch)
-            count += 1
+        with evaluating(model):
+            for norm in norms:
+                norm.reset_running_stats()
+                norm.momentum = None  # the mean over all batches
+                norm.train()
+                if isinstance(norm, _InstanceNorm):
+                    hooks.append(norm.register_forward_pre_hook(_Cumulative()))
+            for batch in batches:
+                call(model, batch)
+                count += 1
         if not count:
             raise ValueError("there is no batch to estimate statistics from")
     except BaseException:
@@ -60,8 +60,6 @@ def reestimate(model: nn.Module, batches: Iterable[Example]) -> nn.Module:
             hook.remove()
         for norm, momentum in momenta:
             norm.momentum = momentum
-        for module, mode in training.items():
-            module.training = mode
     return model
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 
 from torch import nn
@@ -103,8 +102,7 @@ def factorize(
         net, layers = _factor(net, example, given, fuse, prefer)
     else:
         with frformat.open(weights, tier=tier, memory_budget=memory_budget, base=base) as file:
-            for note in matched(net, file, weights, Way(assign=True), strict=True).notes:
-                warnings.warn(f"{os.fspath(weights)}: {note}", stacklevel=2)
+            matched(net, file, weights, Way(assign=True), strict=True)
             net, layers = _factor(net, example, from_file(net, file), fuse, prefer)
             load_rest(net, file)
     fusion = fuse_layers(net, example) if fuse else Fusion(net, problem="not requested")

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from frformat import FrzFile
-from frformat.checkpoints.fitting import versioned
+from frformat.checkpoints.fitting import BATCHES, versioned
 from frformat.checkpoints.torch_tensors import to_torch
 from frformat.spectral import zigzag
-from frformat.torch.loading import BATCHES
 from frformat.torch.lowrank import tucker_files
 from frformat.torch.lowrank.layers import CodedLayer
 from frformat.torch.lowrank.tucker import form_of

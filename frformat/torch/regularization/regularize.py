@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parameter import is_lazy
-from torch.nn.utils.parametrize import register_parametrization
 
 from frformat.checkpoints.precision import overflow
 from frformat.torch.lowrank.tucker import form_of
-from frformat.torch.parametrizations import is_parametrized, parametrized
+from frformat.torch.parametrizations import is_parametrized, parametrized, register_tied
 from frformat.torch.regularization import factored as factors
 from frformat.torch.regularization.choices import Candidate, Rules, candidates, choose
 from frformat.torch.regularization.parametrization import Spectral, replace_data, watch_state
@@ -166,17 +165,9 @@ def _register(candidate: Candidate, spectral: Spectral, trained: bool) -> None:
     if spectral.format is not None:
         check_values(coefficients, spectral.format, name)
     parameter.grad = None
-    (module, attribute), *others = candidate.owners
-    register_parametrization(module, attribute, spectral)
-    held: Any = module.parametrizations[attribute]  # type: ignore[index]
+    held = register_tied(candidate.owners, spectral)
     watch_state(held)
     replace_data(parameter, coefficients)
-    for module, attribute in others:
-        module.register_parameter(attribute, nn.Parameter(torch.empty(0, device="cpu")))
-        register_parametrization(module, attribute, nn.Identity())
-        lists = module.parametrizations
-        assert isinstance(lists, nn.ModuleDict)
-        lists[attribute] = held
 
 
 def _norm(tensor: Tensor) -> Tensor:

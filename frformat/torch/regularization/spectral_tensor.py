@@ -12,7 +12,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from frformat import Spectrum
 from frformat.checkpoints.precision import overflow, vanishing
-from frformat.checkpoints.torch_tensors import dtype_name
+from frformat.checkpoints.torch_tensors import dtype_name, gathered
 from frformat.errors import EncodeError
 from frformat.spectral import zigzag
 from frformat.torch.parametrizations import parametrized
@@ -89,9 +89,7 @@ class SpectralTensor:
 
 def spectrum_of(name: str, coefficients: Any, shape: tuple[int, ...], view: tuple[int, ...] | None) -> Spectrum:
     """Return the coefficients in the form that files store; see :meth:`SpectralTensor.spectrum`."""
-    coefficients = coefficients.detach()
-    if is_sharded(coefficients):
-        coefficients = coefficients.full_tensor()
+    coefficients = gathered(coefficients.detach())
     bad = int(coefficients.isfinite().logical_not().sum())
     if bad:
         raise EncodeError(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -18,12 +19,10 @@ class Trial:
 class Network:
     """Simulates a network. Its files shrink to 1,000 bytes at larger scales, and size estimates are off by a factor."""
 
-    def __init__(self, off: float = 1.1, steps: int = 256) -> None:
+    def __init__(self, off: float = 1.1, steps: int = 256, size: Callable[[float], float] | None = None) -> None:
         self.tried: list[float] = []
         self.off, self.steps = off, steps
-
-    def bytes(self, scale: float) -> float:
-        return 1000 + 20000 * math.log2(1 + 1 / scale)
+        self.bytes = size or (lambda scale: 1000 + 20000 * math.log2(1 + 1 / scale))
 
     def trial(self, scale: float) -> Trial:
         self.tried.append(scale)
@@ -47,38 +46,27 @@ def test_files_are_as_large_as_allowed(size: int, off: float):
 
 @pytest.mark.parametrize("flat", [0.1, 0.2, 0.5])
 def test_estimates_that_hardly_depend_on_the_scale(flat: float):
-    network = Network()
-
-    def trial(scale: float) -> Trial:
-        network.tried.append(scale)
-        return Trial(int(1e4 / scale), scale**2)
-
-    found = of_size(trial, lambda scale: int(1e5 / scale**flat), 4000, 1e-4, 1e3, 1, network.codes)
+    network = Network(size=lambda scale: 1e4 / scale)
+    found = of_size(network.trial, lambda scale: int(1e5 / scale**flat), 4000, 1e-4, 1e3, 1, network.codes)
     assert 0.97 * 4000 <= found.nbytes <= 4000
     assert len(network.tried) <= 9
 
 
 @pytest.mark.parametrize("steep", [1.5, 3.0, 9.0])
 def test_estimates_that_depend_too_much_on_the_scale(steep: float):
-    network = Network()
+    network = Network(size=lambda scale: 3800 * (scale / 1e-3) ** -0.3)
 
-    def trial(scale: float) -> Trial:
-        network.tried.append(scale)
-        return Trial(int(3800 * (scale / 1e-3) ** -0.3), scale**2)
+    def estimate(scale: float) -> int:
+        return int(3000 * (scale / 1e-3) ** (-0.3 * steep))
 
-    found = of_size(trial, lambda scale: int(3000 * (scale / 1e-3) ** (-0.3 * steep)), 2000, 1e-4, 1, 1, network.codes)
+    found = of_size(network.trial, estimate, 2000, 1e-4, 1, 1, network.codes)
     assert 0.97 * 2000 <= found.nbytes <= 2000
     assert len(network.tried) <= 9
 
 
 def test_the_coarsest_steps_are_tried_before_a_size_is_refused():
-    network = Network()
-
-    def trial(scale: float) -> Trial:
-        network.tried.append(scale)
-        return Trial(900 if scale > 990 else 5000, scale**2)
-
-    assert of_size(trial, network.estimate, 1000, 1e-4, 1e3, 1, network.codes).nbytes == 900
+    network = Network(size=lambda scale: 900 if scale > 990 else 5000)
+    assert of_size(network.trial, Network().estimate, 1000, 1e-4, 1e3, 1, network.codes).nbytes == 900
 
 
 def test_a_size_that_is_too_small_is_refused():

@@ -23,6 +23,7 @@ from frformat.torch import (
 from frformat.torch.factorization import Factored
 from frformat.train.models import LeNet5, ResNet20, UNet
 from tests.sums import assert_same, network_slack
+from tests.versioned import Versioned
 
 
 def unet(width: int = 16) -> nn.Module:
@@ -299,17 +300,6 @@ def test_files_may_lack_counters_of_batches_and_empty_extra_states(tmp_path):
             plain = nn.Sequential(nn.Linear(64, 64), nn.BatchNorm1d(64))
             plain[1].get_extra_state = lambda: None
         assert_close(factorize(plain, x, tmp_path / "old.frz")(x), model(x))
-
-
-class Versioned(nn.Linear):
-    """A layer that refuses state dicts without a version, like torchvision's MNASNet."""
-
-    _version = 2
-
-    def _load_from_state_dict(self, state, prefix, metadata, *others):
-        if metadata.get("version") != 2:
-            raise ValueError(f"version should be 2 instead of {metadata.get('version')}")
-        super()._load_from_state_dict(state, prefix, metadata, *others)
 
 
 def test_modules_with_versions_take_a_file(tmp_path):

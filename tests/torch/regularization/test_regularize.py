@@ -296,7 +296,7 @@ def test_any_failure_leaves_the_model_unchanged(monkeypatch, calls, error):
             raise error
         return register_parametrization(*args)
 
-    monkeypatch.setattr(sys.modules["frformat.torch.regularization.regularize"], "register_parametrization", register)
+    monkeypatch.setattr(sys.modules["frformat.torch.parametrizations"], "register_parametrization", register)
     with pytest.raises(error):
         regularize(model, 9, rules=["0.bias: raw"])
     after = dict(model.named_parameters())
