@@ -155,6 +155,7 @@ def test_the_list_of_recipes():
         ([TINY, "--distill", "0.5"], "no teacher"),
         ([TINY, "--teacher", "none.frz", "--distill", "0.5"], "none.frz"),
         ([TINY, "--resume", "--force"], "mutually exclusive"),
+        ([TINY, "--minimum", "0"], "--minimum: requires --nested"),
         (["mnist-by-hand.txt"], "nor a FILE.py"),
         (["lenet5", "--data", "/nowhere"], "the data set mnist needs"),
     ],
