@@ -167,6 +167,9 @@ class Listener:
     def step(self, run: Run) -> None:
         pass
 
+    def compress(self, what: str, done: int, total: int) -> None:
+        pass
+
     def epoch(self, row: Row) -> None:
         metric = next(iter(row.metrics))
         scores = [f"{scores[metric]:.4f}" for scores in row.tiers or [row.metrics]]

@@ -34,7 +34,7 @@ Examples:
   frformat train lenet5 --dense -o runs/teacher
   frformat train lenet5 --distill 0.5 --teacher runs/teacher/model.frz
   frformat train lenet5 --size 1.5kB
-  frformat train lenet5 --quantized --from small.frz --teacher runs/teacher/model.frz --distill 0.5
+  frformat train lenet5 --quantized --size 4kB --from dense.frz --teacher dense.frz --distill 0.5
   frformat train lenet5 --tiers 25%,50% --distill 0.5 --temperature 1
   frformat train lenet5 --nested --tiers 20%,36%,60% --minimum 0.97
   frformat train unet-isbi --schedule tail --epochs 300 --resume
@@ -74,7 +74,7 @@ OPTIONS: Final = {
 }
 
 
-UNUSED: Final = ("lr", "schedule", "tolerance", "format", "quantize_from")
+UNUSED: Final = ("lr", "schedule", "truncate_for", "tolerance", "format", "quantize_from")
 """Settings about regularized tensors, which have no effect with ``--quantized``."""
 
 
@@ -116,7 +116,7 @@ def list_recipes(*, as_json: bool) -> None:
 @click.option("--tiers", metavar="N,N%,…", help="Also train smaller tiers that keep this much of each tensor.")
 @click.option("--size", type=ByteCount(), metavar="SIZE", help="Train for a file of this size, such as 900 or 1.5kB.")
 @click.option("--dense", is_flag=True, help="Train the plain model, as a reference or a teacher.")
-@click.option("--quantized", is_flag=True, help="Train the weights of a compressed file in its form (--from).")
+@click.option("--quantized", is_flag=True, help="Compress --from to --size, and train the weights in compressed form.")
 @click.option("--nested", is_flag=True, help="Train tiers with fewer filters; --tiers gives their shares.")
 @click.option("--minimum", metavar="METRIC", type=float, help="Metric that the smallest tier must reach (--nested).")
 @click.option("--stage-epochs", metavar="N", type=int, help="Epochs of each stage of pruning and growing (--nested).")

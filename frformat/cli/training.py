@@ -56,7 +56,11 @@ class Bar:
 
     def step(self, run: Run) -> None:
         """Advance the bar."""
-        self._bar.update(self._task, completed=run.step, total=run.steps)
+        self._bar.update(self._task, description=self.recipe.name, completed=run.step, total=run.steps)
+
+    def compress(self, what: str, done: int, total: int) -> None:
+        """Show how far the compression of the initial weights is."""
+        self._bar.update(self._task, description=what, completed=done, total=total)
 
     def epoch(self, row: Row) -> None:
         """Report an epoch."""

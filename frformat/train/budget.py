@@ -1,23 +1,100 @@
-"""The size of the file in runs that fine-tune a compressed file."""
+"""The size of the file in runs that train quantized weights."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
+import torch
 from torch import nn
 
-from frformat.torch import fit_quantized, load_quantized
+from frformat.format.atomic import replacing
+from frformat.torch import compress, fit_quantized, load_quantized
 from frformat.torch.finetuning import check_size
-from frformat.train.recipe import Recipe, StrPath
+from frformat.train import setup
+from frformat.train.group import ProcessGroup
+from frformat.train.recipe import Data, Recipe, StrPath
 
-POWER: Final = 3
-"""The excess over the final size falls with this power of the time that is left (Zhu and Gupta, "To prune, or not to
-prune", 2017): most coefficients are removed while the learning rate is still high."""
+START: Final = "start.frz"
+
+CALIBRATION: Final = 512
+"""Largest number of training samples that compression observes."""
+
+ELEMENTS: Final = 1 << 23
+"""Largest number of elements of these samples together, because compression keeps the activations of all of them."""
+
+FEWEST: Final = 8
+"""Number of samples that compression observes even if they have more elements."""
+
+CALLED: Final = 64
+"""Number of samples that pass through the network at a time."""
+
+Told = Callable[[str, int, int], None]
+
+
+def compressed(
+    recipe: Recipe,
+    data: Data,
+    weights: StrPath,
+    place: Path,
+    group: ProcessGroup,
+    *,
+    resume: bool,
+    told: Told | None = None,
+) -> StrPath:
+    """Return a file with trained weights that is no larger than the settings say, by compressing it if necessary.
+
+    All processes must call this. Training samples, without augmentation, show how much each weight matters.
+
+    Args:
+        recipe: its network and settings.
+        data: its samples.
+        weights: an ``.frz`` file with trained weights.
+        place: the folder of the run, to which the compressed file is written.
+        group: the process group.
+        resume: whether to use the compressed file that is already there.
+        told: see ``progress`` of :func:`frformat.torch.compress`.
+
+    Raises:
+        CompressionError: the network cannot be compressed to that size.
+        MismatchError, FrzError, OSError: see :func:`frformat.torch.load_model`.
+    """
+    size = recipe.settings.size
+    if size is None or os.path.getsize(weights) <= size:
+        return weights
+    path = place / START
+    if group.first and not (resume and path.exists()):
+        model = setup.plain_model(recipe, weights).to(group.device).eval()
+        inputs = calibration(recipe, data.with_validation(recipe.settings.holdout))
+        found = compress(
+            recipe.exported(model),
+            batches=torch.split(inputs, CALLED),
+            size=size,
+            seed=recipe.settings.seed,
+            progress=told,
+        )
+        place.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            file.write(found.data)
+    group.wait()
+    return path
+
+
+def calibration(recipe: Recipe, data: Data) -> torch.Tensor:
+    """Return inputs of the exported model from training samples, evenly spaced."""
+    tensors = data.train.tensors
+    samples = len(tensors[0])
+    elements = recipe.inputs(tuple(tensor[:1] for tensor in tensors)).numel()
+    count = min(samples, CALIBRATION, max(FEWEST, ELEMENTS // max(1, elements)))
+    chosen = torch.arange(count) * samples // count
+    inputs: torch.Tensor = recipe.inputs(tuple(tensor[chosen] for tensor in tensors))
+    return inputs
 
 
 class Budget:
-    """The largest size that the file may have, from the size of the compressed file to the final one.
+    """The largest size that the model's file may have.
 
     Attributes:
         nbytes: size of the model's file when it was last encoded.
@@ -27,31 +104,21 @@ class Budget:
         """Load the compressed file into a model.
 
         Args:
-            recipe: its settings say how the size falls.
+            recipe: its settings contain the size; if that is None, the compressed file is the limit.
             model: a plain model of the recipe; its exported part is changed in place.
             weights: the compressed file.
 
         Raises:
-            ValueError, FrzError, OSError: see :func:`frformat.torch.load_quantized`; or there is no file, or the final
-                size cannot be reached.
+            ValueError, FrzError, OSError: see :func:`frformat.torch.load_quantized`; or there is no file, or the size
+                cannot be reached.
         """
-        settings = recipe.settings
         if weights is None:
-            raise ValueError("quantized needs a compressed file as initial weights: pass --from FILE.frz")
+            raise ValueError("quantized needs trained weights to start from: pass --from FILE.frz")
         part = load_quantized(recipe.exported(model), weights)
-        self._share = settings.truncate_for
-        self._initial = os.path.getsize(weights)
-        self._final = self._initial if settings.size is None else settings.size
-        self.nbytes = self._initial
-        check_size(part, self._final)
+        self.nbytes = os.path.getsize(weights)
+        self._size = self.nbytes if recipe.settings.size is None else recipe.settings.size
+        check_size(part, self._size)
 
-    def fit(self, model: nn.Module, progress: float) -> None:
-        """Remove coefficients until the model's file meets the budget.
-
-        Args:
-            model: the exported part of a model.
-            progress: completed share of the run.
-        """
-        left = max(0.0, 1 - progress / self._share) if self._share else 0.0
-        excess = max(0, self._initial - self._final)
-        self.nbytes = fit_quantized(model, self._final + round(excess * left**POWER))
+    def fit(self, model: nn.Module) -> None:
+        """Set the smallest coefficients of the exported part of a model to zero until its file meets the budget."""
+        self.nbytes = fit_quantized(model, self._size)

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from frformat.checkpoints.fitting import misfit
 from frformat.torch import each_tier
-from frformat.train import checkpoint, history, setup
+from frformat.train import budget, checkpoint, history, setup
 from frformat.train.checkpoint import CheckpointError
 from frformat.train.export import Outcome, evaluating, export
 from frformat.train.group import ProcessGroup
@@ -32,6 +32,9 @@ class Callback(Protocol):
 
     def epoch(self, row: Row) -> None:
         """Called for each evaluated epoch, including those before the run was resumed."""
+
+    def compress(self, what: str, done: int, total: int) -> None:
+        """Called while a quantized run compresses its initial weights; see ``progress`` of ``compress``."""
 
 
 def train(
@@ -56,7 +59,8 @@ def train(
         recipe: what to train, and the settings.
         output: the folder for all files of the run; created if necessary.
         folder: the folder of data sets; see :mod:`frformat.train.data`.
-        weights: an ``.frz`` file with initial weights.
+        weights: an ``.frz`` file with initial weights. If the settings say ``quantized`` and the file is larger than
+            their ``size``, its weights are first compressed to ``start.frz`` in the folder of the run.
         teacher: an ``.frz`` file with the plain weights of a teacher, for ``distill``.
         group: the process group (see :func:`frformat.train.group.joined`); None means this process alone.
         resume: continue the interrupted run in ``output``, if there is one; otherwise start from scratch.
@@ -67,7 +71,8 @@ def train(
         MissingDataError, DataError: the data is missing or damaged.
         CheckpointError: the checkpoint belongs to a run with other settings or files, or is damaged.
         ValueError: the settings cannot be satisfied, or the recipe's metrics are unusable.
-        EncodeError: training diverged, or a file cannot represent the model.
+        EncodeError: training diverged, the initial weights cannot be compressed to the size in the settings, or a file
+            cannot represent the model.
         OSError: a file cannot be read or written.
     """
     place, group = Path(output), group or ProcessGroup()
@@ -76,9 +81,14 @@ def train(
         raise ValueError(f"distill={recipe.settings.distill}, but no teacher was given")
     if teacher is not None:
         recipe.teacher = setup.plain_model(recipe, teacher).to(group.device).eval().requires_grad_(False)
+    callback = callback if group.first else None
     sources = checkpoint.sources(data, teacher, weights, quantized=recipe.settings.quantized)
-    loop = _Loop(Run(recipe, data, group, weights), place, callback if group.first else None, sources)
-    if resume and (place / CHECKPOINT).exists():
+    resume = resume and (place / CHECKPOINT).exists()
+    if recipe.settings.quantized and weights is not None:
+        told = callback.compress if callback else None
+        weights = budget.compressed(recipe, data, weights, place, group, resume=resume, told=told)
+    loop = _Loop(Run(recipe, data, group, weights), place, callback, sources)
+    if resume:
         loop.resume()
     else:
         rehearse(loop.run, place)

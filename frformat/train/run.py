@@ -169,9 +169,9 @@ class Run:
                 self._rate.finish(self.recipe.exported(self.result))
         if self._budget is not None and (self.step % setup.pruning_period(self.steps) == 0 or self.step == self.steps):
             self.check_finite()
-            self._budget.fit(self.recipe.exported(self.model), self.step / self.steps)
+            self._budget.fit(self.recipe.exported(self.model))
             if self.step == self.steps and self._average is not None:
-                self._budget.fit(self.recipe.exported(self.result), 1.0)
+                self._budget.fit(self.recipe.exported(self.result))
 
     def truncate(self, metric: float) -> None:
         """Step the schedule at the end of an epoch, given the metric of that epoch."""

@@ -68,8 +68,7 @@ class Settings:
         quantized: start from a compressed file, and train its weights as it stores them: with its bases, steps and
             zeros; see :func:`frformat.torch.load_quantized`. The learning rate is ``plain_lr``; ``lr``, ``keep``,
             ``rules``, ``schedule`` and ``format`` have no effect. The result is no larger than ``size`` or, if that is
-            None, than the compressed file. If the compressed file is larger, the budget falls to ``size`` during
-            ``truncate_for``, and coefficients that are removed stay zero.
+            None, than the compressed file. Weights that take more than ``size`` are compressed first.
         precision: precision of the forward pass, through autocast.
     """
 

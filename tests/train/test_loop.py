@@ -54,16 +54,22 @@ class Killer:
     def epoch(self, row):
         pass
 
+    def compress(self, what, done, total):
+        pass
+
 
 class Listener:
     def __init__(self):
-        self.rows, self.steps = [], []
+        self.rows, self.steps, self.stages = [], [], []
 
     def step(self, run):
         self.steps.append(run.step)
 
     def epoch(self, row):
         self.rows.append(row)
+
+    def compress(self, what, done, total):
+        self.stages.append((what, done, total))
 
 
 def same(one, other):

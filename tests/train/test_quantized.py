@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import frformat
 from frformat.errors import EncodeError
-from frformat.torch import compress, load_model
+from frformat.torch import CompressionError, compress, load_model
 from frformat.train import history, train
+from frformat.train.budget import START, calibration
 from frformat.train.loop import HISTORY
 from tests.train.test_loop import Death, Killer, Listener
 from tests.train.tiny import tiny
@@ -53,17 +54,38 @@ def test_it_learns_and_the_file_contains_the_model(small: Path, tmp_path: Path):
     assert listener.rows[-1].losses[""] < listener.rows[0].losses[""]
 
 
-def test_the_file_shrinks_during_the_run(small: Path, tmp_path: Path):
+def test_weights_that_take_more_than_the_size_are_compressed_first(dense: Path, small: Path, tmp_path: Path):
+    listener, size = Listener(), small.stat().st_size - LESS
+    for start in (dense, small):
+        recipe = tiny(epochs=8, size=size, average_from=0.7, **QUANTIZED)
+        outcome = train(recipe, tmp_path / start.stem, weights=start, callback=listener)
+        assert outcome.nbytes == Path(outcome.path).stat().st_size <= size
+        assert outcome.decoded["accuracy"] == outcome.metrics["accuracy"] >= 0.9
+        assert (tmp_path / start.stem / START).stat().st_size <= size
+        assert all(row.nbytes is not None and row.nbytes <= size for row in listener.rows)
+    assert listener.stages
+
+
+def test_validation_samples_are_not_used_for_compression():
+    recipe = tiny(holdout=0.25, size=500, **QUANTIZED)
+    data = recipe.data(None).with_validation(0.25)
+    assert data.validation is not None
+    kept_back = {tuple(row.flatten().tolist()) for row in recipe.inputs(data.validation.tensors)}
+    chosen = calibration(recipe, data)
+    assert 0 < len(chosen) <= data.samples
+    assert not any(tuple(row.flatten().tolist()) in kept_back for row in chosen)
+
+
+def test_a_run_resumes_from_its_compressed_file(dense: Path, small: Path, tmp_path: Path):
+    recipe = tiny(size=small.stat().st_size, **QUANTIZED)
+    with pytest.raises(Death):
+        train(recipe, tmp_path, weights=dense, checkpoint_every=0, callback=Killer(2))
     listener = Listener()
-    size = small.stat().st_size - LESS
-    recipe = tiny(epochs=8, size=size, average_from=0.7, **QUANTIZED)
-    outcome = train(recipe, tmp_path, weights=small, callback=listener)
-    assert outcome.nbytes == Path(outcome.path).stat().st_size <= size
-    assert outcome.decoded["accuracy"] == outcome.metrics["accuracy"]
-    sizes = [row.nbytes for row in listener.rows]
-    assert sizes[0] > size >= sizes[-1]
-    totals = [row.numbers for row in listener.rows]
-    assert totals[0] > totals[-1]
+    train(recipe, tmp_path, weights=dense, resume=True, callback=listener)
+    assert not listener.stages
+    with pytest.raises(CompressionError, match="99"):
+        train(tiny(size=99, **QUANTIZED), tmp_path / "run", weights=dense)
+    assert not (tmp_path / "run").exists()
 
 
 @hypothesis_settings(max_examples=4)
@@ -87,12 +109,10 @@ def test_a_teacher_is_a_plain_network(small: Path, dense: Path, tmp_path: Path):
 
 
 def test_impossible_settings(small: Path, dense: Path, tmp_path: Path):
-    with pytest.raises(ValueError, match="quantized needs a compressed file"):
+    with pytest.raises(ValueError, match="quantized needs trained weights"):
         train(tiny(**QUANTIZED), tmp_path / "run")
     with pytest.raises(ValueError, match="contains no quantized weights"):
         train(tiny(**QUANTIZED), tmp_path / "run", weights=dense)
-    with pytest.raises(ValueError, match="size=99: the file has"):
-        train(tiny(size=99, **QUANTIZED), tmp_path / "run", weights=small)
     for other in ({"dense": True}, {"tiers": (0.5,)}):
         with pytest.raises(ValueError, match="mutually exclusive"):
             tiny(quantized=True, **other)
