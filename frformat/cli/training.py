@@ -44,6 +44,7 @@ class Bar:
         self._bar = Progress(*columns, console=self._screen, transient=True, disable=not self._screen.is_terminal)
         self._task = self._bar.add_task(recipe.name)
         self._shown = shown and self._screen.is_terminal
+        self._compressing = False
 
     def __enter__(self) -> Bar:
         if self._shown:
@@ -59,7 +60,10 @@ class Bar:
         self._bar.update(self._task, description=self.recipe.name, completed=run.step, total=run.steps)
 
     def compress(self, what: str, done: int, total: int) -> None:
-        """Show how far the compression of the initial weights is."""
+        """Report that the initial weights are compressed, and show how far that is."""
+        if not self._compressing:
+            self._compressing = True
+            self._screen.print(f"compressing the initial weights to {count(self.recipe.settings.size or 0, 'byte')}")
         self._bar.update(self._task, description=what, completed=done, total=total)
 
     def epoch(self, row: Row) -> None:

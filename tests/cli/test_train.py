@@ -83,6 +83,19 @@ def test_a_compressed_file_is_fine_tuned(tmp_path: Path):
     assert not (tmp_path / "other").exists()
 
 
+def test_a_dense_network_is_compressed_to_a_size_first(tmp_path: Path):
+    dense = tmp_path / "dense" / "model.frz"
+    assert frformat("train", TINY, *CPU, "--dense", "-o", tmp_path / "dense").code == 0
+    run = ("train", TINY, *CPU, "--quantized", "--from", dense, "--size", "500")
+    outcome = frformat(*run, "--json", "-o", tmp_path / "run")
+    assert outcome.err.splitlines()[0] == "compressing the initial weights to 500 bytes"
+    assert outcome.json["nbytes"] <= 500
+    failed = frformat(*run[:-1], "20", "-o", tmp_path / "other")
+    assert failed.code == 2
+    assert "no file of 20 bytes can store this model" in failed.err.splitlines()[-1]
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_finished_run_is_not_repeated(tmp_path: Path):
     arguments = ("train", TINY, *CPU, "-o", tmp_path, "--epochs", "1", "--json")
     first = frformat(*arguments).json
