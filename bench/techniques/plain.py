@@ -47,26 +47,16 @@ def rounding(job: Job) -> Made:
 
 
 def fine_tuned(job: Job) -> Made:
-    """Round each weight, and train the rounded weights in this form.
-
-    If the strength is more than 1, do so twice: the first file is that many times as large, and the training is divided
-    between the two.
-    """
-    assert job.size is not None
-    sizes = [job.size] if job.strength == 1 else [round(job.strength * job.size), job.size]
-    model = job.task.model()
+    """Round each weight, and train the rounded weights in this form."""
     with TemporaryDirectory() as folder:
-        for size in sizes:
-            path, end = Path(folder) / f"{size}.frz", Path(folder) / "end.frz"
-            try:
-                compress(model, path, job.calibration(), size=size, seed=job.seed)
-            except CompressionError as error:
-                raise Unreachable(str(error)) from error
-            epochs = job.task.settings.epochs // len(sizes)
-            save_model(job.fit(weights=path, dense=False, quantized=True, size=size, epochs=epochs), end)
-            data = end.read_bytes()
-            model = loaded(job.task.model(), data)
-    return Made(data, model, len(data))
+        start, end = Path(folder) / "start.frz", Path(folder) / "end.frz"
+        try:
+            compress(job.task.model(), start, job.calibration(), size=job.size, seed=job.seed)
+        except CompressionError as error:
+            raise Unreachable(str(error)) from error
+        save_model(job.fit(weights=start, dense=False, quantized=True, size=job.size), end)
+        data = end.read_bytes()
+    return Made(data, loaded(job.task.model(), data), len(data))
 
 
 def standard(job: Job) -> Made:
