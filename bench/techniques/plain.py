@@ -3,6 +3,7 @@ standard."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,13 +51,19 @@ def fine_tuned(job: Job) -> Made:
     """Round each weight, and train the rounded weights in this form."""
     with TemporaryDirectory() as folder:
         start, end = Path(folder) / "start.frz", Path(folder) / "end.frz"
-        try:
-            compress(job.task.model(), start, job.calibration(), size=job.size, seed=job.seed)
-        except CompressionError as error:
-            raise Unreachable(str(error)) from error
+        start.write_bytes(_rounded(replace(job, rate=1.0)))
         save_model(job.fit(weights=start, dense=False, quantized=True, size=job.size), end)
         data = end.read_bytes()
     return Made(data, loaded(job.task.model(), data), len(data))
+
+
+@cache
+def _rounded(job: Job) -> bytes:
+    """Return the file of the rounded dense network. Learning rates make no difference."""
+    try:
+        return compress(job.task.model(), None, job.calibration(), size=job.size, seed=job.seed).data
+    except CompressionError as error:
+        raise Unreachable(str(error)) from error
 
 
 def standard(job: Job) -> Made:
