@@ -24,7 +24,8 @@ HELP: Final = """Train a network with a recipe. The parameters are the first DCT
 RECIPE is one of those that --list shows, or FILE.py with your own subclass of frformat.train.Recipe (FILE.py:NAME if
 there are several). Options that are omitted keep the recipe's values.
 
-All files go to one folder: model.frz, checkpoint.pt, history.jsonl (one line per epoch) and plots.
+All files go to one folder: model.frz, checkpoint.pt, history.jsonl (one line per epoch), plots and, with --quantized,
+start.frz (the compressed initial weights).
 --resume continues an interrupted run and reaches the same weights.
 
 \b
