@@ -16,7 +16,7 @@ pytest.importorskip("matplotlib")
 
 import frformat
 from bench import JAR, Missing
-from bench.techniques import comparing, report
+from bench.techniques import comparing, integers, report
 from bench.techniques.jobs import Job, Made, Unreachable
 from bench.techniques.measuring import kotlin, score
 from bench.techniques.registry import TECHNIQUES, TUNED, Technique
@@ -164,6 +164,25 @@ def test_sizes_at_a_metric_are_interpolated() -> None:
 def test_the_page_matches_the_results() -> None:
     page = report.PAGE.read_text(encoding="utf-8")
     assert page.split(report.BEGIN)[1].split(report.END)[0] == f"\n{report.section()}"
+
+
+def test_the_report_says_that_a_technique_does_not_support_a_network(tmp_path: Path) -> None:
+    found = {"bytes": 1000, "native": 1000, "metric": 90.0, "samples": 5}
+    rows = {"digits, dense, seed 0": found, f"digits, {TUNED}, seed 0": found}
+    rows["digits, int8, PTQ, seed 0"] = {"unreachable": "torchao: no running statistics"}
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(rows))
+    assert "\n| int8, PTQ | not supported | | – | – | – | – | – |\n" in report.section(path)
+    report.draw(path, tmp_path / "picture.png")
+
+
+def test_torchao_does_not_support_normalization_without_running_statistics(task: Task) -> None:
+    pytest.importorskip("torchao")
+    model = torch.nn.Sequential(
+        torch.nn.Unflatten(1, (1, 8, 8)), torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2, track_running_stats=False)
+    )
+    with pytest.raises(Unreachable, match="torchao"):
+        integers._prepared(job(task, "int8, PTQ"), model, training=False)
 
 
 def test_every_result_loads_in_kotlin() -> None:

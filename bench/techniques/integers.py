@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import frformat
-from bench.techniques.jobs import Job, Made
+from bench.techniques.jobs import Job, Made, Unreachable
 from bench.techniques.storing import encoded, pickled
 
 
@@ -31,7 +31,11 @@ def in_training(job: Job) -> Made:
 
 
 def _prepared(job: Job, model: nn.Module, training: bool) -> nn.Module:
-    """Return a graph with observers."""
+    """Return a graph with observers.
+
+    Raises:
+        Unreachable: torchao cannot quantize the network, for example if a normalization has no running statistics.
+    """
     from torchao.quantization.pt2e import allow_exported_model_train_eval
     from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e, prepare_qat_pt2e
     from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
@@ -40,10 +44,13 @@ def _prepared(job: Job, model: nn.Module, training: bool) -> nn.Module:
     batch = torch.export.Dim("batch")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        graph: Any = torch.export.export(model.train(training), (example,), dynamic_shapes=({0: batch},)).module()
         config = x86.get_default_x86_inductor_quantization_config(is_qat=training)
         quantizer = x86.X86InductorQuantizer().set_global(config)
-        prepared: nn.Module = (prepare_qat_pt2e if training else prepare_pt2e)(graph, quantizer)
+        try:
+            graph: Any = torch.export.export(model.train(training), (example,), dynamic_shapes=({0: batch},)).module()
+            prepared: nn.Module = (prepare_qat_pt2e if training else prepare_pt2e)(graph, quantizer)
+        except Exception as error:  # torchao can raise anything about a network that it does not support
+            raise Unreachable(f"torchao: {' '.join(str(error).split())}") from error
     allow_exported_model_train_eval(prepared)
     return prepared
 

@@ -107,7 +107,8 @@ def _technique(name: str, cells: Mapping[int | None, Cell], task: Task, goal: fl
     """Return the row of a technique. Its costs are those of the largest file."""
     if None in cells:
         whole = cells[None]
-        shown = [f"{whole.known('metric'):.1f} % in {_bytes(whole.known('bytes'))}", *[""] * (len(task.sizes) - 1)]
+        only = f"{whole.known('metric'):.1f} % in {_bytes(whole.known('bytes'))}" if whole.reached else "not supported"
+        shown = [only, *[""] * (len(task.sizes) - 1)]
     else:
         shown = [_metric(cells.get(size)) for size in task.sizes]
     reached = [cell for cell in cells.values() if cell.reached]
