@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from typing import Any
 
@@ -47,8 +48,10 @@ def _prepared(job: Job, model: nn.Module, training: bool) -> nn.Module:
         config = x86.get_default_x86_inductor_quantization_config(is_qat=training)
         quantizer = x86.X86InductorQuantizer().set_global(config)
         try:
-            graph: Any = torch.export.export(model.train(training), (example,), dynamic_shapes=({0: batch},)).module()
+            program = torch.export.export(model.train(training), (example,), dynamic_shapes=({0: batch},))
+            graph: Any = program.module(check_guards=False)  # the UNet trains on crops
             prepared: nn.Module = (prepare_qat_pt2e if training else prepare_pt2e)(graph, quantizer)
+            copy.deepcopy(prepared)(example)
         except Exception as error:  # torchao can raise anything about a network that it does not support
             raise Unreachable(f"torchao: {' '.join(str(error).split())}") from error
     allow_exported_model_train_eval(prepared)
