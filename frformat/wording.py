@@ -51,6 +51,16 @@ def parse_amount(text: str) -> int | float:
     return amount
 
 
+def in_one_line(text: str) -> str:
+    """Join the lines of a message: with semicolons, except where a line already ends in punctuation."""
+    joined = ""
+    for line in (" ".join(each.split()) for each in text.splitlines()):
+        if joined and line:
+            joined += " " if joined[-1] in ":;,." else "; "
+        joined += line
+    return joined
+
+
 def count(number: int, noun: str = "", plural: str = "") -> str:
     """Format a whole number with separators and, if given, its unit: ``1 byte``, ``4,524 bytes``."""
     if not noun:

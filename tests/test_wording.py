@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from frformat.wording import are, count, listed, metric_text, parse_amount, parse_size, similar
+from frformat.wording import are, count, in_one_line, listed, metric_text, parse_amount, parse_size, similar
 
 
 def test_verbs_agree_with_numbers():
@@ -18,6 +18,12 @@ def test_metrics_are_short_at_any_magnitude():
     values = [0.0, 0.97654, -1.0, 12345.6, 2e25, -3e-30, 4e-5, float("nan"), float("-inf")]
     texts = ["0.0000", "0.9765", "-1.0000", "12345.6000", "2e+25", "-3e-30", "4e-05", "nan", "-inf"]
     assert [metric_text(value) for value in values] == texts
+
+
+def test_lines_are_joined_with_punctuation():
+    assert in_one_line("it does not fit:\n  a: wrong\n\n  b  is missing\n") == "it does not fit: a: wrong; b is missing"
+    assert in_one_line("One sentence.\nAnother one, \n which goes on") == "One sentence. Another one, which goes on"
+    assert in_one_line("") == ""
 
 
 def test_long_lists_are_shortened():

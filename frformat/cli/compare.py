@@ -115,6 +115,9 @@ def compare(
     if phone and phone not in INSTALLED and not os.path.splitext(phone)[1] and not os.path.exists(phone):
         known = " or ".join(INSTALLED)
         raise click.UsageError(f"--phone {phone!r} is neither a file nor an installed runtime, {known}.", context)
+    kind = os.path.splitext(INSTALLED.get(phone or "", ""))[1]
+    if skeleton and not skeleton.endswith(kind):
+        raise click.UsageError(f"--phone {phone} runs {kind} files, not {skeleton}.", context)
     with contextlib.ExitStack() as stack:
         if html:
             stack.enter_context(writing(html, force))

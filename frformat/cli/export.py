@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 
 DTYPES: Final = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
 """The element types of examples, named like PyTorch's."""
+
+SPELLED: Final = {
+    "dynamic": "--fixed",
+    "weights_as_inputs": "--weights-as-inputs",
+    "probe": "--probe",
+    "release": "--release",
+}
+"""The command-line options that apply to some runtimes only, by the options of :func:`frformat.runtimes.export`."""
 
 HELP = """Write a skeleton: a model without its weights, which are in model.frz.
 
@@ -132,6 +141,7 @@ def export(
             pass
         if os.path.realpath(complete) == os.path.realpath(output):
             raise click.UsageError("--complete needs a file of its own.", click.get_current_context())
+    _check_applicable(output, options | only_skeleton)
     with writing(output, force):
         net = models.build(model)
         if weights is not None:
@@ -156,6 +166,17 @@ def _check_factored(weights: str | None, shapes: tuple[str, ...], probe: bool) -
         raise click.UsageError("--factored needs --weights, and --example with the shape of an input.", context)
     if probe:
         raise click.UsageError("A factored model has no layer outputs; omit --probe.", context)
+
+
+def _check_applicable(output: str, options: Collection[str]) -> None:
+    """Check that the runtime of a skeleton has the options that were given."""
+    from frformat.runtimes.exporting import RUNTIMES, runtime_of
+
+    runtime = RUNTIMES[runtime_of(output, None, False)]
+    for option, spelled in SPELLED.items():
+        if option in options and option not in runtime.options:
+            problem = f"{spelled} does not apply to {runtime.extension} files."
+            raise click.UsageError(problem, click.get_current_context())
 
 
 def _shape(text: str) -> tuple[str, list[int]]:

@@ -14,7 +14,7 @@ import click
 from frformat.cli import elm, terminal
 from frformat.cli.options import ByteCount, Nonnegative, json_option, tier_cuts
 from frformat.errors import DependencyError, EncodeError
-from frformat.wording import parse_amount
+from frformat.wording import in_one_line, parse_amount
 
 if TYPE_CHECKING:
     from frformat.train import ProcessGroup, Recipe
@@ -285,7 +285,7 @@ def told() -> Iterator[None]:
     except EncodeError:
         raise
     except ValueError as error:
-        raise click.UsageError(" ".join(str(error).split()), click.get_current_context()) from error
+        raise click.UsageError(in_one_line(str(error)), click.get_current_context()) from error
 
 
 @contextmanager

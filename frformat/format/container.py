@@ -179,7 +179,7 @@ def read_header(head: bytes) -> Header:
         FrzError: ``MAGIC``, ``VERSION``, ``TRUNCATED``, ``HEADER`` or ``LIMIT``.
     """
     if not MAGIC.startswith(head[:4]):
-        raise FrzError("MAGIC", "not an .frz file", offset=0)
+        raise FrzError("MAGIC", "not an .frz file; frformat encode makes one from a checkpoint", offset=0)
     if len(head) > 4 and head[4] != VERSION:
         raise FrzError("VERSION", f"format version {head[4]} is not supported, only {VERSION}: upgrade", offset=4)
     if len(head) < HEADER_BYTES:

@@ -149,7 +149,7 @@ class Contents:
         def check() -> Iterator[None]:
             for index in range(group.tensors):
                 if zigzag.element_count(group.shapes[index]):
-                    computed = not group.names or not all(KINDS[kind].plain for kind in group.kinds(index))
+                    computed = group.numbers or not all(KINDS[kind].plain for kind in group.kinds(index))
                     self._coded(group, index, found.of(index), bare=True).check_values(finite=computed)
                 yield
 
@@ -179,7 +179,7 @@ class Contents:
     def _stored(self, group_index: int, index: int) -> CodedTensor:
         group = self._groups[group_index]
         tensor = self._coded(group, index, self._content(group_index, index))
-        tensor.check_values(finite=not group.names)
+        tensor.check_values(finite=group.numbers)
         return tensor
 
     def _content(self, group_index: int, index: int) -> Content:

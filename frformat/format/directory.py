@@ -87,7 +87,7 @@ class Group:
         kept: length of each core's zigzag prefix in each tier: integer array (tiers, tensors).
         corners: the corner of each core in each tier.
         per_tier: whether every tier stores its own version of the tensors, which can have its own corners.
-        format: number format of exact values, if it is not the dtype.
+        format: number format of exact values; None if they are elements of the dtype.
         steps: step codes, if values are integers.
         offsets: bit mask of the axes that have step offsets.
         delta: whether the stored values are differences from the values of the base.
@@ -125,6 +125,14 @@ class Group:
         """Whether the values of the only segment are the elements of all tensors, one after the other."""
         exact = self.steps is None and self.format is None
         return exact and not (self.tiered or self.bases or self.offsets)
+
+    @property
+    def numbers(self) -> bool:
+        """Whether exact values must be finite even if no basis computes with them.
+
+        This holds for factors, and for values of a number format, even one that equals the dtype.
+        """
+        return not self.names or self.format is not None
 
     @property
     def value_type(self) -> str:

@@ -71,7 +71,8 @@ def find_inputs(folder: str, truth: str | None = None) -> list[Input]:
             names are equal; if neither identifies all files, they belong together in ascending order.
 
     Raises:
-        ReportError: there are no inputs, two have the same name, or the number of true outputs differs.
+        ReportError: a folder is a file, there are no inputs, two have the same name, or the number of true outputs
+            differs.
         OSError: a folder cannot be read.
     """
     files = list(_files(folder))
@@ -121,6 +122,8 @@ def _numbers(paths: Sequence[str]) -> list[str]:
 
 
 def _files(folder: str) -> Iterator[str]:
+    if os.path.isfile(folder):
+        raise ReportError(f"{folder}: it is a file; pass a folder of .npy files or pictures")
     for name in sorted(os.listdir(folder)):
         if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
             yield os.path.join(folder, name)

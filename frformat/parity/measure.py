@@ -32,12 +32,14 @@ class Distance:
         return 0.0 if self.largest == 0 else self.largest / self.scale if self.scale else float("inf")
 
 
-def distance(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> Distance:
-    """Compare two arrays of the same shape; NaN equals NaN."""
+def distance(a: NDArray[Any], b: NDArray[Any]) -> Distance:
+    """Compare two arrays of numbers or booleans of the same shape; NaN equals NaN."""
     if a.size == 0:
         return Distance(0.0, 0.0, 0.0)
+    a, b = np.atleast_1d(a, b)  # of scalars, NumPy returns numbers that cannot be changed in place
+    wide = np.complex128 if np.iscomplexobj(a) else np.float64
     with np.errstate(all="ignore"):
-        gaps = np.abs(np.subtract(a, b, dtype=np.float64))
+        gaps = np.abs(np.subtract(a, b, dtype=wide))
         gaps[(a == b) | (np.isnan(a) & np.isnan(b))] = 0
         gaps[np.isnan(gaps)] = np.inf
         scale = np.abs(a).max(where=np.isfinite(a), initial=0)

@@ -23,7 +23,7 @@ from frformat.torch.factorization.candidates import Preference
 from frformat.torch.factorization.portable import exportable
 from frformat.torch.regularization.views import Example
 from frformat.train import models
-from frformat.wording import similar
+from frformat.wording import in_one_line, similar
 
 BUILT_IN: Final = {"unet": models.UNet, "lenet5": models.LeNet5, "resnet20": models.ResNet20}
 """The reference networks by their names on the command line."""
@@ -90,7 +90,7 @@ def give(
     try:
         load_model(model, weights, tier=tier, memory_budget=memory_budget, base=base)
     except MismatchError as error:
-        raise ExportError(" ".join(str(error).split())) from error
+        raise ExportError(in_one_line(str(error))) from error
 
 
 def factored(
@@ -142,7 +142,7 @@ def factored(
     except ExportError:
         raise
     except ValueError as error:  # includes MismatchError
-        raise ExportError(" ".join(str(error).split())) from error
+        raise ExportError(in_one_line(str(error))) from error
 
 
 def imported(where: str) -> ModuleType:

@@ -23,18 +23,26 @@ class Classification(Recipe):
     """Samples are images, uint8 (n, channels, height, width), and labels, int64 (n,). The model returns logits.
 
     Attributes:
-        pixels: how images are normalized for the model.
+        pixels: how images are normalized for the model; None if samples are float32 in the model's input format.
         channels_last: whether channels are last in memory, which speeds up small convolutions.
     """
 
     metric = "accuracy"
     distills = True
-    pixels: ClassVar[Pixels]
+    pixels: ClassVar[Pixels | None] = None
     channels_last: ClassVar[bool] = False
 
     def inputs(self, samples: Batch) -> Tensor:
-        """Return the normalized images."""
-        images = self.pixels(samples[0])
+        """Return the normalized images.
+
+        Raises:
+            ValueError: they are integers, but ``pixels`` does not say how to normalize them.
+        """
+        images = samples[0]
+        if self.pixels is not None:
+            images = self.pixels(images)
+        elif not images.is_floating_point():
+            raise ValueError(f"recipe {self.name} has images of type {images.dtype}; set pixels, e.g. to UNIT_PIXELS")
         return images.to(memory_format=torch.channels_last) if self.channels_last else images
 
     def losses(self) -> Mapping[str, Loss]:

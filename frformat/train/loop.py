@@ -18,6 +18,7 @@ from frformat.train.history import Row
 from frformat.train.recipe import Data, Recipe, StrPath, metrics, returned
 from frformat.train.rehearsal import rehearse
 from frformat.train.run import Run
+from frformat.wording import in_one_line
 
 CHECKPOINT: Final = "checkpoint.pt"
 HISTORY: Final = "history.jsonl"
@@ -122,7 +123,7 @@ class _Loop:
             self.run.load_state_dict(state["run"])
         except (RuntimeError, ValueError) as error:  # of another network
             stored, own = _shapes(state["run"]["model"]), _shapes(self.run.model.state_dict())
-            reason = misfit(stored, own) or " ".join(str(error).split())
+            reason = misfit(stored, own) or in_one_line(str(error))
             raise CheckpointError(f"{self.place / CHECKPOINT} does not fit the recipe's network: {reason}") from error
         self.rows = [Row(**row) for row in state["rows"]]
         self.clock = _Clock(state["seconds"])

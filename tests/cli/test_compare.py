@@ -129,9 +129,11 @@ def test_misuse(files: Path, tmp_path: Path):
         (("--skeleton", "x.ptl", "--layers"), "--layers exports a skeleton of its own"),
         (("--phone", "lite", "--tier", 0), "A runner uses all tiers"),
         (("--phone", "ort", "--skeleton", tmp_path / "none.onnx"), "ort ended with code"),
+        (("--phone", "lite", "--skeleton", "x.onnx"), "--phone lite runs .ptl files, not x.onnx"),
         (("--phone", "ort", "--layers"), "ONNX Runtime does not return layer outputs"),
         (("--tolerance", "nan"), "not a number"),
         (("--truth", tmp_path / "none"), "No such file"),
+        (("--truth", other), "other.json: it is a file; pass a folder of .npy files or pictures"),
         (("--html", tmp_path / "none" / "x.html"), "does not exist"),
         (("--original", tmp_path / "none.pt"), "No such file"),
     ):

@@ -63,7 +63,10 @@ def test_weights_alone():
     lines = outcome.out.splitlines()
     assert lines[0].split() == ["tensor", "shape", "coding", "bits", "bytes", "loss"]
     assert any(line.startswith("conv.weight  8×3×3×3  integers") for line in lines)
-    assert lines[-1].startswith(f"net.frz: {Path('net.frz').stat().st_size} bytes, ")
+    size = Path("net.frz").stat().st_size
+    dense = 4 * (8 * 3 * 3 * 3 + 8 + 3 * 8 + 3)
+    assert lines[-1].startswith(f"net.frz: {size} bytes, ")
+    assert f"× smaller than the input, {dense / size:.3g}× smaller than dense f32, loss 0.00" in lines[-1]
     assert frz.load_file("net.frz")["conv.weight"].shape == (8, 3, 3, 3)
 
 
@@ -134,14 +137,13 @@ def test_the_same_checkpoint_in_torch():
         ("--data data.npz", "USAGE: --data needs --model"),
         ("--max-drop 1", "USAGE: --max-drop needs --data"),
         ("--size 10", "ENCODE: no file of 10 bytes"),
-        ("--size 900 --quality 4", "ENCODE: size and quality are given"),
         ("--quality 0", "ENCODE: quality 0.0 is not within"),
         ("--model net.py:Other", "ENCODE: net.py:Other: there is no Other"),
         ("--model resnet20", "ENCODE: net.npz does not fit resnet20: not in the model: conv.weight, conv.bias, head"),
         ("--model net.py:Net --data flat.npz --max-drop 1", "flat.npz: 3 inputs in one batch of 64; without labels"),
         ("--model net.py:Net --data nothing.npz", "nothing.npz: IO: No such file"),
         ("--model net.py:Net --data net.npz", "ENCODE: net.npz: it contains no inputs (an array x)"),
-        ("--model net.py:Net --data net.py", "net.py: READ: truncated or damaged: "),
+        ("--model net.py:Net --data net.py", "net.py: READ: neither a folder nor an .npz file"),
         ("--model net.py:Net --data damaged.npz", "damaged.npz: READ: truncated or damaged: BadZipFile: "),
         ("--model net.py:Net --data one.npy", "one.npy: READ: neither a folder nor an .npz file"),
         ("--model net.py:Net --data empty", "ENCODE: empty: it contains no pictures"),
@@ -173,6 +175,26 @@ def test_impossible_requests_are_reported_in_one_line(options: str, reason: str)
     assert files() - before <= {"__pycache__"}
 
 
+def test_a_ruined_network_comes_with_a_warning():
+    warning = "has probably ruined the network: allow a larger file"
+    rng = np.random.default_rng(0)
+    np.savez("noise.npz", **{f"w{number}": rng.normal(size=(16, 16)) for number in range(4)})
+    least = int(refused("compress", "noise.npz", "-o", "out.frz", "--size", "1").split()[-1])
+    assert frformat("compress", "noise.npz", "-o", "out.frz", "--size", str(least)).out.startswith(
+        "a loss of 2 " + warning
+    )
+    told = json.loads(frformat("compress", "noise.npz", "-o", "out.frz", "--quality", "6", "--force", "--json").out)
+    assert told["loss"] < 0.5
+    assert not any(warning in note for note in told["notes"])
+
+
+def test_the_entry_that_is_read_is_named():
+    weights = {name: torch.from_numpy(array) for name, array in np.load("net.npz").items()}
+    torch.save({"model": weights, "optimizer": {"state": {}}, "epoch": 3}, "run.pt")
+    outcome = frformat("compress", "run.pt", "-o", "net.frz", "--quality", "7")
+    assert outcome.out.splitlines()[0] == "read the entry 'model' of the file"
+
+
 def test_an_existing_file_is_kept_without_force():
     Path("net.frz").write_text("mine")
     assert "use --force to replace it" in refused("compress", "net.npz", "-o", "net.frz")
@@ -189,6 +211,7 @@ def test_an_existing_file_is_kept_without_force():
         ("--outputs values", "--outputs needs --data"),
         ("--model net.py:Net --data data.npz --pixels mnist", "--pixels applies to a folder of pictures"),
         ("--model net.py:Net --data pictures --effort 2", "--effort needs --size or --bits"),
+        ("--size 20kB --quality 6", "Pass only one of --size and --quality"),
     ],
 )
 def test_options_without_effect_are_refused(options: str, reason: str):

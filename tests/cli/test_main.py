@@ -90,7 +90,8 @@ def test_unreadable_files(command: str, tmp_path: Path):
     assert refused(command, "none.frz") == "none.frz: IO: No such file or directory"
     assert refused(command, tmp_path) == f"{tmp_path}: IO: Is a directory"
     (tmp_path / "text").write_text("not an frz file at all")
-    assert refused(command, tmp_path / "text") == f"{tmp_path / 'text'}: MAGIC: not an .frz file (byte 0)"
+    advice = "not an .frz file; frformat encode makes one from a checkpoint (byte 0)"
+    assert refused(command, tmp_path / "text") == f"{tmp_path / 'text'}: MAGIC: {advice}"
     (tmp_path / "empty").touch()
     assert "TRUNCATED" in refused(command, tmp_path / "empty")
 

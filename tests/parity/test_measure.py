@@ -29,6 +29,14 @@ def test_distances(a: list[float], b: list[float], largest: float, relative: flo
     assert (found.largest, found.relative) == (largest, relative)
 
 
+def test_distances_between_scalars_and_other_types():
+    assert distance(np.array(7), np.array(9)).largest == 2
+    assert distance(np.array(nan, np.float32), np.array(nan, np.float32)).largest == 0
+    assert distance(np.array([True, False]), np.array([True, True])).mean == 0.5
+    assert distance(np.array([3j, 1]), np.array([3j, 5 - 3j])).largest == 5
+    assert distance(np.array(5, np.uint8), np.array(6, np.uint8)).relative == 0.2
+
+
 @given(maps, maps)
 def test_scores(a: np.ndarray, b: np.ndarray):
     assert dice(a, a) == accuracy(a, a) == 1

@@ -41,6 +41,27 @@ def test_outputs_of_any_kind_are_compared(tmp_path):
     assert 0 <= outcome.difference < 1e-4 < outcome.scale
 
 
+class Floats(Tiny):
+    """Its samples are normalized floats."""
+
+    pixels = None
+
+    def data(self, folder):
+        data = super().data(folder)
+        parts = [TensorDataset(part.tensors[0] / 255, part.tensors[1]) for part in (data.train, data.evaluated)]
+        return Data(*parts)
+
+
+def test_floats_need_no_normalization_but_integers_do(tmp_path, monkeypatch):
+    plain, floats = train(tiny(), tmp_path / "plain"), train(Floats(tiny().settings), tmp_path / "floats")
+    assert floats.metrics == plain.metrics
+    monkeypatch.setattr(Floats, "data", Tiny.data)
+    with pytest.raises(
+        ValueError, match=r"recipe tiny has images of type torch.uint8; set pixels, e.g. to UNIT_PIXELS"
+    ):
+        train(Floats(tiny().settings), tmp_path / "integers")
+
+
 @pytest.mark.parametrize(
     ("found", "message"),
     [

@@ -260,6 +260,7 @@ def section() -> str:
         "",
         "`vectors.json` lists the other weights.",
         "",
+        "",
     ]
     return "\n".join(lines)
 

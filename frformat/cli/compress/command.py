@@ -49,6 +49,9 @@ Examples:
   frformat compress resnet20.th -o resnet20.frz --model resnet20 --data cifar/ --pixels imagenet --max-drop 0.5
 """
 
+LIMITS: Final = ("max-drop", "size", "bits", "quality")
+"""Options that limit the size or the loss. At most one can be given."""
+
 BATCH: Final = 64
 """Number of inputs in a batch."""
 
@@ -116,6 +119,9 @@ def compress(
 ) -> None:
     """See :data:`HELP`."""
     context = click.get_current_context()
+    limits = [f"--{name}" for name in LIMITS if options[name.replace("-", "_")] is not None]
+    if len(limits) > 1:
+        raise click.UsageError(f"Pass only one of {' and '.join(limits)}.", context)
     if data is not None and architecture is None:
         raise click.UsageError("--data needs --model, the network to run on the data.", context)
     if options["max_drop"] is not None and data is None:
@@ -154,6 +160,7 @@ def compress(
             result = compression.compress(
                 network, target, metadata=checkpoint.metadata, progress=_shown(bar), **options
             )
+        result.notes[:0] = checkpoint.notes
         result.notes.extend(base_notes(target, options["base"]))
         if plot is not None:
             plotting.save(result, plot)

@@ -98,9 +98,10 @@ class Inputs:
 
 def _arrays(path: str) -> Inputs:
     with reported(path), open(path, "rb") as stream:
-        loaded = np.load(stream, allow_pickle=False)
-        if not isinstance(loaded, NpzFile):
+        if stream.read(2) != b"PK":  # NumPy takes most other files for a pickle, and advises to trust it
             raise EncodeError("neither a folder nor an .npz file")
+        stream.seek(0)
+        loaded: NpzFile = np.load(stream, allow_pickle=False)
         with loaded as file:
             found: dict[str, NDArray[Any]] = {name: file[name] for name in ("x", "y") if name in file}
     if "x" not in found or found["x"].ndim < 1 or not len(found["x"]):

@@ -8,7 +8,9 @@ from typing import Any, Final
 from frformat.cli import columns, terminal
 from frformat.cli.columns import Row
 from frformat.cli.dump.listing import compared
+from frformat.cli.dump.survey import DENSE_BYTES
 from frformat.cli.terminal import dims
+from frformat.spectral.zigzag import element_count
 from frformat.torch.compression import Compressed, LayerReport
 from frformat.wording import clean, count
 
@@ -16,17 +18,24 @@ TITLES: Final = ("tensor", "shape", "coding", "bits", "bytes", "loss")
 SHOWN: Final = 0.0005
 """Tensors whose shares of the bytes and of the loss are both below this are summarized in one line."""
 
+RUINED: Final = 0.5
+"""Loss from which the result comes with a warning: the half relative squared error of outputs that are all zero."""
+
 
 def show(result: Compressed, source: str, size: int, output: str, seconds: float, *, as_json: bool) -> None:
     """Print the outcome: a line for each tensor that matters, and a summary. The JSON form also contains all trials."""
+    loss, notes = result.point.loss, list(result.notes)
+    if loss >= RUINED:
+        notes.append(f"a loss of {loss:.2g} has probably ruined the network: allow a larger file")
     about = {
         "file": output,
         "input": {"file": source, "bytes": size},
         "bytes": result.nbytes,
-        "loss": result.point.loss,
+        "dense_f32_bytes": DENSE_BYTES * sum(element_count(layer.shape) for layer in result.layers),
+        "loss": loss,
         "metric": {"name": result.metric, "original": result.original, "value": result.point.metric},
         "seconds": seconds,
-        "notes": result.notes,
+        "notes": notes,
         "curve": [asdict(point) for point in result.curve],
         "tensors": [asdict(layer) for layer in result.layers],
     }
@@ -34,7 +43,7 @@ def show(result: Compressed, source: str, size: int, output: str, seconds: float
         terminal.print_json(about)
         return
     out = terminal.console()
-    for note in result.notes:
+    for note in notes:
         out.print(clean(note), style="dim", soft_wrap=True)
     shown = [layer for layer in result.layers if max(layer.share, layer.loss) >= SHOWN]
     rows = [_row(layer) for layer in shown]
@@ -54,6 +63,8 @@ def _row(layer: LayerReport) -> Row:
 def _summary(about: dict[str, Any]) -> str:
     before, after, metric = about["input"]["bytes"], about["bytes"], about["metric"]
     text = f"{clean(about['file'])}: {count(after, 'byte')}, {compared(before / after, 'the input')}"
+    if about["dense_f32_bytes"]:
+        text += f", {compared(about['dense_f32_bytes'] / after, 'dense f32')}"
     if metric["value"] is not None:
         text += f", {metric['name']} {metric['value']:.2f} instead of {metric['original']:.2f}"
     return f"{text}, loss {about['loss']:.2g}, in {about['seconds']:.0f} s"

@@ -17,6 +17,7 @@ from frformat.runtimes.onnxruntime.sessions import Session
 from frformat.runtimes.onnxruntime.skeleton import DTYPES as ONNX_DTYPES
 from frformat.runtimes.onnxruntime.skeleton import Needs, needs
 from frformat.runtimes.weights import check, given, naming
+from frformat.wording import in_one_line
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, OrtValue, SessionOptions
@@ -103,7 +104,7 @@ def _create(
         return onnxruntime.InferenceSession(data, options, **rest)
     except Exception as error:  # ONNX Runtime's exceptions have no common base class
         unsupported = type(error).__name__ in ("InvalidGraph", "NotImplemented", "InvalidProtobuf")
-        reason = " ".join(str(error).split())
+        reason = in_one_line(str(error))
         raise LoadError(
             "SKELETON_UNSUPPORTED" if unsupported else "RUNTIME_FAILED",
             f"ONNX Runtime {onnxruntime.__version__} cannot load this skeleton: {reason}",

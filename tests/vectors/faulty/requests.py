@@ -53,6 +53,9 @@ def _not_finite() -> Iterator[Vector]:
     yield faulty(
         "value-in-format", "a NaN of a plain tensor in a number format", File([group]).bytes(), "VALUE", load="x"
     )
+    group = Group([Tensor("x", (2,), f16(1.0, INFINITY))], "f16", format="f16")
+    about = "an infinity of a plain tensor in a number format that equals its dtype"
+    yield faulty("value-in-format-of-dtype", about, File([group]).bytes(), "VALUE", load="x")
     group = Group([Tensor("w", (2, 3), f32(1.0, 2.0, 3.0, 4.0, INFINITY, 6.0))], "f32", ["identity", "dct"])
     yield faulty("value-in-core", "an infinity in a core", File([group]).bytes(), "VALUE", load="w")
     tensors = [Tensor("w", (3,), f32(1.0, NAN), kept=(2,)), Tensor("v", (3,), f32(1.0, 2.0), kept=(2,))]
