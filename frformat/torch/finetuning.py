@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -174,8 +174,10 @@ def fit_quantized(model: nn.Module, size: int | str) -> int:
         """Return the size without the ``count`` smallest coefficients."""
         return encoded_size(model, state, trained_state(model, _least(ordered, count)))
 
+    estimate = _entropy(ordered, sum(held[0].nonzero.numel() for held in tensors))
     every_one = len(ordered), check_size(model, size)
-    enough, nbytes = fewest(encoded, size, (0, nbytes), every_one, 1 + len(ordered) // RESOLUTION)
+    resolution = 1 + len(ordered) // RESOLUTION
+    enough, nbytes = fewest(encoded, size, (0, nbytes), every_one, resolution=resolution, estimate=estimate)
     least = _least(ordered, enough)
     for held in tensors:
         held[0].remove(held.original, least)
@@ -197,6 +199,25 @@ def check_size(model: nn.Module, size: int) -> int:
 def _least(ordered: Tensor, count: int) -> float:
     """Return a bound such that the first ``count`` numbers, and only those and equal ones, are below it."""
     return float(torch.nextafter(ordered[count - 1], ordered.new_tensor(float("inf")))) if count else 0.0
+
+
+def _entropy(ordered: Tensor, total: int) -> Callable[[int], float]:
+    """Return a function that estimates the bits of all coefficients after some of the smallest have become zeros.
+
+    Args:
+        ordered: the magnitudes of the nonzero coefficients, in steps, ascending.
+        total: number of all coefficients.
+    """
+    counts = torch.unique_consecutive(ordered.round(), return_counts=True)[1]
+    ends = counts.cumsum(0)
+
+    def bits(removed: int) -> float:
+        left = torch.minimum(counts, (ends - removed).clamp(min=0))
+        nonzero = len(ordered) - removed
+        shares = torch.cat([left, left.new_tensor([total - nonzero])]).double() / total
+        return nonzero - total * float(torch.special.xlogy(shares, shares).sum()) / math.log(2)
+
+    return bits
 
 
 def _owners(model: nn.Module) -> dict[int, _Tied]:

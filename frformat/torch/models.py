@@ -217,7 +217,7 @@ def _check_format(model: nn.Module, format: str | Mapping[str, str], names: Mapp
 
 def _warn_of_rounding(model: nn.Module, names: Mapping[str, str], path: StrPath) -> None:
     """Warn if coefficients, cores or factors do not fit into float32, the type in files."""
-    held = {name: [each.coefficients] for name, each in spectral_tensors(model).items()}
+    held: dict[str, list[Any]] = {name: [each.coefficients] for name, each in spectral_tensors(model).items()}
     held |= {name: parts(each) for name, each in tucker_tensors(model).items()}
     state = model.state_dict(keep_vars=True)
     held |= {name: [state[name]] for name in coded(model)}

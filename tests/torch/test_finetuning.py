@@ -438,7 +438,7 @@ def test_quantized_weights_have_no_other_format(format, small: Path, tmp_path: P
 @pytest.mark.parametrize("tiers", [[0.5], {"conv1.weight": [20]}])
 def test_quantized_weights_have_no_tiers(tiers, small: Path, tmp_path: Path):
     for model in (load_quantized(Net(), small), Net()):
-        with pytest.raises(EncodeError, match="tiers .* apply to spectra"):
+        with pytest.raises(EncodeError, match=r"tiers .* apply to spectra"):
             save_model(model, tmp_path / "a.frz", tiers=tiers)
 
 

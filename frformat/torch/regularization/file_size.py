@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -73,11 +75,17 @@ def fit_file_size(model: nn.Module, size: int) -> int:
 
 
 def fewest(
-    measure: Callable[[int], int], size: int, large: tuple[int, int], small: tuple[int, int], resolution: int = 1
+    measure: Callable[[int], int],
+    size: int,
+    large: tuple[int, int],
+    small: tuple[int, int],
+    *,
+    resolution: int = 1,
+    estimate: Callable[[int], float] = operator.neg,
 ) -> tuple[int, int]:
     """Find about the smallest number of coefficients to remove such that a file has at most ``size`` bytes.
 
-    Removing more coefficients never makes files much larger, so the numbers are interpolated, and about three are
+    Removing more coefficients hardly ever makes a file larger, so the numbers are interpolated, and only a few are
     tried.
 
     Args:
@@ -86,6 +94,8 @@ def fewest(
         large: a number of coefficients, and the size of the file without them, which is above the limit.
         small: a larger number, and the size of the file without them, which is within the limit.
         resolution: difference of two numbers that need not be told apart.
+        estimate: function of a number of coefficients that is about proportional to the size of the file without them,
+            plus any constant. Evaluating it must be fast.
 
     Returns:
         The number of coefficients to remove, and the size of the file without them: within the limit, and at least
@@ -94,9 +104,11 @@ def fewest(
     weights, last = [1.0, 1.0], None  # of the distances of both ends from the limit
     while small[0] - large[0] > resolution and small[1] < CLOSE * size:
         above, below = (large[1] - AIM * size) * weights[0], (AIM * size - small[1]) * weights[1]
-        between = large[0] + (small[0] - large[0]) * above / (above + below)
+        ends = estimate(large[0]), estimate(small[0])
+        wanted = ends[0] + (ends[1] - ends[0]) * above / (above + below)
         margin = max(1, resolution // 2)
-        number = min(max(round(between), large[0] + margin), small[0] - margin)
+        choices = range(large[0] + margin, small[0] - margin)
+        number = large[0] + margin + bisect.bisect_left(choices, -wanted, key=lambda each: -estimate(each))
         found = number, measure(number)
         end = int(found[1] <= size)
         # The weight of an end that stays twice is halved (the Illinois method), so that both ends approach the limit.
