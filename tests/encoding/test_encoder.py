@@ -226,7 +226,6 @@ def test_rules_apply_to_any_name_of_a_tied_tensor(path: Path):
 def test_tiers_without_spectra_are_refused(path: Path):
     with pytest.raises(EncodeError, match="tiers apply to spectra, but there are none: say how much to keep"):
         encode(checkpoint({"a": np.ones((3, 4), np.float32)}), path, tiers=[0.5])
-    assert not path.exists()
 
 
 def test_declared_spectra_in_a_view(path: Path):

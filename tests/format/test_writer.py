@@ -61,12 +61,6 @@ def holds(file: FrzFile, name: str, tensor: Tensor) -> bool:
     return same_array(file[name], tensor)
 
 
-def can_be_cut(tensor: Tensor) -> bool:
-    """Return whether tiers that are numbers or shares have an effect on a tensor."""
-    coded = isinstance(tensor, CodedTensor) and (tensor.ordered or tensor.corner != tensor.meant)
-    return coded or isinstance(tensor, Spectrum)
-
-
 class TestIdentity:
     @given(
         strategies.tensors(),
@@ -78,7 +72,7 @@ class TestIdentity:
     def test_saved_tensors_are_read_back(
         self, tensors: dict[str, Tensor], smaller: int, compression: str, metadata: dict, by_name: bool
     ) -> None:
-        cut = [name for name, tensor in tensors.items() if can_be_cut(tensor)]
+        cut = [name for name, tensor in tensors.items() if strategies.can_be_cut(tensor)]
         tiers = dict.fromkeys(cut, [0.3, 0.6][:smaller]) if by_name else [2, 0.5][: smaller * bool(cut)]
         data = frformat.save(tensors, tiers=tiers, compression=compression, metadata=metadata)
         with frformat.open(data) as file:

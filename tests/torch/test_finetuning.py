@@ -34,6 +34,7 @@ from frformat.torch import (
     save_model,
     unregularize,
 )
+from frformat.torch.nesting import make_nested
 from frformat.torch.quantized import quantized_tensors
 from frformat.torch.regularization.file_size import encoded_size
 
@@ -385,6 +386,8 @@ def test_wrapped_afterwards(small: Path, images: Tensor, tmp_path: Path):
 def test_other_ways_to_change_a_quantized_model_are_refused(small: Path, images: Tensor, tmp_path: Path):
     with pytest.raises(ValueError, match=r"conv1\.weight is quantized already: write the model with save_model"):
         compress(load_quantized(Net(), small), tmp_path / "a.frz", [images])
+    with pytest.raises(ValueError, match=r"conv1\.weight is not a plain weight; start with recompose"):
+        make_nested(load_quantized(Net(), small), {}, [{}])
     with pytest.raises(ValueError, match=r"conv1\.weight is on the meta device: call model\.to_empty"):
         load_quantized(Net().to("meta"), small)
 
