@@ -142,3 +142,9 @@ def parts(draw: st.DrawFn, shape: tuple[int, ...], tiers: int) -> list[tuple[sli
 def tensors(max_size: int = 6) -> st.SearchStrategy[dict[str, np.ndarray | Spectrum | CodedTensor]]:
     """Return several tensors of all kinds under distinct names."""
     return st.dictionaries(names, arrays() | spectra() | coded(), max_size=max_size)
+
+
+def can_be_cut(tensor: object) -> bool:
+    """Return whether tiers that are numbers or shares have an effect on a tensor."""
+    coded = isinstance(tensor, CodedTensor) and (tensor.ordered or tensor.corner != tensor.meant)
+    return coded or isinstance(tensor, Spectrum)

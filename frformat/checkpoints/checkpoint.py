@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ Kind = Literal["dense", "sparse", "spectrum", "coded"]
 
 Value = Array | Sparse | Spectrum | CodedTensor
 """The possible results of reading a tensor."""
+
+BLOCK: Final = 1 << 24
+"""Number of bytes to compare at a time."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,36 @@ class Checkpoint(Mapping[str, Array | Spectrum | CodedTensor]):
     def __len__(self) -> int:
         return len(self.entries)
 
+    def without_metadata(self, kind: str) -> list[str]:
+        """Return a note if there is metadata, for formats that cannot store it, such as ``.npz``."""
+        return [f"metadata was left out: {kind} files have none"] if self.metadata else []
+
+    def tied(self, ties: Mapping[str, str]) -> Checkpoint:
+        """Return the checkpoint with more tied weights.
+
+        Args:
+            ties: the name of another tensor by name. Tensors that differ are not tied, since one of them may have been
+                changed.
+        """
+        entries, aliases = dict(self.entries), dict(self.aliases)
+        targets = set(aliases.values())
+        for name, target in ties.items():
+            known = name in entries and target in entries and name != target
+            if known and name not in targets and _same(entries[name], entries[target]):
+                del entries[name]
+                aliases[name] = target
+                targets.add(target)
+        return replace(self, entries=entries, aliases=aliases)
+
     def untied(self) -> dict[str, Entry]:
         """Return every tensor under each of its names, for formats without tied weights."""
         return self.entries | {name: self.entries[target] for name, target in self.aliases.items()}
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    """Return whether two tensors have the same type, shape and elements, bit for bit."""
+    if (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    first, second = (each.array().reshape(-1).view(np.uint8) for each in (one, other))
+    starts = range(0, len(first), BLOCK)
+    return all(np.array_equal(first[start : start + BLOCK], second[start : start + BLOCK]) for start in starts)

@@ -19,11 +19,18 @@ from frformat.spectral.zigzag import element_count
 WIDER: Final = ("bf16", "f8_e4m3", "f8_e5m2", "f8_e8m0")
 """Element types that NumPy's files do not support; float32 represents their values exactly."""
 
+TIED: Final = b"tied to "
+"""Start of the comment on an array that is tied to another one; the name of that array follows."""
+
+COMMENT_BYTES: Final = 0xFFFF
+"""Size of the longest comment in bytes."""
+
 
 def load(path: str) -> Checkpoint:
     """List the arrays of an archive. The archive stays open."""
     archive = zipfile.ZipFile(path)
     entries: dict[str, Entry] = {}
+    ties: dict[str, str] = {}
     try:
         for member in archive.infolist():
             name = member.filename.removesuffix(".npy")
@@ -31,16 +38,18 @@ def load(path: str) -> Checkpoint:
                 if name in entries:
                     raise EncodeError("the archive has two arrays of this name")
                 entries[name] = Entry(*_described(archive, member), partial(_read, archive, member))
+                if member.comment.startswith(TIED):
+                    ties[name] = member.comment.removeprefix(TIED).decode(errors="replace")
             except Exception as error:  # NumPy and zipfile raise exceptions of many types
                 raise EncodeError(f"{member.filename}: {said(error)}") from error
+        return Checkpoint(entries, close=archive.close).tied(ties)
     except BaseException:
         archive.close()
         raise
-    return Checkpoint(entries, close=archive.close)
 
 
 def save(checkpoint: Checkpoint, path: str) -> list[str]:
-    """Write an uncompressed archive. Tied weights are written under each of their names.
+    """Write an uncompressed archive. Tied weights are written under each of their names, with a comment.
 
     Bfloat16 and 8-bit floats are widened to float32.
     """
@@ -52,9 +61,13 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
                 array = array.astype(DTYPES["f32"])
                 widened.add(entry.dtype)
             # ZipInfo has a constant date by default, so the same tensors always produce the same file.
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+            member = zipfile.ZipInfo(f"{name}.npy")
+            comment = TIED + checkpoint.aliases[name].encode() if name in checkpoint.aliases else b""
+            member.comment = comment if len(comment) <= COMMENT_BYTES else b""
+            with archive.open(member, "w", force_zip64=True) as file:
                 npy.write_array(file, array, allow_pickle=False)
-    return [f"{dtype} was written as f32 without loss: .npz does not support it" for dtype in sorted(widened)]
+    notes = [f"{dtype} was written as f32 without loss: .npz does not support it" for dtype in sorted(widened)]
+    return notes + checkpoint.without_metadata(".npz")
 
 
 def _described(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[str, tuple[int, ...]]:

@@ -28,6 +28,14 @@ def vanishing(tensor: Tensor, dtype: torch.dtype) -> str | None:
     return f"values up to {largest:.3g} become zeros in {dtype}" if lost > 0.5 * relative.square().sum() else None
 
 
+@torch.no_grad()
+def inexact(tensor: Tensor, dtype: torch.dtype) -> bool:
+    """Return whether casting a tensor to another floating type rounds any of its values."""
+    if not is_narrower(dtype, tensor.dtype):
+        return False
+    return bool((tensor.to(dtype).to(tensor.dtype) != tensor).any())
+
+
 def is_narrower(target: torch.dtype, source: torch.dtype) -> bool:
     """Return whether a floating type cannot represent the largest or the smallest values of another one."""
     if source == target or not (source.is_floating_point and target.is_floating_point):

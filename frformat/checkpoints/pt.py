@@ -70,7 +70,7 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
     state |= {name: state[target] for name, target in checkpoint.aliases.items()}
     with replacing(path) as file:
         torch.save(state, file)
-    return []
+    return checkpoint.without_metadata(".pt")
 
 
 def _tensor(entry: Entry) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import os
 import shutil
 import stat
@@ -23,6 +24,9 @@ Source = StrPath | bytes | bytearray | memoryview | IO[bytes]
 
 PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 """The folder of this package's code."""
+
+IMPORTING: Final = os.path.dirname(importlib.__file__) + os.sep
+"""The folder of the code that imports modules."""
 
 SPEAKING: Final = (ValueError, RuntimeError, EOFError, UnpicklingError)
 """Errors whose message is clear without the name of the exception."""
@@ -93,9 +97,8 @@ def where(error: BaseException) -> str:
 
     This is the innermost line in the folder of the user's file, not in a library that the file uses.
     """
-    frames = [
-        each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith((PACKAGE, "<"))
-    ]
+    others = (PACKAGE, IMPORTING, "<")
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith(others)]
     if isinstance(error, SyntaxError) or not frames:  # the message of a SyntaxError says where
         return said(error)
     folder = os.path.dirname(frames[0].filename)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -85,14 +86,20 @@ def load(path: str) -> Checkpoint:
             raise EncodeError(f"it should have {start + end} bytes but has {size}: it is truncated or damaged")
     except EncodeError as error:
         raise EncodeError(f"not a valid safetensors file: {error}") from error
-    return Checkpoint(entries, metadata=metadata, notes=_notes([fields["dtype"] for fields in header.values()]))
+    ties = {name: target for name, target in metadata.items() if name in entries}
+    found = Checkpoint(entries, notes=_notes([fields["dtype"] for fields in header.values()])).tied(ties)
+    return replace(found, metadata={key: text for key, text in metadata.items() if key not in found.aliases})
 
 
 def save(checkpoint: Checkpoint, path: str) -> list[str]:
-    """Write a file, one tensor at a time. Tied weights are written under each of their names."""
+    """Write a file, one tensor at a time. Tied weights are written under each of their names.
+
+    The metadata says which names are tied, as in files from the safetensors package: it maps a name to another.
+    """
     names = {dtype: name for name, dtype in NAMES.items()}
-    header: dict[str, Any] = {METADATA: checkpoint.metadata} if checkpoint.metadata else {}
-    entries = checkpoint.entries | {name: checkpoint.entries[target] for name, target in checkpoint.aliases.items()}
+    metadata = checkpoint.aliases | checkpoint.metadata
+    header: dict[str, Any] = {METADATA: metadata} if metadata else {}
+    entries = checkpoint.untied()
     # As in the safetensors package, the widest elements come first, so every tensor is aligned to its element size.
     order = sorted(entries, key=lambda name: -DTYPES[entries[name].dtype].itemsize)
     offset = 0

@@ -147,8 +147,6 @@ def encode(
         if verifies:
             encoding.verify(checkpoint, target, report, base=base)
         codings = {told.coding for told in report.tensors.values()}
-        if tiers and "dct" not in codings:
-            report.notes.append("--tiers applies to spectra, but there are none: add --keep, --energy or --max-error")
         if format != "auto" and codings <= {"raw", "kept"}:
             report.notes.append(
                 "--format applies to spectra and to float tensors of rank 2 or more, but there are none"

@@ -147,14 +147,19 @@ class _Encoder(Mapping[str, Stored]):
         self._smallest: dict[str, float] = {}  # the share of the energy that a spectrum retains in tier 0
         self.reports: dict[str, TensorReport] = {}
         for rule in policy.rules:
-            if not any(rule.matches(name) for name in checkpoint):
+            if not any(rule.matches(name) for name in (*checkpoint, *checkpoint.aliases)):
                 names = ", ".join(list(checkpoint)[:3])
                 raise EncodeError(f"the rule for {rule.pattern!r} matches no tensor; the names are {names} …")
+        others: dict[str, list[str]] = {}
+        for alias, name in checkpoint.aliases.items():
+            others.setdefault(name, []).append(alias)
         spectral, notes = spectra(self._entries, policy.spectral)
         self.notes = notes
         self.decisions: dict[str, Decision] = {
-            name: policy.decide(name, entry, spectral) for name, entry in self._entries.items()
+            name: policy.decide([name, *others.get(name, ())], entry, spectral) for name, entry in self._entries.items()
         }
+        if tiers and all(decision.selection is None for decision in self.decisions.values()):
+            raise EncodeError("tiers apply to spectra, but there are none: say how much to keep, energy or max-error")
 
     def __getitem__(self, name: str) -> Stored:
         entry = self._entries[name]

@@ -54,18 +54,19 @@ class Policy:
         if self.default != Rule(selection=self.default.selection, format=self.default.format):
             raise EncodeError("the default rule sets only selection and format: set the rest in a rule with a pattern")
 
-    def decide(self, name: str, entry: Entry, spectra: Set[str]) -> Decision:
+    def decide(self, names: Sequence[str], entry: Entry, spectra: Set[str]) -> Decision:
         """Decide how to store one tensor.
 
         Args:
-            name: its name.
+            names: its names. Tied tensors have several, and a rule applies if it matches any of them.
             entry: the tensor.
             spectra: names of the tensors that are treated as spectra unless a rule says otherwise.
 
         Raises:
             EncodeError: a rule requests a tensor's spectrum, but nothing specifies how much of it to keep.
         """
-        said = next((rule for rule in self.rules if rule.matches(name)), Rule(name))
+        name = names[0]
+        said = next((rule for rule in self.rules if any(map(rule.matches, names))), Rule(name))
         spectral = name in spectra or said.spectral
         if said.raw:
             return Decision(spectral)

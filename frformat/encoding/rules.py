@@ -9,8 +9,8 @@ A rule is a pattern for names, followed by words that say how to code the matchi
 ``raw`` stores weights unchanged. ``keep=N``, ``keep=N%``, ``energy=SHARE`` and ``max-error=SHARE`` keep a prefix of
 their spectrum. ``spectral`` declares that the input already is a spectrum. ``view=…`` sets the shape in which the
 spectrum is taken. ``format=…`` sets the number format of the coefficients or, if nothing says how much to keep, of the
-weights. Patterns use ``*``, ``?`` and ``[…]`` as in shells. The first rule whose pattern matches applies; whatever it
-leaves open follows the command line's options for all tensors.
+weights. Patterns use ``*``, ``?`` and ``[…]`` as in shells. The first rule whose pattern matches a name of the tensor
+applies; whatever it leaves open follows the command line's options for all tensors.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from frformat.format.atomic import replacing
 from frformat.format.differences import Base
 from frformat.format.directory import Directory, Group
 from frformat.format.factors import Factors
-from frformat.format.grouping import Pending, pending
+from frformat.format.grouping import WHOLE, Pending, pending
 from frformat.format.options import Formats, Options, Progress, Tiers
 from frformat.format.per_tier import PerTier
 from frformat.format.reader import FrzFile, Source, opened
@@ -63,7 +63,8 @@ def save_file(
         tiers: the part of every core that each smaller tier keeps, in ascending order: for spectra, a number of
             coefficients (int) or a share below 1 (float); for other tensors, a corner (tuple). The last tier always
             keeps everything. A mapping sets this by tensor name, with the same number of tiers for each; tensors that
-            it does not name are complete in every tier.
+            it does not name are complete in every tier. Numbers and shares have no effect on other tensors than
+            spectra, so at least one tensor must be a spectrum, or each tensor in the mapping.
         compression: ``auto`` (smallest), ``core`` (smallest that needs no zstd to read), ``fast`` (a few percent
             larger, but large tensors are read several times faster), or a coder: ``none``, ``deflate``, ``zstd``,
             ``adaptive``, ``static``. Integers with a step are always coded by one of the last two. Values that do not
@@ -74,8 +75,7 @@ def save_file(
             they have the same steps as in the base; see :meth:`CodedTensor.like`.
 
     Raises:
-        EncodeError: an input or option cannot be encoded, or all tensors are arrays, to which ``format`` does not
-            apply.
+        EncodeError: an input or option cannot be encoded, or one applies to none of the tensors.
         FrzError: the base is not valid.
         OSError: the file cannot be written, or the base cannot be read.
     """
@@ -123,7 +123,8 @@ class _Writer:
         self._groups: list[_Open] = []
         self._open: dict[object, _Open] = {}
         self._names: dict[int, str] = {}
-        self._plain = True  # whether all tensors so far are arrays
+        self._spectra = False  # whether any tensor so far is a spectrum
+        self._complete = True  # whether all tensors so far are complete in every tier
 
     def write(self, tensors: Tensors, file: IO[bytes]) -> None:
         """Process all tensors, and write the file."""
@@ -164,11 +165,15 @@ class _Writer:
                 raise EncodeError(f"{option}: no tensor of the file is called {unknown[0]!r}")
 
     def _check_use(self, tensors: Tensors) -> None:
-        """Check that a format for all spectra applies to at least one tensor."""
+        """Check that a format and tiers for all spectra apply to at least one tensor."""
         wanted = self._options.formats
-        if self._plain and tensors and isinstance(wanted, str) and wanted != "auto":
+        if not self._spectra and tensors and isinstance(wanted, str) and wanted != "auto":
             raise EncodeError(
-                f"format {wanted!r} applies to spectra, but there are only arrays: CodedTensor.of_array rounds an array"
+                f"format {wanted!r} applies to spectra, but there are none: CodedTensor.of_array rounds an array"
+            )
+        if self._complete and tensors and self._options.smaller:
+            raise EncodeError(
+                f"tiers {self._options.tiers!r} apply to spectra, but there are none, so all tiers would be equal"
             )
 
     def _is_tied(self, name: str, tensor: Tensor) -> bool:
@@ -185,7 +190,7 @@ class _Writer:
 
     def _add(self, name: str, tensor: Tensor) -> None:
         """Code a large tensor, or gather a small one."""
-        self._plain = self._plain and not isinstance(tensor, Spectrum | CodedTensor | PerTier)
+        self._spectra = self._spectra or isinstance(tensor, Spectrum)
         if isinstance(tensor, Spectrum):
             tensor = CodedTensor.of_spectrum(tensor, self._options.format(name))
         elif not isinstance(tensor, CodedTensor | PerTier):
@@ -194,6 +199,10 @@ class _Writer:
             tensor = CodedTensor.of_array(_array(tensor), "auto")
         cuts = self._options.cuts(name)
         part = pending(name, tensor, cuts, self._factors.numbers(tensor))
+        complete = part.likeness.extent == WHOLE
+        if complete and cuts and isinstance(self._options.tiers, Mapping) and name in self._options.tiers:
+            raise EncodeError(f"tiers {list(cuts)!r} apply to spectra; of any other tensor, a tier keeps a corner")
+        self._complete = self._complete and complete
         self._factors.use(part)
         if self._base is not None:
             part = self._base.difference(part)

@@ -13,6 +13,7 @@ from typing import Final
 from torch import nn
 
 from frformat import FrzFile
+from frformat.checkpoints.reading import where
 from frformat.format import limits
 from frformat.format.reader import Source
 from frformat.runtimes.errors import ExportError
@@ -45,20 +46,20 @@ def build(spec: str) -> nn.Module:
     if spec in BUILT_IN:
         built: nn.Module = BUILT_IN[spec]()
         return built
-    where, colon, name = spec.rpartition(":")
+    place, colon, name = spec.rpartition(":")
     if not colon:
         what = f"{spec!r} is neither one of {', '.join(BUILT_IN)} nor of the form FILE.py:NAME"
         raise ExportError(what + _suggested(spec, BUILT_IN))
-    if where.endswith(".py") and not os.path.isfile(where):
-        raise ExportError(f"{spec}: there is no file {where}")
+    if place.endswith(".py") and not os.path.isfile(place):
+        raise ExportError(f"{spec}: there is no file {place}")
     names: list[str] = []
     try:
-        module = imported(where)
+        module = imported(place)
         names = [each for each in vars(module) if not each.startswith("_")]
         found = getattr(module, name, None)
         model = found if isinstance(found, nn.Module) or found is None else found()
     except Exception as error:  # the user's code can raise anything
-        raise ExportError(f"{spec}: {type(error).__name__}: {error}") from error
+        raise ExportError(f"{spec}: {where(error)}") from error
     if not isinstance(model, nn.Module):
         kind = f"{type(model).__name__}, not torch.nn.Module"
         missing = f"there is no {name}{_suggested(name, names)}"
@@ -145,22 +146,22 @@ def factored(
         raise ExportError(in_one_line(str(error))) from error
 
 
-def imported(where: str) -> ModuleType:
+def imported(place: str) -> ModuleType:
     """Return a module, given its name or its file ``….py``, which can import modules beside it.
 
     Neither the file nor the modules beside it hide other modules of the same name, in this process or in its workers.
     """
-    if not where.endswith(".py"):
-        return importlib.import_module(where)
-    name = os.path.basename(where).removesuffix(".py")
+    if not place.endswith(".py"):
+        return importlib.import_module(place)
+    name = os.path.basename(place).removesuffix(".py")
     while name in sys.modules:
         name += "_"
-    spec = importlib.util.spec_from_file_location(name, where)
+    spec = importlib.util.spec_from_file_location(name, place)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # TorchScript and dataclasses look up names used by a class in its module
-    folder = os.path.dirname(os.path.abspath(where))
+    folder = os.path.dirname(os.path.abspath(place))
     if folder not in sys.path:
         sys.path.append(folder)
     spec.loader.exec_module(module)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
@@ -17,12 +18,16 @@ from frformat import CodedTensor, FrzFile
 from frformat.checkpoints.torch_tensors import aliases
 from frformat.format.reader import Source
 from frformat.torch import memory
+from frformat.torch.corners import cornered
 from frformat.torch.loading import Way, load
+from frformat.torch.lowrank.layers import coded
+from frformat.torch.lowrank.tucker import tucker_tensors
 from frformat.torch.models import matched
 from frformat.torch.parametrizations import is_parametrized, obstacle, register_tied
 from frformat.torch.quantized import Quantized, can_be_trained, keep_form, quantized_tensors, trained_state
-from frformat.torch.regularization.file_size import encoded_size
+from frformat.torch.regularization.file_size import encoded_size, fewest
 from frformat.torch.regularization.regularize import check_changeable
+from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.state import spectral_state
 from frformat.torch.regularization.undo import undone_on_error
 from frformat.wording import parse_size
@@ -31,7 +36,7 @@ SMALLEST: Final = 0.499
 """Smaller magnitudes are rounded to zero."""
 
 RESOLUTION: Final = 2048
-"""The number of coefficients to remove is a multiple of their number divided by this."""
+"""Numbers of coefficients to remove that differ by their number divided by this are not told apart."""
 
 StrPath = str | os.PathLike[str]
 Model = TypeVar("Model", bound=nn.Module)
@@ -84,11 +89,15 @@ def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None
 
     Raises:
         MismatchError, FrzError, OSError: see :func:`frformat.torch.load_model`.
-        ValueError: the file has several tiers or no quantized weights that can be trained, or the model is a
-            TorchScript module, is wrapped in DistributedDataParallel (wrap it afterwards), or was created in inference
-            mode. Its weights may have been loaded, but it is still a plain network.
+        ValueError: the file has several tiers or no quantized weights that can be trained, or the model is regularized,
+            decomposed, factored, nested, a TorchScript module, wrapped in DistributedDataParallel (wrap it afterwards),
+            or was created in inference mode, or its type cannot represent the file's integers: use float32 and
+            autocast. Its weights may have been loaded, but it is still a plain network.
     """
     check_changeable(model)
+    other = next(iter((*spectral_tensors(model), *tucker_tensors(model), *coded(model), *cornered(model))), None)
+    if other is not None:
+        raise ValueError(f"{other} is not a plain weight of {type(model).__name__}: pass a new, plain network")
     for name, each in model.named_parameters():
         if each.is_meta:
             raise ValueError(f"{name} is on the meta device: call model.to_empty(device=…) first")
@@ -109,6 +118,9 @@ def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None
             f"{os.fspath(path)} contains no quantized weights of the model that can be trained; frformat compress "
             "writes such files"
         )
+    names = {id(parameter): name for name, parameter in model.named_parameters(remove_duplicate=False)}
+    for key, form in trained.items():
+        _check_type(names[key], found[key].owners[0], form)
     modules = [module for tensors in found.values() for module, _ in tensors.owners]
     parameters = {id(parameter): parameter for parameter in model.parameters() if id(parameter) in trained}
     with undone_on_error(modules, parameters.values()):
@@ -138,7 +150,7 @@ def fit_quantized(model: nn.Module, size: int | str) -> int:
         size: a number of bytes, or a string such as ``"32kB"``; metadata is not included.
 
     Returns:
-        The size of the file.
+        The size of the file. It is as large as possible, up to a few parts in a thousand.
 
     Raises:
         ValueError: the model has no quantized weights, or the file is larger even if they are all zero. The model is
@@ -162,15 +174,10 @@ def fit_quantized(model: nn.Module, size: int | str) -> int:
         """Return the size without the ``count`` smallest coefficients."""
         return encoded_size(model, state, trained_state(model, _least(ordered, count)))
 
-    missing, enough = 0, len(ordered)
-    nbytes = check_size(model, size)
-    while enough - missing > 1 + len(ordered) // RESOLUTION:
-        middle = (missing + enough) // 2
-        smaller = encoded(middle)
-        if smaller > size:
-            missing = middle
-        else:
-            enough, nbytes = middle, smaller
+    estimate = _entropy(ordered, sum(held[0].nonzero.numel() for held in tensors))
+    every_one = len(ordered), check_size(model, size)
+    resolution = 1 + len(ordered) // RESOLUTION
+    enough, nbytes = fewest(encoded, size, (0, nbytes), every_one, resolution=resolution, estimate=estimate)
     least = _least(ordered, enough)
     for held in tensors:
         held[0].remove(held.original, least)
@@ -192,6 +199,25 @@ def check_size(model: nn.Module, size: int) -> int:
 def _least(ordered: Tensor, count: int) -> float:
     """Return a bound such that the first ``count`` numbers, and only those and equal ones, are below it."""
     return float(torch.nextafter(ordered[count - 1], ordered.new_tensor(float("inf")))) if count else 0.0
+
+
+def _entropy(ordered: Tensor, total: int) -> Callable[[int], float]:
+    """Return a function that estimates the bits of all coefficients after some of the smallest have become zeros.
+
+    Args:
+        ordered: the magnitudes of the nonzero coefficients, in steps, ascending.
+        total: number of all coefficients.
+    """
+    counts = torch.unique_consecutive(ordered.round(), return_counts=True)[1]
+    ends = counts.cumsum(0)
+
+    def bits(removed: int) -> float:
+        left = torch.minimum(counts, (ends - removed).clamp(min=0))
+        nonzero = len(ordered) - removed
+        shares = torch.cat([left, left.new_tensor([total - nonzero])]).double() / total
+        return nonzero - total * float(torch.special.xlogy(shares, shares).sum()) / math.log(2)
+
+    return bits
 
 
 def _owners(model: nn.Module) -> dict[int, _Tied]:
@@ -226,6 +252,22 @@ def _can_be_parametrized(module: nn.Module, attribute: str) -> bool:
     scales = isinstance(module, _BatchNorm) and module.track_running_stats and attribute == "weight"
     trained = bool(module._parameters[attribute].requires_grad)  # type: ignore[union-attr]
     return trained and not (rows or scales or is_parametrized(module, attribute))
+
+
+def _check_type(name: str, owner: tuple[nn.Module, str], form: CodedTensor) -> None:
+    """Check that a parameter's type represents the stored values of its tensor.
+
+    Raises:
+        ValueError: at least one of the values would change.
+    """
+    module, attribute = owner
+    dtype = module._parameters[attribute].dtype  # type: ignore[union-attr]
+    coefficients = torch.from_numpy(form.canonical().copy()).to(dtype)
+    finite = bool(coefficients.isfinite().all())
+    if not finite or not np.array_equal(Quantized(form).coded(coefficients).values, form.values):
+        raise ValueError(
+            f"{name}: {dtype} does not represent all values in the file; use model.float(), and train with autocast"
+        )
 
 
 def _is_direction(module: nn.Module, attribute: str) -> bool:

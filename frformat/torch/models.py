@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 import frformat
-from frformat import FrzFile
+from frformat import FrzFile, Spectrum
+from frformat.checkpoints.precision import inexact
 from frformat.errors import EncodeError
 from frformat.format import limits
 from frformat.format.options import Progress, Tiers
@@ -21,7 +22,11 @@ from frformat.torch.capacity import Tiered, get_tier, set_tier
 from frformat.torch.corners import corner_cuts
 from frformat.torch.files import save_as_named
 from frformat.torch.loading import Difference, Plan, Way, load, match
+from frformat.torch.lowrank.layers import coded
+from frformat.torch.lowrank.tucker import parts, tucker_tensors
 from frformat.torch.lowrank.tucker_files import tucker_state
+from frformat.torch.quantized import quantized_tensors
+from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.state import formats, spectral_state, without_empty_extras
 from frformat.torch.regularization.tiers import cuts, statistics
 from frformat.torch.wrappers import plain_names
@@ -57,10 +62,15 @@ def save_model(
     plain model, in the number formats for which they were trained unless ``format`` says otherwise, and with the
     model's tiers unless ``tiers`` says otherwise. If the model has running statistics for each tier, so does the file.
     For a model that :func:`frformat.torch.decompose` changed, cores and factors are written; with ``format="q8"``, each
-    slice along a core's first axis, and each column of a factor, has its own quantization step.
+    slice along a core's first axis, and each column of a factor, has its own quantization step. Quantized weights (see
+    :func:`frformat.torch.load_quantized`) are written with the steps for which they were trained, so ``format`` cannot
+    be given for them.
 
     Arguments and errors are those of :func:`frformat.torch.save_file`. State that a module keeps besides its tensors
     (``get_extra_state``) must be a tensor, or None, which is left out.
+
+    Warns:
+        UserWarning: coefficients, cores or factors of a float64 model are rounded to float32.
     """
     if any(isinstance(module, Tiered) and module.apart for module in model.modules()):
         raise EncodeError(
@@ -73,12 +83,18 @@ def save_model(
             state = {name: largest.get(name, value) for name, value in state.items()}
         state = without_empty_extras(state)
         names = plain_names(model, state)
+        _check_format(model, format, names)
+        if format == "auto":
+            format = {names[name]: each for name, each in formats(model).items()}
+        elif tucker_tensors(model) and not any(isinstance(value, Spectrum) for value in state.values()):
+            format = "auto"  # it has been applied to cores and factors
+        _warn_of_rounding(model, names, path)
         save_as_named(
             {plain: state[name] for name, plain in names.items()},
             path,
             spectral=spectral,
             metadata=metadata,
-            format={names[name]: each for name, each in formats(model).items()} if format == "auto" else format,
+            format=format,
             tiers=tiers or {names[name]: each for name, each in (cuts(model) | corner_cuts(model)).items()},
             compression=compression,
             progress=progress,
@@ -173,6 +189,42 @@ def matched(model: nn.Module, file: FrzFile, path: StrPath, way: Way, *, strict:
     for note in plan.notes:
         warnings.warn(f"{os.fspath(path)}: {note}", stacklevel=3)
     return plan
+
+
+def _check_format(model: nn.Module, format: str | Mapping[str, str], names: Mapping[str, str]) -> None:
+    """Check that no format is given for quantized weights.
+
+    Args:
+        model: the model.
+        format: the format, for all tensors or by name.
+        names: the plain name of each tensor.
+
+    Raises:
+        EncodeError: a format is given for a quantized weight, or only for quantized weights.
+    """
+    quantized = [names[name] for name in quantized_tensors(model)]
+    if isinstance(format, str):
+        others = spectral_tensors(model) or tucker_tensors(model) or coded(model)
+        given = quantized[:1] if format != "auto" and not others else []
+    else:
+        given = [name for name in quantized if format.get(name, "auto") != "auto"]
+    if given:
+        raise EncodeError(
+            f"format={format!r}: {given[0]} is quantized, with the steps of the file it was loaded from; leave out the "
+            "format, or call unregularize() for plain weights"
+        )
+
+
+def _warn_of_rounding(model: nn.Module, names: Mapping[str, str], path: StrPath) -> None:
+    """Warn if coefficients, cores or factors do not fit into float32, the type in files."""
+    held: dict[str, list[Any]] = {name: [each.coefficients] for name, each in spectral_tensors(model).items()}
+    held |= {name: parts(each) for name, each in tucker_tensors(model).items()}
+    state = model.state_dict(keep_vars=True)
+    held |= {name: [state[name]] for name in coded(model)}
+    lost = [names[name] for name, values in held.items() if any(inexact(each, torch.float32) for each in values)]
+    if lost:
+        what = f"the float64 coefficients of {listed(lost, SHOWN)} are rounded to float32, the type in files"
+        warnings.warn(f"{os.fspath(path)}: {what}", stacklevel=3)
 
 
 @contextmanager

@@ -68,6 +68,17 @@ def test_the_file_is_closed_and_weights_are_written_to_all_formats(path: Path, s
     assert back["w"].dtype == np.float16
 
 
+@pytest.mark.parametrize("suffix", ["npz", "safetensors", "pt"])
+def test_ties_survive_in_all_formats(path: Path, suffix: str):
+    target = path.with_suffix(f".{suffix}")
+    with frz.load(path, spectral=False) as found:
+        notes = checkpoints.save(found, target)
+    assert notes == ([] if suffix == "safetensors" else [f"metadata was left out: .{suffix} files have none"])
+    with checkpoints.load(target) as back:
+        assert (set(back), back.aliases) == ({"w", "b"}, {"tied": "w"})
+        assert back.metadata == ({"a": "b"} if suffix == "safetensors" else {})
+
+
 def test_spectra_are_rebuilt_for_formats_without_sparse_tensors(path: Path):
     with checkpoints.load(path) as found:
         checkpoints.save(found, path.with_suffix(".npz"))

@@ -125,6 +125,15 @@ def test_tied_names_are_all_written(path: Path):
     assert safetensors.numpy.load_file(path)["b"].tolist() == checkpoints.load(path)["a"].tolist() == [1, 1]
 
 
+def test_tensors_that_differ_are_not_tied(path: Path):
+    tensors = {"a": np.ones(2), "b": np.ones(2), "c": np.zeros(2), "d": np.ones(2, np.float32), "e": np.ones(2)}
+    metadata = {"b": "a", "c": "a", "d": "a", "e": "e", "x": "a", "licence": "MIT"}
+    safetensors.numpy.save_file(tensors, path, metadata)
+    found = checkpoints.load(path)
+    assert (set(found), found.aliases) == ({"a", "c", "d", "e"}, {"b": "a"})
+    assert found.metadata == {key: text for key, text in metadata.items() if key != "b"}
+
+
 def test_complex128_is_refused(path: Path):
     with pytest.raises(EncodeError, match=r"tensor 'x': safetensors does not support c128; write .npz or .pt"):
         checkpoints.save(checkpoint({"x": np.ones(1, complex)}), path)

@@ -112,8 +112,8 @@ def test_the_published_unet_in_two_commands():
 
 
 def test_options_without_effect_are_reported():
-    outcome = frformat("encode", "model.npz", "-o", "model.frz", "--format", "q8", "--tiers", "3")
-    assert outcome.out.startswith("--tiers applies to spectra, but there are none: add --keep")
+    told = refused("encode", "model.npz", "-o", "model.frz", "--format", "q8", "--tiers", "3")
+    assert "tiers apply to spectra, but there are none: say how much to keep" in told
     np.savez("bias.npz", bias=NOISE[0], steps=np.array(7))
     outcome = frformat("encode", "bias.npz", "-o", "bias.frz", "--format", "q8")
     assert outcome.out.startswith(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 import tracemalloc
 from pathlib import Path
@@ -209,6 +210,22 @@ def test_dense_spectra_are_detected_or_declared(path: Path):
     np.testing.assert_allclose(frformat.load_file(path)["w"], spectrum.weights(), atol=1e-6)
     encode(source, path, Policy(spectral=False))
     assert frformat.load_file(path)["w"].tobytes() == dense.tobytes()
+
+
+def test_rules_apply_to_any_name_of_a_tied_tensor(path: Path):
+    tensors = {"a": RNG.standard_normal((8, 8)).astype(np.float32)}
+    source = dataclasses.replace(checkpoint(tensors), aliases={"b": "a"})
+    encode(source, path, policy("b: format=q8"))
+    with frformat.open(path) as file:
+        assert (file.info("a").step is not None, file.aliases) == (True, {"b": "a"})
+    encode(source, path, policy("a: raw", "b: format=q8"))
+    with frformat.open(path) as file:
+        assert file.info("a").step is None
+
+
+def test_tiers_without_spectra_are_refused(path: Path):
+    with pytest.raises(EncodeError, match="tiers apply to spectra, but there are none: say how much to keep"):
+        encode(checkpoint({"a": np.ones((3, 4), np.float32)}), path, tiers=[0.5])
 
 
 def test_declared_spectra_in_a_view(path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,14 +22,21 @@ from frformat.errors import EncodeError
 from frformat.torch import (
     MismatchError,
     compress,
+    decompose,
+    finetuning,
     fit_quantized,
     load_file,
     load_model,
     load_quantized,
+    recompose,
+    regularize,
     save_file,
     save_model,
+    unregularize,
 )
+from frformat.torch.nesting import make_nested
 from frformat.torch.quantized import quantized_tensors
+from frformat.torch.regularization.file_size import encoded_size
 
 RNG = np.random.default_rng(0)
 
@@ -378,6 +386,8 @@ def test_wrapped_afterwards(small: Path, images: Tensor, tmp_path: Path):
 def test_other_ways_to_change_a_quantized_model_are_refused(small: Path, images: Tensor, tmp_path: Path):
     with pytest.raises(ValueError, match=r"conv1\.weight is quantized already: write the model with save_model"):
         compress(load_quantized(Net(), small), tmp_path / "a.frz", [images])
+    with pytest.raises(ValueError, match=r"conv1\.weight is not a plain weight; start with recompose"):
+        make_nested(load_quantized(Net(), small), {}, [{}])
     with pytest.raises(ValueError, match=r"conv1\.weight is on the meta device: call model\.to_empty"):
         load_quantized(Net().to("meta"), small)
 
@@ -397,3 +407,82 @@ def test_sharded_afterwards(small: Path, images: Tensor, tmp_path: Path):
     load_model(plain, tmp_path / "tuned.frz")
     torch.testing.assert_close(outputs, plain(images), atol=1e-5, rtol=1e-5)
     assert (tmp_path / "tuned.frz").stat().st_size <= 1700
+
+
+def test_unregularize_restores_plain_weights(small: Path, images: Tensor, tmp_path: Path):
+    tuned = load_quantized(Net(), small)
+    descend(tuned, images)
+    before = tuned.eval()(images).detach()
+    plain = recompose(unregularize(copy.deepcopy(tuned)))
+    assert not quantized_tensors(plain)
+    assert set(plain.state_dict()) == set(Net().state_dict())
+    assert torch.equal(plain(images), before)
+    assert torch.equal(tuned(images), before)
+    save_model(plain, tmp_path / "plain.frz")
+    stored = load_file(tmp_path / "plain.frz")
+    assert all(torch.equal(stored[name], tensor) for name, tensor in plain.state_dict().items())
+
+
+def test_unregularize_keeps_ties(tmp_path: Path):
+    forms_of = {name: CodedTensor.of_array(each.detach().numpy(), "q5") for name, each in Language().named_parameters()}
+    frformat.save_file(forms_of, tmp_path / "a.frz", aliases={"head.weight": "embedding.weight"})
+    model = unregularize(load_quantized(Language(), tmp_path / "a.frz"))
+    assert model.head.weight is model.embedding.weight
+    assert isinstance(model.head.weight, nn.Parameter)
+
+
+@pytest.mark.parametrize("format", ["q8", {"conv1.weight": "f16"}])
+def test_quantized_weights_have_no_other_format(format, small: Path, tmp_path: Path):
+    with pytest.raises(EncodeError, match=r"conv1\.weight is quantized, with the steps of the file"):
+        save_model(load_quantized(Net(), small), tmp_path / "a.frz", format=format)
+    assert not (tmp_path / "a.frz").exists()
+
+
+@pytest.mark.parametrize("tiers", [[0.5], {"conv1.weight": [20]}])
+def test_quantized_weights_have_no_tiers(tiers, small: Path, tmp_path: Path):
+    for model in (load_quantized(Net(), small), Net()):
+        with pytest.raises(EncodeError, match=r"tiers .* apply to spectra"):
+            save_model(model, tmp_path / "a.frz", tiers=tiers)
+
+
+@pytest.mark.parametrize("change", [lambda net: regularize(net, 20), lambda net: decompose(net, 0.25)])
+def test_only_plain_networks_are_quantized(change, small: Path):
+    with pytest.raises(ValueError, match=r"is not a plain weight of Net: pass a new, plain network"):
+        load_quantized(change(Net()), small)
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [(torch.bfloat16, 127), (torch.float16, 1023), (torch.float32, 1 << 21)])
+def test_types_that_do_not_represent_the_integers_are_refused(dtype: torch.dtype, largest: int, tmp_path: Path):
+    path = tmp_path / "a.frz"
+    for most, step in ((largest, -100 - largest % 7), (4 * largest + 3, -87)):
+        values = np.array([[most, 1 - most], [3, 0]], np.int32)
+        frformat.save_file({"weight": CodedTensor(values, (2, 2), "f32", step=step)}, path)
+        layer = nn.Linear(2, 2, bias=False).to(dtype)
+        if most == largest:
+            save_model(load_quantized(layer, path), tmp_path / "b.frz")
+            with frformat.open(tmp_path / "b.frz") as file:
+                assert np.array_equal(file.stored("weight").values, values)
+        elif dtype != torch.float32:
+            with pytest.raises(ValueError, match=rf"weight: {dtype} does not represent all values in the file"):
+                load_quantized(layer, path)
+            assert not quantized_tensors(layer)
+
+
+def test_few_files_are_encoded_to_fit_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    torch.manual_seed(0)
+    net = nn.Sequential(*(nn.Linear(200, 200) for _ in range(3)))
+    state = {name: CodedTensor.of_array(each.numpy(), "q6") for name, each in net.state_dict().items()}
+    frformat.save_file(state, tmp_path / "a.frz")
+    sizes: list[int] = []
+
+    def counted(*args: Any) -> int:
+        sizes.append(encoded_size(*args))
+        return sizes[-1]
+
+    monkeypatch.setattr(finetuning, "encoded_size", counted)
+    whole = (tmp_path / "a.frz").stat().st_size
+    for share in (0.95, 0.7, 0.4, 0.15):
+        sizes.clear()
+        size = int(share * whole)
+        assert 0.997 * size <= fit_quantized(load_quantized(copy.deepcopy(net), tmp_path / "a.frz"), size) <= size
+        assert len(sizes) <= 7

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 
 import pytest
 import torch
@@ -330,3 +331,14 @@ def test_statistics_of_tiers_are_assigned_to_a_model_on_the_meta_device(tiers_be
         set_tier(model, tier)
         set_tier(loaded, tier)
         torch.testing.assert_close(loaded(x.double()).float(), model(x), rtol=1e-4, atol=1e-4)
+
+
+def test_float64_coefficients_are_rounded_with_a_warning(tmp_path):
+    model = regularize(Net().double(), 20)
+    with pytest.warns(UserWarning, match=r"the float64 coefficients of conv\.weight, fc1\.weight.* are rounded"):
+        save_model(model, tmp_path / "model.frz")
+    load_model(model, tmp_path / "model.frz")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        save_model(model, tmp_path / "again.frz")
+    assert (tmp_path / "again.frz").read_bytes() == (tmp_path / "model.frz").read_bytes()

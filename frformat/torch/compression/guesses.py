@@ -45,16 +45,19 @@ class GuessedInputs:
 
     Args:
         form: the layout of the layer's weights.
+
+    Attributes:
+        kernel: the moments at all kernel positions of one channel.
     """
 
     def __init__(self, form: Form) -> None:
         self.form = form
         positions = math.prod(form.kernel)
         self.blocks = form.inputs // positions
-        self._kernel: Doubles = np.ones((1, 1))
+        self.kernel: Doubles = np.ones((1, 1))
         for n in form.kernel:
             distance = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
-            self._kernel = np.kron(self._kernel, NEIGHBORS**distance).astype(np.float64)
+            self.kernel = np.kron(self.kernel, NEIGHBORS**distance).astype(np.float64)
 
     @property
     def means(self) -> tuple[Doubles, Doubles]:
@@ -74,8 +77,8 @@ class GuessedInputs:
 
     def second(self, *, centred: bool) -> Doubles:
         """Return the moments (groups, blocks, n, n), with one block per channel."""
-        shape = (self.form.groups, self.blocks, *self._kernel.shape)
-        return np.broadcast_to(self._kernel, shape)
+        shape = (self.form.groups, self.blocks, *self.kernel.shape)
+        return np.broadcast_to(self.kernel, shape)
 
     def shift(self, *, centred: bool) -> None:
         """Return None, since there is no second model."""

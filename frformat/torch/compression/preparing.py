@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from frformat.checkpoints.torch_tensors import aliases as tied
 from frformat.torch.compression.buffers import unchanged
 from frformat.torch.compression.contents import Contents
+from frformat.torch.compression.doubt import DoubtedInputs, DoubtedOutputs, doubt
 from frformat.torch.compression.guesses import GuessedInputs, GuessedOutputs, guessed_form
 from frformat.torch.compression.inputs import Batch, CompressionError, Told
+from frformat.torch.compression.moments import Outputs as Gradients
 from frformat.torch.compression.moments import Statistics, statistics
 from frformat.torch.compression.outputs import Outputs
 from frformat.torch.compression.planning import covering, planned, scale_of
@@ -64,21 +66,38 @@ def prepare(
     def done(number: int) -> None:
         told("statistics", number, len(batches))
 
+    amounts: list[tuple[int, int]] = []
+
+    def drawn(out: Any, draws: torch.Generator) -> tuple[Tensor, int]:
+        amounts.append(outputs.amount(out))
+        return outputs.drawn(out, draws)
+
     with unchanged(model):
-        known = statistics(model, batches, sites, outputs.drawn, seed=seed, told=done)
+        known = statistics(model, batches, sites, drawn, seed=seed, told=done)
     silent = [site for site in found.sites if not known[site].outputs.second().any()]
     for site in silent:  # what happens to the outputs of such a layer is discrete, such as the choice of an expert
         inputs = known[site].inputs
         weights = model.get_parameter(site.name)[site.rows].double().cpu().numpy()
         known[site] = Statistics(inputs, GuessedOutputs(site.form.matrix(weights), site.form, inputs))
+    share = doubt(*map(sum, zip(*amounts, strict=True)))
+    known = {site: _doubted(model, site, each, share) for site, each in known.items()} if share else known
     used = covering(found.sites, known, model)
     guesses = _guesses(model, except_for={site.name for site in used})
     silent = [site for site in silent if site in used]
-    weighed = Weighed(model, found, known | guesses, {}, batches, [*guesses, *used], list(guesses), silent)
+    weighed = Weighed(model, found, known | guesses, {}, batches, [*guesses, *used], list(guesses), silent, share)
     weighed, contents = planned(weighed, unknown(model))
     settle(weighed, contents, outputs)
     correct(weighed, outputs, scale_of(USUAL, contents.quantized), told)
     return weighed, contents
+
+
+def _doubted(model: nn.Module, site: Site, known: Statistics, share: float) -> Statistics:
+    """Return statistics that are mixed with assumed ones."""
+    inputs = DoubtedInputs(known.inputs, site.form, share)
+    weights = site.form.matrix(model.get_parameter(site.name)[site.rows].double().cpu().numpy())
+    assumed = GuessedOutputs(weights, site.form, inputs)
+    measured = known.outputs
+    return Statistics(inputs, DoubtedOutputs(measured, assumed, share) if isinstance(measured, Gradients) else measured)
 
 
 def _run(model: nn.Module, batch: Batch, outputs: Outputs) -> list[Tensor]:

@@ -16,6 +16,7 @@ from torch import nn
 from frformat.errors import EncodeError
 from frformat.format import quantization
 from frformat.torch.compression.blocks import compensation
+from frformat.torch.compression.doubt import DoubtedInputs
 from frformat.torch.compression.forms import Form
 from frformat.torch.compression.inputs import CompressionError
 from frformat.torch.compression.layer import Layer
@@ -59,6 +60,7 @@ class Weighed:
         sites: the sites whose statistics determine the rounding, in order of use. Together, they cover all rows of
             their parameters exactly once.
         guessed: those of ``sites`` that no batch has used, and whose statistics were therefore guessed.
+        doubt: the share of assumed statistics, since there are few inputs; see :mod:`.doubt`.
         silent: those of ``sites`` on whose outputs the model's outputs do not depend differentiably, so that only the
             statistics of their inputs are known.
     """
@@ -71,6 +73,7 @@ class Weighed:
     sites: list[Site] = field(default_factory=list)
     guessed: list[Site] = field(default_factory=list)
     silent: list[Site] = field(default_factory=list)
+    doubt: float = 0.0
 
     def adjustable(self, site: Site) -> str | None:
         """Return the name of the bias that can compensate for a change of a layer's mean output."""
@@ -140,7 +143,11 @@ def quantize(
     def meet(there: dict[int, Call]) -> None:
         site = next(iter(there.values())).site
         if site not in done:
-            finish(site, *_gathered(site, there, weighed))
+            inputs, observed = _gathered(site, there, weighed)
+            if weighed.doubt:
+                finish(site, DoubtedInputs(inputs, site.form, weighed.doubt))
+            else:
+                finish(site, inputs, observed)
 
     works = [work(number) for number in range(2 * len(weighed.batches))]
     together(works, lambda call: order[call.site], meet)
@@ -298,7 +305,7 @@ def _round(
     own = model.get_parameter(bias)
     x, y = inputs.means
     drift = np.einsum("gok,gk->go", before, x) - np.einsum("gok,gk->go", after, y)
-    wanted = own.double().cpu().numpy() + drift.reshape(-1)
+    wanted = own.double().cpu().numpy() + (1 - weighed.doubt) * drift.reshape(-1)
     code = _bias_code(weighed, site, scale)
     size = quantization.step(code)
     grid = wanted.reshape(form.groups, -1, 1)

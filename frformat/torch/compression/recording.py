@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 from frformat.torch.compression import recurrent
 from frformat.torch.compression.contractions import products
 from frformat.torch.compression.forms import Form, Geometry
+from frformat.torch.compression.lookups import rewritten
 
 CONVOLUTIONS: Final = {torch.conv1d: 1, torch.conv2d: 2, torch.conv3d: 3}
 TRANSPOSED: Final = {torch.conv_transpose1d: 1, torch.conv_transpose2d: 2, torch.conv_transpose3d: 3}
@@ -105,7 +106,8 @@ class Recorder(TorchFunctionMode):
                 return recurrent.steps(func, args)
         call = self._known.call(func, args, kwargs)
         if call is None:
-            product = next((each for each in products(func, args, kwargs) if self._known.matrix(each.weight)), None)
+            ways = [rewritten(func, args, kwargs), *products(func, args, kwargs)]
+            product = next((each for each in ways if each is not None and self._known.owns(each.weight)), None)
             if product is not None:
                 with self:
                     return product.run()
@@ -154,8 +156,8 @@ class _Known:
             return self._layer("product", first, second, bias)
         return None
 
-    def matrix(self, weight: Tensor) -> bool:
-        """Return whether a matrix is a parameter, some of its rows, or the transpose of either."""
+    def owns(self, weight: Tensor) -> bool:
+        """Return whether a tensor is a parameter, some of its rows, or the transpose of either."""
         return self._matrix(weight, "linear") is not None
 
     def _layer(self, kind: Any, x: Any, weight: Any, bias: Any = None) -> Call | None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import torch
 
 from frformat.torch.compression.buffers import unchanged
+from frformat.torch.compression.doubt import DoubtedOutputs
 from frformat.torch.compression.guesses import GuessedOutputs
 from frformat.torch.compression.inputs import Told
 from frformat.torch.compression.moments import Outputs as Gradients
@@ -94,7 +95,7 @@ class _Losses:
         for site in self._weighed.sites:
             if site.name == name:
                 gradients = self._weighed.statistics[site].outputs
-                assert isinstance(gradients, Gradients | GuessedOutputs)
+                assert isinstance(gradients, Gradients | GuessedOutputs | DoubtedOutputs)
                 gradients.factor *= factor
         plan = self._weighed.plans[name]
         self._weighed.plans[name] = replace(plan, level=plan.level - 0.5 * math.log2(factor))

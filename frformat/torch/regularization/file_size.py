@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import bisect
+import operator
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +23,12 @@ from frformat.torch.wrappers import plain_names
 
 SHARES: Final = 1024
 """The share of coefficients to drop is a multiple of the reciprocal of this number."""
+
+CLOSE: Final = 0.998
+"""A file of at least this fraction of the limit is close enough."""
+
+AIM: Final = 0.999
+"""Size to aim for, as a fraction of the limit."""
 
 
 def file_size(model: nn.Module, *, without_coefficients: bool = False) -> int:
@@ -54,21 +62,60 @@ def fit_file_size(model: nn.Module, size: int) -> int:
     """
     check_truncatable(model)
     enough = 0
-    if _size(model, _needed(model, 0)) > size:
+    whole = _size(model, _needed(model, 0))
+    if whole > size:
         least = file_size(model, without_coefficients=True)
         if least > size:
             raise ValueError(f"size={size:,}: the file has {least:,} bytes even without coefficients")
-        missing, enough = 0, SHARES
-        while enough - missing > 1:
-            middle = (missing + enough) // 2
-            if _size(model, _needed(model, middle)) > size:
-                missing = middle
-            else:
-                enough = middle
+        enough = fewest(lambda dropped: _size(model, _needed(model, dropped)), size, (0, whole), (SHARES, least))[0]
     truncate(model, {name: max(1, count) for name, count in _needed(model, enough).items()})
     if enough == SHARES:
         _clear(model)
     return file_size(model)
+
+
+def fewest(
+    measure: Callable[[int], int],
+    size: int,
+    large: tuple[int, int],
+    small: tuple[int, int],
+    *,
+    resolution: int = 1,
+    estimate: Callable[[int], float] = operator.neg,
+) -> tuple[int, int]:
+    """Find about the smallest number of coefficients to remove such that a file has at most ``size`` bytes.
+
+    Removing more coefficients hardly ever makes a file larger, so the numbers are interpolated, and only a few are
+    tried.
+
+    Args:
+        measure: returns the size of the file without a number of coefficients, which takes long.
+        size: the limit in bytes.
+        large: a number of coefficients, and the size of the file without them, which is above the limit.
+        small: a larger number, and the size of the file without them, which is within the limit.
+        resolution: difference of two numbers that need not be told apart.
+        estimate: function of a number of coefficients that is about proportional to the size of the file without them,
+            plus any constant. Evaluating it must be fast.
+
+    Returns:
+        The number of coefficients to remove, and the size of the file without them: within the limit, and at least
+        :data:`CLOSE` of it unless the next smaller number is too small.
+    """
+    weights, last = [1.0, 1.0], None  # of the distances of both ends from the limit
+    while small[0] - large[0] > resolution and small[1] < CLOSE * size:
+        above, below = (large[1] - AIM * size) * weights[0], (AIM * size - small[1]) * weights[1]
+        ends = estimate(large[0]), estimate(small[0])
+        wanted = ends[0] + (ends[1] - ends[0]) * above / (above + below)
+        margin = max(1, resolution // 2)
+        choices = range(large[0] + margin, small[0] - margin)
+        number = large[0] + margin + bisect.bisect_left(choices, -wanted, key=lambda each: -estimate(each))
+        found = number, measure(number)
+        end = int(found[1] <= size)
+        # The weight of an end that stays twice is halved (the Illinois method), so that both ends approach the limit.
+        weights = [1.0 if place == end else weight / 2 ** (end == last) for place, weight in enumerate(weights)]
+        large, small = (large, found) if end else (found, small)
+        last = end
+    return small
 
 
 def _clear(model: nn.Module) -> None:

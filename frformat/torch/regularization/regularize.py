@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 from frformat.checkpoints.precision import overflow
 from frformat.torch.lowrank.tucker import form_of
 from frformat.torch.parametrizations import is_parametrized, parametrized, register_tied
+from frformat.torch.quantized import Quantized
 from frformat.torch.regularization import factored as factors
 from frformat.torch.regularization.choices import Candidate, Rules, candidates, choose
 from frformat.torch.regularization.parametrization import Spectral, replace_data, watch_state
@@ -82,9 +83,11 @@ def regularize(
 
 
 def unregularize(model: Model) -> Model:
-    """Replace regularized parameters with the plain tensors that their coefficients represent, in place.
+    """Replace regularized and quantized parameters with the plain tensors that they represent, in place.
 
-    A model with tiers keeps its current tier, including that tier's running statistics.
+    A model with tiers keeps its current tier, including that tier's running statistics. Of a model that
+    :func:`frformat.torch.load_quantized` prepared, the weights become plain ones with rounded values; what it froze
+    stays frozen.
 
     Parameters stay the same objects, and tied ones stay tied. For a plain copy, use
     ``unregularize(copy.deepcopy(model))``.
@@ -92,9 +95,9 @@ def unregularize(model: Model) -> Model:
     Returns:
         The model.
     """
-    found = list(places(model))
+    found = [*places(model), *parametrized(model, Quantized)]
     with torch.no_grad():
-        plain = {id(held): (held.original, held()) for _, _, held in found}
+        plain: dict[int, tuple[Any, Tensor]] = {id(held): (held.original, held()) for _, _, held in found}
     for module, name, _ in found:
         _expose(module, name)
     for parameter, tensor in plain.values():
@@ -106,7 +109,8 @@ def unregularize(model: Model) -> Model:
 def recompose(model: Model) -> Model:
     """Multiply out the factors of a decomposed model in place, so that it has plain weights again.
 
-    A model with tiers keeps its current tier, including that tier's running statistics.
+    A model with tiers keeps its current tier, including that tier's running statistics. Regularized and quantized
+    weights stay as they are; see :func:`unregularize`.
 
     Returns:
         The model.

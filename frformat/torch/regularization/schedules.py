@@ -7,7 +7,12 @@
 
 To train only the final coefficients from the first step, use ``regularize(model, keep=33)`` without a schedule. Under
 DistributedDataParallel, pass the wrapper's ``module`` to the schedule, and wrap it again when :meth:`Schedule.step`
-returns True.
+returns True. An averaged model does not follow, either: truncate it before the next update.
+
+>>> average = torch.optim.swa_utils.AveragedModel(model)
+>>> if schedule.step():
+...     truncate(average.module, schedule.kept)
+>>> average.update_parameters(model)
 
 To resume, load the state dicts of the model (which restores the prefix lengths), of the optimizer and of the schedule.
 """

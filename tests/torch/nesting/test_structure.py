@@ -14,11 +14,13 @@ import frformat
 from frformat.checkpoints.regularized import gather
 from frformat.torch import (
     MismatchError,
+    decompose,
     each_tier,
     factorize_tiers,
     load_file,
     load_model,
     load_nested,
+    regularize,
     save_file,
     save_model,
     set_tier,
@@ -248,6 +250,9 @@ def test_networks_that_cannot_have_tiers():
         make_nested(model, GROUPS, WIDTHS)
     with pytest.raises(ValueError, match="already has tiers"):
         make_nested(make_nested(digits(), GROUPS, WIDTHS), GROUPS, WIDTHS)
+    for other in (regularize(digits(), 20), decompose(digits(), 0.25)):
+        with pytest.raises(ValueError, match=r"conv1\.weight is not a plain weight; start with recompose"):
+            make_nested(other, GROUPS, WIDTHS)
     tied = digits()
     tied.fc2.bias = nn.Parameter(torch.zeros(3))
     tied.other = nn.Linear(3, 3)

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from frformat.torch import decompose, recompose
-from frformat.torch.regularization import regularize, spectra, spectral_tensors, truncate
+from frformat.torch.regularization import TailTruncation, regularize, spectra, spectral_tensors, truncate
 from tests.sums import same_sums
 from tests.torch.regularization.models import Net, net_input
 
@@ -124,6 +124,20 @@ def test_training_under_autocast_learns():
 def test_averaged_models():
     model = regularize(Net(), 20)
     average = torch.optim.swa_utils.AveragedModel(model)
+    average.update_parameters(model)
+    same_sums(average.module.fc1.weight, model.fc1.weight, terms=20)
+
+
+def test_averaged_models_are_truncated_like_the_model():
+    model = regularize(Net(), 20)
+    schedule = TailTruncation(model, (), by=0.25, minimum=5)
+    average = torch.optim.swa_utils.AveragedModel(model)
+    while not schedule.finished:
+        average.update_parameters(model)
+        if schedule.step():
+            with pytest.raises(RuntimeError, match="size"):
+                copy.deepcopy(average).update_parameters(model)
+            truncate(average.module, schedule.kept)
     average.update_parameters(model)
     same_sums(average.module.fc1.weight, model.fc1.weight, terms=20)
 
