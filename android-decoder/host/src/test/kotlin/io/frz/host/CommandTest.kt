@@ -2,6 +2,7 @@ package io.frz.host
 
 import com.google.gson.JsonObject
 import com.google.gson.JsonParser
+import io.frz.loading.FrzLoadOptions
 import java.io.File
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -167,6 +168,28 @@ class CommandTest {
         val report = JsonParser.parseString(result.out).asJsonObject
         assertEquals(0, report["different_outputs"].asInt)
         assertEquals(if (report["growth"].asDouble <= 0.05) 0 else 1, result.code)
+    }
+
+    @Test
+    fun `models with several inputs, of integers too, run on every engine`() {
+        val lookup = File("../onnxruntime/src/test/resources")
+        val (words, scale) = listOf("words", "scale").map { File(lookup, "lookup.$it.npy") }
+        for (extension in listOf("ptl", "onnx")) {
+            val model = arrayOf<Any>(File(lookup, "lookup.$extension"), File(lookup, "lookup.frz"))
+            val once = arrayOf<Any>("--cycles", 1, "--at-once", 1)
+            assertEquals("", host("stress", *model, "--input", words, "--input", scale, *once).err)
+            val other = arrayOf<Any>(File(lookup, "lookup.$extension"), "--skeletons", "--runs", 1)
+            assertEquals("", host("bench", *model, *other, "--input", words, "--input", scale).err)
+            val missing = host("stress", *model, "--input", words, *once)
+            assertEquals(2, missing.code)
+            assertTrue("input" in missing.err || "Expected Tensor" in missing.err, missing.err)
+        }
+        val expected = NdArray.read(File(lookup, "lookup.expected.npy")).values
+        val given = listOf(words, scale).map(NdArray::readInput)
+        val (skeleton, weights) = File(lookup, "lookup.ptl") to File(lookup, "lookup.frz")
+        LiteEngine().load(skeleton, weights, null, FrzLoadOptions.DEFAULT).use { model ->
+            assertArrayEquals(expected, model.forward(given).getValue(Model.OUTPUT).values, 1e-5f)
+        }
     }
 
     @Test

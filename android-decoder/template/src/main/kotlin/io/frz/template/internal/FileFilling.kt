@@ -41,7 +41,6 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
             } catch (e: FrzLoadException) {
                 throw e
             } catch (_: IOException) {
-                load.checkCancelled() // An interrupt ends reading.
                 false // Android deleted it in the meantime, or it cannot be read; it is written again.
             }
         }
@@ -73,8 +72,17 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
         }
     }
 
-    private fun checksum(file: File, load: FrzLoad): Long = RandomAccessFile(file, "r").use {
-        checksum(it.channel.map(FileChannel.MapMode.READ_ONLY, 0, it.length()), load)
+    /** Reads the file rather than mapping it, because only a garbage collection removes mappings. */
+    private fun checksum(file: File, load: FrzLoad): Long = file.inputStream().use { stream ->
+        val chunk = ByteArray(CHUNK)
+        val checksum = CRC32()
+        while (true) {
+            load.checkCancelled()
+            val count = stream.read(chunk)
+            if (count < 0) break
+            checksum.update(chunk, 0, count)
+        }
+        checksum.value
     }
 
     private fun checksum(bytes: ByteBuffer, load: FrzLoad): Long {
