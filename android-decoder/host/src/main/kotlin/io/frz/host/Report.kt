@@ -31,7 +31,7 @@ internal class Report : Runnable {
     @Mixin
     private lateinit var opening: Opening
 
-    @Parameters(index = "2", paramLabel = "INPUTS", description = ["A folder of .npy files, each with the one input of the model."])
+    @Parameters(index = "2", paramLabel = "INPUTS", description = ["A folder of .npy files, the model's inputs."])
     private lateinit var inputs: File
 
     @Option(names = ["-o", "--output"], required = true, paramLabel = "REPORT", description = ["The report to write."])

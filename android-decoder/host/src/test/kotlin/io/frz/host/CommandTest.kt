@@ -219,7 +219,7 @@ class CommandTest {
                 "SKELETON_DAMAGED: ${model("tiny.frz")}: ",
             host("report", model("tiny.ptl"), model("other.frz"), inputs, "-o", output) to "MISMATCH",
             host("report", model("tiny.ptl"), model("tiny.ptl"), inputs, "-o", output) to
-                "${model("tiny.ptl")}: MAGIC: ",
+                "frz-host: ${model("tiny.ptl")}: MAGIC: ",
             host("bench", model("tiny.ptl"), model("tiny.ptl"), model("complete.ptl"), "--input", image) to
                 "${model("tiny.ptl")}: MAGIC: ",
             host("report", model("tiny.ptl"), model("tiny.frz"), "nowhere", "-o", output) to "nowhere: no such folder",

@@ -64,7 +64,8 @@ class NdArrayTest {
         }
         for (size in whole.indices) refuse(whole.copyOf(size))
         refuse(whole + 1)
-        for ((from, to) in listOf("<f4" to "<f8", "<f4" to ">f4", "<f4" to "<f2", "False" to "True ", "(2, 2)" to "(2, 3)", "(2, 2)" to "(x, 2)")) {
+        val types = listOf("<f4" to "<f8", "<f4" to ">f4", "<f4" to "<f2")
+        for ((from, to) in types + listOf("False" to "True ", "(2, 2)" to "(2, 3)", "(2, 2)" to "(x, 2)")) {
             refuse(text.replace(from, to).toByteArray(Charsets.ISO_8859_1))
         }
         refuse(whole.clone().also { it[6] = 9 })

@@ -12,8 +12,8 @@ import java.io.IOException
  *
  * Loading fails only with an [IOException]: an [io.frz.FrzException] if the weights cannot be decoded, for example
  * because they are damaged or exceed the memory budget, and a [FrzLoadException] in all other cases. Both name the file
- * or asset at fault. A failed load leaves nothing behind. Loaders are thread-safe and can be used any number of times, unless the skeleton, the weights
- * or the base are read from a stream.
+ * or asset at fault. A failed load leaves nothing behind. Loaders are thread-safe and can be used any number of times,
+ * unless the skeleton, the weights or the base are read from a stream.
  *
  * @property runtime the runtime that runs the network
  */

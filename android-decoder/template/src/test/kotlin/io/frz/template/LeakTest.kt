@@ -8,11 +8,11 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
-/** Checks that a thousand filled templates leave no direct or mapped memory behind. */
+/** Checks that filled templates leave no direct or mapped memory behind. */
 class LeakTest : OnSynthetic() {
     private val pools = ManagementFactory.getPlatformMXBeans(BufferPoolMXBean::class.java)
 
-    /** Returns the number of bytes of direct and mapped buffers in use, which has to fall to [most] in a few seconds. */
+    /** Returns the size in bytes of the direct and mapped buffers in use, once it is [most], or after a few seconds. */
     @Suppress("ExplicitGarbageCollectionCall")
     private fun used(most: Long): Long {
         var used = 0L
@@ -25,23 +25,23 @@ class LeakTest : OnSynthetic() {
         return used
     }
 
-    private fun check(load: () -> Unit) {
+    private fun check(loads: Int, load: () -> Unit) {
         load()
         val before = used(0)
-        repeat(LOADS) { load() }
+        repeat(loads) { load() }
         val most = before + bytes("synthetic.bin").size
         val after = used(most)
-        assertTrue(after <= most, "$after bytes after $LOADS loads, $before before")
+        assertTrue(after <= most, "$after bytes after $loads loads, $before before")
     }
 
     @Test
-    fun `templates filled in memory`() = check { fill(template, weights) }
+    fun `templates filled in memory`() = check(LOADS) { fill(template, weights) }
 
     @Test
     fun `templates filled in files, and found there`(@TempDir folder: File) {
         val loader = FrzTemplate.fileLoader(FrzPart.of(template), FrzPart.of(weights), folder)
-        check { loader.load() }
-        check { loader.load().delete() }
+        check(LOADS) { loader.load() }
+        check(LOADS / 10) { loader.load().delete() } // writing to the disk takes a while
     }
 
     private companion object {

@@ -8,9 +8,9 @@ import java.io.File
 import org.pytorch.Module
 
 /**
- * Loads networks into the lite interpreter. It reads modules only from files, so skeletons are copied: to [cache], where
- * the next load finds them, or, if it is null, to a temporary file. It never reads the app's own file, which could be
- * replaced after its checksum has been verified.
+ * Loads networks into the lite interpreter. It reads modules only from files, so skeletons are copied: to [cache],
+ * where the next load finds them, or, if it is null, to a temporary file. It never reads the app's own file, which
+ * could be replaced after its checksum has been verified.
  */
 internal class LiteInterpreter(private val cache: File?) : FrzRuntime<Module> {
     override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): Module {

@@ -20,7 +20,7 @@ internal class SkeletonCache(private val folder: File) {
         val name = "$PREFIX${sha256(skeleton)}.ptl"
         val known = File(folder, name).takeIf { holds(it, skeleton) }
         val file = known ?: cache.keep { partial ->
-            write(partial, skeleton)
+            cache.writing { write(partial, skeleton) }
             name
         }
         return file.apply { setLastModified(System.currentTimeMillis()) }
@@ -30,16 +30,14 @@ internal class SkeletonCache(private val folder: File) {
     fun <T> once(skeleton: ByteArray, use: (File) -> T): T {
         cache.open()
         return cache.temporary { file ->
-            write(file, skeleton)
+            cache.writing { file.writeBytes(skeleton) }
             use(file)
         }
     }
 
-    private fun write(file: File, skeleton: ByteArray) = cache.writing {
-        FileOutputStream(file).use {
-            it.write(skeleton)
-            it.fd.sync()
-        }
+    private fun write(file: File, skeleton: ByteArray) = FileOutputStream(file).use {
+        it.write(skeleton)
+        it.fd.sync()
     }
 
     private fun holds(file: File, skeleton: ByteArray): Boolean = try {
