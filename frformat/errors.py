@@ -126,10 +126,11 @@ class LoadError(ValueError):
 
 
 class LengthError(ValueError):
-    """Raised if a model cannot run on inputs of the given lengths.
+    """Raised if a model cannot run on inputs of the given lengths, or with the given indices.
 
     Attributes:
-        rule: what the lengths must satisfy, as a Python expression such as ``x.shape[2] % 32 == 0``.
+        rule: what the lengths or elements must satisfy, as a Python expression such as ``x.shape[2] % 32 == 0`` or
+            ``0 <= tokens < 1000``.
         shapes: the shapes of the inputs concerned, by name.
     """
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 HELP = """Compare what MODEL computes with the weights of MODEL.frz on this computer and on a phone.
 
-MODEL is specified as for `frformat export`. INPUTS is a folder of .npy files (float32, in the model's input shape) or
+MODEL is specified as for `frformat export`. INPUTS is a folder of .npy files (in the model's input shape and dtype) or
 pictures (RGB in 0 … 1). --phone is a parity report from the demo app, a runner (.jar) that creates one now, or an
 installed runtime: `lite`, the lite interpreter of PyTorch, or `ort`, ONNX Runtime. --truth is a folder of .npy files
 (integers) or masks, which belong to the inputs by what differs between their names (car1.jpg and car1_mask.png).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,13 @@ from frformat.parity.measure import Classes, Distance, accuracy, apart, classes_
 from frformat.parity.report import Output, Report, Sample, checksum
 
 Floats = NDArray[np.float32]
-Side = Callable[[Floats], tuple[Floats, Mapping[str, Floats], float]]
+Side = Callable[[NDArray[Any]], tuple[Floats, Mapping[str, Floats], float]]
 """Runs the model on an input; returns the output, elements of each layer by name, and the time in ms."""
 
 PARTS: Final = 1e-3
 """Two sides diverge at a layer if they differ by more than this share of its largest element."""
 
-Watch = Callable[[str, Floats, "Classes | None", "Classes | None", "Classes | None"], None]
+Watch = Callable[[str, NDArray[Any], "Classes | None", "Classes | None", "Classes | None"], None]
 """Called for each input with its name, its values, and class maps of the desktop, the phone and the ground truth."""
 
 
@@ -92,7 +92,7 @@ class _Sides:
     original: Side | None
     watch: Watch
 
-    def compare(self, entry: Input, values: Floats, sample: Sample | None, layers: _Layers) -> InputFacts:
+    def compare(self, entry: Input, values: NDArray[Any], sample: Sample | None, layers: _Layers) -> InputFacts:
         """Compare one input on all sides."""
         output, parts, spent = self.rebuilt(values)
         classes, ms = classes_of(output), {"rebuilt": spent}
@@ -137,7 +137,7 @@ def _scores(maps: Mapping[str, Classes | None], truth: Classes | None) -> dict[s
     return {side: _score(kinds, truth) for side, kinds in maps.items() if kinds is not None}
 
 
-def _sample(phone: Report, name: str, values: Floats) -> Sample:
+def _sample(phone: Report, name: str, values: NDArray[Any]) -> Sample:
     """Return the phone's results for an input, after checking that it is the same input."""
     sample = phone.inputs.get(name)
     if sample is None:

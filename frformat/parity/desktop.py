@@ -32,7 +32,7 @@ class Desktop:
         self._model = copied(plain(model)).eval()
         self._run = Probe(self._model) if probe else self._model
 
-    def __call__(self, values: Floats) -> tuple[Floats, dict[str, Floats], float]:
+    def __call__(self, values: NDArray[Any]) -> tuple[Floats, dict[str, Floats], float]:
         """Run the model on one input.
 
         Returns:

@@ -15,7 +15,7 @@ from frformat.checkpoints.reading import said
 from frformat.errors import ReportError
 from frformat.parity.fields import ELEMENTS
 from frformat.parity.measure import Classes
-from frformat.parity.npy import read_array
+from frformat.parity.npy import read_input
 
 EXTENSIONS: Final = (".npy", ".png", ".jpg", ".jpeg")
 
@@ -32,7 +32,7 @@ class Input:
 
     Attributes:
         name: its name without extension.
-        path: ``.npy``, float32, in the model's input format; or a picture, which becomes RGB in 0 … 1.
+        path: ``.npy``, in the model's input format; or a picture, which becomes RGB in 0 … 1.
         truth: ``.npy``, integers: the class at each position; or a picture. In a PNG picture, all pixels that are not
             black belong to class 1; in a JPEG picture, all light ones.
     """
@@ -41,10 +41,10 @@ class Input:
     path: str
     truth: str | None
 
-    def values(self) -> NDArray[np.float32]:
+    def values(self) -> NDArray[Any]:
         """Return the model's input tensor."""
         if self.path.endswith(".npy"):
-            return read_array(self.path)
+            return read_input(self.path)
         from frformat.parity import pictures
 
         return pictures.tensor_of(pictures.read_pixels(self.path, "RGB"))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.jit.mobile import _load_for_lite_interpreter
 
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> None:
 def _start(skeleton: Path, weights: Path, times: dict[str, float]) -> runner.Run:
     module = load(skeleton, weights, times)
 
-    def run(values: Floats) -> dict[str, Floats]:
+    def run(values: NDArray[Any]) -> dict[str, Floats]:
         with torch.inference_mode():
             try:
                 found = module(torch.from_numpy(values))

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from frformat.errors import DependencyError, FrzError, LoadError
 from frformat.parity import runner
@@ -34,7 +36,7 @@ def _start(skeleton: Path, weights: Path, times: dict[str, float]) -> runner.Run
             raise SystemExit(str(error)) from error
     name = loaded.get_inputs()[0].name
 
-    def run(values: Floats) -> dict[str, Floats]:
+    def run(values: NDArray[Any]) -> dict[str, Floats]:
         try:
             found = loaded.run(None, {name: values})[0]
         except Exception as error:  # ONNX Runtime's exceptions have no common base class

@@ -252,5 +252,5 @@ def _checked(members: Fields, values: Floats, crc32: str) -> Floats:
 
 
 def checksum(values: NDArray[Any]) -> str:
-    """Return the CRC-32 of the elements of an array as little-endian float32 in row-major order."""
-    return f"{zlib.crc32(np.ascontiguousarray(values, '<f4').tobytes()):08x}"
+    """Return the CRC-32 of the elements of an array, little-endian, in row-major order."""
+    return f"{zlib.crc32(np.ascontiguousarray(values, values.dtype.newbyteorder('<')).tobytes()):08x}"

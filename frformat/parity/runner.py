@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import frformat
 from frformat.parity import writing
-from frformat.parity.npy import read_array
+from frformat.parity.npy import read_input
 from frformat.parity.report import LoadedFile, checksum
 from frformat.parity.writing import Json
 
@@ -24,7 +25,7 @@ Floats = NDArray[np.float32]
 OUTPUT = "output"
 """Name of the model's own output among those of its layers."""
 
-Run = Callable[[Floats], dict[str, Floats]]
+Run = Callable[[NDArray[Any]], dict[str, Floats]]
 """Runs the model on one input and returns the outputs by name; raises :class:`RunError`."""
 
 Start = Callable[[Path, Path, dict[str, float]], Run]
@@ -74,7 +75,7 @@ def main(name: str, runtime: Json, start: Start, arguments: list[str]) -> None:
 
 def _describe(run: Run, path: Path, folder: Path, load: dict[str, float]) -> Json:
     """Return the report's member for one input."""
-    values = read_array(os.fspath(path))
+    values = read_input(os.fspath(path))
     facts: Json = {"name": path.stem, "shape": list(values.shape), "crc32": checksum(values)}
     times: dict[str, float] = {}
     try:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+import numpy as np
+
 T = TypeVar("T")
 Expression = Any  # sympy has no types
 
@@ -140,6 +142,35 @@ class Numbers:
     def apply(self, operation: str, *operands: Any) -> Any:
         """Apply an operation; see :class:`Operations`."""
         return _PYTHON[operation](*operands)
+
+
+class Arrays:
+    """The operations on arrays of Python numbers, element by element."""
+
+    def constant(self, value: float) -> Any:
+        """Return an array without axes."""
+        return np.array(value, object)
+
+    def apply(self, operation: str, *operands: Any) -> Any:
+        """Apply an operation; see :class:`Operations`."""
+        return np.frompyfunc(_PYTHON[operation], len(operands), 1)(*operands)
+
+
+def holding(rule: Expression, lengths: Mapping[Expression, Sequence[int]]) -> list[bool]:
+    """Return for which lengths a rule holds; see :func:`holds`.
+
+    Args:
+        rule: the rule, which contains at least one of the lengths.
+        lengths: for each symbol, as many lengths.
+
+    Raises:
+        UnsupportedError: see :meth:`Evaluator.value`.
+    """
+    try:
+        found = Evaluator(Arrays(), {symbol: np.array(each, object) for symbol, each in lengths.items()}).value(rule)
+        return [bool(each) for each in np.broadcast_to(found, len(next(iter(lengths.values()))))]
+    except (ArithmeticError, ValueError):  # for some of them
+        return [holds(rule, dict(zip(lengths, each, strict=True))) for each in zip(*lengths.values(), strict=True)]
 
 
 def holds(rule: Expression, lengths: Mapping[Expression, int]) -> bool:

@@ -7,8 +7,9 @@ these decisions while it traces a model with symbolic lengths.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,13 +18,14 @@ import torch
 from torch import SymInt, Tensor, fx
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
+from torch.utils._sympy.functions import PythonMod
 from torch.utils._sympy.numbers import int_oo
 from torch.utils._sympy.symbol import SymT, symbol_is_type
 from torch.utils._sympy.value_ranges import ValueRanges, bound_sympy
 
-from frformat.runtimes.arithmetic import UnsupportedError, holds
+from frformat.runtimes.arithmetic import UnsupportedError, holding, holds
 from frformat.runtimes.errors import ExportError
-from frformat.runtimes.rules import printed, simplified
+from frformat.runtimes.rules import printed, reduced
 
 Expression = Any  # sympy has no types
 
@@ -33,6 +35,12 @@ ALWAYS: Final = ValueRanges(sympy.true, sympy.true)
 
 MOST: Final = 4096
 """The largest length for which to find out whether a rule follows from others. Rules that change beyond it are kept."""
+
+COMBINATIONS: Final = 1 << 16
+"""The most combinations of lengths for which to find out whether a rule for several lengths always holds."""
+
+PERIOD: Final = 64
+"""The largest number of which a length can be said to be a multiple."""
 
 _ATEN: Final = torch.ops.aten
 SQUEEZES: Final = (_ATEN.squeeze.default, _ATEN.squeeze.dim, _ATEN.squeeze.dims)
@@ -98,7 +106,7 @@ class Conditions:
         rules: list[Expression] = []
         for rule in self.rules:
             less = rule.xreplace({symbol: sympy.Integer(length) for symbol, length in fixed.items()})
-            parts = [less] if less == rule else simplified(less)
+            parts = [less] if less == rule else reduced(less, self.lengths)
             rules += [each for each in parts if each != sympy.true and each not in rules]
         return Conditions(self._distinct(rules), self.lengths, self.computed)
 
@@ -130,7 +138,8 @@ class Conditions:
         groups: dict[Any, list[Expression]] = {}
         for rule in rules:
             groups.setdefault(frozenset(rule.free_symbols), []).append(rule)
-        kept: list[Expression] = []
+        kept: dict[Expression, int] = {}  # and the places of the rules from which they follow
+        possible: dict[Expression, Sequence[int]] = {}
         ranges = {
             symbol: ValueRanges(0, int_oo) if symbol.is_nonnegative else ValueRanges.unknown()
             for symbol in {*self.lengths, *self.computed}
@@ -138,22 +147,72 @@ class Conditions:
         for symbols, group in groups.items():
             symbol = next(iter(symbols), None)
             if len(symbols) == 1 and symbol in self.lengths:
-                group, least = _needed(symbol, group)
-                ranges[symbol] = ValueRanges(least, int_oo)
-            kept += group
-        implied = {rule for rule in kept if len(rule.free_symbols) > 1 and bound_sympy(rule, ranges) == ALWAYS}
-        return sorted((rule for rule in kept if rule not in implied), key=rules.index)
+                needed, least, few = _needed(symbol, group)
+                ranges[symbol] = ValueRanges(least, few[-1] if few else int_oo)
+                if few:
+                    possible[symbol] = few
+            else:
+                needed = group
+            kept |= {rule: rules.index(rule if rule in rules else group[0]) for rule in needed}
+        implied = {rule for rule in kept if len(rule.free_symbols) > 1 and _always(rule, ranges, possible)}
+        return sorted((rule for rule in kept if rule not in implied), key=lambda rule: kept[rule])
 
 
-def _needed(symbol: Expression, rules: list[Expression]) -> tuple[list[Expression], int]:
-    """Return those rules for one length that do not follow from the others, and the least length for which all hold."""
-    valid = {rule: {n for n in range(MOST) if holds(rule, {symbol: n})} for rule in rules}
+def _always(
+    rule: Expression, ranges: dict[Expression, ValueRanges[Any]], possible: Mapping[Expression, Sequence[int]]
+) -> bool:
+    """Return whether a rule for several lengths holds for all of them.
+
+    Args:
+        rule: the rule.
+        ranges: the bounds of symbols.
+        possible: all values of those symbols that have only a few.
+    """
+    if bound_sympy(rule, ranges) == ALWAYS:
+        return True
+    symbols = list(rule.free_symbols)
+    if not possible.keys() >= set(symbols) or math.prod(len(possible[each]) for each in symbols) > COMBINATIONS:
+        return False
+    values = zip(*itertools.product(*(possible[each] for each in symbols)), strict=True)
+    return all(holding(rule, dict(zip(symbols, values, strict=True))))
+
+
+def _needed(symbol: Expression, rules: list[Expression]) -> tuple[list[Expression], int, list[int]]:
+    """Return the rules for one length that do not follow from the others, or shorter ones with the same meaning.
+
+    Returns:
+        The rules, the least length for which all hold, and, if they hold only for a few lengths, these.
+    """
+    every = range(MOST)
+    valid = {rule: {n for n in every if ok[n]} for rule in rules if (ok := holding(rule, {symbol: every}))}
     kept = list(rules)
     for rule in sorted(filter(_is_small, rules), key=lambda rule: (-len(str(rule)), -rules.index(rule))):
         others = [valid[each] for each in kept if each is not rule]
         if others and set.intersection(*others) <= valid[rule]:
             kept.remove(rule)
-    return kept, min(set.intersection(*valid.values()), default=0)
+    small = [rule for rule in rules if _is_small(rule)]
+    common = sorted(set(every).intersection(*(valid[rule] for rule in small)))
+    kept_small = [rule for rule in kept if rule in small]
+    plain = _plain(symbol, common)
+    if plain and sum(len(printed(rule)) for rule in plain) < sum(len(printed(rule)) for rule in kept_small):
+        kept = [*plain, *(rule for rule in kept if rule not in small)]
+    few = common if common and common[-1] < MOST // 2 else []
+    return kept, min(set.intersection(*valid.values()), default=0), few
+
+
+def _plain(symbol: Expression, lengths: list[int]) -> list[Expression]:
+    """Return simple rules that hold only for some of the lengths below :data:`MOST`; none if there are none."""
+    if len(lengths) < 2:
+        return [sympy.Eq(symbol, lengths[0])] if lengths else []
+    first, last, step = lengths[0], lengths[-1], lengths[1] - lengths[0]
+    if step > PERIOD or lengths != list(range(first, last + 1, step)):
+        return []
+    rules = [sympy.Eq(PythonMod(symbol, step), first % step)] if step > 1 else []
+    if first >= step:
+        rules.append(sympy.Ge(symbol, first) if first > step else sympy.Gt(symbol, 0))
+    if last < MOST // 2:
+        rules.append(sympy.Le(symbol, last))
+    return rules if last < MOST // 2 or last + step >= MOST else []
 
 
 def _is_small(rule: Expression) -> bool:
@@ -187,12 +246,16 @@ class _Finder:
         raw += [each.expr for asserts in env.deferred_runtime_asserts.values() for each in asserts]
         raw += self._bounds(env)
         raw += self._squeezed()
+        # PyTorch keeps no guard for an equation that lets it replace a length by others.
+        raw += [sympy.Eq(symbol, other) for symbol, other in env.replacements.items()]
         rules = [*(sympy.Gt(symbol, 0) for symbol in self.found.lengths), *equal]
         for expression in raw:
             if not expression.free_symbols <= self.symbols.keys():
                 expression = env.replace(expression)
             rules += self._supported(expression)
-        self.found.rules = list(dict.fromkeys(rule for rule in rules if rule != sympy.true))
+        for rule in rules:
+            if rule != sympy.true and rule not in self.found.rules and not _is_reversed(rule, self.found.rules):
+                self.found.rules.append(rule)
         return self.found
 
     def _add_lengths(self) -> list[Expression]:
@@ -267,10 +330,15 @@ class _Finder:
         try:
             if rule.free_symbols <= {*self.found.lengths, *self.found.computed}:
                 holds(rule, dict.fromkeys(rule.free_symbols, 1))
-                return simplified(rule)
+                return reduced(rule, self.found.lengths)
         except UnsupportedError:
             pass
         return [sympy.Eq(symbol, self.found.lengths[symbol].example) for symbol in lengths]
+
+
+def _is_reversed(rule: Expression, rules: list[Expression]) -> bool:
+    """Return whether one of some rules is an equation with the sides of another exchanged."""
+    return isinstance(rule, sympy.Eq) and rule.reversed in rules
 
 
 def _mode(node: fx.Node) -> Any:

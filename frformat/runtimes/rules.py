@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import sympy
-from torch.utils._sympy.functions import FloorDiv, Max, Min
+from torch.utils._sympy.functions import FloorDiv, Max, Min, PythonMod
+from torch.utils._sympy.numbers import int_oo
 from torch.utils._sympy.printers import PythonPrinter
+from torch.utils._sympy.value_ranges import ValueRanges, bound_sympy
 
 Expression = Any  # sympy has no types
 
@@ -40,6 +43,73 @@ def simplified(rule: Expression) -> list[Expression]:
         return [each for part in split for each in simplified(part)]
     less = _step(rule)
     return [rule] if less == rule else [] if less == sympy.true else simplified(less)
+
+
+def reduced(rule: Expression, lengths: Collection[Expression]) -> list[Expression]:
+    """Simplify a rule for lengths that are not 0: ``n*m == 2*(m//2)*n`` becomes ``m % 2 == 0``; see :func:`simplified`.
+
+    Args:
+        rule: the rule.
+        lengths: the symbols that are lengths.
+    """
+    if isinstance(rule, sympy.And):
+        return [each for part in rule.args for each in reduced(part, lengths)]
+    if isinstance(rule, sympy.Ne) and rule.rhs == 0 and rule.lhs.is_Mul:
+        parts = [sympy.Ne(factor, 0) for factor in rule.lhs.args]
+        return [each for part in parts if part != sympy.true for each in reduced(part, lengths)]
+    if isinstance(rule, sympy.Rel) and all(each.is_integer for each in rule.args):
+        rule = _cancelled(rule, lengths)
+        whole = _multiples(rule, lengths)
+        if whole is not None:
+            return [each for part in whole for each in simplified(part)]
+    return simplified(rule)
+
+
+def _cancelled(rule: Expression, lengths: Collection[Expression]) -> Expression:
+    """Divide both sides of a comparison by the lengths and the number that both have as factors."""
+    if not isinstance(rule, sympy.Rel):
+        return rule
+    (first, one), (second, other) = (each.as_coeff_Mul() for each in rule.args)
+    if not first.is_Integer or not second.is_Integer:
+        return rule
+    left, right = _factors(one), _factors(other)
+    for factor in [each for each in left if each in lengths]:
+        if factor in right:
+            left.remove(factor)
+            right.remove(factor)
+    shared = math.gcd(int(first), int(second)) or 1
+    return rule.func(first / shared * sympy.Mul(*left), second / shared * sympy.Mul(*right))
+
+
+def _factors(product: Expression) -> list[Expression]:
+    """Return the factors of a product; those of a power as often as its exponent says."""
+    powers = [each.as_base_exp() for each in sympy.Mul.make_args(product)]
+    return [
+        factor
+        for base, exponent in powers
+        for factor in ([base] * int(exponent) if exponent.is_Integer and exponent > 0 else [base**exponent])
+    ]
+
+
+def _multiples(rule: Expression, lengths: Collection[Expression]) -> list[Expression] | None:
+    """Return rules equivalent to ``a * b == 6 * (a // 2) * (b // 3)``; None if a rule is not of that form."""
+    if not isinstance(rule, sympy.Eq):
+        return None
+    for side, other in (rule.args, rule.args[::-1]):
+        number, product = side.as_coeff_Mul()
+        quotients = sympy.Mul.make_args(product)
+        if not all(isinstance(each, FloorDiv) and each.args[1].is_Integer and each.args[1] > 0 for each in quotients):
+            continue
+        parts = [each.args for each in quotients]
+        known = {symbol: ValueRanges(1, int_oo) for symbol in rule.free_symbols if symbol in lengths}
+        if (
+            rule.free_symbols == known.keys()
+            and number == math.prod(int(divisor) for _, divisor in parts)
+            and other == sympy.Mul(*(dividend for dividend, _ in parts))
+            and all(bound_sympy(dividend, known).lower >= 1 for dividend, _ in parts)
+        ):
+            return [sympy.Eq(PythonMod(dividend, divisor), 0) for dividend, divisor in parts]
+    return None
 
 
 def _split(rule: Expression) -> list[Expression] | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 from weakref import ReferenceType, ref
 
@@ -18,7 +17,7 @@ from frformat.torch.capacity import get_tier
 from frformat.torch.corners import cornered
 from frformat.torch.lowrank import tucker
 from frformat.torch.lowrank.cost import Cost
-from frformat.torch.modes import evaluating
+from frformat.torch.modes import divided, evaluating
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.tiers import statistics, tier_sizes
 
@@ -49,17 +48,6 @@ OTHERS: Final[dict[Any, Callable[..., int]]] = {
 """Products that PyTorch's counter does not know, with the formulas for their numbers of operations."""
 
 
-@contextmanager
-def _divided() -> Iterator[None]:
-    """Run attention as several operators, which PyTorch's counter knows, until the context ends."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-
-
 @torch.no_grad()
 def costs(model: nn.Module, inputs: Tensor) -> Cost:
     """Run a model twice in evaluation mode, and measure the cost.
@@ -72,7 +60,7 @@ def costs(model: nn.Module, inputs: Tensor) -> Cost:
     for parameter in trained:
         parameter.requires_grad_(False)  # otherwise the backward pass would also be counted
     try:
-        with evaluating(model), _divided():
+        with evaluating(model), divided():
             with FlopCounterMode(display=False, custom_mapping=OTHERS) as counter:
                 model(inputs)
             with _Traffic([*model.parameters(), *model.buffers(), inputs]) as traffic:

@@ -29,6 +29,20 @@ def ordinary() -> Iterator[None]:
 
 
 @contextmanager
+def divided() -> Iterator[None]:
+    """Run attention and Transformer layers as several operators, until the context ends.
+
+    PyTorch's fast path for inference runs a whole layer as one operator, which reads the weights of its parts.
+    """
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+@contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Switch a model to evaluation mode, until the context ends. Parts in different modes return to their own modes."""
     before = [(module, module.training) for module in model.modules()]

@@ -100,7 +100,8 @@ def _name_parts(nodes: Collection[onnx.NodeProto]) -> None:
     """
     parts = [node for node in nodes if node.op_type in {"Gather", "Slice"}]
     counts = Counter(node.input[0] for node in parts)
-    for node, name in zip([node for node in parts if counts[node.input[0]] > 1], _short(), strict=False):
+    parts = [node for node in parts if counts[node.input[0]] > 1 and not node.name]
+    for node, name in zip(parts, _short(), strict=False):
         node.name = name
 
 

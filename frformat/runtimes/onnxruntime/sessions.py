@@ -46,7 +46,7 @@ class Session:
             run_options: see ``onnxruntime.InferenceSession.run``.
 
         Raises:
-            LengthError: the model cannot run on inputs of these lengths.
+            LengthError: the model cannot run on inputs of these lengths, or on these indices.
             ValueError: ``input_feed`` contains a weight, or lacks an input.
         """
         weights = [name for name in input_feed if name in self.weights]

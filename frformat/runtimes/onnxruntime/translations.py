@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from frformat.runtimes.onnxruntime.lookups import nonnegative
+
 
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     """Return, for some operations, functions that the exporter calls to create nodes."""
@@ -42,7 +44,15 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
             wide[-1].shape, wide[-1].dtype = ir.Shape([*[1] * missing, *each.shape]), each.dtype
         return op.Squeeze(inner(*wide, *options), axes)
 
-    return {operator.floordiv: floordiv, torch.ops.aten.scaled_dot_product_attention.default: attention}
+    def embedding(weight: Any, indices: Any, *_: Any, **__: Any) -> Any:
+        count = weight.shape[0]
+        return op.Gather(weight, nonnegative(indices, count) if isinstance(count, int) else indices)
+
+    return {
+        operator.floordiv: floordiv,
+        torch.ops.aten.scaled_dot_product_attention.default: attention,
+        torch.ops.aten.embedding.default: embedding,
+    }
 
 
 def _is_length(value: Any) -> bool:

@@ -18,6 +18,7 @@ from frformat.runtimes.onnxruntime.checks import add_checks
 from frformat.runtimes.onnxruntime.compact import simplify, strip
 from frformat.runtimes.onnxruntime.comparing import compare
 from frformat.runtimes.onnxruntime.functions import add_functions
+from frformat.runtimes.onnxruntime.lookups import name_lookups
 from frformat.runtimes.onnxruntime.operations import outline
 from frformat.runtimes.onnxruntime.skeleton import Needs, hollow
 from frformat.runtimes.written import Export
@@ -85,6 +86,7 @@ def write(
     except Exception as error:  # the optimizer can raise anything
         advice = "; dynamic=False may help" if dynamic else ""
         raise ExportError(f"{type(model).__name__} cannot be exported to ONNX: {reason(error)}{advice}") from error
+    name_lookups(graph)
     rules = add_checks(graph, conditions, names, _taken(graph, computed))
     plan = _used(graph, plan)
     if not with_weights:

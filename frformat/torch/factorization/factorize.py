@@ -15,7 +15,7 @@ from frformat.torch.factorization.candidates import Preference, find_candidates
 from frformat.torch.factorization.fusion import Fusion
 from frformat.torch.factorization.fusion import fuse as fuse_layers
 from frformat.torch.factorization.hooks import copied
-from frformat.torch.factorization.runs import find_runs, replaced
+from frformat.torch.factorization.runs import find_runs, replaced, run_parts
 from frformat.torch.factorization.sources import Weight, from_file, from_model, load_rest
 from frformat.torch.factorization.summary import LayerSummary, Summary
 from frformat.torch.loading import Way
@@ -125,4 +125,5 @@ def _factor(
     summaries = [each.choose(around[each.name], prefer) for each in candidates]
     chosen = zip(candidates, summaries, strict=True)
     net = replaced(net, {each.layer: each.make(summary.modes) for each, summary in chosen if summary.modes})
+    run_parts(net)
     return recompose(unregularize(net)), summaries

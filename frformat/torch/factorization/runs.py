@@ -16,6 +16,8 @@ from torch.utils._pytree import tree_map_only
 
 from frformat.torch.factorization.hooks import CALLED, without_hooks
 from frformat.torch.lowrank.cost import Run
+from frformat.torch.lowrank.layers import CodedLayer
+from frformat.torch.modes import divided
 from frformat.torch.parametrizations import is_parametrized
 from frformat.torch.regularization import Spectral
 from frformat.torch.regularization.views import Example, call
@@ -49,7 +51,7 @@ def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -
             break
         watch = _Watch(model, layers, meta)
         try:
-            with watch, nullcontext() if seen else without_hooks(watch.model):
+            with watch, divided(), nullcontext() if seen else without_hooks(watch.model):
                 watch.run(example)
             return watch.runs()
         except Exception as error:  # the model can fail in any way, for example because tensors have no elements
@@ -76,6 +78,17 @@ def replaced(model: nn.Module, others: Mapping[nn.Module, nn.Module]) -> nn.Modu
             if child is not None and child in others:
                 module._modules[name] = others[child]
     return others.get(model, model)
+
+
+def run_parts(model: nn.Module) -> None:
+    """Let Transformer layers with coded parts run these, rather than one operator that reads all weights, in place."""
+    for module in model.modules():
+        if not any(isinstance(part, CodedLayer) for part in module.modules()):
+            continue
+        if isinstance(module, nn.TransformerEncoder):
+            module.use_nested_tensor = False  # only that operator accepts them
+        if isinstance(module, nn.TransformerEncoderLayer):
+            module.activation_relu_or_gelu = 0  # otherwise, PyTorch chooses the operator
 
 
 class _Watch:

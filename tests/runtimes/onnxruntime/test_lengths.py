@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from frformat.runtimes import LengthError, export
 from frformat.runtimes.onnxruntime import session
+from frformat.torch import save_model
 from tests.runtimes.onnxruntime import networks
 from tests.runtimes.onnxruntime.sessions import agree, exported, run
 from tests.runtimes.onnxruntime.test_models import Model
@@ -47,7 +48,7 @@ DECISIONS: dict[str, tuple[Callable[[Any, Tensor], Any], int, str, list[int]]] =
     "more": (lambda self, x: self.layer(x) if x.shape[0] > 2 else -x, 5, "x.shape[0] >= 3", ALL[2:]),
     "at most": (lambda self, x: self.layer(x) if x.shape[0] <= 5 else -x, 5, "x.shape[0] <= 5", ALL[:5]),
     "less": (lambda self, x: self.layer(x) if x.shape[0] < 2 else -x, 5, "x.shape[0] >= 2", ALL[1:]),
-    "one": (lambda self, x: self.layer(x) if x.shape[0] == 1 else -x, 5, "x.shape[0] != 1", ALL[1:]),
+    "one": (lambda self, x: self.layer(x) if x.shape[0] == 1 else -x, 5, "x.shape[0] >= 2", ALL[1:]),
     "only one": (lambda self, x: self.layer(x) if x.shape[0] == 1 else -x, 1, "", [1]),
     "remainder": (lambda self, x: self.layer(x) if x.shape[0] % 4 == 0 else -x, 4, "x.shape[0] % 4 == 0", [4, 8, 12]),
     "no multiple": (
@@ -60,9 +61,9 @@ DECISIONS: dict[str, tuple[Callable[[Any, Tensor], Any], int, str, list[int]]] =
     "elements": (lambda self, x: self.layer(x) if x.numel() > 12 else -x, 5, "x.shape[0] >= 5", ALL[4:]),
     "empty": (lambda self, x: -x if x.shape[0] == 0 else self.layer(x), 5, "0 not in x.shape", ALL),
     "assertion": (lambda self, x: _asserted(self, x), 6, "x.shape[0] % 2 == 0", [2, 4, 6, 8, 10, 12]),
-    "squeezed": (lambda self, x: self.layer(x).squeeze(0) * 2, 5, "x.shape[0] != 1", ALL[1:]),
+    "squeezed": (lambda self, x: self.layer(x).squeeze(0) * 2, 5, "x.shape[0] >= 2", ALL[1:]),
     "really squeezed": (lambda self, x: self.layer(x).squeeze(0) * 2, 1, "", [1]),
-    "all squeezed": (lambda self, x: self.layer(x).squeeze() * 2, 5, "x.shape[0] != 1", ALL[1:]),
+    "all squeezed": (lambda self, x: self.layer(x).squeeze() * 2, 5, "x.shape[0] >= 2", ALL[1:]),
     "large": (lambda self, x: self.layer(x) if x.shape[0] <= 5000 else -x, 5, "x.shape[0] <= 5000", ALL),
     "larger": (
         lambda self, x: self.layer(x) if x.shape[0] // 100 <= 100 else -x,
@@ -144,6 +145,71 @@ def test_conditions_on_values(tmp_path: Path):
     assert found == [(2, 1), (2, 2), (3, 1), (3, 2), (3, 3), (6, 1), (6, 2), (6, 3)]
     with pytest.raises(LengthError, match=r"but this model requires y.item\(\) <= 3"):
         run(made, torch.rand(6, 3), torch.tensor(4))
+
+
+class Lookups(nn.Module):
+    """Looks up the rows of two tables, and of one of them by what it computes itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(10, 4)
+        self.table = nn.Parameter(torch.randn(3, 4))
+        self.positions = nn.Embedding(8, 4)
+
+    def forward(self, words: Tensor, kinds: Tensor) -> Tensor:
+        rows = self.words(words) + self.words(words.flip(-1)) + self.table[kinds]
+        result: Tensor = rows + self.positions(torch.arange(words.shape[1], device=words.device))
+        return result
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32])
+@pytest.mark.parametrize("weights_as_inputs", [False, True])
+def test_indices_outside_a_table(dtype: torch.dtype, weights_as_inputs: bool, tmp_path: Path):
+    model, words, kinds = Lookups(), torch.arange(6, dtype=dtype).view(2, 3), torch.tensor([[0, 1, 2]] * 2)
+    skeleton = exported(model, tmp_path, words, kinds, weights_as_inputs=weights_as_inputs)
+    made = session(skeleton, tmp_path / "model.frz")
+    agree(model, made, words + 4, kinds)
+    agree(model, made, words, -1 - kinds)  # counted from the end
+    for outside in (10, -1, -10, -11):
+        with pytest.raises(LengthError, match="this model requires 0 <= words < 10"):
+            run(made, torch.where(words == 5, outside, words), kinds)
+    for outside in (3, -4):
+        with pytest.raises(LengthError, match="this model requires -3 <= kinds < 3"):
+            run(made, words, torch.where(kinds == 1, outside, kinds))
+
+
+class Decoder(nn.Module):
+    """Attends to a memory, after checking that both batches have the same size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.TransformerDecoderLayer(8, 2, 16, batch_first=True)
+
+    def forward(self, x: Tensor, memory: Tensor) -> Tensor:
+        if x.shape[0] != memory.shape[0]:
+            raise ValueError("the batches differ")
+        result: Tensor = self.layer(x, memory)
+        return result
+
+
+@pytest.mark.parametrize("model", [Decoder(), nn.Transformer(8, 2, 1, 1, 16, batch_first=True)])
+def test_batches_of_equal_size(model: nn.Module, tmp_path: Path):
+    skeleton = exported(model.eval(), tmp_path, torch.rand(2, 5, 8), torch.rand(2, 7, 8))
+    made = session(skeleton, tmp_path / "model.frz")
+    sizes = [(2, 2), (3, 3), (3, 2), (3, 1), (1, 3), (1, 1)]
+    inputs = [(torch.rand(n, 4, 8), torch.rand(m, 6, 8)) for n, m in sizes]
+    assert_valid([sizes[i] for i in valid(model, made, inputs)], [(2, 2), (3, 3), (1, 1)])
+
+
+def test_pixels_become_channels_if_their_number_is_even(tmp_path: Path):
+    model, x = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(12, 4, 1)), torch.rand(1, 3, 8, 8)
+    save_model(model, tmp_path / "model.frz")
+    written = export(model, tmp_path / "model.onnx", example=x)
+    if torch.__version__ >= "2.15":
+        assert written.rules == ["0 not in input.shape", "input.shape[2] % 2 == 0", "input.shape[3] % 2 == 0"]
+    made = session(tmp_path / "model.onnx", tmp_path / "model.frz")
+    inputs = [(torch.rand(n, 3, h, w),) for n, h, w in ((1, 8, 8), (3, 6, 10), (2, 8, 9), (2, 7, 8))]
+    assert_valid(valid(model, made, inputs), [0, 1])
 
 
 def test_the_graph_itself_checks(tmp_path: Path):

@@ -186,6 +186,33 @@ def test_models_that_are_translated_wrongly(
         export(Model(forward, layer=nn.Linear(3, 3)), tmp_path / "a.onnx", example=torch.rand(2, 3), **options)
 
 
+class Centered(nn.Module):
+    """Returns sums of terms that cancel each other, apart from rounding errors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(64, 64), nn.LayerNorm(64))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        y = self.layers(x).sum(-1)
+        return y, y > 0
+
+
+class Wrong(Centered):
+    """The same, but its trace adds a small number to the sums."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        y, above = super().forward(x)
+        return y + len(f"{x.shape[0]}") / 1000, above
+
+
+def test_results_that_are_0_apart_from_rounding_errors(tmp_path: Path):
+    x = torch.rand(50, 64)
+    assert exported(Centered(), tmp_path, x)
+    with pytest.raises(ExportError, match="returns other numbers"):
+        exported(Wrong(), tmp_path, x)
+
+
 def test_models_with_random_results(tmp_path: Path):
     model = Model(lambda self, x: self.layer(x) + torch.rand_like(x) * 100, layer=nn.Linear(3, 3))
     made = session(exported(model, tmp_path, torch.rand(2, 3)), tmp_path / "model.frz")

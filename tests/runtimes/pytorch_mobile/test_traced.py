@@ -16,6 +16,7 @@ from torch.jit.mobile import _load_for_lite_interpreter
 
 from frformat.runtimes import Export, ExportError, export
 from frformat.runtimes.pytorch_mobile.quiet import quietly
+from frformat.runtimes.pytorch_mobile.scripting import scripted
 
 X = torch.rand(2, 3)
 FAILURES = (RuntimeError, torch.jit.Error)
@@ -268,3 +269,24 @@ def test_tracing_changes_no_buffer(persistent: bool, with_weights: bool, tmp_pat
         made = _load_for_lite_interpreter(written.path) if with_weights else loaded(written, model)
     for _ in range(3):
         torch.testing.assert_close(made(X), model(X))
+
+
+class Centered(nn.Module):
+    """Returns sums that are 0 apart from rounding errors, which differ in a trace: it takes no fast path."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(64, 4, 128, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.layer(x).sum(-1)
+        return result
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_results_that_are_0_apart_from_rounding_errors():
+    model, x = Centered().eval().requires_grad_(False), torch.rand(2, 5, 64)
+    module, traced = scripted(model, (x,), trace=True)
+    assert traced
+    with torch.no_grad():
+        assert float(module(x).abs().max()) < 1e-4

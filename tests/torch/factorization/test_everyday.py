@@ -72,7 +72,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int]] = {
     "sequence": (lambda: nn.Sequential(Block(), Block()), (900, 64), 4),
     "shared weight": (Shared, (900, 64), 1),
     "attention": (lambda: encoder(batch_first=False), (50, 4, 64), 4),
-    "attention, batch first": (lambda: encoder(batch_first=True), (4, 50, 64), 0),
+    "attention, batch first": (lambda: encoder(batch_first=True), (4, 50, 64), 4),
     "recurrent cell": (lambda: nn.RNNCell(64, 64), (9, 64), 0),
     "ViT": (lambda: torchvision_model("VisionTransformer", 32, 16, 2, 4, 64, 128), (2, 3, 32, 32), 1),
     "Swin": (lambda: torchvision_model("SwinTransformer", [4, 4], 32, [1, 1], [2, 2], [4, 4]), (2, 3, 64, 64), 2),
@@ -113,6 +113,17 @@ def test_common_networks(case, tmp_path: Path):
             parameter.zero_()
         assert load_model(made, tmp_path / "same.frz") == ([], [])
         torch.testing.assert_close(made(x), expected, rtol=0, atol=slack)
+
+
+def test_padded_sequences_need_no_fast_path():
+    layer = nn.TransformerEncoderLayer(64, 4, 256, batch_first=True)
+    model, x = regularize(nn.TransformerEncoder(layer, 2).eval(), 90), torch.randn(4, 50, 64)
+    padding = torch.arange(50) >= torch.tensor([50, 20, 30, 40])[:, None]
+    with torch.no_grad():
+        made = factorize(model, x)
+        assert any(isinstance(each, Factored) for each in made.modules())
+        found, expected = (each(x, src_key_padding_mask=padding)[~padding] for each in (made, model))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4 * float(expected.abs().max()))
 
 
 def test_a_weight_used_elsewhere_is_not_replaced():

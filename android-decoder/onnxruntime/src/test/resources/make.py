@@ -6,7 +6,8 @@ contains them in larger types, in ``longer.frz`` and ``integers.frz`` a tied wei
 ``other.frz`` contains the weights of another network. In ``NAME.inputs.onnx``, the
 weights are inputs. ``rows.onnx`` is a factored skeleton with loops over rows of pixels, and ``rows.frz`` contains its
 weights. ``lengths.onnx`` and ``lengths.frz`` are those of a network that decides by the lengths of its inputs.
-``NAME.expected.npy`` is the output of PyTorch for ``NAME.input.npy``.
+``NAME.expected.npy`` is the output of PyTorch for ``NAME.input.npy``. ``lookup.onnx`` has two inputs, one of integers;
+``lookup.ptl`` and ``lookup.pt`` are the same network, for the tests of ``frz-host``.
 """
 
 from pathlib import Path
@@ -88,6 +89,19 @@ class Lengths(nn.Module):
         return y
 
 
+class Lookup(nn.Module):
+    """Looks up rows, and scales them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(10, 4)
+
+    def forward(self, words: Tensor, scale: Tensor) -> Tensor:
+        """Map integers (n, steps) and factors (n, 4) to vectors (n, 4)."""
+        y: Tensor = self.table(words).sum(1) * scale
+        return y
+
+
 def main() -> None:
     """Write all files."""
     torch.manual_seed(0)
@@ -126,6 +140,15 @@ def main() -> None:
     save_model(lengths, HERE / "lengths.frz")
     export(lengths, HERE / "lengths.onnx", example=torch.rand(4, 3))
     record("lengths", lengths, torch.rand(6, 3))
+    lookup = Lookup().eval()
+    save_model(lookup, HERE / "lookup.frz")
+    inputs = {"words": torch.tensor([[1, 2, 9], [0, 0, 5]]), "scale": torch.linspace(-1, 1, 8).view(2, 4)}
+    for extension in ("onnx", "ptl", "pt"):
+        export(lookup, HERE / f"lookup.{extension}", example=list(inputs.values()))
+    for name, value in inputs.items():
+        np.save(HERE / f"lookup.{name}.npy", value.numpy())
+    with torch.no_grad():
+        np.save(HERE / "lookup.expected.npy", lookup(*inputs.values()).numpy())
 
 
 def write(name: str, model: nn.Module, x: Tensor) -> None:

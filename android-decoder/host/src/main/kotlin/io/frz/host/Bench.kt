@@ -47,7 +47,7 @@ internal class Bench : Runnable {
 
     override fun run() {
         requireFiles(opening.sources + other)
-        val example = input.array
+        val example = input.inputs
         val engine = opening.engine
         val (weights, largest) = naming(opening.weights, null) {
             FrzFile.open(opening.weights).use { frz ->
@@ -64,7 +64,7 @@ internal class Bench : Runnable {
         report(weights, largest, ours, theirs)
     }
 
-    private fun measure(example: NdArray, load: () -> Model): Run {
+    private fun measure(example: List<Input>, load: () -> Model): Run {
         Memory.collect()
         Memory.forgetPeak()
         val before = Memory.resident()

@@ -116,20 +116,25 @@ internal class DjlEngine : Engine {
             }
         }
 
-        override fun forward(input: NdArray): Map<String, NdArray> = guarded("LibTorch cannot run the model") {
-            (manager.newSubManager() as PtNDManager).use { scope -> forward(input, scope) }
+        override fun forward(inputs: List<Input>): Map<String, NdArray> = guarded("LibTorch cannot run the model") {
+            (manager.newSubManager() as PtNDManager).use { scope -> forward(inputs, scope) }
         }
 
-        private fun forward(input: NdArray, scope: PtNDManager): Map<String, NdArray> {
-            val x = scope.create(FloatBuffer.wrap(input.values), Shape(*input.shape), DataType.FLOAT32) as PtNDArray
-            return IValue.from(x).use { given ->
-                IValueUtils.runMethod(block, "forward", given).use { result ->
+        private fun forward(inputs: List<Input>, scope: PtNDManager): Map<String, NdArray> {
+            val given = inputs.map { input ->
+                val type = TYPES.getValue(input.dtype)
+                IValue.from(scope.create(input.buffer(), Shape(*input.shape), type) as PtNDArray)
+            }
+            try {
+                return IValueUtils.runMethod(block, "forward", *given.toTypedArray()).use { result ->
                     if (result.isTensor) {
                         mapOf(Model.OUTPUT to array(result.toTensor(scope)))
                     } else {
                         result.toIValueMap().mapValues { (_, value) -> array(value.toTensor(scope)) }
                     }
                 }
+            } finally {
+                given.forEach(IValue::close)
             }
         }
 

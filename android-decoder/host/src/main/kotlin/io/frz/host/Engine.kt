@@ -41,8 +41,8 @@ internal inline fun <T> guarded(problem: String, work: () -> T): T = try {
 
 /** A loaded model. */
 internal interface Model : Closeable {
-    /** Runs the model and returns its outputs by name; a single tensor is called [OUTPUT]. */
-    fun forward(input: NdArray): Map<String, NdArray>
+    /** Runs the model on all its inputs and returns its outputs by name; a single tensor is called [OUTPUT]. */
+    fun forward(inputs: List<Input>): Map<String, NdArray>
 
     companion object {
         const val OUTPUT = "output"

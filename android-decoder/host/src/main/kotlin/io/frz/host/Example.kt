@@ -4,10 +4,15 @@ import io.frz.cli.shell.on
 import java.io.File
 import picocli.CommandLine.Option
 
-/** The input on which a command runs a model. */
+/** The inputs on which a command runs a model. */
 internal class Example {
-    @Option(names = ["--input"], paramLabel = "NPY", required = true, description = ["The input, a float32 .npy file."])
-    private lateinit var file: File
+    @Option(
+        names = ["--input"],
+        paramLabel = "NPY",
+        required = true,
+        description = ["An input, an .npy file. If the model has several, repeat the option in their order."]
+    )
+    private lateinit var files: List<File>
 
-    val array: NdArray by lazy { on(file) { NdArray.read(file) } }
+    val inputs: List<Input> by lazy { files.map { file -> on(file) { NdArray.readInput(file) } } }
 }

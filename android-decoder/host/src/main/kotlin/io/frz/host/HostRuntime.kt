@@ -22,7 +22,7 @@ internal class HostRuntime private constructor(private val engine: Engine, overr
 
     private class Network(private val model: Model) : BenchmarkNetwork {
         override fun run(input: Values): Values = reporting {
-            val output = model.forward(NdArray(input.shape, input.elements)).getValue(Model.OUTPUT)
+            val output = model.forward(listOf(Input(input.shape, input.elements))).getValue(Model.OUTPUT)
             Values(output.shape, output.values)
         }
 

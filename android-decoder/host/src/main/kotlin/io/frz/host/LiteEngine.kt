@@ -1,5 +1,6 @@
 package io.frz.host
 
+import io.frz.DType as Element
 import io.frz.cli.shell.Failure
 import io.frz.loading.FrzLoadOptions
 import io.frz.pytorch.FrzModule
@@ -32,8 +33,8 @@ internal class LiteEngine : Engine {
     }
 
     private class LiteModel(private val module: Module) : Model {
-        override fun forward(input: NdArray): Map<String, NdArray> = guarded("PyTorch Mobile cannot run the model") {
-            val result = module.forward(IValue.from(Tensor.fromBlob(input.values, input.shape)))
+        override fun forward(inputs: List<Input>) = guarded("PyTorch Mobile cannot run the model") {
+            val result = module.forward(*Array(inputs.size) { IValue.from(tensor(inputs[it])) })
             if (result.isTensor) {
                 mapOf(Model.OUTPUT to array(result.toTensor()))
             } else {
@@ -42,6 +43,19 @@ internal class LiteEngine : Engine {
         }
 
         override fun close() = module.destroy()
+
+        private fun tensor(input: Input): Tensor {
+            val elements = input.buffer()
+            return when (input.dtype) {
+                Element.F32 -> Tensor.fromBlob(elements.asFloatBuffer(), input.shape)
+                Element.F64 -> Tensor.fromBlob(elements.asDoubleBuffer(), input.shape)
+                Element.I32 -> Tensor.fromBlob(elements.asIntBuffer(), input.shape)
+                Element.I64 -> Tensor.fromBlob(elements.asLongBuffer(), input.shape)
+                Element.I8 -> Tensor.fromBlob(elements, input.shape)
+                Element.U8 -> Tensor.fromBlobUnsigned(elements, input.shape)
+                else -> throw Failure("PyTorch Mobile takes no inputs of type ${input.dtype.label}")
+            }
+        }
 
         private fun array(tensor: Tensor) = NdArray(tensor.shape(), values(tensor))
 

@@ -1,5 +1,6 @@
 package io.frz.host
 
+import io.frz.DType
 import io.frz.cli.shell.replacing
 import java.io.File
 import java.io.IOException
@@ -10,7 +11,7 @@ import java.nio.channels.FileChannel
 import java.nio.file.StandardOpenOption
 import java.util.zip.CRC32
 
-/** A float32 tensor in row-major order. */
+/** A float32 tensor in row-major order, such as an output of a model. */
 internal class NdArray(val shape: LongArray, val values: FloatArray) {
     /** Returns the elements in little-endian order. */
     fun bytes(): ByteBuffer = ByteBuffer.allocate(Float.SIZE_BYTES * values.size).order(ByteOrder.LITTLE_ENDIAN).also {
@@ -40,11 +41,30 @@ internal class NdArray(val shape: LongArray, val values: FloatArray) {
         private val MAGIC = byteArrayOf(0x93.toByte()) + "NUMPY".toByteArray()
         private const val ALIGNMENT = 64
         private val HEADER = Regex(
-            """\{'descr': '<f4', 'fortran_order': False, 'shape': \(((?:\d{1,10}(?:, )?)*),?\), ?}\s*"""
+            """\{'descr': '([<|]\w\d)', 'fortran_order': False, 'shape': \(((?:\d{1,10}(?:, )?)*),?\), ?}\s*"""
+        )
+
+        /** NumPy's names of the element types that models take. */
+        private val TYPES = mapOf(
+            "<f4" to DType.F32,
+            "<f8" to DType.F64,
+            "<i4" to DType.I32,
+            "<i8" to DType.I64,
+            "|i1" to DType.I8,
+            "|u1" to DType.U8,
+            "|b1" to DType.BOOL
         )
 
         /** Reads a NumPy file of little-endian float32 elements in C order. */
-        fun read(file: File): NdArray = RandomAccessFile(file, "r").use { opened ->
+        fun read(file: File): NdArray {
+            val found = readInput(file)
+            if (found.dtype != DType.F32) throw IOException("it contains ${found.dtype.label}, not f32")
+            val values = found.buffer().asFloatBuffer()
+            return NdArray(found.shape, FloatArray(values.remaining()).also(values::get))
+        }
+
+        /** Reads a NumPy file of little-endian elements in C order, which have one of the types that models take. */
+        fun readInput(file: File): Input = RandomAccessFile(file, "r").use { opened ->
             val size = opened.length()
             val start = ByteArray(minOf(size, 12L).toInt()).also { opened.readFully(it) }
             val isNumPy = start.size == 12 && start.copyOf(MAGIC.size).contentEquals(MAGIC)
@@ -58,19 +78,19 @@ internal class NdArray(val shape: LongArray, val values: FloatArray) {
             if (length < 0 || at + length > size) throw IOException("it ends within its header")
             opened.seek(at)
             val header = String(ByteArray(length).also { opened.readFully(it) }, Charsets.ISO_8859_1)
-            val axes = HEADER.matchEntire(header)?.groupValues?.get(1)
-                ?: throw IOException("it is not float32 in C order: ${header.trim()}")
+            val (type, axes) = HEADER.matchEntire(header)?.destructured
+                ?: throw IOException("it is not an array of numbers in C order: ${header.trim()}")
+            val dtype = TYPES[type] ?: throw IOException("no model takes elements of type $type")
             val shape = axes.split(", ").filter { it.isNotEmpty() }.map { it.toLong() }.toLongArray()
             val bytes = size - at - length
-            requireSize(shape, bytes)
+            requireSize(shape, dtype, bytes)
             val content = ByteArray(bytes.toInt()).also { opened.readFully(it) }
-            val values = FloatArray(content.size / Float.SIZE_BYTES)
-            ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values)
-            NdArray(shape, values)
+            // All processors on which this program runs are little-endian.
+            Input(shape, dtype, Input.buffer(content.size).also { it.put(content).rewind() })
         }
 
-        private fun requireSize(shape: LongArray, bytes: Long) {
-            val expected = shape.fold(Float.SIZE_BYTES.toBigInteger()) { all, axis -> all * axis.toBigInteger() }
+        private fun requireSize(shape: LongArray, dtype: DType, bytes: Long) {
+            val expected = shape.fold(dtype.bytes.toBigInteger()) { all, axis -> all * axis.toBigInteger() }
             if (expected != bytes.toBigInteger() || bytes > Int.MAX_VALUE) {
                 throw IOException("it contains $bytes bytes of elements, not $expected")
             }

@@ -94,5 +94,6 @@ internal fun requireFiles(files: List<File>) {
 internal inline fun <T> naming(weights: File, base: File?, work: () -> T): T = try {
     work()
 } catch (e: FrzException) {
-    throw Failure("${base?.takeIf { e.code == ErrorCode.BASE } ?: weights}: ${e.message}", e)
+    val file = base?.takeIf { e.code == ErrorCode.BASE } ?: weights
+    throw Failure(e.inFile(file.path).message.orEmpty(), e)
 }

@@ -31,7 +31,7 @@ internal class Report : Runnable {
     @Mixin
     private lateinit var opening: Opening
 
-    @Parameters(index = "2", paramLabel = "INPUTS", description = ["A folder of float32 .npy files."])
+    @Parameters(index = "2", paramLabel = "INPUTS", description = ["A folder of .npy files, the model's inputs."])
     private lateinit var inputs: File
 
     @Option(names = ["-o", "--output"], required = true, paramLabel = "REPORT", description = ["The report to write."])
@@ -104,14 +104,14 @@ internal class Report : Runnable {
     private fun describe(file: File, model: Model) = JsonObject().apply {
         addProperty("name", file.nameWithoutExtension)
         try {
-            val input = NdArray.read(file)
+            val input = NdArray.readInput(file)
             add("shape", axes(input.shape))
             addProperty("crc32", input.crc32())
             val times = JsonArray()
             var outputs = emptyMap<String, NdArray>()
             repeat(runs) {
                 val start = System.nanoTime()
-                outputs = model.forward(input)
+                outputs = model.forward(listOf(input))
                 val time = milliseconds(start)
                 if (load.has("first_forward")) times.add(time) else load.addProperty("first_forward", time)
             }

@@ -2,6 +2,7 @@ package io.frz.host
 
 import com.google.gson.JsonObject
 import com.google.gson.JsonParser
+import io.frz.loading.FrzLoadOptions
 import java.io.File
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -170,6 +171,28 @@ class CommandTest {
     }
 
     @Test
+    fun `models with several inputs, of integers too, run on every engine`() {
+        val lookup = File("../onnxruntime/src/test/resources")
+        val (words, scale) = listOf("words", "scale").map { File(lookup, "lookup.$it.npy") }
+        for (extension in listOf("ptl", "onnx")) {
+            val model = arrayOf<Any>(File(lookup, "lookup.$extension"), File(lookup, "lookup.frz"))
+            val once = arrayOf<Any>("--cycles", 1, "--at-once", 1)
+            assertEquals("", host("stress", *model, "--input", words, "--input", scale, *once).err)
+            val other = arrayOf<Any>(File(lookup, "lookup.$extension"), "--skeletons", "--runs", 1)
+            assertEquals("", host("bench", *model, *other, "--input", words, "--input", scale).err)
+            val missing = host("stress", *model, "--input", words, *once)
+            assertEquals(2, missing.code)
+            assertTrue("input" in missing.err || "Expected Tensor" in missing.err, missing.err)
+        }
+        val expected = NdArray.read(File(lookup, "lookup.expected.npy")).values
+        val given = listOf(words, scale).map(NdArray::readInput)
+        val (skeleton, weights) = File(lookup, "lookup.ptl") to File(lookup, "lookup.frz")
+        LiteEngine().load(skeleton, weights, null, FrzLoadOptions.DEFAULT).use { model ->
+            assertArrayEquals(expected, model.forward(given).getValue(Model.OUTPUT).values, 1e-5f)
+        }
+    }
+
+    @Test
     fun `a delta file is loaded with its base`() {
         val image = input("b", -1f, 1f, 1, 1, 6, 6)
         val models = arrayOf<Any>(model("tiny.ptl"), model("tiny.delta.frz"))
@@ -196,7 +219,7 @@ class CommandTest {
                 "SKELETON_DAMAGED: ${model("tiny.frz")}: ",
             host("report", model("tiny.ptl"), model("other.frz"), inputs, "-o", output) to "MISMATCH",
             host("report", model("tiny.ptl"), model("tiny.ptl"), inputs, "-o", output) to
-                "${model("tiny.ptl")}: MAGIC: ",
+                "frz-host: ${model("tiny.ptl")}: MAGIC: ",
             host("bench", model("tiny.ptl"), model("tiny.ptl"), model("complete.ptl"), "--input", image) to
                 "${model("tiny.ptl")}: MAGIC: ",
             host("report", model("tiny.ptl"), model("tiny.frz"), "nowhere", "-o", output) to "nowhere: no such folder",

@@ -1,6 +1,7 @@
 package io.frz.host
 
 import com.google.gson.JsonParser
+import io.frz.loading.FrzLoadOptions
 import java.io.File
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -47,6 +48,19 @@ class DjlTest {
         val image = NdArray(longArrayOf(1, 1, 6, 6), FloatArray(36) { -1 + 2 * it / 35f })
         val expected = File(models, "tiny.expected.txt").readLines().map { it.toFloat() }.toFloatArray()
         assertArrayEquals(expected, outputOf("tiny.pt", "tiny.frz", image), 2e-4f)
+    }
+
+    @Test
+    fun `LibTorch runs models with several inputs`() {
+        val here = System.getProperty("os.name") == "Linux" && System.getProperty("os.arch") == "amd64"
+        assumeTrue(here) { "not run: its library is for x86-64 Linux" }
+        val lookup = File("../onnxruntime/src/test/resources")
+        val inputs = listOf("words", "scale").map { NdArray.readInput(File(lookup, "lookup.$it.npy")) }
+        val (skeleton, weights) = File(lookup, "lookup.pt") to File(lookup, "lookup.frz")
+        DjlEngine().load(skeleton, weights, null, FrzLoadOptions.DEFAULT).use { model ->
+            val expected = NdArray.read(File(lookup, "lookup.expected.npy")).values
+            assertArrayEquals(expected, model.forward(inputs).getValue(Model.OUTPUT).values, 1e-5f)
+        }
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.frz.host
 
+import io.frz.DType
 import java.io.File
 import java.io.IOException
 import org.junit.jupiter.api.Assertions.assertArrayEquals
@@ -37,6 +38,22 @@ class NdArrayTest {
     }
 
     @Test
+    fun `inputs of every type that models take are read`() {
+        val types = mapOf("<f8" to DType.F64, "<i4" to DType.I32, "<i8" to DType.I64, "|i1" to DType.I8)
+        for ((type, dtype) in types + mapOf("|u1" to DType.U8, "|b1" to DType.BOOL)) {
+            val text = "{'descr': '$type', 'fortran_order': False, 'shape': (2,), }".padEnd(117) + "\n"
+            val start = byteArrayOf(0x93.toByte()) + "NUMPY".toByteArray() + byteArrayOf(1, 0, 118, 0)
+            file.writeBytes(start + text.toByteArray() + ByteArray(2 * dtype.bytes) { it.toByte() })
+            val input = NdArray.readInput(file)
+            assertEquals(dtype, input.dtype)
+            assertArrayEquals(longArrayOf(2), input.shape)
+            val bytes = ByteArray(2 * dtype.bytes).also { input.buffer().get(it) }
+            assertArrayEquals(ByteArray(2 * dtype.bytes) { it.toByte() }, bytes)
+            assertThrows(IOException::class.java) { NdArray.read(file) }
+        }
+    }
+
+    @Test
     fun `malformed files are refused`() {
         NdArray(longArrayOf(2, 2), FloatArray(4)).write(file)
         val whole = file.readBytes()
@@ -47,7 +64,8 @@ class NdArrayTest {
         }
         for (size in whole.indices) refuse(whole.copyOf(size))
         refuse(whole + 1)
-        for ((from, to) in listOf("<f4" to "<f8", "False" to "True ", "(2, 2)" to "(2, 3)", "(2, 2)" to "(x, 2)")) {
+        val types = listOf("<f4" to "<f8", "<f4" to ">f4", "<f4" to "<f2")
+        for ((from, to) in types + listOf("False" to "True ", "(2, 2)" to "(2, 3)", "(2, 2)" to "(x, 2)")) {
             refuse(text.replace(from, to).toByteArray(Charsets.ISO_8859_1))
         }
         refuse(whole.clone().also { it[6] = 9 })

@@ -61,11 +61,16 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
     internal inline fun <T> opened(weights: FrzPart, use: (FrzFile) -> T): T {
         val base = openBase()
         try {
-            val file = accessing("the weights") { weights.open(options.decoding(), base) }
+            val file = accessing(weights, "the weights") { weights.open(options.decoding(), base) }
             try {
-                return reading("the weights") { use(file) }
-            } catch (e: OutOfMemoryError) {
-                throw FrzException(ErrorCode.BUDGET, "there is not enough memory to load the network", cause = e)
+                return reading(weights, "the weights") {
+                    try {
+                        use(file)
+                    } catch (e: OutOfMemoryError) {
+                        val problem = "there is not enough memory to load the network"
+                        throw FrzException(ErrorCode.BUDGET, problem, cause = e)
+                    }
+                }
             } finally {
                 close(file)
             }
@@ -75,11 +80,15 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
     }
 
     /** Opens the base that the options name; returns null if they name none. */
-    internal fun openBase(): FrzFile? = try {
-        accessing("the base") { options.base?.open(options.decodingBase(), null) }
-    } catch (e: FrzException) {
-        if (e.code == ErrorCode.BUDGET) throw e
-        throw FrzException(ErrorCode.BASE, "the base cannot be used: ${e.message}", cause = e)
+    internal fun openBase(): FrzFile? = options.base?.let { base ->
+        accessing(base, "the base") {
+            try {
+                base.open(options.decodingBase(), null)
+            } catch (e: FrzException) {
+                if (e.code == ErrorCode.BUDGET) throw e
+                throw FrzException(ErrorCode.BASE, "the base cannot be used: ${e.message}", cause = e)
+            }
+        }
     }
 
     internal fun close(file: FrzFile?) {
@@ -91,10 +100,10 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
     }
 
     /**
-     * Runs [access], which uses a source that the app has chosen; for example, a channel can be too short, or not open
-     * for reading.
+     * Runs [access], which uses the source [part] that the app has chosen; for example, a channel can be too short, or
+     * not open for reading.
      */
-    internal inline fun <T> accessing(what: String, access: () -> T): T = reading(what) {
+    internal inline fun <T> accessing(part: FrzPart, what: String, access: () -> T): T = reading(part, what) {
         try {
             access()
         } catch (@Suppress("TooGenericExceptionCaught") e: RuntimeException) {
@@ -104,16 +113,21 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
         }
     }
 
-    /** Runs [read], and reports a failure to read [what] as such. */
-    internal inline fun <T> reading(what: String, read: () -> T): T = try {
+    /** Runs [read], which uses [part]. Reports a failure to read [what] as such, and names the part at fault. */
+    internal inline fun <T> reading(part: FrzPart, what: String, read: () -> T): T = try {
         read()
     } catch (e: FrzException) {
-        throw e
+        val isBase = e.code == ErrorCode.BASE && options.base != null
+        throw (if (isBase) options.base else part)?.label?.let(e::inFile) ?: e
     } catch (e: FrzLoadException) {
+        // An interrupt also ends writing to a folder.
+        if (e.kind == FrzLoadException.Kind.CACHE && cancellation.isCancelled) throw Cancellation.failure(e)
         throw e
     } catch (e: IOException) {
         if (cancellation.isCancelled) throw Cancellation.failure(e)
-        throw FrzLoadException(FrzLoadException.Kind.UNREADABLE, "$what cannot be read: ${e.message ?: e}", e)
+        val reason = e.message ?: e.toString()
+        val place = part.label?.takeIf { it !in reason }?.let { "$it: " }.orEmpty()
+        throw FrzLoadException(FrzLoadException.Kind.UNREADABLE, "$place$what cannot be read: $reason", e)
     }
 
     /** Opens weights without a skeleton. */
@@ -130,6 +144,8 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
             val own = weights.claim()
             try {
                 return load.opened(own) { use(it, load) }
+            } catch (e: FrzLoadException) {
+                throw own.label?.let { e.about(it, FrzLoadException.ABOUT_WEIGHTS) } ?: e
             } finally {
                 FrzPart.close(listOfNotNull(own, load.options.base))
             }

@@ -14,9 +14,9 @@ public class FrzLoadException @JvmOverloads constructor(
     private val problem: String,
     cause: Throwable? = null
 ) : IOException("$kind: $problem", cause) {
-    /** Returns this exception with the name [label] of the skeleton, if it is about the skeleton. */
-    internal fun about(label: String): FrzLoadException {
-        if (kind !in ABOUT_SKELETON) return this
+    /** Returns this exception with the name [label] of a skeleton or of weights, if its kind is one of [kinds]. */
+    internal fun about(label: String, kinds: Set<Kind>): FrzLoadException {
+        if (kind !in kinds) return this
         val named = FrzLoadException(kind, "$label: $problem", cause)
         named.stackTrace = stackTrace
         suppressed.forEach(named::addSuppressed)
@@ -50,8 +50,14 @@ public class FrzLoadException @JvmOverloads constructor(
         RUNTIME_FAILED
     }
 
-    private companion object {
-        const val serialVersionUID = 1L
-        val ABOUT_SKELETON = setOf(Kind.SKELETON_DAMAGED, Kind.SKELETON_UNSUPPORTED, Kind.MISMATCH)
+    internal companion object {
+        private const val serialVersionUID = 1L
+
+        /** The kinds of failures that concern one skeleton. */
+        internal val ABOUT_SKELETON =
+            setOf(Kind.SKELETON_DAMAGED, Kind.SKELETON_UNSUPPORTED, Kind.MISMATCH, Kind.RUNTIME_FAILED)
+
+        /** The kinds of failures that concern weights, if they are loaded without a skeleton. */
+        internal val ABOUT_WEIGHTS = setOf(Kind.MISMATCH)
     }
 }

@@ -11,9 +11,9 @@ import java.io.IOException
  * (with `await` from `io.frz:frz-loading-ktx`).
  *
  * Loading fails only with an [IOException]: an [io.frz.FrzException] if the weights cannot be decoded, for example
- * because they are damaged or exceed the memory budget, and a [FrzLoadException] in all other cases. A failed load
- * leaves nothing behind. Loaders are thread-safe and can be used any number of times, unless the skeleton, the weights
- * or the base are read from a stream.
+ * because they are damaged or exceed the memory budget, and a [FrzLoadException] in all other cases. Both name the file
+ * or asset at fault. A failed load leaves nothing behind. Loaders are thread-safe and can be used any number of times,
+ * unless the skeleton, the weights or the base are read from a stream.
  *
  * @property runtime the runtime that runs the network
  */
@@ -42,13 +42,13 @@ public class FrzLoader<N : Any>(
 
     private fun load(load: FrzLoad): N = try {
         load.checkCancelled()
-        val intact = load.accessing("the skeleton") { intact(load) }
+        val intact = load.accessing(skeleton, "the skeleton") { intact(load) }
         load.opened(weights) {
             load.checkCancelled()
             runtime.start(intact, it, load)
         }
     } catch (e: FrzLoadException) {
-        throw skeleton.label?.let(e::about) ?: e
+        throw skeleton.label?.let { e.about(it, FrzLoadException.ABOUT_SKELETON) } ?: e
     } finally {
         FrzPart.close(parts(load.options))
     }
@@ -58,7 +58,7 @@ public class FrzLoader<N : Any>(
     /** Returns the skeleton if it is intact. Runtimes do not validate their input, and altered bytes can crash them. */
     private fun intact(load: FrzLoad): FrzSkeleton {
         val bytes = skeleton.read(load::checkCancelled)
-        val problem = FrzSeal.problem(bytes) ?: return FrzSkeleton(bytes, skeleton.file)
+        val problem = FrzSeal.problem(bytes) ?: return FrzSkeleton(bytes)
         throw FrzLoadException(
             FrzLoadException.Kind.SKELETON_DAMAGED,
             "this is not an intact skeleton: $problem; export it again with `frformat export`, or copy it again"

@@ -60,30 +60,15 @@ public class FrzMemory internal constructor(
     }
 
     private fun map(size: Long, folder: File): ByteBuffer {
-        try {
-            if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) {
-                throw IOException(if (folder.exists()) "it is not a folder" else "the folder cannot be created")
-            }
-            removeLeftovers(folder)
-            val file = File.createTempFile(PREFIX, SUFFIX, folder)
-            try {
-                return RandomAccessFile(file, "rw").use {
+        val cache = FrzCache(folder, "weights-", null, "a file of $size bytes cannot be created in")
+        cache.open()
+        return cache.temporary { file ->
+            cache.writing {
+                RandomAccessFile(file, "rw").use {
                     fill(it, size)
                     it.channel.map(FileChannel.MapMode.READ_WRITE, 0, size)
                 }
-            } finally {
-                file.delete()
             }
-        } catch (e: FrzLoadException) {
-            throw e
-        } catch (e: IOException) {
-            if (cancellation.isCancelled) throw Cancellation.failure(e)
-            throw FrzLoadException(
-                FrzLoadException.Kind.CACHE,
-                "a file of $size bytes cannot be created in $folder (${e.message}); free some space, " +
-                    "or choose another folder",
-                e
-            )
         }
     }
 
@@ -100,18 +85,7 @@ public class FrzMemory internal constructor(
         }
     }
 
-    /** Deletes files left behind by processes that were killed. */
-    private fun removeLeftovers(folder: File) {
-        val oldest = System.currentTimeMillis() - LEFTOVER_MILLIS
-        for (file in folder.listFiles { _, name -> name.startsWith(PREFIX) && name.endsWith(SUFFIX) }.orEmpty()) {
-            if (file.lastModified() < oldest) file.delete()
-        }
-    }
-
     private companion object {
-        const val PREFIX = "weights-"
-        const val SUFFIX = ".scratch"
-        const val LEFTOVER_MILLIS = 60L * 60 * 1000
         const val BLOCK = 1L shl 20
         const val CHUNK = 1L shl 16
         const val ALIGNMENT = 64

@@ -19,9 +19,6 @@ import java.nio.channels.FileChannel
 
 /** The source of a skeleton or `.frz` file. */
 public abstract class FrzPart internal constructor() {
-    /** The file on disk, or null if the part is not a file. */
-    internal open val file: File? get() = null
-
     /**
      * Returns this part for one load, which then closes it. A part that can be loaded only once is closed by the load
      * that claims it first, and by no other.

@@ -2,7 +2,6 @@ package io.frz.loading
 
 import androidx.annotation.WorkerThread
 import io.frz.FrzFile
-import java.io.File
 import java.io.IOException
 
 /**
@@ -28,6 +27,5 @@ public interface FrzRuntime<N : Any> {
  * An intact skeleton.
  *
  * @property bytes the content of the skeleton, whose checksum has been verified
- * @property file the file on disk that contains [bytes], or null if the skeleton is from another source
  */
-public class FrzSkeleton internal constructor(public val bytes: ByteArray, public val file: File?)
+public class FrzSkeleton internal constructor(public val bytes: ByteArray)

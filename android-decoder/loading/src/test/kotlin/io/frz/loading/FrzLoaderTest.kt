@@ -198,7 +198,8 @@ class FrzLoaderTest {
 
     @Test
     fun `failures of a skeleton name it`() {
-        for (kind in listOf(Kind.SKELETON_UNSUPPORTED, Kind.MISMATCH, Kind.SKELETON_DAMAGED, Kind.CACHE)) {
+        val own = listOf(Kind.SKELETON_UNSUPPORTED, Kind.MISMATCH, Kind.SKELETON_DAMAGED, Kind.RUNTIME_FAILED)
+        for (kind in own + Kind.CACHE) {
             val original = FrzLoadException(kind, "a problem", IOException("its cause"))
             val failing = object : FrzRuntime<Net> by Fake() {
                 override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): Net = throw original
@@ -218,6 +219,53 @@ class FrzLoaderTest {
         }
         val damaged = fault(part("tiny.frz")).message!!
         assertTrue(damaged.startsWith("SKELETON_DAMAGED: ${resource("tiny.frz")}: this is not an intact"), damaged)
+    }
+
+    @Test
+    fun `failures of weights name them`(@TempDir folder: File) {
+        val damaged = File(folder, "five.frz").apply { writeBytes(resource("tiny.frz").readBytes().copyOf(50)) }
+        val thrown = assertThrows(FrzException::class.java) { load(options.build(), FrzPart.of(damaged)) }
+        assertEquals(damaged.path, thrown.path)
+        assertTrue(thrown.message!!.startsWith("$damaged: ${thrown.code}: "), thrown.message)
+        val unnamed = assertThrows(FrzException::class.java) {
+            load(options.build(), FrzPart.of(damaged.readBytes()))
+        }
+        assertNull(unnamed.path)
+        assertEquals("$damaged: ${unnamed.message}", thrown.message)
+        val small = options.memoryBudget(bytes).build()
+        assertEquals(resource("wide.frz").path, assertThrows(FrzException::class.java) { load(small) }.path)
+        val replaced = assertThrows(FrzException::class.java) {
+            FrzLoad.withWeights(FrzPart.of(damaged), FrzLoadOptions.DEFAULT) { _, _ -> }
+        }
+        assertEquals(damaged.path, replaced.path)
+        val misfit = assertThrows(FrzLoadException::class.java) {
+            FrzLoad.withWeights(part("tiny.frz"), FrzLoadOptions.DEFAULT) { _, _ ->
+                throw FrzLoadException(Kind.MISMATCH, "a problem")
+            }
+        }
+        assertEquals("MISMATCH: ${resource("tiny.frz")}: a problem", misfit.message)
+        val cause = FrzException(ErrorCode.VALUE, "a problem", "weight", 7, IOException("its cause"))
+        cause.addSuppressed(IOException("another"))
+        val named = cause.inFile("a.frz")
+        assertEquals("a.frz: VALUE: a problem (tensor \"weight\", offset 7)", named.message)
+        assertEquals(listOf(cause.cause, cause.stackTrace.toList()), listOf(named.cause, named.stackTrace.toList()))
+        assertEquals(cause.suppressed.toList(), named.suppressed.toList())
+        assertEquals("a.frz", named.inFile("b.frz").path)
+    }
+
+    @Test
+    fun `parts that fail while they are read are named once`(@TempDir folder: File) {
+        val failing = object : FrzRuntime<Net> by Fake() {
+            override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): Net =
+                throw IOException("input/output error")
+        }
+        val weights = resource("tiny.frz")
+        val thrown = assertThrows(FrzLoadException::class.java) {
+            FrzLoader(failing, part("tiny.ptl"), FrzPart.of(weights)).load()
+        }
+        assertEquals("UNREADABLE: $weights: the weights cannot be read: input/output error", thrown.message)
+        val missing = fault(FrzPart.of(File(folder, "missing.ptl"))).message!!
+        assertEquals(1, Regex.fromLiteral("missing.ptl").findAll(missing).count(), missing)
     }
 
     @Test
@@ -269,6 +317,8 @@ class FrzLoaderTest {
             val thrown = assertThrows(FrzException::class.java) { load(options.base(base).build(), FrzPart.of(newer)) }
             assertEquals(ErrorCode.BASE, thrown.code)
             assertTrue(problem in thrown.message!!, thrown.message)
+            val named = mapOf("needs" to newer.path, "the base is not the file" to resource("tiny.frz").path)
+            assertEquals(named[problem], thrown.path)
         }
         val missing = options.base(FrzPart.of(File("nothing"))).build()
         val thrown = assertThrows(FrzLoadException::class.java) { load(missing, FrzPart.of(newer)) }
@@ -276,7 +326,7 @@ class FrzLoaderTest {
         assertTrue("the base cannot be read: nothing" in thrown.message!!, thrown.message)
         val small = options.base(FrzPart.of(older)).memoryBudget(9).build()
         val refused = assertThrows(FrzException::class.java) { load(small, FrzPart.of(newer)) }
-        assertEquals(ErrorCode.BUDGET, refused.code)
+        assertEquals(ErrorCode.BUDGET to newer.path, refused.code to refused.path)
     }
 
     @Test
@@ -320,8 +370,8 @@ class FrzLoaderTest {
         val scratch = File(cache, "a/b")
         assertEquals(sumOf("wide.frz"), load(options.scratch(scratch).build()).sum)
         assertEquals(0, scratch.list()!!.size)
-        val (left, foreign) = listOf("weights-1.scratch", "notes").map { File(scratch, it).apply { writeText("old") } }
-        val writing = File(scratch, "weights-2.scratch").apply { writeText("new") }
+        val (left, foreign) = listOf("weights-1.partial", "notes").map { File(scratch, it).apply { writeText("old") } }
+        val writing = File(scratch, "weights-2.partial").apply { writeText("new") }
         for (old in listOf(left, foreign)) assertTrue(old.setLastModified(0))
         load(options.build())
         assertTrue(!left.exists() && foreign.exists() && writing.exists())

@@ -63,7 +63,7 @@ public class FrzSession internal constructor(public val session: OrtSession, pri
      *
      * @param requestedOutputs the names of the outputs to compute; by default, all
      * @param options the options of this run, or null for the defaults
-     * @throws FrzLengthException if the network cannot run on inputs of these lengths
+     * @throws FrzLengthException if the network cannot run on inputs of these lengths, or on these indices
      * @throws IllegalArgumentException if [inputs] contains a weight or a closed tensor
      * @throws IllegalStateException if this object has been closed
      * @throws OrtException if [inputs] contains an unknown name or lacks an input, or if the network cannot run on them

@@ -5,6 +5,7 @@ import ai.onnxruntime.OrtEnvironment
 import ai.onnxruntime.OrtException
 import io.frz.onnxruntime.internal.Lengths
 import java.nio.FloatBuffer
+import java.nio.LongBuffer
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertThrows
@@ -48,6 +49,24 @@ class LengthsTest : OnRuntime() {
             assertThrows(OrtException::class.java) { session.session.run(mapOf("x" to x)).close() }
         }
         assertTrue("frz: x.shape[0] % 2 == 0" in failed.message!!, failed.message)
+    }
+
+    @Test
+    fun `elements of inputs that are no valid indices are reported in the same way`() {
+        val environment = OrtEnvironment.getEnvironment()
+        FrzSession.loaderOf(part("lookup.onnx"), part("lookup.frz")).load().use { session ->
+            for (index in listOf(9L, 10L, -1L)) {
+                val words = OnnxTensor.createTensor(environment, LongBuffer.wrap(longArrayOf(index)), longArrayOf(1, 1))
+                val run = { x: OnnxTensor -> session.run(mapOf("words" to words, "scale" to x)).close() }
+                words.use {
+                    withZeros(1, 4) { x ->
+                        if (index == 9L) return@withZeros run(x)
+                        val refused = assertThrows(FrzLengthException::class.java) { run(x) }
+                        assertEquals("0 <= words < 10", refused.rule)
+                    }
+                }
+            }
+        }
     }
 
     @Test

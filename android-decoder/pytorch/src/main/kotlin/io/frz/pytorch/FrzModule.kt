@@ -47,7 +47,10 @@ public object FrzModule {
     public fun loaderOf(skeleton: FrzPart, weights: FrzPart, cache: File): FrzLoader<Module> =
         FrzLoader(LiteInterpreter(cache), skeleton, weights)
 
-    /** Returns a loader for two files. The lite interpreter reads the skeleton where it is. */
+    /**
+     * Returns a loader for two files. The lite interpreter reads a temporary copy of the skeleton, so both files can be
+     * replaced at any time. On Android, temporary files are in the app's cache folder.
+     */
     @JvmStatic
     public fun loaderOf(skeleton: File, weights: File): FrzLoader<Module> =
         FrzLoader(LiteInterpreter(null), FrzPart.of(skeleton), FrzPart.of(weights))

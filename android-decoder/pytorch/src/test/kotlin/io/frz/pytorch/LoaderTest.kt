@@ -4,11 +4,16 @@ import android.content.Context
 import android.content.res.AssetManager
 import io.frz.loading.FrzCallback
 import io.frz.loading.FrzLoadOptions
+import io.frz.loading.FrzLoader
+import io.frz.loading.FrzPart
+import io.frz.pytorch.internal.LiteInterpreter
 import java.io.File
 import java.io.FileNotFoundException
+import java.io.FilterInputStream
 import java.io.IOException
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
+import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
@@ -33,6 +38,20 @@ class LoaderTest : OnRuntime() {
         `when`(assets.openFd(anyString())).thenThrow(FileNotFoundException("it is compressed"))
         check(FrzModule.loader(context, "tiny.ptl", "tiny.frz").load())
         assertEquals(1, File(folder, "frz").list()!!.size)
+    }
+
+    @Test
+    fun `a skeleton that is replaced after it has been verified does not reach native code`() {
+        val skeleton = File(folder, "tiny.ptl").apply { writeBytes(resource("tiny.ptl").readBytes()) }
+        val weights = resource("tiny.frz").inputStream()
+        val replacing = object : FilterInputStream(weights) {
+            override fun read(bytes: ByteArray, start: Int, size: Int): Int {
+                skeleton.writeBytes(resource("other.ptl").readBytes())
+                return super.read(bytes, start, size)
+            }
+        }
+        check(FrzLoader(LiteInterpreter(null), FrzPart.of(skeleton), FrzPart.of(replacing)).load())
+        assertArrayEquals(resource("other.ptl").readBytes(), skeleton.readBytes())
     }
 
     @Test

@@ -17,7 +17,7 @@ import java.nio.channels.FileChannel
 import java.util.concurrent.atomic.AtomicBoolean
 
 /** A file on disk; weights are read on demand. */
-internal class FilePart(override val file: File) : FrzPart() {
+internal class FilePart(private val file: File) : FrzPart() {
     override val label: String get() = file.path
 
     override fun read(check: () -> Unit): ByteArray = file.inputStream().use { it.bytes(check) }

@@ -80,6 +80,14 @@ class SkeletonCacheTest {
     }
 
     @Test
+    fun `a copy for one use is deleted`() {
+        val file = cache.once(content) { file -> file.also { assertArrayEquals(content, it.readBytes()) } }
+        assertFalse(file.exists())
+        assertThrows(IllegalStateException::class.java) { cache.once(content) { error("the runtime fails") } }
+        assertEquals(0, folder.list()!!.size)
+    }
+
+    @Test
     fun `a folder that is a file, or cannot be created`() {
         val file = File(folder, "file").apply { writeText("") }
         val places = mapOf(file to "it is not a folder", File(file, "below") to "the folder cannot be created")

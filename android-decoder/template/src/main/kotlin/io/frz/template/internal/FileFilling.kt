@@ -1,9 +1,9 @@
 package io.frz.template.internal
 
 import io.frz.FrzFile
+import io.frz.loading.FrzCache
 import io.frz.loading.FrzLoad
 import io.frz.loading.FrzLoadException
-import io.frz.loading.FrzLoadException.Kind as Problem
 import io.frz.loading.FrzRuntime
 import io.frz.loading.FrzSkeleton
 import java.io.File
@@ -19,32 +19,20 @@ import java.util.zip.CRC32
  * the weights, and the checksum of the file's content, which is verified on each use.
  */
 internal class FileFilling(private val folder: File) : FrzRuntime<File> {
+    private val cache =
+        FrzCache(folder, PREFIX, Regex("[0-9a-f]{64}-[0-9a-f]{8}"), "the filled file cannot be written to")
+
     override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): File =
         LayoutParser.parsed(skeleton.bytes) { layout, stream ->
             val filler = Filler(layout, stream, weights, load)
             filler.check()
             val key = key(skeleton.bytes, weights)
-            cached(load) {
-                clean()
-                known(key, layout.size, load) ?: write(key, layout, filler, load)
-            }.apply { setLastModified(System.currentTimeMillis()) }
+            cache.open()
+            val file = known(key, layout.size, load) ?: write(key, layout, filler, load)
+            file.apply { setLastModified(System.currentTimeMillis()) }
         }
 
     override fun free(network: File): Unit = Unit // The file is kept for the next load.
-
-    private inline fun cached(load: FrzLoad, use: () -> File): File = try {
-        if (!folder.isDirectory && !folder.mkdirs() && !folder.isDirectory) {
-            throw CacheException(if (folder.exists()) "it is not a folder" else "the folder cannot be created")
-        }
-        use()
-    } catch (e: CacheException) {
-        load.checkCancelled()
-        throw FrzLoadException(
-            Problem.CACHE,
-            "the filled file cannot be written to $folder (${e.message}); free some space, or choose another folder",
-            e
-        )
-    }
 
     private fun known(key: String, size: Long, load: FrzLoad): File? =
         folder.listFiles { _, name -> name.startsWith(key) }.orEmpty().firstOrNull { file ->
@@ -53,30 +41,22 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
             } catch (e: FrzLoadException) {
                 throw e
             } catch (_: IOException) {
-                load.checkCancelled() // An interrupt ends reading.
                 false // Android deleted it in the meantime, or it cannot be read; it is written again.
             }
         }
 
-    private fun write(key: String, layout: Layout, filler: Filler, load: FrzLoad): File {
-        val partial = writing { File.createTempFile(PREFIX, PARTIAL, folder) }
-        try {
-            val checksum = writing { RandomAccessFile(partial, "rw") }.use { file ->
-                writing { reserve(file, layout.size, load) }
-                val memory = writing { file.channel.map(FileChannel.MapMode.READ_WRITE, 0, layout.size) }
-                filler.fill(memory)
-                writing {
-                    memory.force()
-                    file.fd.sync()
-                }
-                checksum(memory, load)
+    private fun write(key: String, layout: Layout, filler: Filler, load: FrzLoad): File = cache.keep { partial ->
+        val checksum = cache.writing { RandomAccessFile(partial, "rw") }.use { file ->
+            cache.writing { reserve(file, layout.size, load) }
+            val memory = cache.writing { file.channel.map(FileChannel.MapMode.READ_WRITE, 0, layout.size) }
+            filler.fill(memory)
+            cache.writing {
+                memory.force()
+                file.fd.sync()
             }
-            val file = File(folder, name(key, checksum))
-            if (!partial.renameTo(file)) throw CacheException("$partial cannot be renamed to ${file.name}")
-            return file
-        } finally {
-            partial.delete()
+            checksum(memory, load)
         }
+        name(key, checksum)
     }
 
     /**
@@ -92,8 +72,17 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
         }
     }
 
-    private fun checksum(file: File, load: FrzLoad): Long = RandomAccessFile(file, "r").use {
-        checksum(it.channel.map(FileChannel.MapMode.READ_ONLY, 0, it.length()), load)
+    /** Reads the file rather than mapping it, because only a garbage collection removes mappings. */
+    private fun checksum(file: File, load: FrzLoad): Long = file.inputStream().use { stream ->
+        val chunk = ByteArray(CHUNK)
+        val checksum = CRC32()
+        while (true) {
+            load.checkCancelled()
+            val count = stream.read(chunk)
+            if (count < 0) break
+            checksum.update(chunk, 0, count)
+        }
+        checksum.value
     }
 
     private fun checksum(bytes: ByteBuffer, load: FrzLoad): Long {
@@ -110,27 +99,9 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
         return checksum.value
     }
 
-    /** Deletes files that have not been used for a long time, and files left behind by processes that were killed. */
-    private fun clean() {
-        val now = System.currentTimeMillis()
-        for (file in folder.listFiles { _, name -> OWN.matches(name) }.orEmpty()) {
-            val kept = if (file.name.endsWith(PARTIAL)) PARTIAL_MILLIS else UNUSED_MILLIS
-            if (now - file.lastModified() > kept) file.delete()
-        }
-    }
-
-    /** Thrown when the cache folder, rather than the weights, causes a failure. */
-    private class CacheException(message: String?, cause: Throwable? = null) : IOException(message, cause)
-
     private companion object {
         const val PREFIX = "filled-"
-        const val PARTIAL = ".partial"
-
-        /** The names of files that this class writes; an app can keep other files in the same folder. */
-        val OWN = Regex("filled-([0-9a-f]{64}-[0-9a-f]{8}|-?[0-9]+\\.partial)")
         const val CHUNK = 1 shl 16
-        const val UNUSED_MILLIS = 30L * 24 * 60 * 60 * 1000
-        const val PARTIAL_MILLIS = 60L * 60 * 1000
 
         fun key(template: ByteArray, weights: FrzFile): String {
             val digest = MessageDigest.getInstance("SHA-256")
@@ -140,13 +111,5 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
         }
 
         fun name(key: String, checksum: Long) = "$key-%08x".format(checksum)
-
-        inline fun <T> writing(use: () -> T): T = try {
-            use()
-        } catch (e: FrzLoadException) {
-            throw e
-        } catch (e: IOException) {
-            throw CacheException(e.message, e)
-        }
     }
 }
