@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ from frformat.torch import (
 from frformat.torch.nesting import make_nested
 from frformat.torch.quantized import quantized_tensors
 from frformat.torch.regularization.file_size import encoded_size
+
+pytestmark = pytest.mark.filterwarnings("ignore:fit_quantized")  # most sizes here are much smaller
 
 RNG = np.random.default_rng(0)
 
@@ -258,6 +261,14 @@ class TestSize:
         save_model(tuned, tmp_path / "trained.frz")
         later = zeros(tmp_path / "trained.frz")
         assert all(later[name][removed[name]].all() for name in removed if removed[name].ndim > 1)
+
+    def test_removing_many_coefficients_is_a_warning(self, small: Path):
+        tuned = load_quantized(Net(), small)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            fit_quantized(tuned, small.stat().st_size - 20)
+        with pytest.warns(UserWarning, match=r"has set \d+% of the coefficients to zero for a file of 1,500 bytes"):
+            fit_quantized(tuned, 1500)
 
     def test_an_impossible_size_leaves_the_model_unchanged(self, small: Path, images: Tensor):
         tuned = load_quantized(Net(), small)

@@ -23,6 +23,8 @@ from frformat.torch import (
 from frformat.torch.quantized import quantized_tensors
 from tests.torch.test_finetuning import descend
 
+pytestmark = pytest.mark.filterwarnings("ignore:fit_quantized")  # most sizes here are much smaller
+
 RNG = np.random.default_rng(0)
 
 

@@ -32,6 +32,7 @@ from frformat.torch.compression.state import Bag, copied
 from frformat.torch.compression.trials import Point, Trial, Trials
 from frformat.torch.modes import ordinary
 from frformat.torch.regularization.tiers import statistics
+from frformat.wording import parse_size
 
 StrPath = str | os.PathLike[str]
 
@@ -96,7 +97,7 @@ def compress(
     *,
     metric: Metric | None = None,
     max_drop: float | None = None,
-    size: int | None = None,
+    size: int | str | None = None,
     bits: float | None = None,
     quality: float | None = None,
     outputs: str = "auto",
@@ -134,7 +135,7 @@ def compress(
             ``values``, to that of explained variance. This percentage is measured on the last quarter of the batches,
             which are then not used for calibration.
         max_drop: largest acceptable drop in the metric.
-        size: maximum file size in bytes. The file will be close to this size.
+        size: maximum file size in bytes, or a string such as ``"32kB"``. The file will be close to this size.
         bits: maximum file size in bits per parameter.
         quality: from 1 (smallest file) to 10. Each increase by 3 reduces the loss to a tenth. The default is 6, for a
             loss of about 0.01. If the loss on the batches is more than twice as large, finer steps are tried; if it is
@@ -155,7 +156,7 @@ def compress(
         EncodeError: the format cannot represent a tensor.
         OSError: the file cannot be written.
     """
-    goals = {"max_drop": max_drop, "size": size, "bits": bits, "quality": quality}
+    goals = {"max_drop": max_drop, "size": _parsed(size), "bits": bits, "quality": quality}
     _check(goals, model, batches, metric)
     if base is not None:
         versions.check(goals)
@@ -302,6 +303,16 @@ def _chance(weighed: Weighed) -> float:
 def _shown(found: Iterable[str]) -> str:
     names = list(found)
     return ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
+
+
+def _parsed(size: int | str | None) -> int | None:
+    """Return a size in bytes, which may be given as a string."""
+    if not isinstance(size, str):
+        return size
+    try:
+        return parse_size(size)
+    except ValueError as error:
+        raise CompressionError(str(error)) from error
 
 
 def _check(goals: Mapping[str, float | None], model: object, batches: object, metric: object) -> None:

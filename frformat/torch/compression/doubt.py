@@ -19,19 +19,21 @@ from frformat.torch.compression.moments import Outputs as Gradients
 Doubles = NDArray[np.float64]
 
 HALF: Final = 16.0
-"""Number of inputs with which measured and assumed statistics count equally. Each further such number halves the share
-of the assumed ones."""
+"""Number of decisions with which measured and assumed statistics count equally. Each further such number halves the
+share of the assumed ones."""
 
 NEGLIGIBLE: Final = 0.01
 """Smaller shares of assumed statistics are left out."""
 
-RICH: Final = 8
-"""An input with several decisions, such as a sequence or a picture to be segmented, counts as at most this many."""
 
+def doubt(decisions: int) -> float:
+    """Return the share of assumed statistics, from 0 to 1.
 
-def doubt(inputs: int, decisions: int) -> float:
-    """Return the share of assumed statistics, from 0 to 1, for a number of inputs, with decisions in all of them."""
-    share = 2.0 ** (-min(decisions, RICH * inputs) / HALF)
+    Args:
+        decisions: number of rows of logits or values in the outputs for all inputs. A sequence or a picture to be
+            segmented has many: one picture is enough for a UNet.
+    """
+    share = 2.0 ** (-decisions / HALF)
     return share if share > NEGLIGIBLE else 0.0
 
 

@@ -69,11 +69,12 @@ class Outputs:
             first = first.movedim(1, -1)
         return _wide(first.reshape(-1, first.shape[-1]))
 
-    def amount(self, out: Any) -> tuple[int, int]:
-        """Return the number of samples in an output, and of rows of logits or values."""
+    def decisions(self, out: Any) -> int:
+        """Return the number of rows of logits or values in an output."""
         first = self.tensors(out)[0]
-        axis = 1 if first.dim() > 3 else -1
-        return _samples(first), first.numel() // max(first.shape[axis], 1) if first.dim() > 1 else _samples(first)
+        if first.dim() < 2:
+            return first.numel()
+        return first.numel() // max(first.shape[1 if first.dim() > 3 else -1], 1)
 
     def drawn(self, out: Any, draws: torch.Generator) -> tuple[Tensor, int]:
         """Return a random value to differentiate. The second moments of its gradients predict :meth:`distance`.

@@ -66,10 +66,10 @@ def prepare(
     def done(number: int) -> None:
         told("statistics", number, len(batches))
 
-    amounts: list[tuple[int, int]] = []
+    decisions: list[int] = []
 
     def drawn(out: Any, draws: torch.Generator) -> tuple[Tensor, int]:
-        amounts.append(outputs.amount(out))
+        decisions.append(outputs.decisions(out))
         return outputs.drawn(out, draws)
 
     with unchanged(model):
@@ -79,7 +79,7 @@ def prepare(
         inputs = known[site].inputs
         weights = model.get_parameter(site.name)[site.rows].double().cpu().numpy()
         known[site] = Statistics(inputs, GuessedOutputs(site.form.matrix(weights), site.form, inputs))
-    share = doubt(*map(sum, zip(*amounts, strict=True)))
+    share = doubt(sum(decisions))
     known = {site: _doubted(model, site, each, share) for site, each in known.items()} if share else known
     used = covering(found.sites, known, model)
     guesses = _guesses(model, except_for={site.name for site in used})

@@ -386,10 +386,14 @@ def test_decomposed_models_are_refused(calibrated: bool, factored: bool):
         compress(smaller, batches=[x] if calibrated else None)
 
 
+def test_a_size_can_be_a_string(pictures: nn.Module):
+    assert compress(pictures, size="2kB").data == compress(pictures, size=2000).data
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"size": "10kB"}, "size '10kB' is not a number"),
+        ({"size": "10 pounds"}, "size '10 pounds': must be a number of bytes"),
         ({"size": True}, "size True is not a number"),
         ({"quality": "6"}, "quality '6' is not a number"),
         ({"size": 900, "effort": 2.5}, "effort 2.5 is not a whole number"),
