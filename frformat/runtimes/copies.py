@@ -17,6 +17,7 @@ from frformat.runtimes.errors import ExportError
 from frformat.torch import copying, recompose, unregularize
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.lowrank.tucker import tucker_tensors
+from frformat.torch.quantized import quantized_tensors
 from frformat.torch.regularization import spectral_tensors
 
 STRIDED: Final = (
@@ -42,8 +43,8 @@ DTYPES: Final = (
 
 
 def plain(model: nn.Module) -> nn.Module:
-    """Return the model, or a copy without parametrizations if it has coefficients or Tucker factors."""
-    if not spectral_tensors(model) and not tucker_tensors(model):
+    """Return the model, or a plain copy if it has coefficients, Tucker factors or quantized weights."""
+    if not (spectral_tensors(model) or tucker_tensors(model) or quantized_tensors(model)):
         return model
     return recompose(unregularize(copying.copied(model)))
 

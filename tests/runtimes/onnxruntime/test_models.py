@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from frformat.errors import EncodeError
 from frformat.runtimes import ExportError, LengthError, export
 from frformat.runtimes.onnxruntime import session
-from frformat.torch import save_model
+from frformat.torch import compress, load_quantized, save_model
 from tests.runtimes.onnxruntime.sessions import agree, exported, run
 
 
@@ -253,3 +254,14 @@ def test_models_that_cannot_be_copied(tmp_path: Path):
     model(x)
     with pytest.raises(EncodeError, match="Model cannot be copied: RuntimeError: Only Tensors created explicitly"):
         exported(model, tmp_path, x)
+
+
+def test_a_quantized_model_becomes_the_skeleton_of_the_plain_one(tmp_path: Path):
+    plain = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 5)).eval()
+    x = torch.randn(1, 1, 8, 8)
+    compress(plain, tmp_path / "small.frz", quality=6)
+    tuned = load_quantized(copy.deepcopy(plain), tmp_path / "small.frz")
+    path = exported(tuned, tmp_path, x)
+    save_model(tuned, tmp_path / "tuned.frz")
+    agree(tuned, session(path, tmp_path / "tuned.frz"), x)
+    assert "weight" in dict(tuned[0].parametrizations)
