@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frformat.dtypes import DTYPES
-from frformat.wording import listed
+from frformat.wording import in_one_line, listed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -46,7 +46,7 @@ def load_into(model: nn.Module, arrays: Mapping[str, NDArray[Any]]) -> None:
     except RuntimeError as error:
         own = {name: [] if is_lazy(value) else value.shape for name, value in model.state_dict().items()}
         reason = misfit({name: array.shape for name, array in arrays.items()}, own)
-        raise ValueError(reason or " ".join(str(error).split())) from error
+        raise ValueError(reason or in_one_line(str(error))) from error
 
 
 def versioned(tensors: Mapping[str, Tensor], model: nn.Module) -> dict[str, Any]:

@@ -84,7 +84,7 @@ internal class Axes(
 /**
  * Specifies how the values of a group are stored.
  *
- * @property format the number format of exact values, if it is not the dtype
+ * @property format the number format of exact values; null if they are elements of the dtype
  * @property steps for each tensor, the code of its quantization step; null if values are exact
  * @property offsets a bit mask of the axes that have step offsets
  * @property sizes the stored size of each tier's segment
