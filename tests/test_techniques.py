@@ -176,6 +176,17 @@ def test_the_report_says_that_a_technique_does_not_support_a_network(tmp_path: P
     report.draw(path, tmp_path / "picture.png")
 
 
+def test_a_technique_has_the_same_color_in_all_plots() -> None:
+    figure = report.plots(report.RESULTS)
+    colors: dict[Any, set[Any]] = {}
+    for axes in figure.axes:
+        for line in axes.lines:
+            colors.setdefault(line.get_label(), set()).add(line.get_color())
+    assert len(figure.axes) > 1
+    assert all(len(found) == 1 for found in colors.values())
+    assert {text.get_text() for text in figure.legends[0].get_texts()} == set(colors)
+
+
 def test_torchao_does_not_support_normalization_without_running_statistics(task: Task) -> None:
     pytest.importorskip("torchao")
     model = torch.nn.Sequential(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import mean
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bench import ROOT
 from bench.records import recorded
@@ -16,6 +16,9 @@ from bench.techniques.comparing import RESULTS
 from bench.techniques.registry import TECHNIQUES, TUNED
 from bench.techniques.tasks import TASKS, Task
 from frformat.format.atomic import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 PICTURE: Final = ROOT / "docs" / "techniques.png"
@@ -128,7 +131,7 @@ def _technique(name: str, cells: Mapping[int | None, Cell], task: Task, goal: fl
             ]
         ),
     ]
-    return f"| {' | '.join(columns)} |\n".replace("|  |", "| |")
+    return "|" + "".join(f" {column} |" if column else " |" for column in columns) + "\n"
 
 
 def _metric(cell: Cell | None) -> str:
@@ -169,27 +172,42 @@ def _times(factor: float | None) -> str:
 
 def draw(results: Path = RESULTS, picture: Path = PICTURE) -> None:
     """Plot metrics against sizes, one plot for each network."""
+    with replacing(picture) as file:
+        plots(results).savefig(file, format="png")
+
+
+def plots(results: Path) -> Figure:
+    """Return a plot for each network. A technique has the same color in all of them."""
     from matplotlib.figure import Figure
 
     tables = list(_tables(results))
-    figure = Figure(figsize=(1.4 + 4.6 * max(1, len(tables)), 4.6), dpi=120, layout="constrained")
+    figure = Figure(figsize=(2.4 + 3.6 * max(1, len(tables)), 4.2), dpi=120, layout="constrained")
+    shown: dict[str, Any] = {}
     for (task, found), axes in zip(tables, figure.subplots(1, max(1, len(tables)), squeeze=False)[0], strict=False):
-        for number, (name, cells) in enumerate(found.items()):
-            reached = [cell for cell in cells.values() if cell.reached]
+        dense = found[TUNED][None].known("metric") / 100
+        lowest, highest = dense, dense
+        for number, name in enumerate(TECHNIQUES):
+            cells = found.get(name, {None: None})
+            reached = [cell for cell in cells.values() if cell is not None and cell.reached]
             points = sorted((cell.known("bytes"), cell.known("metric") / 100) for cell in reached)
             if points and None not in cells:
-                axes.plot(*zip(*points, strict=True), "o-", color=f"C{number % 10}", lw=1, label=name)
-        axes.axhline(found[TUNED][None].known("metric") / 100, color="black", lw=0.8, ls="--", label=TUNED)
+                line = axes.plot(*zip(*points, strict=True), "o-", color=f"C{number % 10}", lw=1, label=name)
+                shown.setdefault(name, line[0])
+                lowest, highest = min(lowest, *(y for _, y in points)), max(highest, *(y for _, y in points))
+        shown[TUNED] = axes.axhline(dense, color="black", lw=0.8, ls="--", label=TUNED)
         axes.set_xscale("log")
+        axes.set_xticks(task.sizes, [_bytes(size).replace(".0", "") for size in task.sizes])
+        axes.set_xticks([], minor=True)
         axes.set_yscale("logit")  # spreads the values near 100 %
-        axes.set_yticks([0.1, 0.5, 0.9, 0.95, 0.98, 0.99, 0.995], minor=False)
+        axes.set_yticks([0.1, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995], minor=False)
         axes.set_yticks([], minor=True)
+        axes.set_ylim(0.8 * lowest, 1 - 0.8 * (1 - highest))
         axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}")
         axes.set_xlabel("bytes of the complete file")
         axes.set_ylabel(f"{task.recipe.metric}, %")
         axes.set_title(task.name, fontsize=10)
         axes.grid(alpha=0.3)
     if tables:
-        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
-    with replacing(picture) as file:
-        figure.savefig(file, format="png")
+        ordered = sorted(shown, key=[*TECHNIQUES].index)
+        figure.legend(handles=[shown[name] for name in ordered], loc="outside right center", fontsize=8)
+    return figure
