@@ -31,6 +31,7 @@ from frformat.train.data import IMAGENET_PIXELS
 from frformat.train.export import evaluating
 from frformat.train.group import ProcessGroup, joined
 from frformat.train.loop import HISTORY, MODEL
+from frformat.train.recipe import spread
 from frformat.train.recipes.resnet20 import ResNet20OnCifar10
 
 RESULTS: Final = ROOT / "bench" / "results" / "tucker.json"
@@ -82,7 +83,7 @@ class Tuned(ResNet20OnCifar10):
         model = network()
         if self.budget is not None:
             images = self.data(DATA).train.tensors[0]
-            seen = images[torch.arange(SEEN) * len(images) // SEEN]  # from all classes: images are sorted by class
+            seen = images[spread(len(images), SEEN)]
             decompose(model, parameters=self.budget, batches=map(self.pixels, seen.split(128)))
         return model
 

@@ -8,12 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from bench.techniques.tasks import Task
 from frformat.train import Data, ProcessGroup, Recipe, setup
-from frformat.train.recipe import batches
+from frformat.train.recipe import batches, spread
 from frformat.train.run import Run
 
 CALLED = 64
@@ -89,7 +88,8 @@ class Job:
     def calibration(self) -> list[Tensor]:
         """Return inputs from the training samples, evenly spaced."""
         tensors, count = self.data.train.tensors, self.task.calibration
-        chosen = torch.arange(min(count, len(tensors[0]))) * len(tensors[0]) // min(count, len(tensors[0]))
+        samples = len(tensors[0])
+        chosen = spread(samples, min(count, samples))
         size = min(CALLED, max(1, count // 4))
         return list(self.recipe().inputs(tuple(tensor[chosen] for tensor in tensors)).split(size))
 

@@ -40,11 +40,8 @@ def _exact(model: nn.Module) -> Made:
 
 def rounding(job: Job) -> Made:
     """Round each weight as coarsely as the outputs allow (``frformat compress``)."""
-    try:
-        found = compress(job.task.model(job.tuned), batches=job.calibration(), size=job.size, seed=job.seed)
-    except CompressionError as error:
-        raise Unreachable(str(error)) from error
-    return Made(found.data, loaded(job.task.model(), found.data), found.nbytes)
+    data = _rounded(job)
+    return Made(data, loaded(job.task.model(), data), len(data))
 
 
 def fine_tuned(job: Job) -> Made:
@@ -59,9 +56,9 @@ def fine_tuned(job: Job) -> Made:
 
 @cache
 def _rounded(job: Job) -> bytes:
-    """Return the file of the rounded dense network. Learning rates make no difference."""
+    """Return the file of the rounded network. Learning rates make no difference."""
     try:
-        return compress(job.task.model(), None, job.calibration(), size=job.size, seed=job.seed).data
+        return compress(job.task.model(job.tuned), None, job.calibration(), size=job.size, seed=job.seed).data
     except CompressionError as error:
         raise Unreachable(str(error)) from error
 

@@ -54,7 +54,7 @@ class Data:
         return self.validation or self.test
 
     def with_validation(self, share: float) -> Data:
-        """Split off a share of ``train`` as validation samples, evenly spaced because data sets are sorted by class.
+        """Split off a share of ``train`` as validation samples, evenly spaced.
 
         Data that already have validation samples remain as they are.
 
@@ -69,9 +69,14 @@ class Data:
         if left == total:
             return self
         chosen = torch.zeros(total, dtype=torch.bool)
-        chosen[torch.arange(count) * total // count] = True
+        chosen[spread(total, count)] = True
         kept, held = (TensorDataset(*(t[part] for t in self.train.tensors)) for part in (~chosen, chosen))
         return replace(self, train=kept, validation=held)
+
+
+def spread(total: int, count: int) -> Tensor:
+    """Return ``count`` of the indices of ``total`` samples, evenly spaced because data sets are sorted by class."""
+    return torch.arange(count) * total // count
 
 
 class Recipe(ABC):
