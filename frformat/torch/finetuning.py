@@ -16,6 +16,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 import frformat
 from frformat import CodedTensor, FrzFile
+from frformat.checkpoints.precision import is_narrower
 from frformat.checkpoints.torch_tensors import aliases
 from frformat.format.reader import Source
 from frformat.torch import memory
@@ -123,16 +124,18 @@ def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None
             "writes such files"
         )
     names = {id(parameter): name for name, parameter in model.named_parameters(remove_duplicate=False)}
-    for key, form in trained.items():
-        _check_type(names[key], found[key].owners[0], form)
+    quantized = {
+        key: Quantized(form, removable=not any(_is_direction(*owner) for owner in found[key].owners))
+        for key, form in trained.items()
+    }
     modules = [module for tensors in found.values() for module, _ in tensors.owners]
     parameters = {id(parameter): parameter for parameter in model.parameters() if id(parameter) in trained}
+    for key, parameter in parameters.items():
+        _check_type(names[key], parameter.dtype, quantized[key])
     with undone_on_error(modules, parameters.values()):
         for key, form in forms.items():
             if key in trained:
-                owners = found[key].owners
-                removable = not any(_is_direction(*owner) for owner in owners)
-                _register(owners, Quantized(form, removable=removable).to(parameters[key].device))
+                _register(found[key].owners, quantized[key].to(parameters[key].device))
             else:
                 _freeze(found[key].owners, form)
     for module in model.modules():
@@ -185,9 +188,12 @@ def fit_quantized(model: nn.Module, size: int | str) -> int:
         return encoded_size(model, state, trained_state(model, _least(ordered, count)))
 
     estimate = _entropy(ordered, sum(held[0].nonzero.numel() for held in tensors))
-    every_one = len(ordered), check_size(model, size)
+    smallest = encoded_size(model, state, trained_state(model, math.inf))
+    if smallest > size:
+        raise ValueError(f"size={size:,}: the file has {smallest:,} bytes even if all matrices with steps are zero")
     resolution = 1 + len(ordered) // RESOLUTION
-    enough, nbytes = fewest(encoded, size, (0, nbytes), every_one, resolution=resolution, estimate=estimate)
+    ends = (0, nbytes), (len(ordered), smallest)
+    enough, nbytes = fewest(encoded, size, *ends, resolution=resolution, estimate=estimate)
     least = _least(ordered, enough)
     for held in tensors:
         held[0].remove(held.original, least)
@@ -197,18 +203,6 @@ def fit_quantized(model: nn.Module, size: int | str) -> int:
             "bytes, and the others do not make up for them; compress the network to this size instead",
             stacklevel=2,
         )
-    return nbytes
-
-
-def check_size(model: nn.Module, size: int) -> int:
-    """Return the size in bytes of the smallest file that :func:`fit_quantized` can reach.
-
-    Raises:
-        ValueError: it is larger than ``size``.
-    """
-    nbytes = encoded_size(model, spectral_state(model), trained_state(model, math.inf))
-    if nbytes > size:
-        raise ValueError(f"size={size:,}: the file has {nbytes:,} bytes even if all matrices with steps are zero")
     return nbytes
 
 
@@ -270,17 +264,18 @@ def _can_be_parametrized(module: nn.Module, attribute: str) -> bool:
     return trained and not (rows or scales or is_parametrized(module, attribute))
 
 
-def _check_type(name: str, owner: tuple[nn.Module, str], form: CodedTensor) -> None:
+def _check_type(name: str, dtype: torch.dtype, quantized: Quantized) -> None:
     """Check that a parameter's type represents the stored values of its tensor.
 
     Raises:
         ValueError: at least one of the values would change.
     """
-    module, attribute = owner
-    dtype = module._parameters[attribute].dtype  # type: ignore[union-attr]
+    if not is_narrower(dtype, torch.float32):
+        return
+    form = quantized.form
     coefficients = torch.from_numpy(form.canonical().copy()).to(dtype)
     finite = bool(coefficients.isfinite().all())
-    if not finite or not np.array_equal(Quantized(form).coded(coefficients).values, form.values):
+    if not finite or not np.array_equal(quantized.coded(coefficients).values, form.values):
         raise ValueError(
             f"{name}: {dtype} does not represent all values in the file; use model.float(), and train with autocast"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +11,10 @@ from torch import nn
 
 from frformat.format.atomic import replacing
 from frformat.torch import compress, fit_quantized, load_quantized
-from frformat.torch.finetuning import check_size
+from frformat.torch.compression.inputs import Told
 from frformat.train import setup
 from frformat.train.group import ProcessGroup
-from frformat.train.recipe import Data, Recipe, StrPath
+from frformat.train.recipe import Data, Recipe, StrPath, spread
 
 START: Final = "start.frz"
 
@@ -30,8 +29,6 @@ FEWEST: Final = 8
 
 CALLED: Final = 64
 """Number of samples that pass through the network at a time."""
-
-Told = Callable[[str, int, int], None]
 
 
 def compressed(
@@ -88,7 +85,7 @@ def calibration(recipe: Recipe, data: Data) -> torch.Tensor:
     samples = len(tensors[0])
     elements = recipe.inputs(tuple(tensor[:1] for tensor in tensors)).numel()
     count = min(samples, CALIBRATION, max(FEWEST, ELEMENTS // max(1, elements)))
-    chosen = torch.arange(count) * samples // count
+    chosen = spread(samples, count)
     inputs: torch.Tensor = recipe.inputs(tuple(tensor[chosen] for tensor in tensors))
     return inputs
 
@@ -109,15 +106,13 @@ class Budget:
             weights: the compressed file.
 
         Raises:
-            ValueError, FrzError, OSError: see :func:`frformat.torch.load_quantized`; or there is no file, or the size
-                cannot be reached.
+            ValueError, FrzError, OSError: see :func:`frformat.torch.load_quantized`; or there is no file.
         """
         if weights is None:
             raise ValueError("quantized needs trained weights to start from: pass --from FILE.frz")
-        part = load_quantized(recipe.exported(model), weights)
+        load_quantized(recipe.exported(model), weights)
         self.nbytes = os.path.getsize(weights)
         self._size = self.nbytes if recipe.settings.size is None else recipe.settings.size
-        check_size(part, self._size)
 
     def fit(self, model: nn.Module) -> None:
         """Set the smallest coefficients of the exported part of a model to zero until its file meets the budget."""
