@@ -16,9 +16,7 @@ from frformat.runtimes.contract import Contract, Wanted
 from frformat.runtimes.errors import ExportError
 from frformat.torch import copying, recompose, unregularize
 from frformat.torch.lowrank.layers import coded
-from frformat.torch.lowrank.tucker import tucker_tensors
-from frformat.torch.quantized import quantized_tensors
-from frformat.torch.regularization import spectral_tensors
+from frformat.torch.models import computed_weights
 
 STRIDED: Final = (
     torch.ops.aten.as_strided.default,
@@ -44,7 +42,7 @@ DTYPES: Final = (
 
 def plain(model: nn.Module) -> nn.Module:
     """Return the model, or a plain copy if it has coefficients, Tucker factors or quantized weights."""
-    if not (spectral_tensors(model) or tucker_tensors(model) or quantized_tensors(model)):
+    if not computed_weights(model):
         return model
     return recompose(unregularize(copying.copied(model)))
 

@@ -191,6 +191,11 @@ def matched(model: nn.Module, file: FrzFile, path: StrPath, way: Way, *, strict:
     return plan
 
 
+def computed_weights(model: nn.Module) -> list[str]:
+    """Return the names of the weights that a model computes: quantized, regularized and decomposed ones."""
+    return [*quantized_tensors(model), *spectral_tensors(model), *tucker_tensors(model)]
+
+
 def _check_format(model: nn.Module, format: str | Mapping[str, str], names: Mapping[str, str]) -> None:
     """Check that no format is given for quantized weights.
 

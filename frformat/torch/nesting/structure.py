@@ -15,12 +15,9 @@ from frformat.torch.batch_norm import BATCH_NORMS
 from frformat.torch.capacity import set_tier, tier_count
 from frformat.torch.copying import copied
 from frformat.torch.corners import Corner, Shape, corner_of, cornered
-from frformat.torch.lowrank.tucker import tucker_tensors
-from frformat.torch.models import load_model
+from frformat.torch.models import computed_weights, load_model
 from frformat.torch.nesting.filters import LAYERS, TRANSPOSED, Groups
 from frformat.torch.parametrizations import is_parametrized
-from frformat.torch.quantized import quantized_tensors
-from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.tiers import STATISTICS, Statistics, statistics
 from frformat.torch.regularization.undo import take_off
 
@@ -175,9 +172,9 @@ def _check(groups: Groups, rows: Sequence[Widths]) -> None:
 def _check_plain(model: nn.Module) -> None:
     if tier_count(model) > 1:
         raise ValueError(f"{type(model).__name__} already has tiers; start with a plain network")
-    taken = next(iter((*quantized_tensors(model), *spectral_tensors(model), *tucker_tensors(model))), None)
-    if taken is not None:
-        raise ValueError(f"{taken} is not a plain weight; start with recompose(unregularize(model))")
+    computed = computed_weights(model)
+    if computed:
+        raise ValueError(f"{computed[0]} is not a plain weight; start with recompose(unregularize(model))")
 
 
 def _check_members(groups: Groups, tensors: Mapping[str, Tensor]) -> None:
