@@ -184,7 +184,7 @@ def _needed(symbol: Expression, rules: list[Expression]) -> tuple[list[Expressio
         The rules, the least length for which all hold, and, if they hold only for a few lengths, these.
     """
     every = range(MOST)
-    valid = {rule: {n for n in every if ok[n]} for rule in rules if (ok := holding(rule, {symbol: every}))}
+    valid = {rule: set(itertools.compress(every, holding(rule, {symbol: every}))) for rule in rules}
     kept = list(rules)
     for rule in sorted(filter(_is_small, rules), key=lambda rule: (-len(str(rule)), -rules.index(rule))):
         others = [valid[each] for each in kept if each is not rule]

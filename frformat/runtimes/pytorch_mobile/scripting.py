@@ -144,9 +144,8 @@ def _difference(found: list[Tensor], expected: list[Tensor], changed: list[Tenso
         else:
             finite = other[other.isfinite()].abs().double()
             slack = CLOSE * float(finite.max()) if finite.numel() else 0.0
-            slack += (
-                NOISE * float((near.double() - other.double()).nan_to_num(0, 0, 0).abs().max()) if near.numel() else 0.0
-            )
+            if near.numel():
+                slack += NOISE * float((near.double() - other.double()).nan_to_num(0, 0, 0).abs().max())
             same = torch.allclose(one.double(), other.double(), rtol=0, atol=slack, equal_nan=True)
         if not same:
             return NUMBERS
