@@ -102,7 +102,7 @@ class Case:
         outcome = self._train(settings, self.names(size)[SEEDS.index(seed)])
         return {
             "epochs": settings.epochs,
-            "lr": settings.plain_lr if settings.dense or settings.quantized else settings.lr,
+            "lr": settings.quantized_lr if settings.quantized else settings.plain_lr if settings.dense else settings.lr,
             "nbytes": outcome.nbytes,
             "numbers": outcome.numbers,
             "score": round(outcome.decoded[self.recipe.metric], 4),
@@ -182,7 +182,7 @@ def _dense(recipe: Recipe, weights: Path | None) -> Path:
     return folder / MODEL
 
 
-DENSE: Final[dict[str, Any]] = {"dense": True, "quantized": False, "optimizer": "adamw"}
+DENSE: Final[dict[str, Any]] = {"dense": True, "quantized": False, "optimizer": "adamw", "precision": "bf16"}
 
 RESNET20: Final = replace(
     ResNet20OnCifar10.defaults,
@@ -191,8 +191,8 @@ RESNET20: Final = replace(
     plain_lr=5e-4,
     warmup=0.1,
     distill=0.5,
-    precision="bf16",
     quantized=True,
+    quantized_lr=0.015,
 )
 
 UNET: Final = replace(

@@ -50,7 +50,8 @@ OPTIONS: Final = {
     "seed": (int, "N", "Seed of all random numbers."),
     "optimizer": (str, "NAME", "adamw; sgd; or eigen, which needs fewer epochs, but supports only --schedule start."),
     "lr": (float, "RATE", "Largest learning rate of coefficients."),
-    "plain_lr": (float, "RATE", "Largest learning rate of parameters that are not regularized."),
+    "plain_lr": (float, "RATE", "Largest learning rate of parameters that are neither regularized nor quantized."),
+    "quantized_lr": (float, "RATE", "With --quantized: largest learning rate of matrices, in quantization steps."),
     "warmup": (float, "SHARE", "Share of the run over which learning rates rise to their maximum."),
     "weight_decay": (float, "RATE", "Weight decay, decoupled except with sgd."),
     "schedule": (
@@ -187,7 +188,11 @@ def train(
     others = {"keep": keep, "rule": rules, "size": size, "dense": dense, "teacher": teacher, "from": weights}
     others |= {"quantized": quantized}
     unused = {name.replace("_", "-"): changes.get(name) for name in UNUSED}
-    _check_quantized(quantized, {"keep": keep, "rule": rules, "tiers": tiers, "dense": dense, **unused})
+    _check_quantized(
+        quantized,
+        {"keep": keep, "rule": rules, "tiers": tiers, "dense": dense, **unused},
+        {"quantized-lr": changes.get("quantized_lr")},
+    )
     _check_nested(nested, stages, others)
     _check(folder, resume, force, run=os.path.join(folder, "dense") if nested else "")
     common: dict[str, Any] = {"data": data, "device": device, "threads": threads, "resume": resume, "as_json": as_json}
@@ -334,13 +339,13 @@ def _check_nested(nested: bool, stages: dict[str, Any], others: dict[str, Any]) 
         raise click.UsageError(f"{', '.join(given)}: {relation}.", click.get_current_context())
 
 
-def _check_quantized(quantized: bool, others: dict[str, Any]) -> None:
-    """Check that no given option contradicts ``--quantized`` or has no effect with it."""
-    given = _given(others)
-    if quantized and given:
-        hint = "; --plain-lr is the learning rate" if "--lr" in given else ""
-        message = f"{', '.join(given)}: cannot be combined with --quantized{hint}."
-        raise click.UsageError(message, click.get_current_context())
+def _check_quantized(quantized: bool, others: dict[str, Any], own: dict[str, Any]) -> None:
+    """Check that no given option contradicts ``--quantized``, or has no effect with it or without it."""
+    given = _given(others if quantized else own)
+    if given:
+        hint = "; the learning rate is --quantized-lr" if "--lr" in given else ""
+        relation = f"cannot be combined with --quantized{hint}" if quantized else "requires --quantized"
+        raise click.UsageError(f"{', '.join(given)}: {relation}.", click.get_current_context())
 
 
 def _given(options: dict[str, Any]) -> list[str]:

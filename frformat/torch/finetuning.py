@@ -68,12 +68,17 @@ def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None
     The forward pass uses the weights that the file would contain: coefficients in the file's bases, rounded to its
     steps. What is zero in the file stays zero. :func:`frformat.torch.save_model` then writes a file of about the same
     size; :func:`fit_quantized` makes sure that it is no larger. Fine-tuning regains part of the accuracy that
-    compression has cost, with a small learning rate and in few epochs, best with the original network as the teacher.
+    compression has cost, in a few epochs, best with the original network as the teacher.
 
     >>> compress(LeNet5(), "small.frz", images.split(64), size=32_000)
-    >>> tuned = load_quantized(LeNet5(), "small.frz")  # train it as usual, with a learning rate as for fine-tuning
+    >>> tuned = load_quantized(LeNet5(), "small.frz")
+    >>> optimizer = torch.optim.Adam(parameter_groups(tuned, lr=0.01, plain_lr=1e-4))  # then train as usual
     >>> nbytes = fit_quantized(tuned, 32_000)
     >>> save_model(tuned, "tuned.frz")
+
+    The unit of quantized matrices and kernels is their step. With Adam, a learning rate of 0.01 suits most networks,
+    whatever the magnitudes of their weights; higher ones change so many integers at a time that training may diverge.
+    Biases keep their unit, and need a learning rate as for fine-tuning.
 
     Trained are parameters that the file stores as integers with steps or in a 16-bit number format, unless all their
     elements are equal; those that it stores exactly are trained as usual. Everything else is frozen: spectra, tensors
@@ -273,7 +278,7 @@ def _check_type(name: str, dtype: torch.dtype, quantized: Quantized) -> None:
     if not is_narrower(dtype, torch.float32):
         return
     form = quantized.form
-    coefficients = torch.from_numpy(form.canonical().copy()).to(dtype)
+    coefficients = quantized.initial(dtype)
     finite = bool(coefficients.isfinite().all())
     if not finite or not np.array_equal(quantized.coded(coefficients).values, form.values):
         raise ValueError(
@@ -290,8 +295,8 @@ def _is_direction(module: nn.Module, attribute: str) -> bool:
 @torch.no_grad()
 def _register(owners: Owners, quantized: Quantized) -> None:
     """Replace a parameter by its coefficients, in all modules that own it."""
-    coefficients = torch.from_numpy(quantized.form.canonical().copy())
-    register_tied(owners, quantized).original.copy_(coefficients)
+    original = register_tied(owners, quantized).original
+    original.copy_(quantized.initial(original.dtype))
 
 
 def _freeze(owners: Owners, form: CodedTensor) -> None:

@@ -27,11 +27,13 @@ UNCHANGED: Final = "_stored_unchanged"
 
 GOLDEN: Final = (math.sqrt(5) - 1) / 2
 
+DIVERGED: Final = "training diverged; lower the learning rate"
+
 TRAINABLE: Final = ("identity", "dct")
 """Kinds of bases whose coefficients can be trained."""
 
 PRECISE: Final = 1 << 21
-"""Integers up to this one are the same again after multiplying by a step and dividing by it in float32."""
+"""Float32 still represents fractions of integers up to this one."""
 
 LARGEST: Final = float(1 << 31)
 """Files store integers whose magnitude is less than this."""
@@ -40,15 +42,18 @@ LARGEST: Final = float(1 << 31)
 class Quantized(nn.Module):
     """A PyTorch parametrization that rounds a tensor as a file stores it, for quantization-aware training.
 
-    The parameter contains the coefficients in the file's bases, in units of weights and in the tensor's shape. The
-    forward pass rounds them to multiples of the file's steps, or to its 16-bit number format. Gradients pass straight
-    through (Bengio, Léonard, Courville 2013), except to coefficients of matrices and kernels that are zero in the file:
-    they stay zero, because zeros are what makes the file small.
+    The parameter contains the coefficients in the file's bases, in the tensor's shape. In matrices and kernels, their
+    unit is the file's step, so that a learning rate means the same for each of them: how far a coefficient moves toward
+    the next integer. Vectors have such fine steps that training is not about single integers, and keep their unit. The
+    forward pass rounds coefficients to multiples of the step or to the file's 16-bit number format. Gradients pass
+    straight through (Bengio, Léonard, Courville 2013), except to coefficients of matrices and kernels that are zero in
+    the file: they stay zero, because zeros are what makes the file small.
 
     Attributes:
         form: the tensor as the file stored it; its values are not used any more.
         codes: the step code of each coefficient in a shape that broadcasts; empty for a 16-bit number format.
         nonzero: which coefficients are trained, in the tensor's shape; empty if all are.
+        in_steps: whether the unit of the parameter is the step.
         removable: whether coefficients may be set to zero to make the file smaller.
     """
 
@@ -60,26 +65,33 @@ class Quantized(nn.Module):
         """Prepare for a tensor in a form that :func:`can_be_trained` accepts."""
         super().__init__()
         self._adopt(form, torch.device("cpu"))
-        zeros = form.values.ndim > 1 and form.step is not None
-        self.register_buffer("nonzero", torch.from_numpy(form.values != 0) if zeros else torch.empty(0, device="cpu"))
-        self.removable = zeros and removable
+        self.in_steps = form.values.ndim > 1 and form.step is not None
+        nonzero = torch.from_numpy(form.values != 0) if self.in_steps else torch.empty(0, device="cpu")
+        self.register_buffer("nonzero", nonzero)
+        self.removable = self.in_steps and removable
 
     def forward(self, coefficients: Tensor) -> Tensor:
         """Return the tensor that a reader will decode, in the dtype of the coefficients."""
         with full_precision(coefficients):
-            # In this order, the sum is exact, because the difference is zero.
-            stored = self._stored(coefficients.detach()) + self._trained(coefficients - coefficients.detach())
-            return self._transformed(stored, inverse=False).to(coefficients.dtype)
+            rounded, zero = self._rounded(coefficients.detach()), coefficients - coefficients.detach()
+            if self.in_steps:
+                tensor = (rounded + self._trained(zero)) * self._steps(rounded)
+            else:
+                tensor = (rounded if self.form.step is None else rounded * self._steps(rounded)) + zero
+            return self._transformed(tensor, inverse=False).to(coefficients.dtype)
 
     def right_inverse(self, tensor: Tensor) -> Tensor:
         """Return the coefficients of a tensor, in its dtype."""
         with full_precision(tensor):
-            return arranged(self._transformed(tensor.detach(), inverse=True).to(tensor.dtype), tensor)
+            coefficients = self._transformed(tensor.detach(), inverse=True)
+            if self.in_steps:
+                coefficients = coefficients / self._steps(coefficients)
+            return arranged(coefficients.to(tensor.dtype), tensor)
 
-    def quotients(self, coefficients: Tensor) -> Tensor:
-        """Return the coefficients in units of their steps, not rounded; those that stay zero are 0."""
-        sizes = self._sizes(coefficients)
-        return self._trained(coefficients.detach().to(sizes.dtype) / sizes)
+    def initial(self, dtype: torch.dtype) -> Tensor:
+        """Return the coefficients of the file."""
+        values = self.form.values if self.in_steps else self.form.canonical()
+        return torch.from_numpy(values.copy()).to(dtype)
 
     def magnitudes(self, coefficients: Tensor) -> Tensor:
         """Return the magnitudes of coefficients, in steps, by which :meth:`remove` compares them.
@@ -87,10 +99,10 @@ class Quantized(nn.Module):
         Many are equal if training has not changed them. They are made smaller by up to a thousandth, in a sequence that
         spreads evenly over the tensor, so that few of them can be removed.
         """
-        quotients = self.quotients(gathered(coefficients)).abs()
-        places = torch.arange(quotients.numel(), device=quotients.device, dtype=torch.float64).view(quotients.shape)
-        spread: Tensor = (1 - places * GOLDEN % 1 / 1024).to(quotients.dtype)
-        return (quotients * spread).float()
+        sizes = self._trained(gathered(coefficients.detach())).abs()
+        places = torch.arange(sizes.numel(), device=sizes.device, dtype=torch.float64).view(sizes.shape)
+        spread: Tensor = (1 - places * GOLDEN % 1 / 1024).to(sizes.dtype)
+        return (sizes * spread).float()
 
     @torch.no_grad()
     def remove(self, coefficients: Tensor, least: float) -> None:
@@ -112,15 +124,15 @@ class Quantized(nn.Module):
         """
         form, coefficients = self.form, gathered(coefficients)
         if form.step is None:
-            self._check(self._stored(coefficients.detach()), math.inf)
+            self._check(self._rounded(coefficients.detach()), math.inf)
             values = to_numpy(coefficients.detach().to(TORCH_DTYPES[form.value_type]))
             assert isinstance(values, np.ndarray)
             return CodedTensor(values, form.shape, form.dtype)
-        quotients = self.quotients(coefficients)
+        rounded = self._rounded(coefficients.detach())
         if least and self.removable:
-            quotients = quotients.masked_fill(self.magnitudes(coefficients) < least, 0)
-        self._check(quotients, LARGEST)
-        integers = quotients.round().to("cpu", torch.int32).numpy()
+            rounded = rounded.masked_fill(self.magnitudes(coefficients) < least, 0)
+        self._check(rounded, LARGEST)
+        integers = rounded.to("cpu", torch.int32).numpy()
         return CodedTensor(integers, form.shape, form.dtype, form.axes, step=form.step, offsets=form.offsets)
 
     def get_extra_state(self) -> Tensor:
@@ -148,19 +160,21 @@ class Quantized(nn.Module):
         """Check that the magnitudes of values are below a limit."""
         largest = float(values.abs().amax())  # NaN if any is NaN
         if not math.isfinite(largest):
-            raise EncodeError("it contains infinite or NaN values: training diverged; lower the learning rate")
+            raise EncodeError(f"it contains infinite or NaN values: {DIVERGED}")
         if largest >= limit:
-            raise EncodeError(f"it contains {largest:.3g} steps, and files store fewer than {limit:.3g}")
+            raise EncodeError(f"it contains {largest:.3g} steps, and files store fewer than {limit:.3g}: {DIVERGED}")
 
-    def _stored(self, coefficients: Tensor) -> Tensor:
+    def _rounded(self, coefficients: Tensor) -> Tensor:
+        """Return the coefficients as the file stores them, integers or not, in float32 or float64."""
+        wide = torch.promote_types(coefficients.dtype, torch.float32)
         if self.form.step is None:
-            wide = torch.promote_types(coefficients.dtype, torch.float32)
             return coefficients.to(TORCH_DTYPES[self.form.value_type]).to(wide)
-        return self.quotients(coefficients).round() * self._sizes(coefficients)
+        coefficients = coefficients.to(wide)
+        return (self._trained(coefficients) if self.in_steps else coefficients / self._steps(coefficients)).round()
 
-    def _sizes(self, coefficients: Tensor) -> Tensor:
-        """Return the steps, in float32 or float64. Both represent them exactly."""
-        mantissa = (16 + self.codes % 16).to(torch.promote_types(coefficients.dtype, torch.float32))
+    def _steps(self, like: Tensor) -> Tensor:
+        """Return the step of each coefficient, in the dtype of ``like``. Float32 and float64 represent it exactly."""
+        mantissa = (16 + self.codes % 16).to(like.dtype)
         return torch.ldexp(mantissa, self.codes // 16 - 4)
 
     def _trained(self, coefficients: Tensor) -> Tensor:
@@ -192,6 +206,12 @@ def can_be_trained(form: CodedTensor) -> bool:
 def quantized_tensors(model: nn.Module) -> dict[str, ParametrizationList]:
     """Return the parametrizations of quantized tensors, by the tensors' names in the plain model."""
     return {name: held for _, name, held in parametrized(model, Quantized)}
+
+
+def stepped(model: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters of quantized tensors whose unit is the step."""
+    held: list[Any] = list(quantized_tensors(model).values())
+    return [each.original for each in held if each[0].in_steps]
 
 
 def nonzeros(model: nn.Module) -> dict[str, int]:

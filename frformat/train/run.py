@@ -16,7 +16,7 @@ from torch.utils.data import TensorDataset
 import frformat.torch.regularization as fr
 from frformat.errors import EncodeError
 from frformat.torch import tier_count
-from frformat.torch.quantized import nonzeros, quantized_tensors
+from frformat.torch.quantized import nonzeros, quantized_tensors, stepped
 from frformat.train import setup
 from frformat.train.budget import Budget
 from frformat.train.draws import Draws, order
@@ -309,19 +309,29 @@ def _losses(recipe: Recipe, model: nn.Module) -> Mapping[str, Loss]:
 
 
 def _optimizer(model: nn.Module, part: str, settings: Settings) -> torch.optim.Optimizer:
-    """Return the optimizer for a part of the model. Regularized tensors have a learning rate of their own."""
+    """Return the optimizer for a part of the model. Coefficients have learning rates of their own."""
     tensors = fr.spectral_tensors(model).values()
-    coefficients = {id(tensor.coefficients) for tensor in tensors}
-    levels = {id(tensor.spectral.level) for tensor in tensors}
-    groups: list[dict[str, Any]] = [
-        {"params": [], "largest": settings.lr, "weight_decay": settings.weight_decay},
-        {"params": [], "largest": settings.plain_lr, "weight_decay": settings.weight_decay},
-        {"params": [], "largest": settings.lr, "weight_decay": 0.0},
-    ]
+    kinds = {id(tensor.coefficients): "coefficients" for tensor in tensors}
+    kinds |= {id(tensor.spectral.level): "steps" for tensor in tensors}
+    kinds |= {id(parameter): "quantized" for parameter in stepped(model)}
+    rates = {
+        "coefficients": settings.lr,
+        "plain": settings.plain_lr,
+        "quantized": settings.quantized_lr,
+        "steps": settings.lr,
+    }
+    members: dict[str, list[nn.Parameter]] = {kind: [] for kind in rates}
     for parameter in model.get_submodule(part).parameters():
-        group = 2 if id(parameter) in levels else id(parameter) not in coefficients
-        groups[group]["params"].append(parameter)
-    groups = [group for group in groups if group["params"]]
+        members[kinds.get(id(parameter), "plain")].append(parameter)
+    groups = [
+        {
+            "params": members[kind],
+            "largest": rate,
+            "weight_decay": 0.0 if kind == "steps" else settings.weight_decay,
+        }
+        for kind, rate in rates.items()
+        if members[kind]
+    ]
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True)
     if settings.optimizer == "eigen":

@@ -34,7 +34,8 @@ class Settings:
             epochs than ``adamw`` but does not support a decreasing number of coefficients.
         lr: largest learning rate of coefficients, which need larger ones than weights; see
             :func:`frformat.torch.regularize`.
-        plain_lr: largest learning rate of parameters that are not regularized, and of all parameters in a dense run.
+        plain_lr: largest learning rate of parameters that are neither regularized nor quantized, so of all parameters
+            in a dense run.
         warmup: share of the run in which the learning rates rise from 0; they then fall to 0 along a cosine.
         weight_decay: decoupled from the gradient, except with ``sgd``.
         seed: seed of all random numbers.
@@ -66,9 +67,11 @@ class Settings:
             ``quantized``, there is no rate term.
         dense: train the plain model, as a reference or a teacher.
         quantized: start from a compressed file, and train its weights as it stores them: with its bases, steps and
-            zeros; see :func:`frformat.torch.load_quantized`. The learning rate is ``plain_lr``; ``lr``, ``keep``,
-            ``rules``, ``schedule`` and ``format`` have no effect. The result is no larger than ``size`` or, if that is
-            None, than the compressed file. Weights that take more than ``size`` are compressed first.
+            zeros; see :func:`frformat.torch.load_quantized`. The learning rates are ``quantized_lr`` and ``plain_lr``;
+            ``lr``, ``keep``, ``rules``, ``schedule`` and ``format`` have no effect. The result is no larger than
+            ``size`` or, if that is None, than the compressed file. Weights that take more than ``size`` are compressed
+            first.
+        quantized_lr: largest learning rate of quantized matrices and kernels, in quantization steps.
         precision: precision of the forward pass, through autocast.
     """
 
@@ -95,10 +98,11 @@ class Settings:
     size: int | None = None
     dense: bool = False
     quantized: bool = False
+    quantized_lr: float = 0.01
     precision: Precision = "f32"
 
     def __post_init__(self) -> None:
-        _positive(self, "epochs", "batch", "lr", "plain_lr", "temperature")
+        _positive(self, "epochs", "batch", "lr", "plain_lr", "quantized_lr", "temperature")
         _shares(self, "warmup", "truncate_for", "quantize_from", "average_from", "distill", "holdout")
         _not_negative(self, "seed", "weight_decay", "tolerance")
         if self.seed >= SEEDS:

@@ -70,8 +70,11 @@ def test_a_compressed_file_is_fine_tuned(tmp_path: Path):
     assert "--schedule, --format, --quantize-from: cannot be combined with --quantized." in refused(
         *run[:-1], "--schedule", "tail", "--format", "q4", "--quantize-from", "0", "-o", tmp_path / "other"
     )
-    assert "--lr: cannot be combined with --quantized; --plain-lr is the learning rate" in refused(
+    assert "--lr: cannot be combined with --quantized; the learning rate is --quantized-lr" in refused(
         *run[:-1], "--lr", "0.01", "-o", tmp_path / "other"
+    )
+    assert "--quantized-lr: requires --quantized." in refused(
+        "train", TINY, "--quantized-lr", "0.01", "-o", tmp_path / "other"
     )
     assert "--quantized: cannot be combined with --nested" in refused(
         "train", TINY, "--quantized", "--nested", "-o", tmp_path / "other"

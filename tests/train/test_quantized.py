@@ -22,7 +22,7 @@ from tests.train.tiny import tiny
 LESS = 60
 """Number of bytes to save."""
 
-QUANTIZED = {"quantized": True, "plain_lr": 0.03, "schedule": "prune"}
+QUANTIZED = {"quantized": True, "quantized_lr": 0.2, "schedule": "prune"}
 
 
 @pytest.fixture(scope="module")
@@ -147,4 +147,4 @@ def test_settings_about_coefficients_have_no_effect(optimizer: str, small: Path,
 
 def test_divergence_is_reported(small: Path, tmp_path: Path):
     with pytest.raises(EncodeError, match="training diverged"):
-        train(tiny(**{**QUANTIZED, "plain_lr": 1e38, "optimizer": "sgd"}), tmp_path, weights=small)
+        train(tiny(**{**QUANTIZED, "quantized_lr": 1e38, "optimizer": "sgd"}), tmp_path, weights=small)

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from frformat.torch.quantized import stepped
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.tiers import statistics
 
@@ -21,10 +22,10 @@ def parameter_groups(
     >>> optimizer = torch.optim.AdamW(parameter_groups(model, weight_decay=0.01, lr=0.05, plain_lr=1e-3))
 
     Args:
-        model: a regularized model, or any other.
+        model: a regularized model, one with quantized weights, or any other.
         weight_decay: weight decay of coefficients and weights of tensors of rank 2 or more; all others have 0.
         lr: learning rate of coefficients, which should be larger than that of weights (see
-            :func:`frformat.torch.regularize`); None uses the optimizer's.
+            :func:`frformat.torch.regularize` and :func:`frformat.torch.load_quantized`); None uses the optimizer's.
         plain_lr: learning rate of all other parameters.
 
     Returns:
@@ -32,6 +33,7 @@ def parameter_groups(
         coefficients`` (with learned quantization steps) and ``others``, which do not.
     """
     coefficients = {id(tensor.coefficients): len(tensor.shape) for tensor in spectral_tensors(model).values()}
+    coefficients |= {id(parameter): parameter.dim() for parameter in stepped(model)}
     rows = {id(held.original): held.original.dim() - 1 for held in statistics(model).values()}  # one for each tier
     ranks = coefficients | rows
     levels = {id(tensor.spectral.level) for tensor in spectral_tensors(model).values()}
