@@ -202,6 +202,14 @@ def test_an_existing_file_is_kept_without_force():
     assert frformat("compress", "net.npz", "-o", "net.frz", "--force").code == 0
 
 
+@pytest.mark.parametrize("output", ["net.npz", "net.txt"])
+def test_only_frz_files_are_written(output: str):
+    before = files()
+    assert "use .frz" in refused("compress", "net.npz", "-o", output, "--force")
+    assert files() == before
+    np.load("net.npz").close()
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
