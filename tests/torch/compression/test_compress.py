@@ -263,7 +263,13 @@ class Failing(nn.Module):
     [
         ({"batches": [torch.randn(5, 4)]}, r"Failing fails on batch 0, \[5, 4\]: KeyError: 'a defect\\nof the model'"),
         ({"batches": [torch.randn(2, 4), torch.randn(2, 7)]}, r"batch 1, \[2, 7\]: RuntimeError: "),
-        ({"batches": [torch.randn(6, 4)]}, "outputs are not all finite"),
+        ({"batches": [torch.randn(2, 4), torch.randn(6, 4)]}, "outputs for batch 1 are not all finite$"),
+        (
+            {"batches": [torch.full((2, 4), math.nan)]},
+            "outputs for batch 0 are not all finite, and neither are its inputs",
+        ),
+        ({"batches": [(torch.randn(0, 4),)]}, "output for batch 0 has no elements"),
+        ({"batches": [torch.randn(2, 4, device="meta")]}, r"fails on batch 0, \[2, 4\]: NotImplementedError"),
         ({"batches": []}, "batches is empty"),
         ({"batches": torch.randn(6, 4)}, "one tensor: pass a list"),
         ({"batches": ["words"]}, "batch 0 is of type str"),
