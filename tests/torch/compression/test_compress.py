@@ -307,6 +307,11 @@ def test_a_drop_that_cannot_be_met(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_drop_that_every_file_meets():
+    found = compress(Failing(), metric=lambda model: 0.9, max_drop=1)
+    assert found.notes == ["even the coarsest steps meet max_drop=1: is it in the units of the metric?"]
+
+
 def test_models_without_layers_and_other_objects():
     class Empty(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
