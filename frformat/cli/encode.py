@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -134,13 +133,11 @@ def encode(
     given = {"keep": keep, "energy": energy, "max-error": max_error, "format": format}
     default = encoding.Rule().saying(f"{key}={value}" for key, value in given.items() if value is not None)
     policy = encoding.Policy([encoding.Rule.parse(rule) for rule in rules], default, spectral)
-    if os.path.splitext(output)[1].lower() in checkpoints.EXTENSIONS:
-        raise EncodeError(f"{output}: encode writes .frz files; use `frformat decode` for other formats")
     options = {"metadata": _metadata(metadata), "tiers": tier_cuts(tiers), "compression": compression, "base": base}
     stream = sys.stdin.buffer if source == "-" else source
     how: dict[str, Any] = {"name": source, "entry": entry, "keep_names": keep_names, "trust_pickle": trust_pickle}
     with (
-        writing(output, force, dash=True) as target,
+        writing(output, force, dash=True, extension=".frz") as target,
         checkpoints.load(stream, **how) as checkpoint,
     ):
         report = _run(checkpoint, target, policy, **options)

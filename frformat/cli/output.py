@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 
+from frformat.errors import EncodeError
 from frformat.format.leftovers import PREFIX, temporary_folder
 
 force_option = click.option("--force", is_flag=True, help="Replace the output file if it exists.")
@@ -22,18 +23,20 @@ STDOUT: Final = "-"
 
 
 @contextmanager
-def writing(path: str, force: bool, *, dash: bool = False) -> Iterator[str]:
+def writing(path: str, force: bool, *, dash: bool = False, extension: str = "") -> Iterator[str]:
     """Check, before any work is done, that ``path`` can be written; add its name to errors that have none.
 
     Args:
         path: the output file.
         force: whether to replace an existing file.
         dash: whether :data:`STDOUT` means standard output; otherwise, it is a file name like any other.
+        extension: the extension that a file must have, if any.
 
     Yields:
         The path to write to: ``path``, or with ``dash``, a file that is copied to standard output on success.
 
     Raises:
+        EncodeError: the extension is another one.
         OSError: the file exists and ``force`` is not set, it is not a file, or its folder is missing or not writable.
     """
     if dash and path == STDOUT:
@@ -54,6 +57,9 @@ def writing(path: str, force: bool, *, dash: bool = False) -> Iterator[str]:
         raise FileNotFoundError(errno.ENOENT, f"the folder {folder} does not exist", path)
     if not os.access(folder, os.W_OK):
         raise PermissionError(errno.EACCES, f"the folder {folder} is not writable", path)
+    own = os.path.splitext(path)[1].lower()
+    if extension and own != extension:
+        raise EncodeError(f"{path}: cannot write {own or 'a file without an extension'}; use {extension}")
     try:
         yield path
     except OSError as error:

@@ -266,8 +266,10 @@ def _is(tensor: Tensor, form: CodedTensor) -> bool:
     """Return whether a tensor has the values of its stored form, bit for bit."""
     own, wanted = gathered(tensor.detach()).cpu(), to_torch(form.rebuild())
     same = own.layout == torch.strided and (own.dtype, own.shape) == (wanted.dtype, wanted.shape)
+    if not same or not own.numel():  # PyTorch cannot view all empty tensors as bytes
+        return same
     # An array in place of the tensor would fix its storage, which fully_shard() releases between runs.
-    return same and torch.equal(own.reshape(-1).view(torch.uint8), wanted.reshape(-1).view(torch.uint8))
+    return torch.equal(own.reshape(-1).view(torch.uint8), wanted.reshape(-1).view(torch.uint8))
 
 
 def _codes(form: CodedTensor) -> NDArray[np.int32]:

@@ -109,7 +109,7 @@ class Budget:
             ValueError, FrzError, OSError: see :func:`frformat.torch.load_quantized`; or there is no file.
         """
         if weights is None:
-            raise ValueError("quantized needs trained weights to start from: pass --from FILE.frz")
+            raise ValueError("quantized needs trained weights to start from; pass a file (on the command line, --from)")
         load_quantized(recipe.exported(model), weights)
         self.nbytes = os.path.getsize(weights)
         self._size = self.nbytes if recipe.settings.size is None else recipe.settings.size

@@ -142,16 +142,24 @@ def test_the_same_checkpoint_in_torch():
         ("--model resnet20", "ENCODE: net.npz does not fit resnet20: not in the model: conv.weight, conv.bias, head"),
         ("--model net.py:Net --data flat.npz --max-drop 1", "flat.npz: 3 inputs in one batch of 64; without labels"),
         ("--model net.py:Net --data nothing.npz", "nothing.npz: IO: No such file"),
-        ("--model net.py:Net --data net.npz", "ENCODE: net.npz: it contains no inputs (an array x)"),
+        ("--model net.py:Net --data net.npz", "ENCODE: net.npz: it contains no array x, the model's inputs, but conv."),
+        ("--model net.py:Net --data none.npz", "ENCODE: none.npz: x, of shape [0, 5], contains no inputs"),
         ("--model net.py:Net --data net.py", "net.py: READ: neither a folder nor an .npz file"),
         ("--model net.py:Net --data damaged.npz", "damaged.npz: READ: truncated or damaged: BadZipFile: "),
-        ("--model net.py:Net --data one.npy", "one.npy: READ: neither a folder nor an .npz file"),
+        (
+            "--model net.py:Net --data one.npy",
+            "one.npy: READ: neither a folder nor an .npz file; numpy.savez(path, x=inputs) writes one",
+        ),
         ("--model net.py:Net --data empty", "ENCODE: empty: it contains no pictures"),
         ("--model net.py:Net --data mixed", "it has 5×4 pixels, but others have 8×8; all must have the same size"),
         ("--model net.py:Net --data broken", "not a complete JPEG or PNG image"),
         ("--model net.py:Net --data flat.npz", "Net fails on batch 0, [3, 5]: RuntimeError"),
         ("--model net.py:Net --data labels.npz", "y has type float64 and shape [3]; it must have one integer"),
         ("--model net.py:Net --data flat.npz --metric accuracy", "accuracy needs labels"),
+        (
+            "--model net.py:Net --data from-1.npz --calibrate 2 --max-drop 1",
+            "ENCODE: 3 is not a class of the model, which returns 3 logits; classes are numbered from 0",
+        ),
         (
             "--model net.py:Net --data data.npz --metric accuracy --max-drop 1",
             "calibration uses every input",
@@ -168,6 +176,8 @@ def test_impossible_requests_are_reported_in_one_line(options: str, reason: str)
     Path("broken/a.png").write_bytes(b"nothing")
     np.save("one.npy", np.zeros(3))
     Path("damaged.npz").write_bytes(b"PK\x03\x04" + bytes(100))
+    np.savez("none.npz", x=np.zeros((0, 5), np.float32))
+    np.savez("from-1.npz", x=np.zeros((3, 3, 8, 8), np.float32), y=np.full(3, 3))
     np.savez("flat.npz", x=np.zeros((3, 5), np.float32))
     np.savez("labels.npz", x=np.zeros((3, 5), np.float32), y=np.zeros(3))
     before = files()
@@ -200,6 +210,14 @@ def test_an_existing_file_is_kept_without_force():
     assert "use --force to replace it" in refused("compress", "net.npz", "-o", "net.frz")
     assert Path("net.frz").read_text() == "mine"
     assert frformat("compress", "net.npz", "-o", "net.frz", "--force").code == 0
+
+
+@pytest.mark.parametrize("output", ["net.npz", "net.txt"])
+def test_only_frz_files_are_written(output: str):
+    before = files()
+    assert "use .frz" in refused("compress", "net.npz", "-o", output, "--force")
+    assert files() == before
+    np.load("net.npz").close()
 
 
 @pytest.mark.parametrize(

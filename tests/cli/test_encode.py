@@ -238,7 +238,8 @@ def test_errors_are_json_on_request():
 @pytest.mark.parametrize(
     ("output", "line"),
     [
-        ("out.npz", "ENCODE: out.npz: encode writes .frz files; use `frformat decode` for other formats"),
+        ("out.npz", "ENCODE: out.npz: cannot write .npz; use .frz"),
+        ("out", "ENCODE: out: cannot write a file without an extension; use .frz"),
         ("", "IO: the name of the output file is empty"),
         ("nowhere/out.frz", "nowhere/out.frz: IO: the folder nowhere does not exist"),
         (".", ".: IO: it is not a regular file, so it cannot be replaced"),

@@ -184,7 +184,10 @@ def test_misuse(weights: Path, source: Path, tmp_path: Path):
         (("lenet5", "-o", tmp_path / "m.onnx", "--probe"), "--probe does not apply to .onnx files"),
         (("lenet5", "-o", out, "--fixed"), "--fixed does not apply to .ptl files"),
         (("lenet5", "-o", out, "--weights-as-inputs"), "--weights-as-inputs does not apply to .ptl files"),
-        (("lenet5", "-o", out, "--probe"), "a probe needs a trace; pass an example input (--example)"),
+        (
+            ("lenet5", "-o", out, "--probe"),
+            "a probe needs a trace; pass an example input (on the command line, --example)",
+        ),
         (("lenet5", "-o", tmp_path / "none" / "m.ptl"), "does not exist"),
     ):
         assert fault in refused("export", *args)

@@ -79,7 +79,9 @@ def test_a_compressed_file_is_fine_tuned(tmp_path: Path):
     assert "--quantized: cannot be combined with --nested" in refused(
         "train", TINY, "--quantized", "--nested", "-o", tmp_path / "other"
     )
-    assert "pass --from FILE.frz" in refused("train", TINY, "--quantized", "-o", tmp_path / "other")
+    assert "pass a file (on the command line, --from)" in refused(
+        "train", TINY, "--quantized", "-o", tmp_path / "other"
+    )
     assert "contains no quantized weights" in refused(
         "train", TINY, "--quantized", "--from", dense, "-o", tmp_path / "other"
     )

@@ -65,12 +65,13 @@ class Scripted(nn.Module):
 
 
 class Stateful(nn.Module):
-    """Has an empty extra state and a sparse buffer."""
+    """Has an empty extra state, a sparse buffer, and a buffer without elements."""
 
     def __init__(self) -> None:
         super().__init__()
         self.head = nn.Linear(6, 6)
         self.register_buffer("sparse", torch.eye(6).to_sparse())
+        self.register_buffer("empty", torch.empty(0))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(x)
@@ -105,7 +106,7 @@ def quantize(model: nn.Module, path: Path, format: str = "q5") -> Path:
         (Listing, ["scale"]),
         (Reusing, ["part", "whole"]),
         (Scripted, ["fixed.bias", "fixed.weight"]),
-        (Stateful, ["sparse"]),
+        (Stateful, ["empty", "sparse"]),
     ],
 )
 def test_unusual_modules(kind: type[nn.Module], kept: list[str], tmp_path: Path):

@@ -145,7 +145,7 @@ def compress(
     drawing = writing(plot, force) if plot is not None else nullcontext()
     stream = sys.stdin.buffer if source == "-" else source
     with (
-        writing(output, force, dash=True) as target,
+        writing(output, force, dash=True, extension=".frz") as target,
         drawing,
         checkpoints.load(stream, name=source, entry=entry) as checkpoint,
     ):

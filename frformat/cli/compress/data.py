@@ -81,6 +81,12 @@ class Inputs:
                 logits = model(part)
                 if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(part):
                     raise EncodeError("accuracy needs a model that returns one row of logits per input")
+                wrong = labels[(labels < 0) | (labels >= logits.shape[1])]
+                if len(wrong):
+                    raise EncodeError(
+                        f"{int(wrong[0])} is not a class of the model, which returns {logits.shape[1]} logits; classes "
+                        "are numbered from 0"
+                    )
                 right += int((logits.argmax(1) == labels).sum())
             return 100 * right / len(self)
 
@@ -99,13 +105,16 @@ class Inputs:
 def _arrays(path: str) -> Inputs:
     with reported(path), open(path, "rb") as stream:
         if stream.read(2) != b"PK":  # NumPy takes most other files for a pickle, and advises to trust it
-            raise EncodeError("neither a folder nor an .npz file")
+            raise EncodeError("neither a folder nor an .npz file; numpy.savez(path, x=inputs) writes one")
         stream.seek(0)
         loaded: NpzFile = np.load(stream, allow_pickle=False)
         with loaded as file:
             found: dict[str, NDArray[Any]] = {name: file[name] for name in ("x", "y") if name in file}
-    if "x" not in found or found["x"].ndim < 1 or not len(found["x"]):
-        raise EncodeError(f"{path}: it contains no inputs (an array x)")
+            names = ", ".join(file)
+    if "x" not in found:
+        raise EncodeError(f"{path}: it contains no array x, the model's inputs, but {names or 'nothing'}")
+    if found["x"].ndim < 1 or not len(found["x"]):
+        raise EncodeError(f"{path}: x, of shape {list(found['x'].shape)}, contains no inputs")
     x, y = found["x"], found.get("y")
     if x.dtype.kind not in "fiu":
         raise EncodeError(f"{path}: x is of type {x.dtype}, which is not numeric")

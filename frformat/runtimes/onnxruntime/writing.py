@@ -61,7 +61,7 @@ def write(
     if with_weights and weights_as_inputs:
         raise ExportError("a model that contains its weights cannot have them as inputs; pass only one of the options")
     if example is None:
-        raise ExportError("ONNX Runtime needs a trace; pass an example input (--example)")
+        raise ExportError("ONNX Runtime needs a trace; pass an example input (on the command line, --example)")
     if not hasattr(torch.onnx, "ops"):
         raise ExportError(f"exporting for ONNX Runtime needs PyTorch 2.8 or later, but this is {torch.__version__}")
     try:

@@ -60,7 +60,7 @@ def write(
     """
     inputs, target = example, Runtime.of(release or "1.12")
     if probe and inputs is None:
-        raise ExportError("a probe needs a trace; pass an example input (--example)")
+        raise ExportError("a probe needs a trace; pass an example input (on the command line, --example)")
 
     def make(trace: bool) -> tuple[torch.jit.ScriptModule, bool]:
         if with_weights:

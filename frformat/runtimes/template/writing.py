@@ -61,7 +61,7 @@ def write(
         OSError: the file cannot be written.
     """
     if example is None:
-        raise ExportError(f"{exporter.runtime} needs a trace; pass an example input (--example)")
+        raise ExportError(f"{exporter.runtime} needs a trace; pass an example input (on the command line, --example)")
     whole = contract(model)
     found = merged(model, example, whole)
     normalized = [name for each in found.normalizations for name in each.tensors()]

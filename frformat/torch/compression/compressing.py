@@ -195,7 +195,7 @@ def compress(
         measure.name,
         before,
         layers(contents, chosen.found, chosen.data),
-        [*_notes(weighed, contents), *([] if base is not None else _missed(goals, chosen.loss))],
+        [*_notes(weighed, contents), *([] if base is not None else _missed(goals, chosen, contents.quantized))],
     )
     if path is not None:
         result.save(path)
@@ -248,11 +248,20 @@ def _intended(quality: float | None) -> float:
     return float(10 ** (-(QUALITY if quality is None else quality) / 3))
 
 
-def _missed(goals: Mapping[str, float | None], reached: float) -> list[str]:
-    """Return a note if the loss differs much from the intended one."""
+def _missed(goals: Mapping[str, float | None], chosen: Trial, count: int) -> list[str]:
+    """Return a note if the loss differs much from the intended one, or if a drop in the metric is no limit.
+
+    Args:
+        goals: the user's goals.
+        chosen: the model that was chosen.
+        count: the number of weights to quantize.
+    """
+    drop = goals["max_drop"]
+    if drop is not None and chosen.point.scale >= scale_of(COARSEST, count):
+        return [f"even the coarsest steps meet max_drop={drop:g}: is it in the units of the metric?"]
     if any(value is not None for name, value in goals.items() if name != "quality"):
         return []
-    quality = goals["quality"]
+    quality, reached = goals["quality"], chosen.loss
     loss = _intended(quality)
     if loss / NEAR <= reached <= FAR * loss:
         return []

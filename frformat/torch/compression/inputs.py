@@ -72,9 +72,9 @@ class BatchRun:
             CompressionError: the model raised an exception.
         """
         device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-        batch = tree_map(lambda leaf: _own(leaf, device) if isinstance(leaf, Tensor) else leaf, self.batch)
         seeded(model, self.number)
         try:
+            batch = tree_map(lambda leaf: _own(leaf, device) if isinstance(leaf, Tensor) else leaf, self.batch)
             with default_device(self.device):
                 if isinstance(batch, dict):
                     return model(**batch)

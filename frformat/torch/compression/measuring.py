@@ -10,6 +10,7 @@ from typing import Final
 import torch
 from torch import nn
 
+from frformat.errors import EncodeError
 from frformat.torch.compression.inputs import Batch, CompressionError, default_device
 from frformat.torch.compression.outputs import Outputs
 
@@ -46,7 +47,7 @@ class Measure:
         try:
             with torch.no_grad(), default_device(self.device):
                 value = float(self.metric(model))
-        except CompressionError:
+        except EncodeError:
             raise
         except Exception as error:  # the user's code can raise anything
             raise CompressionError(

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from frformat.torch.compression.buffers import unchanged
-from frformat.torch.compression.inputs import Batch, BatchRun, CompressionError
+from frformat.torch.compression.inputs import BatchRun, CompressionError
 from frformat.torch.compression.outputs import Outputs
 
 FEWEST: Final = 64
@@ -29,7 +29,7 @@ TOLERANCE: Final = 1e-3
 """Largest difference between the outputs of a merged batch and those of its parts, relative to the largest output."""
 
 
-def merged(model: nn.Module, calls: Sequence[BatchRun], outputs: Outputs) -> Sequence[Batch]:
+def merged(model: nn.Module, calls: Sequence[BatchRun], outputs: Outputs) -> Sequence[BatchRun]:
     """Return fewer batches with the same samples, if the model processes each sample independently of all others.
 
     Args:
@@ -44,12 +44,8 @@ def merged(model: nn.Module, calls: Sequence[BatchRun], outputs: Outputs) -> Seq
     groups = list(_groups(calls, len(calls) // FEWEST))
     if len(groups) == len(calls):
         return calls
-
-    def run(call: Batch) -> list[Tensor]:
-        with unchanged(model):
-            return outputs.tensors(call(model))
-
-    found: list[Batch] = []
+    run = partial(outputs.run, model)
+    found: list[BatchRun] = []
     with torch.no_grad():
         for group in groups:
             whole = joined(group)
@@ -90,7 +86,7 @@ def _leaf(leaf: Any) -> Any:
     return (type(leaf), leaf) if isinstance(leaf, int | float | str | None) else id(leaf)
 
 
-def _same(run: Callable[[Batch], list[Tensor]], merged: Batch, parts: Sequence[list[Tensor]]) -> bool:
+def _same(run: Callable[[BatchRun], list[Tensor]], merged: BatchRun, parts: Sequence[list[Tensor]]) -> bool:
     """Return whether the outputs of a merged batch are those of its parts."""
     try:
         whole = run(merged)

@@ -7,11 +7,12 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._pytree import tree_leaves
 
-from frformat.torch.compression.inputs import CompressionError
+from frformat.torch.compression.buffers import unchanged
+from frformat.torch.compression.inputs import BatchRun, CompressionError
 
 MEANINGS: Final = ("auto", "logits", "values")
 
@@ -41,18 +42,36 @@ class Outputs:
             raise CompressionError(f"outputs {meaning!r} is not one of {', '.join(MEANINGS)}")
         self._meaning = meaning
 
+    def run(self, model: nn.Module, batch: BatchRun) -> list[Tensor]:
+        """Return the tensors of :meth:`checked` without changing the model's buffers."""
+        with unchanged(model):
+            return _tensors(self.checked(model, batch))
+
+    def checked(self, model: nn.Module, batch: BatchRun) -> Any:
+        """Run a model on a batch, and return its output.
+
+        Raises:
+            CompressionError: the model fails, or its output has no floats, no elements, or NaN or infinite elements.
+        """
+        out = batch(model)
+        found = _tensors(out)
+        if not any(leaf.numel() for leaf in found):
+            raise CompressionError(f"the model's output for batch {batch.number} has no elements: leave the batch out")
+        if not _are_finite(found):
+            leaves = tree_leaves(batch.batch)
+            inputs = [leaf for leaf in leaves if isinstance(leaf, Tensor) and leaf.layout == torch.strided]
+            reason = "" if _are_finite(inputs) else ", and neither are its inputs"
+            raise CompressionError(f"the model's outputs for batch {batch.number} are not all finite{reason}")
+        return out
+
     def tensors(self, out: Any) -> list[Tensor]:
         """Return the floating-point tensors of an output. Complex numbers become pairs.
 
         Raises:
             CompressionError: there are none, or one is not finite.
         """
-        every = [leaf for leaf in _leaves(out) if isinstance(leaf, Tensor)]
-        real = [torch.view_as_real(leaf.resolve_conj()) if leaf.is_complex() else leaf for leaf in every]
-        found = [leaf for leaf in real if leaf.is_floating_point()]
-        if not found:
-            raise CompressionError(f"the model's output, of type {type(out).__name__}, contains no floats")
-        if not all(bool(leaf.isfinite().all()) for leaf in found):
+        found = _tensors(out)
+        if not _are_finite(found):
             raise CompressionError("the model's outputs are not all finite")
         return found
 
@@ -141,6 +160,20 @@ def _check_shapes(known: Sequence[Tensor], found: Sequence[Tensor]) -> None:
             f"the shapes of the model's outputs depend on its weights: {before}, and {after} after rounding; let it "
             "return its outputs before it selects some of them"
         )
+
+
+def _tensors(out: Any) -> list[Tensor]:
+    """Return the floating-point tensors of an output; complex numbers become pairs."""
+    every = [leaf for leaf in _leaves(out) if isinstance(leaf, Tensor)]
+    real = [torch.view_as_real(leaf.resolve_conj()) if leaf.is_complex() else leaf for leaf in every]
+    found = [leaf for leaf in real if leaf.is_floating_point()]
+    if not found:
+        raise CompressionError(f"the model's output, of type {type(out).__name__}, contains no floats")
+    return found
+
+
+def _are_finite(tensors: Sequence[Tensor]) -> bool:
+    return all(bool(each.isfinite().all()) for each in tensors)
 
 
 def _leaves(tree: Any) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from frformat.torch.compression.buffers import unchanged
 from frformat.torch.compression.contents import Contents
 from frformat.torch.compression.doubt import DoubtedInputs, DoubtedOutputs, doubt
 from frformat.torch.compression.guesses import GuessedInputs, GuessedOutputs, guessed_form
-from frformat.torch.compression.inputs import Batch, CompressionError, Told
+from frformat.torch.compression.inputs import BatchRun, CompressionError, Told
 from frformat.torch.compression.moments import Outputs as Gradients
 from frformat.torch.compression.moments import Statistics, statistics
 from frformat.torch.compression.outputs import Outputs
@@ -38,7 +38,7 @@ LEAST: Final = 64
 
 
 def prepare(
-    model: nn.Module, batches: Sequence[Batch], outputs: Outputs, seed: int, told: Told
+    model: nn.Module, batches: Sequence[BatchRun], outputs: Outputs, seed: int, told: Told
 ) -> tuple[Weighed, Contents]:
     """Return a model's statistics and plans, and the tensors of its file. Normalization is folded in place.
 
@@ -51,7 +51,7 @@ def prepare(
     """
     if not batches:
         return _guessed(model)
-    found = structure_of_all(model, [partial(_run, model, batch, outputs) for batch in batches])
+    found = structure_of_all(model, [partial(outputs.run, model, batch) for batch in batches])
     if (
         not found.sites
         and not _guesses(model)
@@ -60,7 +60,7 @@ def prepare(
         raise CompressionError(
             f"{type(model).__name__} was run, but no layer used a parameter as its weights: leave out batches"
         )
-    fold(model, found, lambda: (_run(model, batch, outputs) for batch in batches))
+    fold(model, found, lambda: (outputs.run(model, batch) for batch in batches))
     sites = {site: found.positions[site] * len(batches) for site in found.sites}
 
     def done(number: int) -> None:
@@ -73,7 +73,8 @@ def prepare(
         return outputs.drawn(out, draws)
 
     with unchanged(model):
-        known = statistics(model, batches, sites, drawn, seed=seed, told=done)
+        calls = [partial(outputs.checked, batch=batch) for batch in batches]
+        known = statistics(model, calls, sites, drawn, seed=seed, told=done)
     silent = [site for site in found.sites if not known[site].outputs.second().any()]
     for site in silent:  # what happens to the outputs of such a layer is discrete, such as the choice of an expert
         inputs = known[site].inputs
@@ -98,12 +99,6 @@ def _doubted(model: nn.Module, site: Site, known: Statistics, share: float) -> S
     assumed = GuessedOutputs(weights, site.form, inputs)
     measured = known.outputs
     return Statistics(inputs, DoubtedOutputs(measured, assumed, share) if isinstance(measured, Gradients) else measured)
-
-
-def _run(model: nn.Module, batch: Batch, outputs: Outputs) -> list[Tensor]:
-    """Run a model, and return its outputs."""
-    with unchanged(model):
-        return outputs.tensors(batch(model))
 
 
 def _guessed(model: nn.Module) -> tuple[Weighed, Contents]:

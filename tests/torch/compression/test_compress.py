@@ -263,7 +263,13 @@ class Failing(nn.Module):
     [
         ({"batches": [torch.randn(5, 4)]}, r"Failing fails on batch 0, \[5, 4\]: KeyError: 'a defect\\nof the model'"),
         ({"batches": [torch.randn(2, 4), torch.randn(2, 7)]}, r"batch 1, \[2, 7\]: RuntimeError: "),
-        ({"batches": [torch.randn(6, 4)]}, "outputs are not all finite"),
+        ({"batches": [torch.randn(2, 4), torch.randn(6, 4)]}, "outputs for batch 1 are not all finite$"),
+        (
+            {"batches": [torch.full((2, 4), math.nan)]},
+            "outputs for batch 0 are not all finite, and neither are its inputs",
+        ),
+        ({"batches": [(torch.randn(0, 4),)]}, "output for batch 0 has no elements"),
+        ({"batches": [torch.randn(2, 4, device="meta")]}, r"fails on batch 0, \[2, 4\]: NotImplementedError"),
         ({"batches": []}, "batches is empty"),
         ({"batches": torch.randn(6, 4)}, "one tensor: pass a list"),
         ({"batches": ["words"]}, "batch 0 is of type str"),
@@ -299,6 +305,11 @@ def test_a_drop_that_cannot_be_met(tmp_path: Path):
     with pytest.raises(CompressionError, match="max_drop=1 cannot be met: metric is 100, and at best 0"):
         compress(model, tmp_path / "a.frz", [torch.randn(8, 4)], metric=metric, max_drop=1)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_drop_that_every_file_meets():
+    found = compress(Failing(), metric=lambda model: 0.9, max_drop=1)
+    assert found.notes == ["even the coarsest steps meet max_drop=1: is it in the units of the metric?"]
 
 
 def test_models_without_layers_and_other_objects():
