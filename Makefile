@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 CONSTRAINTS := constraints.txt
+GROUP := dev
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NATIVE := $(wildcard frformat/format/coders/compiled/*.[ch])
@@ -32,7 +33,7 @@ test-newest: ## test-python with the newest release of every package, in a separ
 	$(MAKE) VENV=.venv-newest CONSTRAINTS= test-python
 
 test-oldest: ## test-python with the oldest releases that pyproject.toml allows; needs Python 3.11 or 3.10
-	$(MAKE) VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt test-python
+	$(MAKE) VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt GROUP=test test-python
 
 test-processors: $(READY) ## the numeric tests with the code paths that libraries use on other processors
 	$(BIN)/python -m tests.processors
@@ -117,7 +118,7 @@ $(READY): pyproject.toml setup.py $(NATIVE) $(CONSTRAINTS)
 	@echo "PyTorch from PyPI includes NVIDIA's libraries there; on other systems it downloads 0.3 GB."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/pip install $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable ".[train,plot,onnx]" --group dev
+	$(BIN)/pip install $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable ".[train,plot,onnx]" --group $(GROUP)
 	touch $@
 
 $(JAR): $(JAVA_SOURCES)

@@ -19,13 +19,20 @@ def ordinary() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(torch.compiler.set_stance("force_eager"))
         stack.enter_context(torch.inference_mode(False))
-        accelerator = torch.accelerator.current_accelerator()
-        for device in ("cpu", *([] if accelerator is None else [accelerator.type])):
+        for device in _devices():
             if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
                 stack.enter_context(torch.autocast(device, enabled=False))
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
         yield
+
+
+def _devices() -> list[str]:
+    """Return the types of the devices on which models may run."""
+    if not torch.accelerator.is_available():  # PyTorch 2.6 raises an exception for the current one then
+        return ["cpu"]
+    accelerator = torch.accelerator.current_accelerator()
+    return ["cpu"] if accelerator is None else ["cpu", accelerator.type]
 
 
 @contextmanager
