@@ -17,24 +17,36 @@ if TYPE_CHECKING:
 LOOKUPS: Final = ("Gather", "GatherElements", "GatherND")
 """The operators that select parts of a value by indices."""
 
-SAME: Final = ("Cast", "Flatten", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze")
+SAME: Final = ("Cast", "Expand", "Flatten", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze")
 """Operators whose results contain only elements of their first input."""
 
 
-def nonnegative(indices: Any, count: int) -> Any:
-    """Return indices, with ``count``, which is too large, in place of those that are negative.
+def nonnegative(indices: Any, data: Any, axis: int) -> Any:
+    """Return indices with the length of an axis, which is too large, in place of those that are negative.
+
+    The condition also keeps ONNX Runtime from replacing a lookup of the first n rows, such as those of positions, by a
+    slice, which does not fail if there are fewer.
 
     Args:
         indices: a value of the graph.
-        count: the number of parts to select from.
+        data: the value from which they select.
+        axis: the axis along which they select.
     """
+    if not len(data.shape):
+        return indices
     from onnxscript import opset18 as op
 
-    if source(indices).producer() is not None:
-        return indices  # computed by the model, such as positions
     like: Any = op.CastLike
-    zero, most = (like(op.Constant(value_int=n), indices) for n in (0, count))
-    return op.Where(op.Less(indices, zero), most, indices)
+    axis %= len(data.shape)
+    count = data.shape[axis]
+    if isinstance(count, int):
+        length = op.Constant(value_int=count)
+    else:
+        length = op.Squeeze(op.Shape(data, start=axis, end=axis + 1))
+    negative = op.Less(indices, like(op.Constant(value_int=0), indices))
+    found = op.Where(negative, like(length, indices), indices)
+    found.shape, found.dtype = indices.shape, indices.dtype
+    return found
 
 
 def name_lookups(model: ir.Model) -> None:

@@ -15,6 +15,7 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     """Return, for some operations, functions that the exporter calls to create nodes."""
     import onnx_ir as ir
     from onnxscript import opset18 as op
+    from onnxscript.function_libs.torch_lib.ops import core
     from onnxscript.function_libs.torch_lib.ops import nn as torch_lib
 
     def floordiv(a: Any, b: Any) -> Any:
@@ -45,13 +46,24 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         return op.Squeeze(inner(*wide, *options), axes)
 
     def embedding(weight: Any, indices: Any, *_: Any, **__: Any) -> Any:
-        count = weight.shape[0]
-        return op.Gather(weight, nonnegative(indices, count) if isinstance(count, int) else indices)
+        return op.Gather(weight, nonnegative(indices, weight, 0))
+
+    def embedding_bag(weight: Any, indices: Any, *rest: Any, **options: Any) -> Any:
+        return core.aten_embedding_bag_padding_idx(weight, nonnegative(indices, weight, 0), *rest, **options)
+
+    def gather(data: Any, dim: int, indices: Any, *_: Any, **__: Any) -> Any:
+        return core.aten_gather(data, dim, nonnegative(indices, data, dim))
+
+    def index_select(data: Any, dim: int, indices: Any) -> Any:
+        return core.aten_index_select(data, dim, nonnegative(indices, data, dim))
 
     return {
         operator.floordiv: floordiv,
         torch.ops.aten.scaled_dot_product_attention.default: attention,
         torch.ops.aten.embedding.default: embedding,
+        torch.ops.aten.embedding_bag.padding_idx: embedding_bag,
+        torch.ops.aten.gather.default: gather,
+        torch.ops.aten.index_select.default: index_select,
     }
 
 

@@ -178,6 +178,36 @@ def test_indices_outside_a_table(dtype: torch.dtype, weights_as_inputs: bool, tm
             run(made, words, torch.where(kinds == 1, outside, kinds))
 
 
+class Selecting(nn.Module):
+    """Selects in the ways for which PyTorch fails if an index is negative or too large."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bag = nn.EmbeddingBag(10, 4)
+        self.positions, self.distances = nn.Embedding(8, 4), nn.Embedding(9, 4)
+
+    def forward(self, x: Tensor, words: Tensor) -> tuple[Tensor, ...]:
+        places = torch.arange(words.shape[1], device=words.device)
+        distances = self.distances(places - places[-1] + 4)
+        chosen = x.gather(1, words), x.index_select(1, words[0]), x.gather(1, words[:, :1].expand(-1, 3))
+        return self.bag(words), self.positions(places), distances, *chosen
+
+
+def test_indices_outside_other_values(tmp_path: Path):
+    model, x, words = Selecting(), torch.rand(2, 10), torch.tensor([[0, 1, 9], [2, 2, 5]])
+    made = session(exported(model, tmp_path, x, words), tmp_path / "model.frz")
+    agree(model, made, x, words)
+    agree(model, made, torch.rand(2, 12), words[:, :2])
+    shorter = torch.rand(2, 9), torch.tensor([[9, 0], [0, 0]])
+    longer = [(torch.rand(2, 10), torch.zeros(2, n, dtype=torch.long)) for n in (6, 9)]
+    outside = [(x, torch.where(words == 9, wrong, words)) for wrong in (-1, 10)]
+    for each in (shorter, *longer, *outside):
+        with pytest.raises((IndexError, RuntimeError)):
+            model(*each)
+        with pytest.raises(Exception, match=r"this model requires|[Oo]ut of"):
+            run(made, *each)
+
+
 class Decoder(nn.Module):
     """Attends to a memory, after checking that both batches have the same size."""
 

@@ -12,16 +12,9 @@ from torch import Tensor, nn
 import frformat
 from frformat import Axis, CodedTensor, checkpoints
 from frformat.errors import EncodeError
-from frformat.torch import (
-    fit_quantized,
-    load_file,
-    load_model,
-    load_quantized,
-    regularize,
-    save_model,
-)
+from frformat.torch import fit_quantized, load_file, load_model, load_quantized, regularize, save_model
 from frformat.torch.quantized import quantized_tensors
-from tests.torch.test_finetuning import descend
+from tests.torch.finetuning.networks import descend
 
 pytestmark = pytest.mark.filterwarnings("ignore:fit_quantized")  # most sizes here are much smaller
 
