@@ -9,12 +9,15 @@ from typing import Final
 import torch
 from torch import nn
 
+import frformat
 from frformat.format.atomic import replacing
 from frformat.torch import compress, fit_quantized, load_quantized
 from frformat.torch.compression.inputs import Told
+from frformat.torch.quantized import can_be_trained
 from frformat.train import setup
 from frformat.train.group import ProcessGroup
 from frformat.train.recipe import Data, Recipe, StrPath, spread
+from frformat.wording import count
 
 START: Final = "start.frz"
 
@@ -56,12 +59,18 @@ def compressed(
 
     Raises:
         CompressionError: the network cannot be compressed to that size.
+        ValueError: the weights are not quantized and have to stay so, or the file would be replaced.
         MismatchError, FrzError, OSError: see :func:`frformat.torch.load_model`.
     """
-    size = recipe.settings.size
-    if size is None or os.path.getsize(weights) <= size:
+    size, nbytes = recipe.settings.size, os.path.getsize(weights)
+    if size is None or nbytes <= size:
+        if not _is_quantized(weights):
+            limit = "choose a size" if size is None else f"choose a size below {nbytes:,}, not {size:,}"
+            raise ValueError(f"{os.fspath(weights)} is not quantized, and has {count(nbytes, 'byte')}: {limit}")
         return weights
     path = place / START
+    if path.exists() and path.samefile(weights):
+        raise ValueError(f"{path} would be replaced by its compressed weights: choose another folder for the run")
     if group.first and not (resume and path.exists()):
         model = setup.plain_model(recipe, weights).to(group.device).eval()
         inputs = calibration(recipe, data.with_validation(recipe.settings.holdout))
@@ -77,6 +86,12 @@ def compressed(
             file.write(found.data)
     group.wait()
     return path
+
+
+def _is_quantized(path: StrPath) -> bool:
+    """Return whether a file has quantized weights that can be trained."""
+    with frformat.open(path) as file:
+        return any(can_be_trained(form) and form.values.ndim > 1 for form in map(file.stored, file))
 
 
 def calibration(recipe: Recipe, data: Data) -> torch.Tensor:

@@ -111,8 +111,16 @@ def test_a_teacher_is_a_plain_network(small: Path, dense: Path, tmp_path: Path):
 def test_impossible_settings(small: Path, dense: Path, tmp_path: Path):
     with pytest.raises(ValueError, match="quantized needs trained weights"):
         train(tiny(**QUANTIZED), tmp_path / "run")
-    with pytest.raises(ValueError, match="contains no quantized weights"):
+    with pytest.raises(ValueError, match=r"is not quantized, and has [\d,]+ bytes: choose a size$"):
         train(tiny(**QUANTIZED), tmp_path / "run", weights=dense)
+    with pytest.raises(ValueError, match=r"choose a size below [\d,]+, not 1,000,000$"):
+        train(tiny(**QUANTIZED, size=1_000_000), tmp_path / "run", weights=dense)
+    own = tmp_path / "own" / START
+    own.parent.mkdir()
+    own.write_bytes(small.read_bytes())
+    with pytest.raises(ValueError, match=r"start\.frz would be replaced by its compressed weights"):
+        train(tiny(**QUANTIZED, size=small.stat().st_size - LESS), own.parent, weights=own)
+    assert own.read_bytes() == small.read_bytes()
     for other in ({"dense": True}, {"tiers": (0.5,)}):
         with pytest.raises(ValueError, match="mutually exclusive"):
             tiny(quantized=True, **other)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 from typing import Final, Protocol, TypeVar
 
 from frformat.torch.compression.inputs import CompressionError
+from frformat.wording import count
 
 TRIALS: Final = 10
 """Maximum number of files to create; if the goal is a size, ``effort`` is added to it."""
@@ -129,7 +130,7 @@ def of_size(
         best = found if found.nbytes <= size else None
     if best is None:
         raise CompressionError(
-            f"no file of {size:,} bytes can store this model: with the coarsest steps, it takes {found.nbytes:,}"
+            f"no file of {count(size, 'byte')} can store this model: with the coarsest steps, it takes {found.nbytes:,}"
         )
     return best
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from frformat.errors import DependencyError
+from frformat.torch.autocast import full_precision
 from frformat.torch.batch_norm import BATCH_NORMS
 from frformat.torch.copying import copied
 from frformat.torch.nesting.filters import LAYERS, TRANSPOSED, FilterGroup, Member, permute
@@ -60,7 +61,8 @@ def filter_groups(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
         if all(taken.count((member.tensor, member.axis)) == 1 for member in group.members)
     }
     order = [name for name, _ in model.named_modules() if name in alone]
-    return {name: alone[name] for name in order if _works(model, example, alone[name])}
+    with full_precision(example):  # rounded to 16 bits, outputs would depend on the order of filters
+        return {name: alone[name] for name in order if _works(model, example, alone[name])}
 
 
 def _dependencies(model: nn.Module, example: Tensor) -> list[Any]:
