@@ -38,6 +38,11 @@ def filter_groups(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
         ValueError: the network does not return one tensor.
         ModuleNotFoundError: torch-pruning is not installed.
     """
+    with full_precision(example):  # rounded to 16 bits, outputs would depend on the order of filters
+        return _found(model, example)
+
+
+def _found(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
     with torch.inference_mode(False):
         model = copied(model).eval()
     with torch.no_grad():
@@ -61,8 +66,7 @@ def filter_groups(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
         if all(taken.count((member.tensor, member.axis)) == 1 for member in group.members)
     }
     order = [name for name, _ in model.named_modules() if name in alone]
-    with full_precision(example):  # rounded to 16 bits, outputs would depend on the order of filters
-        return {name: alone[name] for name in order if _works(model, example, alone[name])}
+    return {name: alone[name] for name in order if _works(model, example, alone[name])}
 
 
 def _dependencies(model: nn.Module, example: Tensor) -> list[Any]:
