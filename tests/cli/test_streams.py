@@ -37,9 +37,10 @@ def test_full_and_closed_streams(command: str, code: int, told: str, model: Path
 
 
 def test_files_are_written_correctly_with_closed_streams(model: Path):
-    line = f"{FRFORMAT} encode {model} -o {model}2 <&- >&- 2>&-"
+    again = model.with_name("again.frz")
+    line = f"{FRFORMAT} encode {model} -o {again} <&- >&- 2>&-"
     assert subprocess.run(line, shell=True, check=False).returncode == 0
-    assert subprocess.run(f"{FRFORMAT} verify {model}2", shell=True, check=False).returncode == 0
+    assert subprocess.run(f"{FRFORMAT} verify {again}", shell=True, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
