@@ -65,7 +65,6 @@ class Quantized(nn.Module):
         """Prepare for a tensor in a form that :func:`can_be_trained` accepts."""
         super().__init__()
         self._adopt(form, torch.device("cpu"))
-        self.in_steps = form.values.ndim > 1 and form.step is not None
         nonzero = torch.from_numpy(form.values != 0) if self.in_steps else torch.empty(0, device="cpu")
         self.register_buffer("nonzero", nonzero)
         self.removable = self.in_steps and removable
@@ -73,7 +72,8 @@ class Quantized(nn.Module):
     def forward(self, coefficients: Tensor) -> Tensor:
         """Return the tensor that a reader will decode, in the dtype of the coefficients."""
         with full_precision(coefficients):
-            rounded, zero = self._rounded(coefficients.detach()), coefficients - coefficients.detach()
+            rounded = self._rounded(coefficients.detach())
+            zero = coefficients - coefficients.detach()  # changes nothing, but has the gradient of the coefficients
             if self.in_steps:
                 tensor = (rounded + self._trained(zero)) * self._steps(rounded)
             else:
@@ -99,10 +99,9 @@ class Quantized(nn.Module):
         Many are equal if training has not changed them. They are made smaller by up to a thousandth, in a sequence that
         spreads evenly over the tensor, so that few of them can be removed.
         """
-        sizes = self._trained(gathered(coefficients.detach())).abs()
+        sizes = self._trained(gathered(coefficients.detach())).abs().float()
         places = torch.arange(sizes.numel(), device=sizes.device, dtype=torch.float64).view(sizes.shape)
-        spread: Tensor = (1 - places * GOLDEN % 1 / 1024).to(sizes.dtype)
-        return (sizes * spread).float()
+        return sizes * (1 - places * GOLDEN % 1 / 1024).float()
 
     @torch.no_grad()
     def remove(self, coefficients: Tensor, least: float) -> None:
@@ -152,7 +151,7 @@ class Quantized(nn.Module):
         return f"{list(self.form.shape)}, {kind}"
 
     def _adopt(self, form: CodedTensor, device: torch.device) -> None:
-        self.form = form
+        self.form, self.in_steps = form, form.values.ndim > 1 and form.step is not None
         self.register_buffer("codes", torch.from_numpy(_codes(form)).to(device), persistent=False)
         self._cosine_axes = [axis for axis, each in enumerate(form.axes) if each.kind == "dct"]
 
