@@ -24,9 +24,6 @@ from frformat.train import Settings
 PARAMETERS: Final = range(-38, -3, 2)
 """The quantization parameters of nncodec to try; an increase by 4 doubles the step."""
 
-STEPS: Final = Settings.quantized_lr
-"""Learning rate of rounded weights in quantization steps, to be multiplied by the job's factor."""
-
 
 def dense(job: Job) -> Made:
     """Store the network exactly."""
@@ -53,7 +50,12 @@ def fine_tuned(job: Job) -> Made:
     with TemporaryDirectory() as folder:
         start, end = Path(folder) / "start.frz", Path(folder) / "end.frz"
         start.write_bytes(_rounded(replace(job, rate=1.0)))
-        settings = {"dense": False, "quantized": True, "quantized_lr": STEPS * job.rate, "size": job.size}
+        settings = {
+            "dense": False,
+            "quantized": True,
+            "quantized_lr": Settings.quantized_lr * job.rate,
+            "size": job.size,
+        }
         save_model(job.fit(weights=start, **settings), end)
         data = end.read_bytes()
     return Made(data, loaded(job.task.model(), data), len(data))

@@ -52,7 +52,7 @@ class Quantized(nn.Module):
     Attributes:
         form: the tensor as the file stored it; its values are not used any more.
         codes: the step code of each coefficient in a shape that broadcasts; empty for a 16-bit number format.
-        nonzero: which coefficients are trained, in the tensor's shape; empty if all are.
+        nonzero: if the unit is the step, which coefficients are trained, in the tensor's shape; otherwise empty.
         in_steps: whether the unit of the parameter is the step.
         removable: whether coefficients may be set to zero to make the file smaller.
     """
@@ -177,7 +177,7 @@ class Quantized(nn.Module):
         return torch.ldexp(mantissa, self.codes // 16 - 4)
 
     def _trained(self, coefficients: Tensor) -> Tensor:
-        return coefficients * self.nonzero if self.nonzero.numel() else coefficients
+        return coefficients * self.nonzero
 
     def _transformed(self, tensor: Tensor, *, inverse: bool) -> Tensor:
         """Return the tensor of some coefficients, or the reverse. The bases are orthonormal."""

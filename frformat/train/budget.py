@@ -99,8 +99,7 @@ def calibration(recipe: Recipe, data: Data) -> torch.Tensor:
     tensors = data.train.tensors
     samples = len(tensors[0])
     elements = recipe.inputs(tuple(tensor[:1] for tensor in tensors)).numel()
-    count = min(samples, CALIBRATION, max(FEWEST, ELEMENTS // max(1, elements)))
-    chosen = spread(samples, count)
+    chosen = spread(samples, min(samples, CALIBRATION, max(FEWEST, ELEMENTS // max(1, elements))))
     inputs: torch.Tensor = recipe.inputs(tuple(tensor[chosen] for tensor in tensors))
     return inputs
 
