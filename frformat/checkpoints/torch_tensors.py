@@ -36,7 +36,7 @@ TORCH_DTYPES: Final[dict[str, torch.dtype]] = {
     "c128": torch.complex128,
     "f8_e4m3": torch.float8_e4m3fn,
     "f8_e5m2": torch.float8_e5m2,
-    **({"f8_e8m0": torch.float8_e8m0fnu} if hasattr(torch, "float8_e8m0fnu") else {}),  # since PyTorch 2.7
+    "f8_e8m0": torch.float8_e8m0fnu,
 }
 """PyTorch's element types by the format's names, in the order of :data:`frformat.dtypes.DTYPES`."""
 

@@ -22,21 +22,14 @@ def ordinary() -> Iterator[None]:
         for device in _devices():
             if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
                 stack.enter_context(torch.autocast(device, enabled=False))
-        if device_of_new_tensors().type != "cpu":
+        if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
         yield
 
 
-def device_of_new_tensors() -> torch.device:
-    """Return the default device. ``torch.get_default_device`` of PyTorch 2.6 ignores that of a ``with`` statement."""
-    return torch.empty(0).device
-
-
 def _devices() -> list[str]:
     """Return the types of the devices on which models may run."""
-    if not torch.accelerator.is_available():  # PyTorch 2.6 raises an exception for the current one then
-        return ["cpu"]
-    accelerator = torch.accelerator.current_accelerator()
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
     return ["cpu"] if accelerator is None else ["cpu", accelerator.type]
 
 

@@ -72,7 +72,6 @@ def test_types_that_the_package_writes_but_does_not_read(path: Path):
     assert path.read_bytes() == theirs
 
 
-@pytest.mark.skipif(not hasattr(torch, "float4_e2m1fn_x2"), reason="needs PyTorch 2.8")
 def test_four_bit_floats_are_read_exactly(path: Path):
     codes = torch.arange(256, dtype=torch.uint8).reshape(2, 128)
     safetensors.torch.save_file({"a": codes.view(torch.float4_e2m1fn_x2), "b": torch.ones(2)}, path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import torch
 from torch import Tensor, nn
 
 from frformat.errors import DependencyError
@@ -62,8 +61,6 @@ def write(
         raise ExportError("a model that contains its weights cannot have them as inputs; pass only one of the options")
     if example is None:
         raise ExportError("ONNX Runtime needs a trace; pass an example input (on the command line, --example)")
-    if not hasattr(torch.onnx, "ops"):
-        raise ExportError(f"exporting for ONNX Runtime needs PyTorch 2.8 or later, but this is {torch.__version__}")
     try:
         import onnx_ir as ir
         import onnxscript  # noqa: F401 — required by PyTorch's exporter

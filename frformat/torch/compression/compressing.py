@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Final
 
+import torch
 from torch import Tensor, nn
 
 from frformat.format.atomic import check_writable, replacing
@@ -29,7 +30,7 @@ from frformat.torch.compression.reporting import LayerReport, layers
 from frformat.torch.compression.search import FAR, NEAR, of_loss, of_metric, of_size
 from frformat.torch.compression.state import Bag, copied
 from frformat.torch.compression.trials import Point, Trial, Trials
-from frformat.torch.modes import device_of_new_tensors, ordinary
+from frformat.torch.modes import ordinary
 from frformat.torch.regularization.tiers import statistics
 from frformat.wording import parse_size
 
@@ -168,7 +169,7 @@ def compress(
     Options.of(metadata, None, "auto", (), "auto")  # checks the metadata
     meant = Outputs(outputs)
     told = progress or (lambda what, done, total: None)
-    device = device_of_new_tensors()
+    device = torch.get_default_device()
     with ordinary():
         work = copied(model)
         with preserved(work), opened(base) as older:

@@ -12,7 +12,6 @@ from torch.utils._pytree import tree_map
 
 from frformat.errors import EncodeError
 from frformat.torch.compression.randomness import seeded
-from frformat.torch.modes import device_of_new_tensors
 
 Batch = Callable[[nn.Module], Any]
 Told = Callable[[str, int, int], None]
@@ -38,7 +37,7 @@ def runs(batches: Iterable[Any], device: torch.device | None = None) -> list[Bat
     """
     if isinstance(batches, Tensor):
         raise CompressionError("batches is one tensor: pass a list of batches, such as images.split(64)")
-    where = device or device_of_new_tensors()
+    where = device or torch.get_default_device()
     found = []
     for number, batch in enumerate(batches):
         if not isinstance(batch, Tensor | tuple | list | Mapping):
@@ -90,7 +89,7 @@ class BatchRun:
 
 def default_device(device: torch.device) -> AbstractContextManager[object]:
     """Return a context in which new tensors are on a device."""
-    return nullcontext() if device == device_of_new_tensors() else device
+    return nullcontext() if device == torch.get_default_device() else device
 
 
 def _own(tensor: Tensor, device: torch.device) -> Tensor:

@@ -13,7 +13,6 @@ from torch import nn
 from frformat.errors import EncodeError
 from frformat.torch.compression.inputs import Batch, CompressionError, default_device
 from frformat.torch.compression.outputs import Outputs
-from frformat.torch.modes import device_of_new_tensors
 
 Metric = Callable[[nn.Module], float]
 
@@ -35,7 +34,7 @@ class Measure:
     name: str = ""
     metric: Metric | None = None
     held: list[Batch] = field(default_factory=list)
-    device: torch.device = field(default_factory=device_of_new_tensors)
+    device: torch.device = field(default_factory=torch.get_default_device)
 
     def __call__(self, model: nn.Module) -> float | None:
         """Return the metric of a model, or None if there is no metric.

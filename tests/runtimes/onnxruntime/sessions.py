@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-pytest.importorskip("torch", minversion="2.8")
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")

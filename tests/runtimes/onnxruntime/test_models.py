@@ -235,7 +235,6 @@ def only_traced(self: Any, x: Tensor) -> Tensor:
     return result
 
 
-@pytest.mark.skipif(not hasattr(torch.compiler, "is_exporting"), reason="this version of PyTorch cannot say so")
 def test_models_that_cannot_run_on_their_example(tmp_path: Path):
     model = Model(only_traced, layer=nn.Linear(3, 3))
     with pytest.raises(ExportError, match="Model cannot run on the example: ValueError: this code is only for the exp"):

@@ -68,7 +68,6 @@ def test_wrapped_afterwards(small: Path, images: Tensor, tmp_path: Path):
     assert forms(tmp_path / "tuned.frz") == forms(small)
 
 
-@pytest.mark.skipif(torch.__version__.startswith("2.6."), reason="PyTorch 2.6 cannot shard models on the CPU")
 def test_sharded_afterwards(small: Path, images: Tensor, tmp_path: Path):
     tuned = load_quantized(Net(), small)
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
