@@ -92,7 +92,8 @@ class _Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, known: Iterable[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.moved = self.held = self.most = 0
-        self._seen = {ref(tensor.untyped_storage()) for tensor in known}
+        self._known = [tensor.untyped_storage() for tensor in known]  # otherwise, PyTorch may replace these objects
+        self._seen = {ref(storage) for storage in self._known}
 
     def __torch_dispatch__(
         self, func: Callable[..., Any], types: object, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None

@@ -98,7 +98,8 @@ class Surroundings:
     thin_outputs: bool = False
 
 
-class Product(NamedTuple):
+@dataclass(frozen=True)
+class Product:
     """The product of every pixel's channels with a matrix, or with one matrix for each kernel position.
 
     Attributes:

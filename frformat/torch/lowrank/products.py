@@ -53,7 +53,7 @@ class Movement(NamedTuple):
         """Apply the padding that the convolution does not apply itself."""
         return x if self.mode is None else F.pad(x, self.pad, self.mode)
 
-    def __call__(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Return the convolution of an input that :meth:`padded` has padded."""
         stride, padding, dilation, transposed, output_padding = self.geometry
         if transposed:
@@ -80,7 +80,7 @@ def convolve(
     """
     if into is not None:
         x = _pointwise(x, into, None, how)
-    x = how(how.padded(x), core, bias if out is None else None)
+    x = how.convolve(how.padded(x), core, bias if out is None else None)
     return x if out is None else _pointwise(x, out, bias, how)
 
 
