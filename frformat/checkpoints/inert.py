@@ -34,8 +34,13 @@ UNKNOWN: Final = re.compile(r"GLOBAL (\S+) was not an allowed global")
 ARRAYS: Final = ("numpy._core.multiarray._reconstruct", "numpy.core.multiarray._reconstruct")
 """Names of the function that creates the NumPy arrays in a file: in NumPy 2, and in earlier versions."""
 
-NO_OBJECT: Final = re.compile(r"Can only (SETITEM|SETITEMS|append|extend) .* but got <class '[^']*\.Inert<(.+)>'>")
-"""PyTorch's message about an object with entries that is neither a real dict nor a real list."""
+NO_LIST: Final = re.compile(r"Can only (?:append|extend) .* but got <class '[^']*\.Inert<(.+)>'>")
+"""PyTorch's message about an object with elements that is no real list."""
+
+NO_DICT: Final = re.compile(
+    r"Can only SETITEMS? .* but got <class '[^']*\.Inert<(.+)>'>|'Inert<(.+)>' object does not support item assignment"
+)
+"""PyTorch's message about an object with items that is no real dict; the second one is that of PyTorch 2.8."""
 
 
 class Inert:
@@ -82,23 +87,23 @@ def load(read: Callable[[], object]) -> tuple[object, list[str]]:
         try:
             with torch.serialization.safe_globals([(kind, name) for name, kind in kinds.items()]):
                 return read(), list(kinds)
-        except pickle.UnpicklingError as error:
-            unknown, entries = UNKNOWN.search(str(error)), NO_OBJECT.search(str(error))
+        except (pickle.UnpicklingError, RuntimeError, TypeError) as error:
+            if "Tensor subclass" in str(error) and kinds:
+                raise EncodeError(
+                    f"loading a tensor requires the code of its class, probably {list(kinds)[-1]}; save plain tensors "
+                    "instead, or use --trust-pickle to run code from the file"
+                ) from error
+            unknown, elements, items = (pattern.search(str(error)) for pattern in (UNKNOWN, NO_LIST, NO_DICT))
             name = unknown[1] if unknown else ""
             name = name if "." in name else f"builtins.{name}"  # PyTorch omits the module of built-ins
             if unknown and name not in kinds:
                 kinds[name] = _inert(name, Inert)
-            elif entries and entries[2] in kinds:
-                kinds[entries[2]] = _inert(entries[2], _List if entries[1] in ("append", "extend") else _Dict)
+            elif elements and elements[1] in kinds:
+                kinds[elements[1]] = _inert(elements[1], _List)
+            elif items and (name := items[1] or items[2]) in kinds:
+                kinds[name] = _inert(name, _Dict)
             else:
                 raise
-        except TypeError as error:
-            if "Tensor subclass" not in str(error) or not kinds:
-                raise
-            raise EncodeError(
-                f"loading a tensor requires the code of its class, probably {list(kinds)[-1]}; save plain tensors "
-                "instead, or use --trust-pickle to run code from the file"
-            ) from error
     raise pickle.UnpicklingError(f"it refers to more than {TRIES} classes and functions")
 
 

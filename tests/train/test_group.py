@@ -51,7 +51,7 @@ def test_two_processes_train_like_one(tmp_path):
 def test_two_processes_evaluate_the_model_that_they_store(options, tmp_path):
     """Each process sees other samples, so its batch normalization has other running statistics."""
     _, done = run(tmp_path, *TWO, recipe="Tiny", options=["--device", "cpu", "--json", *options])
-    outcome = json.loads(done.stdout)
+    outcome = json.loads(done.stdout[done.stdout.index("{") :])  # PyTorch 2.8 also prints that processes connect
     assert outcome["metrics"] == pytest.approx(outcome["decoded"], abs=1e-6)
 
 

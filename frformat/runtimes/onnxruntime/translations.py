@@ -12,7 +12,10 @@ from frformat.runtimes.onnxruntime.lookups import nonnegative
 
 
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
-    """Return, for some operations, functions that the exporter calls to create nodes."""
+    """Return, for some operations, functions that the exporter calls to create nodes.
+
+    PyTorch 2.8 ignores functions whose parameters it cannot tell, such as ``*args``.
+    """
     import onnx_ir as ir
     from onnxscript import opset18 as op
     from onnxscript.function_libs.torch_lib.ops import core
@@ -45,17 +48,30 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
             wide[-1].shape, wide[-1].dtype = ir.Shape([*[1] * missing, *each.shape]), each.dtype
         return op.Squeeze(inner(*wide, *options), axes)
 
-    def embedding(weight: Any, indices: Any, *_: Any, **__: Any) -> Any:
+    def embedding(
+        weight: Any, indices: Any, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False
+    ) -> Any:
         return op.Gather(weight, nonnegative(indices, weight, 0))
 
-    def embedding_bag(weight: Any, indices: Any, *rest: Any, **options: Any) -> Any:
-        return core.aten_embedding_bag_padding_idx(weight, nonnegative(indices, weight, 0), *rest, **options)
+    def embedding_bag(
+        weight: Any,
+        indices: Any,
+        offsets: Any,
+        scale_grad_by_freq: bool = False,
+        mode: int = 0,
+        sparse: bool = False,
+        per_sample_weights: Any = None,
+        include_last_offset: bool = False,
+        padding_idx: int = -1,
+    ) -> Any:
+        options = (scale_grad_by_freq, mode, sparse, per_sample_weights, include_last_offset, padding_idx)
+        return core.aten_embedding_bag_padding_idx(weight, nonnegative(indices, weight, 0), offsets, *options)
 
-    def gather(data: Any, dim: int, indices: Any, *_: Any, **__: Any) -> Any:
-        return core.aten_gather(data, dim, nonnegative(indices, data, dim))
+    def gather(data: Any, dim: int, index: Any, sparse_grad: bool = False) -> Any:
+        return core.aten_gather(data, dim, nonnegative(index, data, dim))
 
-    def index_select(data: Any, dim: int, indices: Any) -> Any:
-        return core.aten_index_select(data, dim, nonnegative(indices, data, dim))
+    def index_select(data: Any, dim: int, index: Any) -> Any:
+        return core.aten_index_select(data, dim, nonnegative(index, data, dim))
 
     return {
         operator.floordiv: floordiv,
