@@ -195,8 +195,8 @@ def _install(
     cumulative = [path for path, each in modules.items() if isinstance(each, BATCH_NORMS) and each.momentum is None]
     if cumulative:
         raise ValueError(f"{', '.join(cumulative)}: averages over all batches cannot have tiers; set momentum")
-    known = dict(model.named_parameters())
-    tied = [name for name in (*corners, *apart) if name not in known and name not in dict(model.named_buffers())]
+    known, buffers = dict(model.named_parameters()), dict(model.named_buffers())
+    tied = [name for name in (*corners, *apart) if name not in known and name not in buffers]
     if tied:
         raise ValueError(f"{', '.join(tied)}: tied to other tensors, which cannot have tiers")
     for name, each in corners.items():
