@@ -11,6 +11,7 @@ import frformat
 from frformat.checkpoints import load as load_checkpoint
 from frformat.errors import EncodeError
 from frformat.torch import MismatchError, decompose, load_model, recompose, save_model, set_tier, summary
+from frformat.torch.costs import costs
 from frformat.torch.decomposition import Decomposition, reestimate
 from frformat.torch.lowrank.tucker import Tucker, partial_tucker
 from frformat.torch.regularization import make_tiers
@@ -45,8 +46,46 @@ def test_layers_compute_the_product_of_their_factors(net: Net, images: torch.Ten
     assert cores["strided.weight"] == (12, 8, 3, 3)
     assert cores["up.weight"] == (12, 6, 4, 4)
     assert cores["hidden.weight"] == (20, 768)
-    assert "depthwise.weight" not in cores
+    assert cores["depthwise.weight"] is None
     assert close(net(images), recompose(copy.deepcopy(net))(images))
+
+
+def test_the_summary_says_why_a_layer_is_unchanged(net: Net) -> None:
+    with torch.no_grad():
+        net.up.weight[0, 0, 0, 0] = torch.nan
+    found = summary(decompose(net, {"strided.weight": 4, "hidden.weight": 4}))
+    assert {layer.name: layer.why for layer in found.layers if layer.why} == {  # type: ignore[attr-defined]
+        "first.weight": "factors of these ranks would save nothing",
+        "depthwise.weight": "its channels are in groups",
+        "up.weight": "a weight is not finite",
+        "head.weight": "factors of these ranks would save nothing",
+    }
+    assert "2 of 6 layers are decomposed" in str(found)
+    again = summary(decompose(net, {"first.weight": 2}))
+    (strided,) = (layer for layer in again.layers if layer.name == "strided.weight")
+    assert (strided.why, strided.parameters[1]) == ("it is already decomposed", 4 * (24 + 16) + 4 * 4 * 9)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("size", [(8, 8), (13, 11)])
+def test_multiply_adds_are_those_that_run(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 16, 5),
+        nn.Conv2d(16, 24, 3, stride=2, padding=2, padding_mode="circular"),
+        nn.Conv2d(24, 24, 3, groups=24, dilation=2, padding=1),
+        nn.ConvTranspose2d(24, 12, 3, stride=2),
+        nn.Flatten(2),
+        nn.LazyLinear(20),
+    )
+    x = torch.randn(2, 3, *size)
+    model(x)
+    full = costs(model, x).multiply_adds
+    decompose(model, 0.5, example=x)
+    counts = [layer.multiply_adds for layer in summary(model).layers]  # type: ignore[attr-defined]
+    assert sum(before for before, _ in counts) == full
+    assert sum(after for _, after in counts) == costs(model, x).multiply_adds < full
+    decompose(recompose(model), multiply_adds=full // 3, example=x)
+    assert 0.3 * full < 3 * costs(model, x).multiply_adds <= full
 
 
 @torch.no_grad()
@@ -219,7 +258,8 @@ def failing(images: torch.Tensor):
     [
         ({"ranks": "svd"}, "neither 'vbmf'"),
         ({"ranks": 0.0}, "first.weight: rank 0.0"),
-        ({"ranks": {"up.weigth": 3}}, "'up.weigth' is not a weight"),
+        ({"ranks": {"up.weigth": 3}}, "'up.weigth' is not a weight that can be decomposed; these are: first.weight, "),
+        ({"ranks": {"depthwise.weight": 3}}, "depthwise.weight cannot be decomposed: its channels are in groups"),
         ({"ranks": {"up.weight": 99}}, "up.weight: rank 99"),
         ({"ranks": {"up.weight": (3, 3, 3)}}, "3 ranks for 2 axes"),
         ({"ranks": 1.0}, "as many parameters"),
