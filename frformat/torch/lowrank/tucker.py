@@ -258,7 +258,10 @@ def _work(layer: nn.Module, shape: Sequence[int], core: Sequence[int], before: i
 def _leading(tensor: Tensor, axis: int, rank: int) -> Tensor:
     """Return the leading left singular vectors of an unfolding: (n, rank); signs are fixed by the largest entry."""
     unfolded = tensor.movedim(axis, 0).flatten(1)
-    vectors = torch.linalg.eigh(unfolded @ unfolded.T).eigenvectors.flip(1)[:, :rank]
+    if rank <= unfolded.shape[1] < unfolded.shape[0]:  # such as a layer with a vocabulary of outputs
+        vectors = torch.linalg.svd(unfolded, full_matrices=False).U[:, :rank]
+    else:
+        vectors = torch.linalg.eigh(unfolded @ unfolded.T).eigenvectors.flip(1)[:, :rank]
     largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
     found: Tensor = vectors * torch.where(largest < 0, -1.0, 1.0)
     return found

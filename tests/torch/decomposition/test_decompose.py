@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -320,6 +321,20 @@ def test_iteration_is_not_worse_than_truncated_hosvd() -> None:
     core, factors = partial_tucker(weight, {0: 4, 1: 3})
     best = Tucker(weight.shape, {0: 4, 1: 3})(core, *factors)
     assert float((weight - best).norm()) <= float((weight - truncated).norm()) + 1e-12
+
+
+def test_a_long_axis_takes_no_square_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer with a vocabulary of 50,000 outputs would need 20 GB."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 300), nn.Linear(300, 6))
+    values = torch.linalg.svdvals(model[0].weight.detach().double())
+    squares = Mock(wraps=torch.linalg.eigh)
+    monkeypatch.setattr(torch.linalg, "eigh", squares)
+    (first, _) = summary(decompose(model, {"0.weight": 4})).layers
+    assert max(len(call.args[0]) for call in squares.call_args_list) <= 6
+    assert first.error == pytest.approx(float(values[4:].norm() / values.norm()), rel=1e-5)  # type: ignore[attr-defined]
+    factor = model[0].parametrizations.weight.original1.detach()
+    assert_close(factor.T @ factor, torch.eye(4))
 
 
 def test_half_precision_is_refused_with_advice():
