@@ -275,6 +275,7 @@ def failing(images: torch.Tensor):
         ({"weaken": -1.0}, "weaken=-1.0 is not from 0"),
         ({"weaken": float("nan")}, "weaken=nan is not from 0"),
         ({"ranks": 0.5, "batches": torch.zeros(2, 3, 8, 8)}, "batches is one tensor"),
+        ({"ranks": 0.5, "batches": [(torch.zeros(2, 3, 8, 8), torch.zeros(2))]}, "does not run on batch 0, .* labels"),
         ({"multiply_adds": 1_000}, "needs an example"),
         ({"ranks": 0.5, "example": torch.zeros(1, 4, 8, 8)}, "does not run on the example"),
     ],
