@@ -25,6 +25,7 @@ from frformat.torch.regularization.views import Example
 Model = TypeVar("Model", bound=nn.Module)
 
 
+@torch.inference_mode(False)  # the new tensors can be trained
 def decompose(
     model: Model,
     ranks: Ranks = "vbmf",

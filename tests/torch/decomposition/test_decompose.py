@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -322,6 +323,21 @@ def test_iteration_is_not_worse_than_truncated_hosvd() -> None:
     core, factors = partial_tucker(weight, {0: 4, 1: 3})
     best = Tucker(weight.shape, {0: 4, 1: 3})(core, *factors)
     assert float((weight - best).norm()) <= float((weight - truncated).norm()) + 1e-12
+
+
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_recomposed_weights_are_parameters(net: Net, images: torch.Tensor, mode: Any, frozen: bool) -> None:
+    before = {name: parameter.shape for name, parameter in net.named_parameters()}
+    net.up.weight.requires_grad_(not frozen)
+    with mode():
+        decompose(net, 0.5)
+    net(images).sum().backward()
+    with mode():
+        recompose(net)
+    assert {name: parameter.shape for name, parameter in net.named_parameters()} == before
+    assert [name for name, each in net.named_parameters() if not each.requires_grad] == ["up.weight"] * frozen
+    net(images).sum().backward()
 
 
 def test_a_long_axis_takes_no_square_matrix(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,16 @@ def test_the_largest_tier_is_the_network_itself():
     assert widths(model) == [*WIDTHS, {"conv1": 6, "conv2": 8, "fc1": 10}]
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_descendant_trains_what_the_network_trains(mode):
+    model = digits()
+    model.conv1.weight.requires_grad_(False)
+    with mode():
+        small = descendant(make_nested(model, GROUPS, WIDTHS), 0)
+    assert [name for name, each in small.named_parameters() if not each.requires_grad] == ["conv1.weight"]
+    fit(small)
+
+
 def test_a_deep_network_is_not_searched_for_each_tensor():
     """The time that tiers take would otherwise be quadratic in the number of layers."""
     counts = []
