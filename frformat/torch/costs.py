@@ -72,9 +72,8 @@ def costs(model: nn.Module, inputs: Tensor) -> Cost:
         for parameter in trained:
             parameter.requires_grad_()
     unused = tucker.unused(model)
-    for name, kept in tier_sizes(model)[get_tier(model)].items():
-        parameter = spectral_tensors(model)[name].coefficients
-        unused[id(parameter)] = len(parameter) - kept
+    spectra, kept = spectral_tensors(model), tier_sizes(model)[get_tier(model)]
+    unused |= {id(each.coefficients): len(each.coefficients) - kept[name] for name, each in spectra.items()}
     for held in (*cornered(model).values(), *statistics(model).values()):
         unused[id(held.original)] = held.original.numel() - held().numel()
     used = [(p.numel() - unused.get(id(p), 0), p.element_size()) for p in model.parameters()]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 import torch
 from torch import nn
 
+from frformat.torch import regularize
 from frformat.torch.costs import costs
 
 
@@ -54,6 +57,17 @@ def test_products_that_pytorch_computes_in_one_operator_are_counted(make, expect
     torch.manual_seed(0)
     assert costs(make(), torch.randn(1, STEPS, 16)).multiply_adds == expected
     assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_a_deep_model_is_not_searched_for_each_tensor():
+    """The time would otherwise be quadratic in the number of layers."""
+    counts = []
+    for depth in (2, 6):
+        model = regularize(nn.Sequential(*[nn.Linear(4, 4) for _ in range(depth)]), 3)
+        search = model.named_modules = Mock(wraps=model.named_modules)
+        costs(model, torch.randn(1, 4))
+        counts.append(search.call_count)
+    assert counts[0] == counts[1]
 
 
 def test_each_part_of_a_model_returns_to_its_own_mode():

@@ -17,13 +17,15 @@ from frformat.torch.decomposition.report import Decomposed, Decomposition
 from frformat.torch.factorization.runs import find_runs
 from frformat.torch.lowrank.cost import Run
 from frformat.torch.lowrank.summaries import attach
-from frformat.torch.lowrank.tucker import Tucker, install, multiply_adds
+from frformat.torch.lowrank.tucker import Tucker, form_of, install, multiply_adds
+from frformat.torch.parametrizations import is_parametrized
 from frformat.torch.regularization.undo import undone_on_error
 from frformat.torch.regularization.views import Example
 
 Model = TypeVar("Model", bound=nn.Module)
 
 
+@torch.inference_mode(False)  # the new tensors can be trained
 def decompose(
     model: Model,
     ranks: Ranks = "vbmf",
@@ -55,7 +57,7 @@ def decompose(
         parameters: instead of ``ranks`` and ``weaken``, a budget: use the largest ranks, weakened equally, with at most
             this many parameters in the model.
         multiply_adds: another budget: use the largest ranks, weakened equally, with at most this many multiply-adds in
-            decomposed layers for the example.
+            all convolutions and linear layers for the example.
         example: an input for counting multiply-adds.
         batches: inputs without labels, on which to re-estimate the statistics of batch normalization; see
             :func:`reestimate`.
@@ -67,20 +69,21 @@ def decompose(
         ValueError: ranks or a budget cannot be satisfied, there is nothing to decompose, or the model does not run on
             the example. The model is unchanged after any error.
     """
-    found, refused = selection.layers(model)
+    every = selection.layers(model)
+    found, refused = [each for each in every if not each.problem], [each for each in every if each.problem]
     if not found:
-        reasons = "; ".join(f"{name}: {why}" for name, why in list(refused.items())[:3])
+        reasons = "; ".join(f"{each.name}: {each.problem}" for each in refused[:3])
         raise ValueError(f"no layer can be decomposed{': ' + reasons if reasons else ''}")
-    calls = {} if example is None else find_runs(model, example, [layer.module for layer in found])
-    runs = {layer.module: each for layer in found if isinstance(each := calls.get(layer.module), list)}
+    calls = {} if example is None else find_runs(model, example, [layer.module for layer in every])
+    runs = {layer.module: each for layer in every if isinstance(each := calls.get(layer.module), list)}
     budgeted = multiply_adds is not None or parameters is not None
     if budgeted:
-        weaken = _budgeted(model, found, runs, ranks, weaken, parameters, multiply_adds)
+        weaken = _budgeted(model, every, runs, ranks, weaken, parameters, multiply_adds)
         chosen = selection.estimated(found, weaken)
     else:
-        chosen = selection.choose(found, ranks, weaken)
-    forms = [layer.tucker(each) for layer, each in zip(found, chosen, strict=True)]
-    if not any(forms):
+        chosen = selection.choose(found, ranks, weaken, refused)
+    forms = {layer.name: layer.tucker(each) for layer, each in zip(found, chosen, strict=True)}
+    if not any(forms.values()):
         if budgeted:
             raise ValueError("the model meets the budget without being decomposed")
         raise ValueError(
@@ -88,7 +91,7 @@ def decompose(
         )
     weights: list[Any] = [layer.module.weight for layer in found]
     with undone_on_error([layer.module for layer in found], weights):
-        reports = [_decomposed(layer, form, runs) for layer, form in zip(found, forms, strict=True)]
+        reports = [_decomposed(layer, forms.get(layer.name), runs) for layer in every]
         if batches is not None:
             reestimate(model, batches)
     attach(model, Decomposition(tuple(reports), weaken))
@@ -97,7 +100,7 @@ def decompose(
 
 def _budgeted(
     model: nn.Module,
-    found: Sequence[Layer],
+    every: Sequence[Layer],
     runs: Mapping[nn.Module, list[Run]],
     ranks: Ranks,
     weaken: float,
@@ -107,14 +110,20 @@ def _budgeted(
     """Return the largest ``weaken``, and thus the highest ranks, with which the model meets a budget."""
     if ranks != "vbmf" or weaken or (parameters is not None and work is not None):
         raise ValueError("a budget determines the ranks: pass only one budget, without ranks or weaken")
-    if work is not None and not runs:
+    found = [layer for layer in every if not layer.problem]
+    if work is not None and not any(layer.module in runs for layer in found):
         raise ValueError("a budget of multiply-adds needs an example that runs the layers")
-    fixed = sum(parameter.numel() for parameter in model.parameters()) - sum(math.prod(each.shape) for each in found)
+    if work is None:
+        fixed = sum(parameter.numel() for parameter in model.parameters()) - sum(
+            math.prod(each.shape) for each in found
+        )
+    else:
+        fixed = sum(_work(layer, None, runs.get(layer.module, [])) for layer in every if layer.problem)
 
     def cost(chosen: Sequence[Mapping[int, int]]) -> int:
         forms = [(layer, layer.tucker(each)) for layer, each in zip(found, chosen, strict=True)]
         if work is not None:
-            return sum(_work(layer, form, runs.get(layer.module, [])) for layer, form in forms)
+            return fixed + sum(_work(layer, form, runs.get(layer.module, [])) for layer, form in forms)
         return fixed + sum(math.prod(layer.shape) if form is None else form.parameters_needed for layer, form in forms)
 
     budget = parameters if work is None else work
@@ -124,13 +133,14 @@ def _budgeted(
 
 @torch.no_grad()
 def _decomposed(layer: Layer, form: Tucker | None, runs: Mapping[nn.Module, list[Run]]) -> Decomposed:
-    """Decompose one layer, or leave it unchanged."""
+    """Decompose one layer, or leave it unchanged if there is no form."""
     module: Any = layer.module
-    kind, full = type_before_parametrizations(module).__name__, math.prod(layer.shape)
-    called = runs.get(module)
+    kind, called = type_before_parametrizations(module).__name__, runs.get(module)
+    held = module.parametrizations["weight"] if is_parametrized(module, "weight") else None
+    full = math.prod(layer.shape) if held is None else sum(part.numel() for part in held.parameters())
     work = None if called is None else (_work(layer, None, called), _work(layer, form, called))
     if form is None:
-        why = "factors would save nothing"
+        why = layer.problem or "factors of these ranks would save nothing"
         return Decomposed(layer.name, kind, layer.shape, None, (full, full), work, 0.0, why)
     before, trained = module.weight.detach().clone(), module.weight.requires_grad
     register_parametrization(module, "weight", form)
@@ -144,5 +154,7 @@ def _decomposed(layer: Layer, form: Tucker | None, runs: Mapping[nn.Module, list
 
 
 def _work(layer: Layer, form: Tucker | None, runs: Sequence[Run]) -> int:
-    """Return the multiply-adds of a layer's calls."""
-    return multiply_adds(layer.module, layer.shape, layer.shape if form is None else form.core_shape, runs)
+    """Return the multiply-adds of a layer's calls in some form; None stands for its present one."""
+    held = form_of(layer.module)
+    used = form if form is not None or held is None else held[0]
+    return multiply_adds(layer.module, layer.shape, layer.shape if used is None else used.core_shape, runs)

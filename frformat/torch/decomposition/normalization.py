@@ -29,7 +29,8 @@ def reestimate(model: nn.Module, batches: Iterable[Example]) -> nn.Module:
         The model.
 
     Raises:
-        ValueError: there is no batch, or one tensor is given instead of a list; the statistics are unchanged.
+        ValueError: there is no batch, one tensor is given instead of a list, or the model does not run on a batch; the
+            statistics are unchanged.
     """
     if isinstance(batches, Tensor):
         raise ValueError("batches is one tensor: pass a list of batches, such as images.split(64)")
@@ -47,7 +48,7 @@ def reestimate(model: nn.Module, batches: Iterable[Example]) -> nn.Module:
                 if isinstance(norm, _InstanceNorm):
                     hooks.append(norm.register_forward_pre_hook(_Cumulative()))
             for batch in batches:
-                call(model, batch)
+                _run(model, batch, count)
                 count += 1
         if not count:
             raise ValueError("there is no batch to estimate statistics from")
@@ -61,6 +62,15 @@ def reestimate(model: nn.Module, batches: Iterable[Example]) -> nn.Module:
         for norm, momentum in momenta:
             norm.momentum = momentum
     return model
+
+
+def _run(model: nn.Module, batch: Example, number: int) -> None:
+    try:
+        call(model, batch)
+    except Exception as error:  # the user's code can raise anything
+        raise ValueError(
+            f"{type(model).__name__} does not run on batch {number}, which must contain inputs without labels: {error}"
+        ) from error
 
 
 def _is_estimated(module: Any) -> bool:

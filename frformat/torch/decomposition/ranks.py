@@ -15,9 +15,10 @@ from torch.nn.utils.parametrize import type_before_parametrizations
 
 from frformat.torch.decomposition.vbmf import evbmf
 from frformat.torch.lowrank.factors import KINDS
-from frformat.torch.lowrank.tucker import Tucker
+from frformat.torch.lowrank.tucker import Tucker, form_of
 from frformat.torch.parametrizations import is_parametrized
 from frformat.torch.regularization.spectral_tensor import is_sharded
+from frformat.wording import listed
 
 Rank = int | float
 Ranks = str | float | Mapping[str, Rank | Sequence[Rank]]
@@ -25,23 +26,28 @@ Ranks = str | float | Mapping[str, Rank | Sequence[Rank]]
 
 DTYPES: Final = (torch.float32, torch.float64)
 
+SHOWN: Final = 5
+"""Largest number of names to list in an error."""
+
 BISECTIONS: Final = 40
 """Number of bisections in the search for the ranks that meet a budget."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer whose weight can be decomposed.
+    """A convolution or a linear layer.
 
     Attributes:
         name: name of its weight.
         module: the layer.
         axes: axes of the weight that can have factors: the channel axes; for a matrix, only the first.
+        problem: why the weight cannot be decomposed, or an empty string.
     """
 
     name: str
     module: nn.Module
     axes: tuple[int, ...]
+    problem: str
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -68,30 +74,26 @@ class Layer:
         return best
 
 
-def layers(model: nn.Module) -> tuple[list[Layer], dict[str, str]]:
-    """Return the layers that can be decomposed, and why the other layers cannot, by the names of their weights."""
+def layers(model: nn.Module) -> list[Layer]:
+    """Return the convolutions and linear layers, whether or not they can be decomposed."""
     uses = Counter(id(parameter) for _, parameter in model.named_parameters(remove_duplicate=False))
-    found, refused = [], {}
+    found = []
     for path, module in model.named_modules():
         kind: Any = type_before_parametrizations(module)
-        if kind not in KINDS:
-            continue
-        name = f"{path}.weight" if path else "weight"
-        problem = _problem(module, uses)
-        if problem:
-            refused[name] = problem
-        else:
-            found.append(Layer(name, module, (0,) if kind is nn.Linear else (0, 1)))
-    return found, refused
+        if kind in KINDS:
+            name, axes = f"{path}.weight" if path else "weight", (0,) if kind is nn.Linear else (0, 1)
+            found.append(Layer(name, module, axes, _problem(module, uses)))
+    return found
 
 
-def choose(found: Sequence[Layer], ranks: Ranks, weaken: float) -> list[dict[int, int]]:
+def choose(found: Sequence[Layer], ranks: Ranks, weaken: float, refused: Sequence[Layer] = ()) -> list[dict[int, int]]:
     """Return the rank along each axis of each layer.
 
     Args:
-        found: the layers.
+        found: the layers that can be decomposed.
         ranks: see :data:`Ranks`; layers that a mapping does not name keep their full ranks.
         weaken: how far to move from the ranks of EVBMF (0) toward full ranks (1).
+        refused: the other layers.
 
     Raises:
         ValueError: a name, a rank or ``weaken`` is not valid.
@@ -111,10 +113,12 @@ def choose(found: Sequence[Layer], ranks: Ranks, weaken: float) -> list[dict[int
                 f"such as {{{found[0].name!r}: 8}}"
             )
         return [{axis: _rank(layer, axis, ranks) for axis in layer.axes} for layer in found]
-    unknown = ranks.keys() - {layer.name for layer in found}
-    if unknown:
-        there = ", ".join(layer.name for layer in found[:5])
-        raise ValueError(f"{sorted(unknown)[0]!r} is not a weight that can be decomposed, such as {there} …")
+    for name in sorted(ranks.keys() - {layer.name for layer in found}):
+        problem = next((layer.problem for layer in refused if layer.name == name), None)
+        if problem:
+            raise ValueError(f"{name} cannot be decomposed: {problem}")
+        there = listed([layer.name for layer in found], SHOWN)
+        raise ValueError(f"{name!r} is not a weight that can be decomposed; these are: {there}")
     return [_named(layer, ranks.get(layer.name, layer.shape[: len(layer.axes)])) for layer in found]
 
 
@@ -167,8 +171,10 @@ def _rank(layer: Layer, axis: int, given: Rank) -> int:
     return rank
 
 
-def _problem(module: Any, uses: Mapping[int, int]) -> str | None:
-    """Return why a layer cannot be decomposed."""
+def _problem(module: Any, uses: Mapping[int, int]) -> str:
+    """Return why a layer cannot be decomposed, or an empty string."""
+    if form_of(module) is not None:
+        return "it is already decomposed"
     if is_parametrized(module, "weight") or not isinstance(module.weight, nn.Parameter):
         return "its weight is parametrized"
     weight = module.weight
@@ -184,4 +190,4 @@ def _problem(module: Any, uses: Mapping[int, int]) -> str | None:
         return "its weight is on the meta device: load the weights first"
     if not weight.numel():
         return "its weight has no elements"
-    return None if bool(torch.isfinite(weight).all()) else "a weight is not finite"
+    return "" if bool(torch.isfinite(weight).all()) else "a weight is not finite"

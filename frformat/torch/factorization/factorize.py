@@ -68,8 +68,8 @@ def factorize(
     inference only: its normalization stays in evaluation mode, and ``train()`` has no effect.
 
     Args:
-        model: a model that :func:`frformat.torch.regularize` or :func:`frformat.torch.decompose` changed; or, with
-            ``weights``, a plain one, best created on the meta device so that it takes no memory.
+        model: a model that :func:`frformat.torch.regularize` or :func:`frformat.torch.decompose` changed. With
+            ``weights``, any model; best a plain one, created on the meta device so that it takes no memory.
         example: an input (a tensor, a sequence of positional inputs, or a mapping of keyword inputs) of the size to
             optimize for. Only its shape matters; other sizes work as well.
         weights: an ``.frz`` file with the coefficients and everything else in a plain model's state dict.
@@ -101,6 +101,7 @@ def factorize(
             )
         net, layers = _factor(net, example, given, fuse, prefer)
     else:
+        net = recompose(unregularize(net))  # the file replaces its coefficients and factors
         with frformat.open(weights, tier=tier, memory_budget=memory_budget, base=base) as file:
             matched(net, file, weights, Way(assign=True), strict=True)
             net, layers = _factor(net, example, from_file(net, file), fuse, prefer)

@@ -57,7 +57,7 @@ def factorize_tiers(
     >>> set_tier(factored, 0)
 
     Args:
-        model: a model with tiers (see :func:`frformat.torch.regularization.make_tiers`), or a plain one if a file is
+        model: a model with tiers (see :func:`frformat.torch.regularization.make_tiers`), or any model if a file is
             given.
         example: see :func:`factorize`.
         weights: a file; all tiers that are present are used.

@@ -225,9 +225,14 @@ def _factored(layer: Any, x: Tensor, held: Any) -> Tensor:
 
 
 def multiply_adds(layer: nn.Module, shape: Sequence[int], core: Sequence[int], runs: Iterable[Run]) -> int:
-    """Return the multiply-adds of some calls of a layer, factored or rebuilt, whichever takes fewer."""
-    pixels = [_pixels(layer, run.before) for run in runs]
-    return sum(min(_work(layer, shape, each, *some) for each in (core, shape)) for some in pixels)
+    """Return the multiply-adds of some calls of a layer, which runs on its factors if :func:`install` expects fewer."""
+    channels: Any = layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
+    total = 0
+    for run in runs:
+        before, guess = _pixels(layer, run.before)
+        used = core if _work(layer, shape, core, before, guess) < _work(layer, shape, shape, before, guess) else shape
+        total += _work(layer, shape, used, before, math.prod(run.after) // channels)
+    return total
 
 
 def _pixels(layer: Any, shape: Sequence[int]) -> tuple[int, int]:
@@ -253,7 +258,10 @@ def _work(layer: nn.Module, shape: Sequence[int], core: Sequence[int], before: i
 def _leading(tensor: Tensor, axis: int, rank: int) -> Tensor:
     """Return the leading left singular vectors of an unfolding: (n, rank); signs are fixed by the largest entry."""
     unfolded = tensor.movedim(axis, 0).flatten(1)
-    vectors = torch.linalg.eigh(unfolded @ unfolded.T).eigenvectors.flip(1)[:, :rank]
+    if rank <= unfolded.shape[1] < unfolded.shape[0]:  # such as a layer with a vocabulary of outputs
+        vectors = torch.linalg.svd(unfolded, full_matrices=False).U[:, :rank]
+    else:
+        vectors = torch.linalg.eigh(unfolded @ unfolded.T).eigenvectors.flip(1)[:, :rank]
     largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
     found: Tensor = vectors * torch.where(largest < 0, -1.0, 1.0)
     return found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,7 +19,8 @@ from frformat.torch.nesting.freezing import growing
 from frformat.torch.nesting.ranking import Ranking, l1
 from frformat.torch.nesting.structure import Widths, make_nested, originals, parts
 from frformat.torch.regularization.tiers import Statistics
-from frformat.wording import metric_text
+from frformat.torch.regularization.undo import undone_on_error
+from frformat.wording import count, metric_text
 
 
 class SeedError(ValueError):
@@ -76,22 +78,41 @@ def nest(
         The model. It has one tier for each share that reached the minimum, and one for all filters.
 
     Raises:
-        SeedError: no smaller tier reaches the minimum. The model's largest tier is then still the original network.
-        ValueError: no filters can be removed, or the shares are not valid.
+        SeedError: no smaller tier reaches the minimum.
+        ValueError: no filters can be removed, the shares are not valid, or the ranking does not return a score for each
+            filter.
         ModuleNotFoundError: torch-pruning is not installed, and no groups are given.
+
+        The model is unchanged after any error, including those of ``fit``, ``score``, ``ranking`` and ``listener``.
     """
-    groups, widths = add_tiers(model, example, shares, groups)
-    whole = {name: group.count for name, group in groups.items()}
-    report = listener or (lambda stage: None)
-    seed = _prune(model, groups, [*widths, whole], ranking, fit, score, minimum, report)
-    _drop(model, seed)
-    for tier, wider in enumerate([*widths, whole][seed + 1 :], start=1):
-        _continue_rows(model, tier, tier - 1)
-        with growing(model, tier):
-            fit(model)
-            report(Stage("grow", wider, score(model)))
-    set_tier(model, None)
+    with _restored_on_error(model):
+        groups, widths = add_tiers(model, example, shares, groups)
+        whole = {name: group.count for name, group in groups.items()}
+        report = listener or (lambda stage: None)
+        seed = _prune(model, groups, [*widths, whole], ranking, fit, score, minimum, report)
+        _drop(model, seed)
+        for tier, wider in enumerate([*widths, whole][seed + 1 :], start=1):
+            _continue_rows(model, tier, tier - 1)
+            with growing(model, tier):
+                fit(model)
+                report(Stage("grow", wider, score(model)))
+        set_tier(model, None)
     return model
+
+
+@contextmanager
+def _restored_on_error(model: nn.Module) -> Iterator[None]:
+    """Restore the structure and the values of a plain network if the block raises."""
+    tensors = [*model.parameters(), *model.buffers()]
+    values = [tensor.detach().clone() for tensor in tensors]
+    try:
+        with undone_on_error(model.modules(), tensors):
+            yield
+    except BaseException:
+        with torch.no_grad():
+            for tensor, value in zip(tensors, values, strict=True):
+                tensor.copy_(value)
+        raise
 
 
 def add_tiers(
@@ -137,7 +158,9 @@ def _prune(
     for tier in reversed(range(len(widths) - 1)):
         before = copy.deepcopy(model.state_dict())
         set_tier(model, tier + 1)
-        for name, scores in ranking(model, groups).items():
+        ranks = ranking(model, groups)
+        _check_ranks(ranks, widths[tier + 1])
+        for name, scores in ranks.items():
             permute(model, groups[name], scores.argsort(descending=True, stable=True).cpu(), originals(model))
         _continue_rows(model, tier, tier + 1)
         set_tier(model, tier)
@@ -153,6 +176,16 @@ def _prune(
                 )
             return tier + 1
     return 0
+
+
+def _check_ranks(ranks: Mapping[str, Tensor], wanted: Widths) -> None:
+    """Check that a ranking has returned a score for each filter."""
+    for name in {**wanted, **ranks}:
+        filters, shape = wanted.get(name), list(ranks[name].shape) if name in ranks else None
+        if shape != [filters]:
+            found = "no scores" if shape is None else f"scores of shape {shape}"
+            number = f"has {count(filters, 'filter')} now" if filters else "has no filters to rank"
+            raise ValueError(f"the ranking returned {found} for {name!r}, which {number}")
 
 
 @torch.no_grad()

@@ -92,6 +92,7 @@ def load_nested(model: nn.Module, path: StrPath) -> nn.Module:
     return model
 
 
+@torch.inference_mode(False)  # the network can be trained
 def descendant(model: nn.Module, tier: int) -> nn.Module:
     """Return a plain network with the weights of one tier; the model is unchanged.
 
@@ -107,10 +108,12 @@ def descendant(model: nn.Module, tier: int) -> nn.Module:
             continue
         for name in list(module.parametrizations):
             if isinstance(module.parametrizations[name][0], Corner | Statistics):
-                own = isinstance(module.parametrizations[name].original, nn.Parameter)
+                own = module.parametrizations[name].original
                 value = getattr(module, name).detach().clone(memory_format=torch.contiguous_format)
                 take_off(module, name, keep=False)
-                setattr(module, name, nn.Parameter(value) if own else value)
+                setattr(
+                    module, name, nn.Parameter(value, own.requires_grad) if isinstance(own, nn.Parameter) else value
+                )
         _name_widths(module)
     return plain
 
@@ -195,8 +198,8 @@ def _install(
     cumulative = [path for path, each in modules.items() if isinstance(each, BATCH_NORMS) and each.momentum is None]
     if cumulative:
         raise ValueError(f"{', '.join(cumulative)}: averages over all batches cannot have tiers; set momentum")
-    known = dict(model.named_parameters())
-    tied = [name for name in (*corners, *apart) if name not in known and name not in dict(model.named_buffers())]
+    known, buffers = dict(model.named_parameters()), dict(model.named_buffers())
+    tied = [name for name in (*corners, *apart) if name not in known and name not in buffers]
     if tied:
         raise ValueError(f"{', '.join(tied)}: tied to other tensors, which cannot have tiers")
     for name, each in corners.items():

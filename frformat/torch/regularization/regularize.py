@@ -82,6 +82,7 @@ def regularize(
     return model
 
 
+@torch.inference_mode(False)  # training can continue with the new tensors
 def unregularize(model: Model) -> Model:
     """Replace regularized and quantized parameters with the plain tensors that they represent, in place.
 
@@ -106,6 +107,7 @@ def unregularize(model: Model) -> Model:
     return _with_plain_statistics(model)
 
 
+@torch.inference_mode(False)  # training can continue with the new tensors
 def recompose(model: Model) -> Model:
     """Multiply out the factors of a decomposed model in place, so that it has plain weights again.
 
@@ -115,9 +117,15 @@ def recompose(model: Model) -> Model:
     Returns:
         The model.
     """
-    for module in list(model.modules()):
-        if form_of(module) is not None:
+    modules: list[Any] = list(model.modules())
+    for module in modules:
+        held = form_of(module)
+        if held is not None:
+            trained = any(part.requires_grad for part in held.parameters())
             take_off(module, "weight", keep=True)
+            value = module.weight.detach()
+            del module.weight  # a buffer if PyTorch saw no gradients
+            module.weight = nn.Parameter(value, trained)
     return _with_plain_statistics(model)
 
 

@@ -46,6 +46,7 @@ class Convolution(Hidden):
 
     def layer(self, shape: tuple[int, ...], seed: int) -> ConvolutionLayer:
         """See :class:`Hidden`."""
+        self.check_whole("filters", "size", "pool", "bias")
         if len(shape) == 2:
             shape = (1, *shape)
         if min(self.filters, self.size, self.pool) < 1 or self.bias < 0:

@@ -39,6 +39,7 @@ class Dense(Hidden):
 
     def layer(self, shape: tuple[int, ...], seed: int) -> DenseLayer:
         """See :class:`Hidden`."""
+        self.check_whole("neurons")
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"activation {self.activation!r} is not one of {', '.join(ACTIVATIONS)}")
         if self.neurons < 1 or not 0 < self.gain < math.inf:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from functools import cached_property
+from numbers import Integral
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -92,5 +93,16 @@ class Hidden(ABC):
         """Return the layer for inputs of ``shape`` (without the batch axis).
 
         Raises:
-            ValueError: a setting is out of range, or does not fit the shape.
+            ValueError: a setting is not a whole number or is out of range, or does not fit the shape.
         """
+
+    def check_whole(self, *names: str) -> None:
+        """Check that settings are whole numbers.
+
+        Raises:
+            ValueError: one is not.
+        """
+        for name in names:
+            value = getattr(self, name)
+            if not isinstance(value, Integral):
+                raise ValueError(f"{name} must be a whole number, not {value!r}")

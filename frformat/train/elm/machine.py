@@ -75,6 +75,7 @@ class Machine(BaseEstimator):  # type: ignore[misc]
     @property
     def ridge_(self) -> float:
         """The ridge, relative to the mean of the diagonal of HᵀH."""
+        self._fitted()
         self._solve()
         return self._chosen.ridge
 
@@ -109,7 +110,9 @@ class Machine(BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"batch must be a positive whole number, not {self.batch!r}")
         if not isinstance(self.seed, Integral) or not 0 <= self.seed < 2**64 - 1:  # the next one is that of the biases
             raise ValueError(f"seed must be a whole number from 0 to 2**64 - 2, not {self.seed!r}")
-        for name in ("ridge", "tolerance"):
+        if self.hidden is not None and not isinstance(self.hidden, Hidden):
+            raise ValueError(f"hidden must be a layer, such as Dense(neurons=300), not {self.hidden!r}")
+        for name in ("ridge", "tolerance", "memory"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, Real) and 0 <= value < np.inf):
                 raise ValueError(f"{name} must be a finite number of at least 0, or None, not {value!r}")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ import frformat
 from frformat.checkpoints import load as load_checkpoint
 from frformat.errors import EncodeError
 from frformat.torch import MismatchError, decompose, load_model, recompose, save_model, set_tier, summary
+from frformat.torch.costs import costs
 from frformat.torch.decomposition import Decomposition, reestimate
 from frformat.torch.lowrank.tucker import Tucker, partial_tucker
 from frformat.torch.regularization import make_tiers
@@ -45,8 +48,46 @@ def test_layers_compute_the_product_of_their_factors(net: Net, images: torch.Ten
     assert cores["strided.weight"] == (12, 8, 3, 3)
     assert cores["up.weight"] == (12, 6, 4, 4)
     assert cores["hidden.weight"] == (20, 768)
-    assert "depthwise.weight" not in cores
+    assert cores["depthwise.weight"] is None
     assert close(net(images), recompose(copy.deepcopy(net))(images))
+
+
+def test_the_summary_says_why_a_layer_is_unchanged(net: Net) -> None:
+    with torch.no_grad():
+        net.up.weight[0, 0, 0, 0] = torch.nan
+    found = summary(decompose(net, {"strided.weight": 4, "hidden.weight": 4}))
+    assert {layer.name: layer.why for layer in found.layers if layer.why} == {  # type: ignore[attr-defined]
+        "first.weight": "factors of these ranks would save nothing",
+        "depthwise.weight": "its channels are in groups",
+        "up.weight": "a weight is not finite",
+        "head.weight": "factors of these ranks would save nothing",
+    }
+    assert "2 of 6 layers are decomposed" in str(found)
+    again = summary(decompose(net, {"first.weight": 2}))
+    (strided,) = (layer for layer in again.layers if layer.name == "strided.weight")
+    assert (strided.why, strided.parameters[1]) == ("it is already decomposed", 4 * (24 + 16) + 4 * 4 * 9)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("size", [(8, 8), (13, 11)])
+def test_multiply_adds_are_those_that_run(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 16, 5),
+        nn.Conv2d(16, 24, 3, stride=2, padding=2, padding_mode="circular"),
+        nn.Conv2d(24, 24, 3, groups=24, dilation=2, padding=1),
+        nn.ConvTranspose2d(24, 12, 3, stride=2),
+        nn.Flatten(2),
+        nn.LazyLinear(20),
+    )
+    x = torch.randn(2, 3, *size)
+    model(x)
+    full = costs(model, x).multiply_adds
+    decompose(model, 0.5, example=x)
+    counts = [layer.multiply_adds for layer in summary(model).layers]  # type: ignore[attr-defined]
+    assert sum(before for before, _ in counts) == full
+    assert sum(after for _, after in counts) == costs(model, x).multiply_adds < full
+    decompose(recompose(model), multiply_adds=full // 3, example=x)
+    assert 0.3 * full < 3 * costs(model, x).multiply_adds <= full
 
 
 @torch.no_grad()
@@ -219,7 +260,8 @@ def failing(images: torch.Tensor):
     [
         ({"ranks": "svd"}, "neither 'vbmf'"),
         ({"ranks": 0.0}, "first.weight: rank 0.0"),
-        ({"ranks": {"up.weigth": 3}}, "'up.weigth' is not a weight"),
+        ({"ranks": {"up.weigth": 3}}, "'up.weigth' is not a weight that can be decomposed; these are: first.weight, "),
+        ({"ranks": {"depthwise.weight": 3}}, "depthwise.weight cannot be decomposed: its channels are in groups"),
         ({"ranks": {"up.weight": 99}}, "up.weight: rank 99"),
         ({"ranks": {"up.weight": (3, 3, 3)}}, "3 ranks for 2 axes"),
         ({"ranks": 1.0}, "as many parameters"),
@@ -234,6 +276,7 @@ def failing(images: torch.Tensor):
         ({"weaken": -1.0}, "weaken=-1.0 is not from 0"),
         ({"weaken": float("nan")}, "weaken=nan is not from 0"),
         ({"ranks": 0.5, "batches": torch.zeros(2, 3, 8, 8)}, "batches is one tensor"),
+        ({"ranks": 0.5, "batches": [(torch.zeros(2, 3, 8, 8), torch.zeros(2))]}, "does not run on batch 0, .* labels"),
         ({"multiply_adds": 1_000}, "needs an example"),
         ({"ranks": 0.5, "example": torch.zeros(1, 4, 8, 8)}, "does not run on the example"),
     ],
@@ -280,6 +323,35 @@ def test_iteration_is_not_worse_than_truncated_hosvd() -> None:
     core, factors = partial_tucker(weight, {0: 4, 1: 3})
     best = Tucker(weight.shape, {0: 4, 1: 3})(core, *factors)
     assert float((weight - best).norm()) <= float((weight - truncated).norm()) + 1e-12
+
+
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_recomposed_weights_are_parameters(net: Net, images: torch.Tensor, mode: Any, frozen: bool) -> None:
+    before = {name: parameter.shape for name, parameter in net.named_parameters()}
+    net.up.weight.requires_grad_(not frozen)
+    with mode():
+        decompose(net, 0.5)
+    net(images).sum().backward()
+    with mode():
+        recompose(net)
+    assert {name: parameter.shape for name, parameter in net.named_parameters()} == before
+    assert [name for name, each in net.named_parameters() if not each.requires_grad] == ["up.weight"] * frozen
+    net(images).sum().backward()
+
+
+def test_a_long_axis_takes_no_square_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer with a vocabulary of 50,000 outputs would need 20 GB."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 300), nn.Linear(300, 6))
+    values = torch.linalg.svdvals(model[0].weight.detach().double())
+    squares = Mock(wraps=torch.linalg.eigh)
+    monkeypatch.setattr(torch.linalg, "eigh", squares)
+    (first, _) = summary(decompose(model, {"0.weight": 4})).layers
+    assert max(len(call.args[0]) for call in squares.call_args_list) <= 6
+    assert first.error == pytest.approx(float(values[4:].norm() / values.norm()), rel=1e-5)  # type: ignore[attr-defined]
+    factor = model[0].parametrizations.weight.original1.detach()
+    assert_close(factor.T @ factor, torch.eye(4))
 
 
 def test_half_precision_is_refused_with_advice():

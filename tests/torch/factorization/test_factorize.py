@@ -12,6 +12,7 @@ from torch.testing import assert_close
 import frformat
 from frformat.torch import (
     MismatchError,
+    decompose,
     factorize,
     load_model,
     regularize,
@@ -21,6 +22,7 @@ from frformat.torch import (
     unregularize,
 )
 from frformat.torch.factorization import Factored
+from frformat.torch.regularization import make_tiers
 from frformat.train.models import LeNet5, ResNet20, UNet
 from tests.sums import assert_same, network_slack
 from tests.versioned import Versioned
@@ -54,6 +56,27 @@ def test_a_file_yields_the_outputs_of_the_regularized_model(saved):
         assert_same(expected, unregularize(model)(x), slack)
     assert not any(tensor.is_meta for tensor in (*made.parameters(), *made.buffers()))
     assert all(parameter.is_meta for parameter in skeleton.parameters())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("change", [lambda model: regularize(model, 33), lambda model: decompose(model, 0.25)])
+def test_a_file_replaces_the_coefficients_of_the_model(change, tmp_path):
+    def network():
+        return nn.Sequential(nn.Conv2d(16, 32, 3), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 32, 3)).eval()
+
+    model, x, path = change(network()), torch.randn(1, 16, 12, 12), tmp_path / "model.frz"
+    make_tiers(model, [0.5])
+    save_model(model, path)
+    for parameter in model.parameters():
+        parameter.mul_(2)
+    before = copy.deepcopy(model.state_dict())
+    for tier in (0, 1):
+        expected = factorize(network(), x, path, tier=tier, prefer="memory")
+        found = factorize(model, x, path, tier=tier, prefer="memory")
+        assert all(layer.modes for layer in summary(found).layers)
+        assert str(summary(found)) == str(summary(expected))
+        assert torch.equal(found(x), expected(x))
+    assert_close(model.state_dict(), before, rtol=0, atol=0)
 
 
 def test_the_given_model_is_unchanged():

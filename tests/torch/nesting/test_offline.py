@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import copy
+from contextlib import contextmanager
+
 import pytest
 import torch
 from torch import nn
 
 from frformat.torch import each_tier, nest, set_tier, tier_count
-from frformat.torch.nesting import SeedError, at_random, profile, widths
+from frformat.torch.nesting import SeedError, at_random, l1, profile, widths
 from frformat.torch.nesting.profile import profile_metadata
 from tests.torch.nesting.networks import GROUPS, digits, fit, images
 
@@ -34,6 +37,18 @@ class Run:
         self.stages.append(stage)
         if stage.kind == "grow":
             self.outputs.append([self.model(self.x).detach() for _ in each_tier(self.model)])
+
+
+@contextmanager
+def unchanged(run):
+    """Check that the block changes neither the network nor its tensors."""
+    before, outputs = copy.deepcopy(run.model.state_dict()), run.model(run.x)
+    yield
+    after = run.model.state_dict()
+    assert [*after] == [*before]
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert tier_count(run.model) == 1
+    assert torch.equal(run.model.eval()(run.x), outputs)
 
 
 def test_every_tier_contains_the_smaller_ones():
@@ -78,11 +93,49 @@ def test_a_failed_pruning_leaves_no_trace_in_the_seed():
 
 def test_failing_to_find_a_seed_is_an_error_and_loses_nothing():
     run = Run(scores=(0.5,))
-    before = run.model(run.x)
-    with pytest.raises(SeedError, match="lower the minimum"):
+    with unchanged(run), pytest.raises(SeedError, match="lower the minimum"):
         run.nest(minimum=0.7)
-    set_tier(run.model, None)
-    assert torch.equal(run.model(run.x), before)
+
+
+@pytest.mark.parametrize("stages", range(1, 2 * len(SHARES) + 1))
+def test_an_error_after_any_stage_leaves_the_network_unchanged(stages):
+    run = Run()
+
+    def listen(stage):
+        run.stages.append(stage)
+        if len(run.stages) == stages:
+            raise KeyboardInterrupt
+
+    run.listen = listen
+    with unchanged(run), pytest.raises(KeyboardInterrupt):
+        run.nest()
+    assert all(parameter.requires_grad for parameter in run.model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"conv3": torch.ones(4)}, r"scores of shape \[4\] for 'conv3', which has no filters to rank"),
+        ({"conv1": torch.ones(3)}, r"scores of shape \[3\] for 'conv1', which has 6 filters now"),
+        ({"conv1": torch.ones(6, 1)}, r"scores of shape \[6, 1\] for 'conv1', which has 6 filters now"),
+        ({"conv1": None}, "the ranking returned no scores for 'conv1', which has 6 filters now"),
+    ],
+)
+def test_a_ranking_returns_a_score_for_each_filter(change, message):
+    def ranking(model, groups):
+        ranks = {**l1(model, groups), **change}
+        return {name: scores for name, scores in ranks.items() if scores is not None}
+
+    run = Run()
+    with unchanged(run), pytest.raises(ValueError, match=message):
+        run.nest(ranking=ranking)
+
+
+def test_a_ranking_scores_only_the_filters_of_its_tier():
+    run = Run()
+    ranks = l1(run.model, GROUPS)
+    with unchanged(run), pytest.raises(ValueError, match=r"scores of shape \[6\] for 'conv1', which has 4 filters now"):
+        run.nest(ranking=lambda model, groups: ranks)
 
 
 def test_the_error_contains_the_score():
@@ -104,7 +157,7 @@ def test_the_best_filters_come_first():
         minimum=0,
         shares=[0.5],
         groups=GROUPS,
-        ranking=lambda model, groups: {"conv1": scores},
+        ranking=lambda model, groups: {**l1(model, groups), "conv1": scores},
     )
     assert torch.equal(model.conv1.weight, first[[1, 3, 4, 5, 2, 0]])
     torch.testing.assert_close(model(x), before)

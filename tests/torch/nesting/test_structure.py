@@ -4,6 +4,7 @@ import itertools
 import os
 import shutil
 import subprocess
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -51,6 +52,28 @@ def test_the_largest_tier_is_the_network_itself():
     before = model(x)
     assert torch.equal(make_nested(model, GROUPS, WIDTHS)(x), before)
     assert widths(model) == [*WIDTHS, {"conv1": 6, "conv2": 8, "fc1": 10}]
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_descendant_trains_what_the_network_trains(mode):
+    model = digits()
+    model.conv1.weight.requires_grad_(False)
+    with mode():
+        small = descendant(make_nested(model, GROUPS, WIDTHS), 0)
+    assert [name for name, each in small.named_parameters() if not each.requires_grad] == ["conv1.weight"]
+    fit(small)
+
+
+def test_a_deep_network_is_not_searched_for_each_tensor():
+    """The time that tiers take would otherwise be quadratic in the number of layers."""
+    counts = []
+    for depth in (2, 6):
+        layers = [layer for _ in range(depth) for layer in (nn.Linear(4, 4), nn.BatchNorm1d(4))]
+        model = nn.Sequential(*layers)
+        search = model.named_modules = Mock(wraps=model.named_modules)
+        make_nested(model, {"0": FilterGroup("0", 4, (Member("0.weight", 0),))}, [{"0": 2}])
+        counts.append(search.call_count)
+    assert counts[0] == counts[1]
 
 
 def test_a_tier_runs_at_its_own_width():

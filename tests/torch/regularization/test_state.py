@@ -141,7 +141,7 @@ def _stepped(model, optimizer):
     optimizer.step()
 
 
-@pytest.mark.parametrize("way", ["load_model", "load_state_dict", "truncate"])
+@pytest.mark.parametrize("way", ["load_model", "load_state_dict", "truncate", "unregularize"])
 def test_a_model_that_was_changed_in_inference_mode_can_be_trained(way, tmp_path):
     other = regularize(Net(), 20)
     save_model(other, tmp_path / "model.frz")
@@ -154,6 +154,8 @@ def test_a_model_that_was_changed_in_inference_mode_can_be_trained(way, tmp_path
             load_model(model, tmp_path / "model.frz")
         elif way == "load_state_dict":
             model.load_state_dict(state)
+        elif way == "unregularize":
+            unregularize(model)
         else:
             truncate(model, 5, optimizer)
         model(net_input(2))

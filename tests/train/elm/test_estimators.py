@@ -246,9 +246,26 @@ def test_labels_are_all_strings_or_all_numbers():
         {"tolerance": -0.1},
         {"seed": -1},
         {"seed": 2**64 - 1},
+        {"memory": -1},
+        {"memory": "1GB"},
+        {"hidden": 300},
+        {"hidden": Dense},
     ],
 )
 def test_settings_out_of_range(settings: dict[str, Any]):
     x, y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2
     with pytest.raises(ValueError, match=rf"{next(iter(settings))} must be"):
-        ELMClassifier(Dense(20), **settings).fit(x, y)
+        ELMClassifier(**{"hidden": Dense(20), **settings}).fit(x, y)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "message"),
+    [
+        (Dense(0.5), r"neurons must be a whole number, not 0\.5"),  # type: ignore[arg-type]
+        (Dense("50"), "neurons must be a whole number, not '50'"),  # type: ignore[arg-type]
+        (Convolution(24, 3, 2.0), r"pool must be a whole number, not 2\.0"),  # type: ignore[arg-type]
+    ],
+)
+def test_settings_of_layers_are_whole_numbers(hidden: Any, message: str, digits: tuple[np.ndarray, np.ndarray]):
+    with pytest.raises(ValueError, match=message):
+        ELMClassifier(hidden).fit(digits[0][:50], digits[1][:50])

@@ -33,6 +33,8 @@ def test_images(tmp_path: Path, tolerance: float | None):
         np.testing.assert_array_equal(file["hidden.weight"], model.layer_.weights)
     with pytest.raises(NotFittedError, match="was loaded from a file without sums to continue from"):
         back.partial_fit(IMAGES, LABELS)
+    with pytest.raises(NotFittedError, match="was loaded from a file without sums to continue from"):
+        _ = back.ridge_
     assert back.fit(IMAGES, LABELS).samples_ == 60
 
 
