@@ -97,7 +97,7 @@ def _digest(array: NDArray[Any]) -> str:
 
 
 def _weights() -> dict[str, Any]:
-    """Return the reference of the convolution: samples in full precision, the maximum and the sum in binary64."""
+    """Return the reference of the convolution: samples in full precision, the maximum and the sum in binary64, rounded."""
     core = kernels().astype(np.float64).reshape(-1, 3, 3)
     column = transform.cosines(3)
     u = np.array([[float(value) for value in column(i)] for i in range(3)])  # u[i, x]
@@ -108,4 +108,9 @@ def _weights() -> dict[str, Any]:
         kernel, x, y = (int(i) for i in np.unravel_index(place, found.shape))
         entries = {(i, j): float(core[kernel, i, j]) for i in range(3) for j in range(3)}
         sample.append([place, float(transform.weights(entries, (3, 3), (column, column))[3 * x + y])])
-    return {"max": float(np.abs(found).max()), "sum": float(found.sum()), "sample": sample}
+    return {"max": _rounded(np.abs(found).max()), "sum": _rounded(found.sum()), "sample": sample}
+
+
+def _rounded(number: float) -> float:
+    """Return a number without its last digits, which depend on the order in which NumPy adds."""
+    return float(f"{number:.12g}")
