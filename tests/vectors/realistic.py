@@ -97,7 +97,7 @@ def _digest(array: NDArray[Any]) -> str:
 
 
 def _weights() -> dict[str, Any]:
-    """Return the reference of the convolution: samples in full precision, the maximum and the sum in binary64, rounded."""
+    """Return the reference of the convolution: samples in full precision, rounded maximum and sum in binary64."""
     core = kernels().astype(np.float64).reshape(-1, 3, 3)
     column = transform.cosines(3)
     u = np.array([[float(value) for value in column(i)] for i in range(3)])  # u[i, x]
