@@ -43,10 +43,10 @@ OTHERS: Final[dict[Any, Callable[..., int]]] = {
     torch.ops.aten.vdot: _multiply_adds(lambda vector, *_: math.prod(vector)),
     torch.ops.aten.addbmm: _multiply_adds(lambda _, first, second, *__: math.prod(first) * second[-1]),
     torch.ops.aten.mkldnn_rnn_layer: _multiply_adds(lambda x, one, other, *_: _recurrent(x, [one, other])),
+    torch.ops.aten._cudnn_rnn: _multiply_adds(lambda x, weights, *_: _recurrent(x, weights)),
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _multiply_adds(
         lambda query, key, value, *_: math.prod(query[:-1]) * key[-2] * (key[-1] + value[-1])
-    ),  # PyTorch 2.8 does not know it
-    torch.ops.aten._cudnn_rnn: _multiply_adds(lambda x, weights, *_: _recurrent(x, weights)),
+    ),  # newer versions know it, PyTorch 2.8 does not
 }
 """Products that PyTorch's counter does not know, with the formulas for their numbers of operations."""
 

@@ -1,12 +1,12 @@
-"""Compute independently of the modes that the caller has turned on, and restore those of models."""
+"""Compute independently of the modes that the caller has turned on, such as autocast, and restore those of models."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @contextmanager
@@ -20,11 +20,22 @@ def ordinary() -> Iterator[None]:
         stack.enter_context(torch.compiler.set_stance("force_eager"))
         stack.enter_context(torch.inference_mode(False))
         for device in _devices():
-            if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-                stack.enter_context(torch.autocast(device, enabled=False))
+            stack.enter_context(_without_autocast(device))
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
         yield
+
+
+def full_precision(tensor: Tensor) -> AbstractContextManager[object]:
+    """Disable autocast where a tensor is: a sum over many basis functions is rounded once, as a whole."""
+    return _without_autocast(tensor.device.type)
+
+
+def _without_autocast(device: str) -> AbstractContextManager[object]:
+    """Disable autocast on a type of device, such as ``cpu``, if it is enabled there."""
+    # It is not available on the meta device. PyTorch 2.8 cannot compile the question.
+    possible = torch.compiler.is_compiling() or torch.amp.is_autocast_available(device)
+    return torch.autocast(device, enabled=False) if possible and torch.is_autocast_enabled(device) else nullcontext()
 
 
 def _devices() -> list[str]:

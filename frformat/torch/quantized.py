@@ -17,9 +17,9 @@ from frformat.checkpoints.regularized import Facts
 from frformat.checkpoints.torch_tensors import TORCH_DTYPES, gathered, to_numpy, to_torch
 from frformat.dtypes import DTYPES
 from frformat.errors import EncodeError
-from frformat.torch.autocast import full_precision
 from frformat.torch.lowrank.bases import cosines
 from frformat.torch.memory import arranged
+from frformat.torch.modes import full_precision
 from frformat.torch.parametrizations import parametrized
 
 UNCHANGED: Final = "_stored_unchanged"

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
 from frformat.checkpoints.regularized import Facts
-from frformat.torch.autocast import full_precision
 from frformat.torch.capacity import Tiered
 from frformat.torch.lowrank.cost import Run
 from frformat.torch.lowrank.override import override
 from frformat.torch.lowrank.products import Movement, convolve, multiply
+from frformat.torch.modes import full_precision
 from frformat.torch.parametrizations import is_parametrized
 
 ITERATIONS: Final = 30

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from frformat.errors import DependencyError
-from frformat.torch.autocast import full_precision
 from frformat.torch.batch_norm import BATCH_NORMS
 from frformat.torch.copying import copied
+from frformat.torch.modes import full_precision
 from frformat.torch.nesting.filters import LAYERS, TRANSPOSED, FilterGroup, Member, permute
 from frformat.torch.nesting.structure import descendant, make_nested
 

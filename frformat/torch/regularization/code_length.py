@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from frformat.spectral import zigzag
-from frformat.torch.autocast import full_precision
+from frformat.torch.modes import full_precision
 from frformat.torch.regularization.rounding import quotients, step_of
 from frformat.torch.regularization.spectral_tensor import SpectralTensor
 

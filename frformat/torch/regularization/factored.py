@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrize import type_before_parametrizations
 
-from frformat.torch.autocast import full_precision
 from frformat.torch.lowrank.cost import Product, products
 from frformat.torch.lowrank.factors import Axes, Convolution, Factors, Modes
 from frformat.torch.lowrank.override import Attempt, override
 from frformat.torch.lowrank.products import Movement, convolve
+from frformat.torch.modes import full_precision
 from frformat.torch.parametrizations import is_parametrized
 from frformat.torch.regularization.parametrization import Spectral
 from frformat.torch.regularization.synthesis import FFT_RANK, Synthesis

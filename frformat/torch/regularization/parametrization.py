@@ -13,8 +13,8 @@ from frformat.checkpoints.precision import overflow
 from frformat.checkpoints.regularized import Facts
 from frformat.format.grouping import kept_per_tier
 from frformat.spectral import zigzag
-from frformat.torch.autocast import full_precision
 from frformat.torch.capacity import Tiered
+from frformat.torch.modes import full_precision
 from frformat.torch.regularization.rounding import check_format, fake_quantize, learned_quantize, level_of, step_of
 from frformat.torch.regularization.synthesis import Synthesis
 
