@@ -15,9 +15,9 @@ class Row:
     """The record of one epoch.
 
     Attributes:
-        epoch: its number, from 1.
+        epoch: its number, from 1; 0 is the state before the first step, in runs that start from a compressed file.
         step: number of steps taken so far.
-        losses: mean loss of the epoch, by part of the model.
+        losses: mean loss of the epoch, by part of the model; empty for epoch 0.
         metrics: metrics on the validation samples, or on the test samples if there are none.
         numbers: number of parameters of the model.
         kept: number of nonzero coefficients of each regularized or quantized tensor.

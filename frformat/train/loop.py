@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,7 @@ from frformat.train.history import Row
 from frformat.train.recipe import Data, Recipe, StrPath, metrics, returned
 from frformat.train.rehearsal import rehearse
 from frformat.train.run import Run
-from frformat.wording import in_one_line
+from frformat.wording import in_one_line, metric_text
 
 CHECKPOINT: Final = "checkpoint.pt"
 HISTORY: Final = "history.jsonl"
@@ -32,7 +33,7 @@ class Callback(Protocol):
         """Called after each step, and when the run starts or resumes."""
 
     def epoch(self, row: Row) -> None:
-        """Called for each evaluated epoch, including those before the run was resumed."""
+        """Called for each evaluated epoch, including those before the run was resumed, and epoch 0 if there is one."""
 
     def compress(self, what: str, done: int, total: int) -> None:
         """Called while a quantized run compresses its initial weights; see ``progress`` of ``compress``."""
@@ -96,7 +97,9 @@ def train(
     group.wait()  # no process may read a checkpoint while another replaces it
     place.mkdir(parents=True, exist_ok=True)
     loop.go(checkpoint_every)
-    return export(loop.run, place / MODEL)
+    outcome = export(loop.run, place / MODEL)
+    loop.warn_if_worse(weights)
+    return outcome
 
 
 class _Loop:
@@ -135,6 +138,8 @@ class _Loop:
             for row in self.rows:
                 callback.epoch(row)
             callback.step(run)
+        if run.recipe.settings.quantized and not self.rows:
+            self._add(_evaluated(run, self.clock, {}))
         while run.step < run.steps:
             run.advance()
             if callback:
@@ -148,15 +153,35 @@ class _Loop:
         """Evaluate, truncate, and notify the callback."""
         run = self.run
         run.check_finite()
-        row = _evaluated(run, self.clock)
-        self.rows.append(row)
+        share = run.epoch_steps * run.group.size
+        row = _evaluated(
+            run, self.clock, {part: float(run.group.total(loss)) / share for part, loss in run.losses.items()}
+        )
         if run.step < run.steps:  # no training would follow a truncation after the last step
             run.truncate(row.metrics[run.recipe.metric])
-        if run.group.first:
+        self._add(row)
+        self._save()
+
+    def _add(self, row: Row) -> None:
+        """Record an epoch, and notify the callback."""
+        self.rows.append(row)
+        if self.run.group.first:
             history.write(self.place / HISTORY, self.rows)
         if self.callback:
             self.callback.epoch(row)
-        self._save()
+
+    def warn_if_worse(self, weights: StrPath | None) -> None:
+        """Warn if a run has made the weights of a compressed file worse."""
+        recipe, run = self.run.recipe, self.run
+        if not (recipe.settings.quantized and run.group.first):
+            return
+        before, after = (row.metrics[recipe.metric] for row in (self.rows[0], self.rows[-1]))
+        if after < before if recipe.maximize else after > before:
+            warnings.warn(
+                f"training has made the model worse ({recipe.metric} was {metric_text(before)}, and is "
+                f"{metric_text(after)}); choose a lower quantized_lr, or use {weights}, which has the better weights",
+                stacklevel=3,
+            )
 
     def _save(self) -> None:
         """Write a checkpoint, unless training has diverged: the last good one then remains."""
@@ -168,13 +193,11 @@ class _Loop:
         self.clock.mark()
 
 
-def _evaluated(run: Run, clock: _Clock) -> Row:
-    """Return the record of the epoch that has just ended."""
+def _evaluated(run: Run, clock: _Clock, losses: dict[str, float]) -> Row:
+    """Return the record of the epoch that has just ended, given its mean losses."""
     recipe, result = run.recipe, run.result
     with evaluating(result):
         tiers = [metrics(recipe, result, run.data.evaluated, run.group) for _ in each_tier(recipe.exported(result))]
-    share = run.epoch_steps * run.group.size
-    losses = {part: float(run.group.total(loss)) / share for part, loss in run.losses.items()}
     epoch = run.step // run.epoch_steps
     several = tiers if len(tiers) > 1 else []
     return Row(epoch, run.step, losses, tiers[-1], run.numbers, run.kept, clock.seconds, several, run.nbytes)

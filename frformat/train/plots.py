@@ -42,8 +42,9 @@ def draw(rows: Sequence[Row], metric: str, title: str) -> Figure:
     (losses, course), (size, tensors) = figure.subplots(2, 2)
     figure.suptitle(title)
     epochs = [row.epoch for row in rows]
-    for part in rows[0].losses if rows else ():
-        losses.plot(epochs, [row.losses[part] for row in rows], marker=".", label=part)
+    trained = [row for row in rows if row.losses]
+    for part in trained[0].losses if trained else ():
+        losses.plot([row.epoch for row in trained], [row.losses[part] for row in trained], marker=".", label=part)
     _label(losses, "epoch", "loss", "mean training loss of each epoch")
     scores = [row.metrics[metric] for row in rows]
     for tier in range(len(rows[0].tiers) - 1 if rows else 0):

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 import frformat
 from frformat.errors import EncodeError
 from frformat.torch import CompressionError, compress, load_model
-from frformat.train import history, train
+from frformat.train import ProcessGroup, history, train
 from frformat.train.budget import START, calibration
 from frformat.train.loop import HISTORY
+from frformat.train.recipe import metrics
 from tests.train.test_loop import Death, Killer, Listener
 from tests.train.tiny import tiny
 
@@ -51,7 +52,13 @@ def test_it_learns_and_the_file_contains_the_model(small: Path, tmp_path: Path):
     with frformat.open(outcome.path) as file:
         found = {name: int((file.stored(name).values != 0).sum()) for name in listener.rows[-1].kept}
     assert listener.rows[-1].kept == found
-    assert listener.rows[-1].losses[""] < listener.rows[0].losses[""]
+    before, first, *_, last = listener.rows
+    assert last.losses[""] < first.losses[""]
+    assert (before.epoch, before.step, before.losses, before.nbytes) == (0, 0, {}, small.stat().st_size)
+    model = recipe.model()
+    load_model(model, small)
+    with torch.no_grad():
+        assert before.metrics == metrics(recipe, model.eval(), recipe.data(None).test, ProcessGroup())
 
 
 def test_weights_that_take_more_than_the_size_are_compressed_first(dense: Path, small: Path, tmp_path: Path):
@@ -64,6 +71,13 @@ def test_weights_that_take_more_than_the_size_are_compressed_first(dense: Path, 
         assert (tmp_path / start.stem / START).stat().st_size <= size
         assert all(row.nbytes is not None and row.nbytes <= size for row in listener.rows)
     assert listener.stages
+
+
+@pytest.mark.filterwarnings("ignore:fit_quantized")
+def test_a_run_that_makes_the_model_worse_says_so(small: Path, tmp_path: Path):
+    good = train(tiny(epochs=8, **QUANTIZED), tmp_path / "good", weights=small).path
+    with pytest.warns(UserWarning, match=r"worse \(accuracy was 1\.0000, and is 0\.\d+\); .*model\.frz"):
+        train(tiny(epochs=1, **QUANTIZED | {"quantized_lr": 1e-4, "plain_lr": 10.0}), tmp_path / "bad", weights=good)
 
 
 def test_validation_samples_are_not_used_for_compression():
