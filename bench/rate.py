@@ -193,6 +193,7 @@ RESNET20: Final = replace(
     distill=0.5,
     quantized=True,
     quantized_lr=0.015,
+    quantize_from=0.0,  # soft rounding gained nothing: 82.55 instead of 82.47 % in 16 kB with the first seed
 )
 
 UNET: Final = replace(

@@ -49,11 +49,12 @@ def fine_tuned(job: Job) -> Made:
     """Round each weight, and train the rounded weights in this form."""
     with TemporaryDirectory() as folder:
         start, end = Path(folder) / "start.frz", Path(folder) / "end.frz"
-        start.write_bytes(_rounded(replace(job, rate=1.0)))
+        start.write_bytes(_rounded(replace(job, rate=1.0, strength=None)))
         settings = {
             "dense": False,
             "quantized": True,
             "quantized_lr": Settings.quantized_lr * job.rate,
+            "quantize_from": job.strength,
             "size": job.size,
         }
         save_model(job.fit(weights=start, **settings), end)
@@ -63,7 +64,7 @@ def fine_tuned(job: Job) -> Made:
 
 @cache
 def _rounded(job: Job) -> bytes:
-    """Return the file of the rounded network. Learning rates make no difference."""
+    """Return the file of the rounded network. Learning rates and strengths make no difference."""
     try:
         return compress(job.task.model(job.tuned), None, job.calibration(), size=job.size, seed=job.seed).data
     except CompressionError as error:

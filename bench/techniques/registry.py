@@ -56,7 +56,7 @@ TECHNIQUES: Final = {
     "int8, QAT": Technique(integers.in_training, sized=False, rates=(1.0,), require=TORCHAO),
     "NNC": Technique(plain.standard, rates=(1.0,), tuned=True, require=standard.require),
     "frformat compress": Technique(plain.rounding, rates=(1.0,), tuned=True),
-    "frformat compress, fine-tuned": Technique(plain.fine_tuned),
+    "frformat compress, fine-tuned": Technique(plain.fine_tuned, strengths=(0.0, 0.8)),
     "magnitude pruning": Technique(pruning.magnitude, strengths=(0.8, 1.3, 2.0)),
     "structured pruning": Technique(pruning.structured, strengths=(1.0, 1.5, 2.2), require=TORCH_PRUNING),
     "Tucker": Technique(bases.tucker, strengths=(1.0, 1.5, 2.2)),
@@ -64,4 +64,5 @@ TECHNIQUES: Final = {
     "FR, size": Technique(bases.by_size, strengths=("dense", "scratch")),
 }
 """All techniques by name. Strengths are numbers of parameters per byte of the file; those of ``FR, schedule`` also name
-the schedule, and those of ``FR, size`` are the weights to start from."""
+the schedule, those of ``FR, size`` are the weights to start from, and those of ``frformat compress, fine-tuned`` are
+the share of the training in which rounding is soft."""

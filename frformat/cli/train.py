@@ -64,7 +64,11 @@ OPTIONS: Final = {
     "tolerance": (float, "T", "By how much the metric may deteriorate (--schedule guarded)."),
     "holdout": (float, "SHARE", "Share of the training samples to use as a validation set."),
     "format": (str, "FORMAT", "Number format to train for, as for encode."),
-    "quantize_from": (float, "SHARE", "Share of the run after which coefficients are rounded."),
+    "quantize_from": (
+        float,
+        "SHARE",
+        "Share of the run after which coefficients are rounded; --quantized approaches that gradually.",
+    ),
     "average_from": (float, "SHARE", "Share of the run after which weights are averaged."),
     "distill": (
         float,
@@ -76,7 +80,7 @@ OPTIONS: Final = {
 }
 
 
-UNUSED: Final = ("lr", "schedule", "truncate_for", "tolerance", "format", "quantize_from")
+UNUSED: Final = ("lr", "schedule", "truncate_for", "tolerance", "format")
 """Settings about regularized tensors, which have no effect with ``--quantized``."""
 
 

@@ -29,6 +29,7 @@ from frformat.torch.loading import Difference
 from frformat.torch.lowrank.summaries import summary
 from frformat.torch.models import MismatchError, load_model, save_model
 from frformat.torch.nesting import load_nested, nest
+from frformat.torch.quantized import set_softness
 from frformat.torch.regularization import parameter_groups, regularize, unregularize
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "regularize",
     "save_file",
     "save_model",
+    "set_softness",
     "set_tier",
     "summary",
     "tier_count",

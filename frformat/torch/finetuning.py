@@ -76,6 +76,8 @@ def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None
     >>> nbytes = fit_quantized(tuned, 32_000)
     >>> save_model(tuned, "tuned.frz")
 
+    Training that rounds softly at first learns more; see :func:`set_softness`.
+
     The unit of quantized matrices and kernels is their step. With Adam, a learning rate of 0.01 suits most networks,
     whatever the magnitudes of their weights; higher ones change so many integers at a time that training may diverge.
     Biases keep their unit, and need a learning rate as for fine-tuning.

@@ -49,17 +49,25 @@ class Quantized(nn.Module):
     straight through (Bengio, Léonard, Courville 2013), except to coefficients of matrices and kernels that are zero in
     the file: they stay zero, because zeros are what makes the file small.
 
+    In training mode, coefficients in steps can be rounded softly: the forward pass then uses a value between the
+    coefficient and its integer. Steps of very small files are so coarse that most of the integers are -1, 0 and 1.
+    Weights that must move by such a step at once are hard to train, and oscillate (Nagel et al. 2022, "Overcoming
+    Oscillations in Quantization-Aware Training").
+
     Attributes:
         form: the tensor as the file stored it; its values are not used any more.
         codes: the step code of each coefficient in a shape that broadcasts; empty for a 16-bit number format.
         nonzero: if the unit is the step, which coefficients are trained, in the tensor's shape; otherwise empty.
         in_steps: whether the unit of the parameter is the step.
+        softness: how much of the difference between a coefficient and its integer remains in training, from 0 to 1; a
+            float32 scalar.
         removable: whether coefficients may be set to zero to make the file smaller.
     """
 
     form: CodedTensor
     codes: Tensor
     nonzero: Tensor
+    softness: Tensor
 
     def __init__(self, form: CodedTensor, *, removable: bool = True) -> None:
         """Prepare for a tensor in a form that :func:`can_be_trained` accepts."""
@@ -67,14 +75,18 @@ class Quantized(nn.Module):
         self._adopt(form, torch.device("cpu"))
         nonzero = torch.from_numpy(form.values != 0) if self.in_steps else torch.empty(0, device="cpu")
         self.register_buffer("nonzero", nonzero)
+        self.register_buffer("softness", torch.zeros((), device="cpu"), persistent=False)
         self.removable = self.in_steps and removable
 
     def forward(self, coefficients: Tensor) -> Tensor:
-        """Return the tensor that a reader will decode, in the dtype of the coefficients."""
+        """Return the tensor that a reader will decode, or a softly rounded one, in the dtype of the coefficients."""
         with full_precision(coefficients):
             rounded = self._rounded(coefficients.detach())
             zero = coefficients - coefficients.detach()  # changes nothing, but has the gradient of the coefficients
             if self.in_steps:
+                if self.training:
+                    exact = self._trained(coefficients.detach()).to(rounded.dtype)
+                    rounded = torch.lerp(rounded, exact, self.softness.to(rounded.dtype))
                 tensor = (rounded + self._trained(zero)) * self._steps(rounded)
             else:
                 tensor = (rounded if self.form.step is None else rounded * self._steps(rounded)) + zero
@@ -211,6 +223,34 @@ def stepped(model: nn.Module) -> list[nn.Parameter]:
     """Return the parameters of quantized tensors whose unit is the step."""
     held: list[Any] = list(quantized_tensors(model).values())
     return [each.original for each in held if each[0].in_steps]
+
+
+def set_softness(model: nn.Module, softness: float) -> None:
+    """Set how softly the weights of a quantized model are rounded in training; in evaluation, rounding is always hard.
+
+    A network that is rounded softly at first and harder step by step learns more than one that is rounded hard
+    throughout, and tolerates higher learning rates. Call this before each step, and end with 0 while the learning rate
+    is still high enough for the network to adapt:
+
+    >>> compress(LeNet5(), "small.frz", images.split(64), size=32_000)
+    >>> tuned = load_quantized(LeNet5(), "small.frz")
+    >>> for step in range(10):
+    ...     set_softness(tuned, max(0, 1 - step / 8))  # then take the step as usual
+
+    Args:
+        model: a model that :func:`frformat.torch.load_quantized` has prepared. A new one has a softness of 0.
+        softness: share of each weight's rounding error that is left out: 1 trains without rounding, 0 with all of it.
+
+    Raises:
+        ValueError: the softness is not in [0, 1], or the model has no quantized weights.
+    """
+    if not 0 <= softness <= 1:
+        raise ValueError(f"softness={softness}: must be from 0 to 1")
+    tensors: list[Any] = list(quantized_tensors(model).values())
+    if not tensors:
+        raise ValueError(f"{type(model).__name__} has no quantized weights: call load_quantized() first")
+    for held in tensors:
+        held[0].softness.fill_(softness)
 
 
 def nonzeros(model: nn.Module) -> dict[str, int]:

@@ -15,7 +15,7 @@ from torch.utils.data import TensorDataset
 
 import frformat.torch.regularization as fr
 from frformat.errors import EncodeError
-from frformat.torch import tier_count
+from frformat.torch import set_softness, tier_count
 from frformat.torch.quantized import nonzeros, quantized_tensors, stepped
 from frformat.train import setup
 from frformat.train.budget import Budget
@@ -251,6 +251,9 @@ class Run:
         for optimizer in self._optimizers.values():
             for group in optimizer.param_groups:
                 group["lr"] = group["largest"] * _rate(progress, settings.warmup)
+        if self._budget is not None:
+            softness = max(0.0, 1 - progress / settings.quantize_from) if settings.quantize_from else 0.0
+            set_softness(self.recipe.exported(self.model), softness)
         if not self._rounding and progress >= settings.quantize_from:
             self._rounding = True
             for model in (self.model, self.result):

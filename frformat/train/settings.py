@@ -53,7 +53,8 @@ class Settings:
             computed on it instead of the test samples. ``guarded`` needs one, so that no choice depends on test
             samples.
         format: number format to which coefficients are rounded during training, so that storing them loses nothing.
-        quantize_from: share of the run after which coefficients are rounded.
+        quantize_from: share of the run after which coefficients are rounded. With ``quantized``, rounding becomes
+            harder from the first step until then; see :func:`frformat.torch.set_softness`.
         average_from: share of the run after which weights are averaged over the steps, or None. The average is the
             result.
         distill: share of the loss that compares outputs with a teacher's, not with the labels. With tiers, the

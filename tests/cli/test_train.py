@@ -67,8 +67,8 @@ def test_a_compressed_file_is_fine_tuned(tmp_path: Path):
     assert "--keep, --rule, --tiers: cannot be combined with --quantized" in refused(
         *run[:-1], "--keep", "5", "--rule", "x: raw", "--tiers", "5", "-o", tmp_path / "other"
     )
-    assert "--schedule, --format, --quantize-from: cannot be combined with --quantized." in refused(
-        *run[:-1], "--schedule", "tail", "--format", "q4", "--quantize-from", "0", "-o", tmp_path / "other"
+    assert "--schedule, --format: cannot be combined with --quantized." in refused(
+        *run[:-1], "--schedule", "tail", "--format", "q4", "-o", tmp_path / "other"
     )
     assert "--lr: cannot be combined with --quantized; the learning rate is --quantized-lr" in refused(
         *run[:-1], "--lr", "0.01", "-o", tmp_path / "other"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 import frformat
 from frformat.errors import EncodeError
 from frformat.torch import CompressionError, compress, load_model
+from frformat.torch.quantized import quantized_tensors
 from frformat.train import ProcessGroup, history, train
 from frformat.train.budget import START, calibration
 from frformat.train.loop import HISTORY
 from frformat.train.recipe import metrics
+from frformat.train.run import Run
 from tests.train.test_loop import Death, Killer, Listener
 from tests.train.tiny import tiny
 
@@ -115,6 +118,22 @@ def test_an_interrupted_run_reaches_the_same_weights(data, small: Path, tmp_path
     rows = [history.read(folder / name / HISTORY) for name in ("whole", "broken")]
     assert [row.nbytes for row in rows[0]] == [row.nbytes for row in rows[1]]
     assert Path(whole.path).read_bytes() == Path(broken.path).read_bytes()
+
+
+def test_rounding_becomes_harder_until_quantize_from(small: Path, tmp_path: Path):
+    class Softness(Listener):
+        """Notes the softness of each step."""
+
+        def step(self, run: Run) -> None:
+            held: Any = next(iter(quantized_tensors(run.model).values()))
+            found[run.step] = float(held[0].softness)
+
+    found: dict[int, float] = {}
+    train(tiny(epochs=4, quantize_from=0.5, **QUANTIZED), tmp_path / "half", weights=small, callback=Softness())
+    last = max(found)
+    assert [found[step] for step in (1, 1 + last // 4, 1 + last // 2, last)] == [1.0, 0.5, 0.0, 0.0]
+    train(tiny(epochs=1, quantize_from=0.0, **QUANTIZED), tmp_path / "hard", weights=small, callback=Softness())
+    assert found[1] == 0.0
 
 
 def test_a_teacher_is_a_plain_network(small: Path, dense: Path, tmp_path: Path):
