@@ -66,6 +66,9 @@ DECISIONS: dict[str, tuple[Callable[[Any, Tensor], Any], int, str, list[int]]] =
     "all squeezed": (lambda self, x: self.layer(x).squeeze() * 2, 5, "x.shape[0] >= 2", ALL[1:]),
     "large": (lambda self, x: self.layer(x) if x.shape[0] <= 5000 else -x, 5, "x.shape[0] <= 5000", ALL),
     "larger": (
+    "chunks": (lambda self, x: self.layer(x.chunk(2)[1]), 5, "x.shape[0] >= 2", ALL[1:]),
+    "halves": (lambda self, x: self.layer(x.split(x.shape[0] // 2)[1]), 6, "x.shape[0] % 2 == 0", ALL[1::2]),
+    "rows": (lambda self, x: self.layer(torch.stack(x.unbind()[::-1])), 4, "", [4]),
         lambda self, x: self.layer(x) if x.shape[0] // 100 <= 100 else -x,
         5,
         "x.shape[0] <= 10099",
