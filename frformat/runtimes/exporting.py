@@ -158,8 +158,12 @@ def runtime_of(path: str, runtime: str | None, with_weights: bool) -> str:
 
 
 def _inputs(example: Tensor | Sequence[Any] | None) -> tuple[Any, ...] | None:
+    """Return copies of all inputs. PyTorch cannot trace some models with views, and models can modify their inputs."""
     from torch import Tensor
+    from torch.utils._pytree import tree_map_only
 
     if example is None:
         return None
-    return (example,) if isinstance(example, Tensor) else tuple(example)
+    inputs = (example,) if isinstance(example, Tensor) else tuple(example)
+    copies: tuple[Any, ...] = tree_map_only(Tensor, lambda each: each.detach().clone(), inputs)
+    return copies
