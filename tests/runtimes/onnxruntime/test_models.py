@@ -189,6 +189,15 @@ def test_models_that_are_translated_wrongly(
         export(Model(forward, layer=nn.Linear(3, 3)), tmp_path / "a.onnx", example=torch.rand(2, 3), **options)
 
 
+def test_random_numbers_replace_an_example_of_zeros(tmp_path: Path):
+    """Zeros hide most mistakes; the command line uses them as the example."""
+    model = Model(lambda self, x: x * self.layer.weight.sum() * len(f"{x.shape[0]}"), layer=nn.Linear(3, 3))
+    with pytest.raises(ExportError, match="returns other numbers"):
+        export(model, tmp_path / "a.onnx", example=torch.zeros(2, 3))
+    only_0_is_valid = export(nn.Embedding(1, 3), tmp_path / "a.onnx", example=torch.zeros(2, dtype=torch.int64))
+    assert only_0_is_valid.unchecked == ""
+
+
 class Centered(nn.Module):
     """Returns sums of terms that cancel each other, apart from rounding errors."""
 
@@ -226,6 +235,10 @@ def test_models_with_random_results(tmp_path: Path):
 def test_whether_results_were_compared(tmp_path: Path):
     linear = nn.Linear(3, 3)
     assert export(linear, tmp_path / "a.onnx", example=torch.rand(2, 3)).unchecked == ""
+    infinite = export(
+        Model(lambda self, x: self.layer(x) / 0, layer=linear), tmp_path / "a.onnx", example=torch.rand(2, 3)
+    )
+    assert infinite.unchecked == "all results for the example are infinite or not a number"
     empty = nn.Linear(3, 3, device="meta")
     assert export(empty, tmp_path / "a.onnx", example=torch.rand(2, 3)).unchecked == "the model has no weights"
 
