@@ -66,6 +66,7 @@ class Contents:
         self._base = base
         self._decoded: OrderedDict[int, Values] = OrderedDict()
         self._working: dict[int, int] = {}
+        self._bases: dict[int, int] = {}
         self._bounds: tuple[int, dict[int, NDArray[np.int64]]] = (-1, {})
 
     def afford(self, needed: int) -> None:
@@ -275,11 +276,16 @@ class Contents:
         """Return the size in bytes of a group's decoded values, including differences and the base's values."""
         needed = values_bytes(group, tier) + self._decoding(group)
         if self._base is not None and group.delta:
-            places = {self._base._find(name)[0] for name in group.names}
-            needed += 4 * int(group.values[0])
-            older = [self._base._groups[place] for place in places]
-            needed += max(values_bytes(each, 0) + self._base._decoding(each) for each in older)
+            needed += 4 * int(group.values[0]) + self._older(group, self._base)
         return needed
+
+    def _older(self, group: Group, base: Contents) -> int:
+        """Return the size in bytes of the largest of the base's groups that a group needs, with its working memory."""
+        at = id(group)
+        if at not in self._bases:
+            groups = [base._groups[place] for place in {base._find(name)[0] for name in group.names}]
+            self._bases[at] = max(values_bytes(each, 0) + base._decoding(each) for each in groups)
+        return self._bases[at]
 
     def _decoding(self, group: Group) -> int:
         """Return the working memory in bytes for decoding any segment of a group that is present."""

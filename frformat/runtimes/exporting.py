@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Sequence
 from importlib import import_module
@@ -112,7 +113,7 @@ def export(
         if option not in chosen.options:
             raise ExportError(f"{name} has no option {option!r}; omit it")
     writer = import_module(f"frformat.runtimes.{chosen.package}.writing")
-    inputs = _inputs(example)
+    inputs = _inputs(model, example)
     if factored:
         if weights is None or inputs is None:
             raise ExportError("a factored network needs an .frz file and an example input; pass both")
@@ -157,9 +158,27 @@ def runtime_of(path: str, runtime: str | None, with_weights: bool) -> str:
     raise ExportError(f"{path}: no runtime has this extension; choose one of {known}")
 
 
-def _inputs(example: Tensor | Sequence[Any] | None) -> tuple[Any, ...] | None:
+def _inputs(model: nn.Module, example: Tensor | Sequence[Any] | None) -> tuple[Any, ...] | None:
+    """Return copies of all inputs. PyTorch cannot trace some models with views, and models can modify their inputs.
+
+    Raises:
+        ExportError: the model takes another number of inputs.
+    """
+    import torch
     from torch import Tensor
+    from torch.utils._pytree import tree_map_only
 
     if example is None:
         return None
-    return (example,) if isinstance(example, Tensor) else tuple(example)
+    inputs = (example,) if isinstance(example, Tensor) else tuple(example)
+    if not isinstance(model, torch.jit.ScriptModule):  # which has no signature
+        signature = inspect.signature(model.forward)
+        try:
+            signature.bind(*inputs)
+        except TypeError as error:
+            raise ExportError(
+                f"{type(model).__name__}.forward{signature} cannot run on the example: {error}; pass an example of "
+                "each input, in this order (on the command line, one --example for each)"
+            ) from error
+    copies: tuple[Any, ...] = tree_map_only(Tensor, lambda each: each.detach().clone(), inputs)
+    return copies

@@ -228,3 +228,20 @@ def test_excess_memory_is_refused_before_allocation() -> None:
     with frformat.open(data, base=base, memory_budget=700_000) as file, pytest.raises(FrzError, match="BUDGET"):
         file["w"]
     assert_same(frformat.load(data, base=base, memory_budget=9_000_000), large)
+
+
+def test_reading_tensors_one_by_one_takes_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = {str(i): np.full(3, i, np.float32) for i in range(200)}
+    new = {name: array + 1 for name, array in old.items()}
+    found: list[str] = []
+    find = Contents._find
+
+    def counted(self: Contents, name: str) -> tuple[int, int]:
+        found.append(name)
+        return find(self, name)
+
+    with frformat.open(frformat.save(new, base=frformat.save(old)), base=frformat.save(old)) as file:
+        monkeypatch.setattr(Contents, "_find", counted)
+        for name, array in new.items():
+            assert (file[name] == array).all()
+    assert len(found) <= 10 * len(new)

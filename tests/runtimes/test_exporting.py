@@ -61,6 +61,26 @@ def test_weights_can_be_a_delta_file(tmp_path: Path):
         export(LeNet5(), tmp_path / "a.ptl", weights=weights, base=weights)
 
 
+class Masked(nn.Linear):
+    def forward(self, x, mask):  # type: ignore[no-untyped-def, override]
+        return super().forward(x) * mask
+
+
+@pytest.mark.parametrize("extension", ["onnx", "ptl", "pt"])
+@pytest.mark.parametrize(("count", "fault"), [(1, "missing a required argument: 'mask'"), (3, "too many positional")])
+def test_an_example_of_another_number_of_inputs(count: int, fault: str, extension: str, tmp_path: Path):
+    message = rf"^Masked.forward\(x, mask\) cannot run on the example: {fault}.*; pass an example of each input, "
+    with pytest.raises(ExportError, match=message):
+        export(Masked(3, 3), tmp_path / f"a.{extension}", example=[torch.rand(2, 3)] * count)
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated:FutureWarning")
+def test_torchscript_cannot_become_onnx(tmp_path: Path):
+    scripted = torch.jit.script(nn.Linear(3, 3))
+    with pytest.raises(ExportError, match="pass the module from which it was made"):
+        export(scripted, tmp_path / "a.onnx", example=torch.rand(2, 3))
+
+
 class Guarded(nn.Module):
     """Has a branch whose condition is a long expression of sizes that depend on the values of the input."""
 

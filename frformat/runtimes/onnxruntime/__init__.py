@@ -32,8 +32,9 @@ misleading, so a loader compares the skeleton and the file first. This is the co
   check takes no time: it is a Reshape to the same shape. PyTorch's exporter takes for granted that no length is 0, so
   that is a condition as well. A node that looks up rows by the elements of an input, such as an embedding, has the
   range of valid elements as its name: ``frz: 0 <= tokens < 30522``.
-* The graph computed the same as the model on the example, unless :attr:`frformat.runtimes.Export.unchecked` said why
-  the export did not compare their results: for example, because these are random.
+* The graph computed the same as the model on the example, with random numbers in place of inputs that are zeros, unless
+  :attr:`frformat.runtimes.Export.unchecked` said why the export did not compare their results: for example, because
+  these are random.
 * The file ends with the checksum of :mod:`frformat.runtimes.seal`, stored in field 8191 of the model, which ONNX
   ignores.
 """

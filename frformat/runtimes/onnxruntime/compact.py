@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from frformat.runtimes.onnxruntime.checks import PREFIX
 from frformat.runtimes.onnxruntime.pooling import complete_windows
+from frformat.runtimes.onnxruntime.splits import slice_parts
 
 if TYPE_CHECKING:
     import onnx
@@ -32,6 +33,8 @@ def simplify(model: ir.Model, weights: Collection[str]) -> None:
     for value in kept.values():
         value.const_value = None
         model.graph.inputs.append(value)
+    passes.InlinePass()(model)
+    slice_parts(model)
     optimize_ir(model, input_size_limit=MOST, output_size_limit=MOST)
     for each in (
         passes.CommonSubexpressionEliminationPass(),

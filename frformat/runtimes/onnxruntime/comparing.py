@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from frformat.checkpoints.torch_tensors import to_numpy
 from frformat.runtimes.copies import state
@@ -50,7 +50,7 @@ def compare(data: bytes, needed: Needs, model: nn.Module, example: tuple[Any, ..
         data: the ONNX file.
         needed: the weights that it needs.
         model: the model, which is not modified.
-        example: all inputs.
+        example: all inputs. Random numbers replace tensors of zeros.
         operators: names of the operators in the file.
 
     Raises:
@@ -61,25 +61,49 @@ def compare(data: bytes, needed: Needs, model: nn.Module, example: tuple[Any, ..
         return Compared(skipped="the results are random")
     if any(each.is_meta for each in weights.values()):
         return Compared(skipped="the model has no weights")
+    filled = tree_map_only(Tensor, _filled, example)
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            expected = tree_leaves(copying.copied(model).eval()(*copy.deepcopy(example)))
-    except Exception as error:  # the model can raise anything
-        raise ExportError(f"{type(model).__name__} cannot run on the example: {reason(error)}") from error
+        expected = _expected(model, filled)
+    except Exception:  # such as an index that is valid only if it is 0
+        filled = example
+        try:
+            expected = _expected(model, filled)
+        except Exception as error:  # the model can raise anything
+            raise ExportError(f"{type(model).__name__} cannot run on the example: {reason(error)}") from error
     tensors = [each for each in expected if isinstance(each, Tensor)]
     if any(each is not None and not isinstance(each, Tensor) for each in expected):
         return Compared(skipped="the model also returns objects that are not tensors")
+    if tensors and not any(each.isfinite().any() for each in tensors):
+        return Compared(skipped="all results for the example are infinite or not a number")
     try:
-        found = _found(data, needed, weights, example)
+        found = _found(data, needed, weights, filled)
     except Exception as error:  # the runtime may lack an operator on this computer, or a package may be missing
         return Compared(skipped=f"ONNX Runtime cannot run the example here: {reason(error)}")
     if len(found) != len(tensors):
         return Compared(fault=f"{len(found)} tensors instead of {len(tensors)}")
     faults = [fault for one, other in zip(found, tensors, strict=True) if (fault := _difference(one, other))]
     if NUMBERS in faults:
-        changed = shaken(model, example, tensors)
+        changed = shaken(model, filled, tensors)
         faults = [fault for each in zip(found, tensors, changed, strict=True) if (fault := _difference(*each))]
     return Compared(fault=next(iter(faults), ""))
+
+
+def _filled(tensor: Tensor) -> Tensor:
+    """Return random numbers instead of zeros only, for which wrong operations can have the right results.
+
+    Returns:
+        The tensor if any element is not 0; otherwise, numbers of the same shape and dtype: between 0 and 1 if these are
+        floating-point numbers, otherwise 0 or 1.
+    """
+    if not tensor.numel() or tensor.any():
+        return tensor
+    numbers = torch.rand(tensor.shape, generator=torch.Generator().manual_seed(0))
+    return (numbers if tensor.is_floating_point() else numbers.round()).to(tensor.dtype)
+
+
+def _expected(model: nn.Module, inputs: tuple[Any, ...]) -> list[Any]:
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        return tree_leaves(copying.copied(model).eval()(*copy.deepcopy(inputs)))
 
 
 def _found(data: bytes, needed: Needs, weights: Mapping[str, Tensor], example: tuple[Any, ...]) -> list[Tensor]:

@@ -70,7 +70,7 @@ def _einsum(equation: str, operands: Sequence[Tensor], *, path: Any = None) -> A
         for label, length in zip(term, operand.shape, strict=False):
             lengths.setdefault(label, []).append(length)
     general = all(term.isalpha() and len(term) == operand.dim() for term, operand in zip(terms, operands, strict=False))
-    one = any(_example(length) == 1 for found in lengths.values() for length in found)
+    one = any(example(length) in (1, None) for found in lengths.values() for length in found)
     if not general or one or len(terms) != len(operands):
         return _original(_ATEN.einsum.default)(equation, operands, path=path)
     for first, *others in lengths.values():
@@ -79,11 +79,11 @@ def _einsum(equation: str, operands: Sequence[Tensor], *, path: Any = None) -> A
     return unguarded(_original(_ATEN.einsum.default))(equation, operands, path=path)
 
 
-def _example(length: Any) -> int:
-    """Return a length in the example, or 1 if it depends on values."""
+def example(length: Any) -> int | None:
+    """Return a length in the example; None if it depends on values."""
     if isinstance(length, int):
         return length
-    return int(length.node.hint) if length.node.has_hint() else 1
+    return int(length.node.hint) if length.node.has_hint() else None
 
 
 def _averaging(operator: Any) -> Callable[..., Any]:

@@ -73,6 +73,44 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     def index_select(data: Any, dim: int, index: Any) -> Any:
         return core.aten_index_select(data, dim, nonnegative(index, data, dim))
 
+    def sized(state: Any, length: Any) -> Any:
+        """Return a recurrent layer's state, whose last axis has the length of its weight's even if it is an input."""
+        found = op.Identity(state)
+        found.shape, found.dtype = ir.Shape([*state.shape[:2], length]), state.dtype
+        return found
+
+    def lstm(
+        x: Any,
+        hx: Any,
+        params: Any,
+        has_biases: bool,
+        num_layers: int,
+        dropout: float,
+        train: bool,
+        bidirectional: bool,
+        batch_first: bool,
+    ) -> Any:
+        rows, length = params[1].shape
+        if rows != 4 * length:
+            raise ValueError("ONNX has no LSTM with projections; leave out proj_size")
+        states = [sized(each, length) for each in hx]
+        options = (has_biases, num_layers, dropout, train, bidirectional, batch_first)
+        return core.aten_lstm(x, states, params, *options)
+
+    def gru(
+        x: Any,
+        hx: Any,
+        params: Any,
+        has_biases: bool,
+        num_layers: int,
+        dropout: float,
+        train: bool,
+        bidirectional: bool,
+        batch_first: bool,
+    ) -> Any:
+        options = (has_biases, num_layers, dropout, train, bidirectional, batch_first)
+        return core.aten_gru(x, sized(hx, params[1].shape[1]), params, *options)
+
     return {
         operator.floordiv: floordiv,
         torch.ops.aten.scaled_dot_product_attention.default: attention,
@@ -80,6 +118,8 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         torch.ops.aten.embedding_bag.padding_idx: embedding_bag,
         torch.ops.aten.gather.default: gather,
         torch.ops.aten.index_select.default: index_select,
+        torch.ops.aten.lstm.input: lstm,
+        torch.ops.aten.gru.input: gru,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import torch
 from torch import Tensor, nn
 
 from frformat.errors import DependencyError
@@ -61,6 +62,8 @@ def write(
         raise ExportError("a model that contains its weights cannot have them as inputs; pass only one of the options")
     if example is None:
         raise ExportError("ONNX Runtime needs a trace; pass an example input (on the command line, --example)")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ExportError("ONNX cannot be exported from TorchScript; pass the module from which it was made")
     try:
         import onnx_ir as ir
         import onnxscript  # noqa: F401 — required by PyTorch's exporter

@@ -137,6 +137,22 @@ class Layer(nn.Module):
         return result
 
 
+class Streaming(nn.Module):
+    """Runs a recurrent layer from given states, and returns the states after the last step, too.
+
+    Args:
+        layer: the layer.
+    """
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        y, after = self.layer(x, states if len(states) > 1 else states[0])
+        return (y, *after) if len(states) > 1 else (y, after)
+
+
 class Attention(nn.Module):
     """Attends to its input.
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from frformat.runtimes import LengthError, export
+from frformat.runtimes import ExportError, LengthError, export
 from frformat.runtimes.onnxruntime import session
 from frformat.torch import save_model
 from tests.runtimes.onnxruntime import networks
@@ -33,6 +33,8 @@ def valid(model: nn.Module, made: Any, inputs: Sequence[tuple[Tensor, ...]]) -> 
 
 
 ALL = list(range(1, 13))
+
+attention = nn.functional.scaled_dot_product_attention
 
 
 def assert_valid(found: Sequence[Any], expected: Sequence[Any]) -> None:
@@ -64,6 +66,9 @@ DECISIONS: dict[str, tuple[Callable[[Any, Tensor], Any], int, str, list[int]]] =
     "squeezed": (lambda self, x: self.layer(x).squeeze(0) * 2, 5, "x.shape[0] >= 2", ALL[1:]),
     "really squeezed": (lambda self, x: self.layer(x).squeeze(0) * 2, 1, "", [1]),
     "all squeezed": (lambda self, x: self.layer(x).squeeze() * 2, 5, "x.shape[0] >= 2", ALL[1:]),
+    "chunks": (lambda self, x: self.layer(x.chunk(2)[1]), 5, "x.shape[0] >= 2", ALL[1:]),
+    "halves": (lambda self, x: self.layer(x.split(x.shape[0] // 2)[1]), 6, "x.shape[0] % 2 == 0", ALL[1::2]),
+    "rows": (lambda self, x: self.layer(torch.stack(x.unbind()[::-1])), 4, "", [4]),
     "large": (lambda self, x: self.layer(x) if x.shape[0] <= 5000 else -x, 5, "x.shape[0] <= 5000", ALL),
     "larger": (
         lambda self, x: self.layer(x) if x.shape[0] // 100 <= 100 else -x,
@@ -313,6 +318,51 @@ def test_sequences_of_any_length_in_batches_of_any_size(name: str, first: bool, 
     assert_valid(valid(model, made, inputs), range(len(inputs)))
 
 
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True, "bias": False}])
+@pytest.mark.parametrize(("kind", "count"), [(nn.LSTM, 2), (nn.GRU, 1)])
+def test_recurrent_layers_continue_from_given_states(
+    kind: type[nn.Module], count: int, options: dict[str, Any], tmp_path: Path
+):
+    model = networks.Streaming(kind(6, 5, batch_first=True, **options))
+    rows = 4 if options else 1
+    inputs = [
+        (torch.rand(n, length, 6), *torch.rand(count, rows, n, width).unbind())
+        for n, length, width in ((1, 3, 5), (2, 1, 5), (3, 7, 5), (2, 3, 4))
+    ]
+    made = session(exported(model, tmp_path, *inputs[0]), tmp_path / "model.frz")
+    assert_valid(valid(model, made, inputs), [0, 1, 2])
+
+
+def test_projections_of_lstm_layers(tmp_path: Path):
+    with pytest.raises(ExportError, match="ONNX has no LSTM with projections; leave out proj_size"):
+        exported(networks.Layer(nn.LSTM(6, 5, proj_size=3)), tmp_path, torch.rand(2, 3, 6))
+
+
+MASKS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "scores": lambda scores, mask: scores + (mask.float() - 1) * 1e4,
+    "filled": lambda scores, mask: scores.masked_fill(~mask, -1e9),
+    "chosen": lambda scores, mask: torch.where(mask, scores, -1e9),
+}
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("name", [*MASKS, "attention"])
+def test_masks_that_all_heads_share(name: str, batch: int, tmp_path: Path):
+    def forward(self: Any, x: Tensor, mask: Tensor) -> Tensor:
+        heads = self.layer(x).unflatten(2, (2, 2)).transpose(1, 2)
+        if name == "attention":
+            return attention(heads, heads, heads, attn_mask=mask).transpose(1, 2)
+        return MASKS[name](heads @ heads.mT, mask).softmax(-1) @ heads
+
+    def inputs(n: int, length: int) -> tuple[Tensor, Tensor]:
+        return torch.rand(n, length, 4), (torch.arange(length) < length - 1).expand(n, 1, 1, length)
+
+    model = Two(forward, layer=nn.Linear(4, 4))
+    made = session(exported(model, tmp_path, *inputs(batch, 5)), tmp_path / "model.frz")
+    assert made.get_inputs()[1].shape[1:3] == [1, 1]
+    assert valid(model, made, [inputs(1, 2), inputs(2, 3), inputs(3, 7)]) == [0, 1, 2]
+
+
 def causal(self: Any, x: Tensor) -> Tensor:
     """Attend to earlier steps with a mask that is cut from a buffer."""
     length = x.shape[1]
@@ -332,7 +382,6 @@ def masked() -> Model:
     return model
 
 
-attention = nn.functional.scaled_dot_product_attention
 STEPS: dict[str, Callable[[], nn.Module]] = {
     "attention with weights": lambda: Model(
         lambda self, x: self.layer(x, x, x), layer=nn.MultiheadAttention(4, 2, batch_first=True)

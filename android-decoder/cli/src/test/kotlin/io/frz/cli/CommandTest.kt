@@ -93,6 +93,17 @@ class CommandTest {
     }
 
     @Test
+    fun `decode deletes what killed processes left behind`(@TempDir folder: File) {
+        val (left, writing) = listOf(".x.1.partial", ".x.2.partial")
+        val foreign = listOf(".y.1.partial", ".x.a.partial", "x.1.partial")
+        for (name in foreign + left + writing) File(folder, name).writeText("half")
+        val old = System.currentTimeMillis() - 2 * 60 * 60 * 1000
+        for (name in foreign + left) assertTrue(File(folder, name).setLastModified(old))
+        assertEquals(0, frz("decode", example, "-o", File(folder, "x")).code)
+        assertEquals((foreign + writing + "x").toSet(), folder.list()!!.toSet())
+    }
+
+    @Test
     fun `decode refuses the extensions of formats that it does not write`(@TempDir folder: File) {
         for (name in listOf("x.npz", "x.pt", "x.PTH", "x.frz")) {
             val refused = frz("decode", example, "-o", File(folder, name))

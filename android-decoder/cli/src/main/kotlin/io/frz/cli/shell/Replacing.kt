@@ -48,7 +48,7 @@ public class Replacing {
 public inline fun replacing(target: File, write: (partial: File) -> Unit) {
     try {
         val real = target.canonicalFile
-        val partial = File.createTempFile(".${real.name}.", ".partial", real.parentFile)
+        val partial = temporary(real)
         try {
             write(partial)
             FileChannel.open(partial.toPath(), StandardOpenOption.WRITE).use { it.force(true) }
@@ -62,3 +62,19 @@ public inline fun replacing(target: File, write: (partial: File) -> Unit) {
         throw Failure("$target: it cannot be written: ${e.message}", e)
     }
 }
+
+/**
+ * Returns a new file beside [target], which is deleted even if a signal ends this process. Deletes the files of earlier
+ * processes that were killed: those that have not been written to for an hour.
+ */
+@PublishedApi
+internal fun temporary(target: File): File {
+    val names = Regex(Regex.escape(".${target.name}.") + "-?[0-9]+\\.partial")
+    val now = System.currentTimeMillis()
+    target.parentFile.listFiles { _, name -> names.matches(name) }.orEmpty()
+        .filter { now - it.lastModified() > TEMPORARY_MILLIS }
+        .forEach { it.delete() }
+    return File.createTempFile(".${target.name}.", ".partial", target.parentFile).apply { deleteOnExit() }
+}
+
+private const val TEMPORARY_MILLIS = 60L * 60 * 1000
