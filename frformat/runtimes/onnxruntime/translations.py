@@ -14,7 +14,8 @@ from frformat.runtimes.onnxruntime.lookups import nonnegative
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     """Return, for some operations, functions that the exporter calls to create nodes.
 
-    PyTorch 2.8 ignores functions whose parameters it cannot tell, such as ``*args``.
+    PyTorch 2.8 ignores functions whose parameters it cannot tell, such as ``*args``, or that have other names than the
+    operation's.
     """
     import onnx_ir as ir
     from onnxscript import opset18 as op
@@ -67,11 +68,11 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         options = (scale_grad_by_freq, mode, sparse, per_sample_weights, include_last_offset, padding_idx)
         return core.aten_embedding_bag_padding_idx(weight, nonnegative(indices, weight, 0), offsets, *options)
 
-    def gather(data: Any, dim: int, index: Any, sparse_grad: bool = False) -> Any:
-        return core.aten_gather(data, dim, nonnegative(index, data, dim))
+    def gather(self: Any, dim: int, index: Any, sparse_grad: bool = False) -> Any:
+        return core.aten_gather(self, dim, nonnegative(index, self, dim))
 
-    def index_select(data: Any, dim: int, index: Any) -> Any:
-        return core.aten_index_select(data, dim, nonnegative(index, data, dim))
+    def index_select(self: Any, dim: int, index: Any) -> Any:
+        return core.aten_index_select(self, dim, nonnegative(index, self, dim))
 
     def sized(state: Any, length: Any) -> Any:
         """Return a recurrent layer's state, whose last axis has the length of its weight's even if it is an input."""
@@ -80,7 +81,7 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         return found
 
     def lstm(
-        x: Any,
+        input: Any,
         hx: Any,
         params: Any,
         has_biases: bool,
@@ -95,10 +96,10 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
             raise ValueError("ONNX has no LSTM with projections; leave out proj_size")
         states = [sized(each, length) for each in hx]
         options = (has_biases, num_layers, dropout, train, bidirectional, batch_first)
-        return core.aten_lstm(x, states, params, *options)
+        return core.aten_lstm(input, states, params, *options)
 
     def gru(
-        x: Any,
+        input: Any,
         hx: Any,
         params: Any,
         has_biases: bool,
@@ -109,7 +110,7 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         batch_first: bool,
     ) -> Any:
         options = (has_biases, num_layers, dropout, train, bidirectional, batch_first)
-        return core.aten_gru(x, sized(hx, params[1].shape[1]), params, *options)
+        return core.aten_gru(input, sized(hx, params[1].shape[1]), params, *options)
 
     return {
         operator.floordiv: floordiv,

@@ -357,6 +357,8 @@ def test_masks_that_all_heads_share(name: str, batch: int, tmp_path: Path):
     def inputs(n: int, length: int) -> tuple[Tensor, Tensor]:
         return torch.rand(n, length, 4), (torch.arange(length) < length - 1).expand(n, 1, 1, length)
 
+    if name != "scores" and torch.__version__ < (2, 9):
+        pytest.skip("PyTorch 2.8 decides elsewhere that an axis is repeated, and refuses the export")
     model = Two(forward, layer=nn.Linear(4, 4))
     made = session(exported(model, tmp_path, *inputs(batch, 5)), tmp_path / "model.frz")
     assert made.get_inputs()[1].shape[1:3] == [1, 1]
