@@ -80,37 +80,29 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         found.shape, found.dtype = ir.Shape([*state.shape[:2], length]), state.dtype
         return found
 
-    def lstm(
-        input: Any,
-        hx: Any,
-        params: Any,
-        has_biases: bool,
-        num_layers: int,
-        dropout: float,
-        train: bool,
-        bidirectional: bool,
-        batch_first: bool,
-    ) -> Any:
-        rows, length = params[1].shape
+    def recurrent(translate: Callable[..., Any], sized_states: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the translation of a kind of recurrent layers, which passes on its states as ``sized_states`` does."""
+
+        def translated(
+            input: Any,
+            hx: Any,
+            params: Any,
+            has_biases: bool,
+            num_layers: int,
+            dropout: float,
+            train: bool,
+            bidirectional: bool,
+            batch_first: bool,
+        ) -> Any:
+            options = (has_biases, num_layers, dropout, train, bidirectional, batch_first)
+            return translate(input, sized_states(hx, *params[1].shape), params, *options)
+
+        return translated
+
+    def lstm_states(states: Any, rows: Any, length: Any) -> Any:
         if rows != 4 * length:
             raise ValueError("ONNX has no LSTM with projections; leave out proj_size")
-        states = [sized(each, length) for each in hx]
-        options = (has_biases, num_layers, dropout, train, bidirectional, batch_first)
-        return core.aten_lstm(input, states, params, *options)
-
-    def gru(
-        input: Any,
-        hx: Any,
-        params: Any,
-        has_biases: bool,
-        num_layers: int,
-        dropout: float,
-        train: bool,
-        bidirectional: bool,
-        batch_first: bool,
-    ) -> Any:
-        options = (has_biases, num_layers, dropout, train, bidirectional, batch_first)
-        return core.aten_gru(input, sized(hx, params[1].shape[1]), params, *options)
+        return [sized(each, length) for each in states]
 
     return {
         operator.floordiv: floordiv,
@@ -119,8 +111,8 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         torch.ops.aten.embedding_bag.padding_idx: embedding_bag,
         torch.ops.aten.gather.default: gather,
         torch.ops.aten.index_select.default: index_select,
-        torch.ops.aten.lstm.input: lstm,
-        torch.ops.aten.gru.input: gru,
+        torch.ops.aten.lstm.input: recurrent(core.aten_lstm, lstm_states),
+        torch.ops.aten.gru.input: recurrent(core.aten_gru, lambda state, rows, length: sized(state, length)),
     }
 
 
