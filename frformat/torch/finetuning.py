@@ -6,7 +6,7 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from frformat.torch.lowrank.layers import coded
 from frformat.torch.lowrank.tucker import tucker_tensors
 from frformat.torch.models import matched
 from frformat.torch.parametrizations import is_parametrized, obstacle, register_tied
-from frformat.torch.quantized import Quantized, can_be_trained, keep_form, quantized_tensors, trained_state
+from frformat.torch.quantized import Quantized, can_be_trained, keep_form, prepared, trained_state
 from frformat.torch.regularization.file_size import encoded_size, fewest
 from frformat.torch.regularization.regularize import check_changeable
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
@@ -76,7 +76,7 @@ def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None
     >>> nbytes = fit_quantized(tuned, 32_000)
     >>> save_model(tuned, "tuned.frz")
 
-    Training that rounds softly at first learns more; see :func:`set_softness`.
+    For very small files, round softly at first; see :func:`set_softness`.
 
     The unit of quantized matrices and kernels is their step. With Adam, a learning rate of 0.01 suits most networks,
     whatever the magnitudes of their weights; higher ones change so many integers at a time that training may diverge.
@@ -178,14 +178,12 @@ def fit_quantized(model: nn.Module, size: int | str) -> int:
         UserWarning: so many coefficients became zero that the network has probably lost much of its accuracy.
     """
     size = parse_size(size)
-    every: dict[int, Any] = {id(held): held for held in quantized_tensors(model).values()}
-    if not every:
-        raise ValueError(f"{type(model).__name__} has no quantized weights: call load_quantized() first")
+    every = prepared(model)
     state = spectral_state(model)
     nbytes = encoded_size(model, state, {})
     if nbytes <= size:
         return nbytes
-    tensors = [held for held in every.values() if held[0].removable]
+    tensors = [held for held in every if held[0].removable]
     magnitudes = [held[0].magnitudes(held.original).flatten().cpu() for held in tensors]
     ordered = torch.cat([each[each >= SMALLEST] for each in (*magnitudes, torch.empty(0, device="cpu"))]).sort().values
     del magnitudes

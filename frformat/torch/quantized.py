@@ -219,6 +219,18 @@ def quantized_tensors(model: nn.Module) -> dict[str, ParametrizationList]:
     return {name: held for _, name, held in parametrized(model, Quantized)}
 
 
+def prepared(model: nn.Module) -> list[Any]:
+    """Return the parametrizations of quantized tensors; tied ones appear once.
+
+    Raises:
+        ValueError: the model has none.
+    """
+    found = {id(held): held for held in quantized_tensors(model).values()}
+    if not found:
+        raise ValueError(f"{type(model).__name__} has no quantized weights: call load_quantized() first")
+    return list(found.values())
+
+
 def stepped(model: nn.Module) -> list[nn.Parameter]:
     """Return the parameters of quantized tensors whose unit is the step."""
     held: list[Any] = list(quantized_tensors(model).values())
@@ -228,9 +240,9 @@ def stepped(model: nn.Module) -> list[nn.Parameter]:
 def set_softness(model: nn.Module, softness: float) -> None:
     """Set how softly the weights of a quantized model are rounded in training; in evaluation, rounding is always hard.
 
-    A network that is rounded softly at first and harder step by step learns more than one that is rounded hard
-    throughout, and tolerates higher learning rates. Call this before each step, and end with 0 while the learning rate
-    is still high enough for the network to adapt:
+    In very small files, a network that is rounded softly at first and harder step by step can learn much more than one
+    that is rounded hard throughout; in larger ones, there is little difference. Call this before each step, and end
+    with 0 while the learning rate is still high enough for the network to adapt:
 
     >>> compress(LeNet5(), "small.frz", images.split(64), size=32_000)
     >>> tuned = load_quantized(LeNet5(), "small.frz")
@@ -246,10 +258,7 @@ def set_softness(model: nn.Module, softness: float) -> None:
     """
     if not 0 <= softness <= 1:
         raise ValueError(f"softness={softness}: must be from 0 to 1")
-    tensors: list[Any] = list(quantized_tensors(model).values())
-    if not tensors:
-        raise ValueError(f"{type(model).__name__} has no quantized weights: call load_quantized() first")
-    for held in tensors:
+    for held in prepared(model):
         held[0].softness.fill_(softness)
 
 
