@@ -112,8 +112,9 @@ class EigenAdam(Optimizer):
             renewed = step % group["every"] == 0 or (step < group["every"] and step & (step - 1) == 0)
             if renewed or state["waiting"] == RECENT:
                 _accumulate(state)
-            if renewed and bool(state["moments"].isfinite().all()):  # otherwise, training has diverged
-                before, axes = axes, torch.linalg.eigh(state["moments"].double())[1].to(gradient.dtype)
+            found = _eigenvectors(state["moments"]) if renewed else None
+            if found is not None:
+                before, axes = axes, found
                 state["axes"] = axes
                 # Treat the gradients along the old axes as if they had been uncorrelated.
                 state["square"] = _along((before.mT @ axes).square_(), state["square"])[0]
@@ -149,6 +150,21 @@ def _accumulate(state: dict[str, Any]) -> None:
     weights = keep ** torch.arange(count - 1, -1, -1, dtype=recent.dtype, device=recent.device) / HORIZON
     state["moments"].baddbmm_((recent * weights[:, None]).mT, recent, beta=keep**count)
     state["waiting"] = 0
+
+
+def _eigenvectors(moments: Tensor) -> Tensor | None:
+    """Return the eigenvectors of second moments, as columns; None if training has diverged or LAPACK does not converge.
+
+    LAPACK now and then fails to converge for matrices with many equal eigenvalues: those of gradients that are mostly
+    zero, as of quantized weights.
+    """
+    if not bool(moments.isfinite().all()):
+        return None
+    try:
+        axes: Tensor = torch.linalg.eigh(moments.double())[1]
+    except RuntimeError:
+        return None
+    return axes.to(moments.dtype)
 
 
 def _along(axes: Tensor, *vectors: Tensor) -> tuple[Tensor, ...]:

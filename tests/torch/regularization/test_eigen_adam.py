@@ -115,3 +115,14 @@ def test_gradients_that_are_not_finite_make_parameters_nan_as_with_adam():
         parameter.grad = torch.tensor([1.0, torch.nan, 1.0, 1.0])
         optimizer.step()
     assert parameter.isnan().any()
+
+
+def test_axes_stay_if_lapack_does_not_converge(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(matrix: Tensor) -> tuple[Tensor, Tensor]:
+        raise torch.linalg.LinAlgError("linalg.eigh: The algorithm failed to converge")  # type: ignore[attr-defined]
+
+    torch.manual_seed(0)
+    form, start = _valley(40), torch.randn(40)
+    adam = _descended(torch.optim.Adam, form, start, 60)
+    monkeypatch.setattr(torch.linalg, "eigh", fails)
+    assert _descended(EigenAdam, form, start, 60) == pytest.approx(adam, rel=0.1)  # the first axes are the coordinates
