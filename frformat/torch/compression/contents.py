@@ -157,13 +157,23 @@ def forms(array: Array) -> list[Array | CodedTensor]:
     There is only one if integers with a step, or 16-bit floats, represent the tensor exactly, and for types other than
     real floats. Otherwise, tensors of rank 2 or more can become integers of 8 or 12 bits with one step for each index
     of the first axis. Vectors can become 10-bit integers if their elements have similar magnitudes, and 16-bit floats
-    if not.
+    if not. Constant vectors, such as scales of 1 that are folded into weights, are 16-bit floats: as integers, they
+    would share a coder with biases, whose statistics differ.
     """
     dtype = next((name for name in REAL_DTYPES if DTYPES[name] == array.dtype), None)
     if dtype is None or not np.isfinite(array).all():
         return [array]
     try:
         exact = CodedTensor.of_array(array, "auto")
+        if (
+            exact.step is not None
+            and array.ndim == 1
+            and array.size
+            and np.ptp(array) == 0
+            and abs(array[0]) <= LARGEST
+        ):
+            constant = CodedTensor.of_array(array, "f16")
+            return [constant if np.array_equal(constant.rebuild(), array) else exact]
         if exact.step is not None or exact.value_type in ("f16", "bf16"):
             return [exact]
         if array.ndim > 1:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import frformat
 from frformat import CodedTensor
 from frformat.torch.compression.contents import coded_bytes, forms
 
@@ -38,6 +39,23 @@ def test_values_that_are_exact_in_few_bits_stay_exact():
     for array in (np.ones(5, np.float32), np.zeros((3, 4), np.float32), np.arange(9, dtype=np.float32) / 8):
         (found,) = forms(array)
         assert np.array_equal(found.rebuild(), array)
+
+
+def test_constant_vectors_take_few_bytes_beside_biases():
+    biases = {f"{n}.bias": forms(RNG.standard_normal(32).astype(np.float32))[0] for n in range(30)}
+    ones = {f"{n}.scale": np.ones(32, np.float32) for n in range(30)}
+    constant = {name: forms(array)[0] for name, array in ones.items()}
+    assert all(
+        form.step is None and np.array_equal(form.rebuild(), np.ones(32, np.float32)) for form in constant.values()
+    )
+    exact = {name: CodedTensor.of_array(array, "auto") for name, array in ones.items()}
+    assert len(frformat.save(biases | constant)) < len(frformat.save(biases | exact)) - 50
+
+
+def test_a_constant_that_16_bits_do_not_represent_stays_exact():
+    array = np.full(7, 2.0**20, np.float32)
+    (found,) = forms(array)
+    assert np.array_equal(found.rebuild(), array)
 
 
 @pytest.mark.parametrize("array", [np.arange(5), np.array([True]), np.array([1.0, np.inf]), np.ones(3, np.complex64)])
