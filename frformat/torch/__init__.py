@@ -25,8 +25,8 @@ from frformat.torch.decomposition import decompose, recompose
 from frformat.torch.factorization import factorize, factorize_tiers
 from frformat.torch.files import load_file, save_file
 from frformat.torch.finetuning import fit_quantized, load_quantized
-from frformat.torch.loading import Difference
 from frformat.torch.lowrank.summaries import summary
+from frformat.torch.matching import Difference
 from frformat.torch.models import MismatchError, load_model, save_model
 from frformat.torch.nesting import load_nested, nest
 from frformat.torch.quantized import set_softness

@@ -21,9 +21,10 @@ from frformat.checkpoints.torch_tensors import aliases
 from frformat.format.reader import Source
 from frformat.torch import memory
 from frformat.torch.corners import cornered
-from frformat.torch.loading import Way, load
+from frformat.torch.loading import load
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.lowrank.tucker import tucker_tensors
+from frformat.torch.matching import Way
 from frformat.torch.models import matched
 from frformat.torch.parametrizations import is_parametrized, obstacle, register_tied
 from frformat.torch.quantized import Quantized, can_be_trained, keep_form, prepared, trained_state

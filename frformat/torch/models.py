@@ -21,10 +21,11 @@ from frformat.format.reader import Source
 from frformat.torch.capacity import Tiered, get_tier, set_tier
 from frformat.torch.corners import corner_cuts
 from frformat.torch.files import save_as_named
-from frformat.torch.loading import Difference, Plan, Way, load, match
+from frformat.torch.loading import load
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.lowrank.tucker import parts, tucker_tensors
 from frformat.torch.lowrank.tucker_files import tucker_state
+from frformat.torch.matching import Difference, Plan, Way, match
 from frformat.torch.quantized import quantized_tensors
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.state import formats, spectral_state, without_empty_extras

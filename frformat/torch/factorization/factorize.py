@@ -18,10 +18,10 @@ from frformat.torch.factorization.hooks import copied
 from frformat.torch.factorization.runs import find_runs, replaced, run_parts
 from frformat.torch.factorization.sources import Weight, from_file, from_model, load_rest
 from frformat.torch.factorization.summary import LayerSummary, Summary
-from frformat.torch.loading import Way
 from frformat.torch.lowrank.cost import Surroundings
 from frformat.torch.lowrank.summaries import attach
 from frformat.torch.lowrank.tucker import tucker_tensors
+from frformat.torch.matching import Way
 from frformat.torch.models import matched
 from frformat.torch.regularization import spectral_tensors, unregularize
 from frformat.torch.regularization.regularize import recompose
