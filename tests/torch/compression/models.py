@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -104,3 +105,17 @@ def scaled(model: nn.Module, factor: float = 2) -> nn.Module:
             if parameter.dim() > 1:
                 parameter *= factor
     return model.eval()
+
+
+class Failing(nn.Module):
+    """Raises for batches of 5 samples, and returns NaN for those of 6."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.layer(x)
+        if len(x) == 5:
+            raise KeyError("a defect\nof the model")
+        return out * math.nan if len(x) == 6 else out
