@@ -1,10 +1,11 @@
 """Find where a runtime's file contains weights.
 
-The model is exported twice, with two series of numbered elements. The elements of all values are numbered
-consecutively, and element i has the bit pattern ``series + i``. Where a file contains such patterns, it contains these
-elements, in any order. Two files are compared for two reasons. A constant of the graph can look like a numbered
-element, but does not change with the series. An exporter can derive other constants from weights; these do change with
-the series, and the export must be refused.
+The model is exported several times, each with another series of numbered elements. The elements of all values are
+numbered consecutively, and element i has the bit pattern ``series + i``. Where a file contains such patterns, it
+contains these elements, in any order. The files are compared for two reasons. A constant of the graph can look like a
+numbered element, but does not change with the series. An exporter can derive other constants from weights; these do
+change with the series, and the export must be refused. LiteRT's exporter computes ``weight.abs()``, for instance, so
+the series differ in sign and size: such functions change at least one of them.
 """
 
 from __future__ import annotations
@@ -23,9 +24,13 @@ from frformat.runtimes.template.layout import BYTES, RANK, Axes, Digest, Place
 
 Array = NDArray[Any]
 
-SERIES: Final = (0x3E13579B, 0x3D8ACE13)
-"""The bit patterns of the first elements. As floats, they are small and unlikely to occur in a graph."""
-LARGEST: Final = 0x7F7FFFFF - max(SERIES)
+SERIES: Final = (0x48C3579B, 0xC92ACE13, 0x2C8ACE75)
+"""The bit patterns of the first elements, unlikely to occur in a graph: 400060.8, -699617.2 and 3.9e-12.
+
+A function that keeps some elements as they are, such as ``abs``, ``relu``, ``clamp``, ``floor`` or a threshold, changes
+those of at least one series. The first two have fractions.
+"""
+LARGEST: Final = 0x7F7FFFFF - max(series & 0x7FFFFFFF for series in SERIES)
 """The largest number of elements that can be numbered with finite floats."""
 
 

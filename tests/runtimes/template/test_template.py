@@ -143,6 +143,34 @@ def test_constants_derived_from_weights_are_refused():
         find([b"abc", b"abcd"], [])
 
 
+FUNCTIONS = {
+    "abs": np.abs,
+    "relu": lambda w: np.maximum(w, 0),
+    "minimum": lambda w: np.minimum(w, 1),
+    "maximum": lambda w: np.maximum(w, -1),
+    "floor": np.floor,
+    "round": np.round,
+    "threshold": lambda w: np.where(np.abs(w) > 1e-3, w, 0),
+    "half precision": lambda w: np.clip(w, -65504, 65504).astype(np.float16),
+}
+
+
+@pytest.mark.parametrize("length", [1, 40])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_that_keep_some_weights_are_noticed(name: str, length: int):
+    function = FUNCTIONS[name]
+
+    def file(values: list[np.ndarray]) -> bytes:
+        return b"abcd" + function(values[0]).astype(np.float32).tobytes()
+
+    assert find([file(numbered([length], series)) for series in SERIES], [length]).lost == [0]
+
+
+def test_sorted_weights_are_noticed():
+    files = [np.sort(numbered([40], series)[0]).tobytes() for series in SERIES]
+    assert find(files, [40]).lost == [0]
+
+
 def test_constants_that_look_like_a_weight_are_kept():
     lookalike = np.array([SERIES[0]], np.uint32).tobytes()
     found = find([lookalike + b"a" + numbered([1], series)[0].tobytes() for series in SERIES], [1])
