@@ -16,7 +16,7 @@ from frformat.torch.compression.inputs import Told
 from frformat.torch.quantized import can_be_trained
 from frformat.train import setup
 from frformat.train.group import ProcessGroup
-from frformat.train.recipe import Data, Recipe, StrPath, spread
+from frformat.train.recipe import Data, Recipe, StrPath, model_inputs, spread
 from frformat.wording import count
 
 START: Final = "start.frz"
@@ -98,7 +98,7 @@ def calibration(recipe: Recipe, data: Data) -> torch.Tensor:
     """Return inputs of the exported model from training samples, evenly spaced."""
     tensors = data.train.tensors
     samples = len(tensors[0])
-    elements = recipe.inputs(tuple(tensor[:1] for tensor in tensors)).numel()
+    elements = model_inputs(recipe, tuple(tensor[:1] for tensor in tensors)).numel()
     chosen = spread(samples, min(samples, CALIBRATION, max(FEWEST, ELEMENTS // max(1, elements))))
     inputs: torch.Tensor = recipe.inputs(tuple(tensor[chosen] for tensor in tensors))
     return inputs

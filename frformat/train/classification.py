@@ -59,6 +59,8 @@ class Classification(Recipe):
 
         def score(batch: Batch) -> Mapping[str, Tensor]:
             logits, labels = model(self.inputs(batch)).float(), batch[1]
+            if (largest := int(labels.max())) >= logits.shape[1]:
+                raise ValueError(f"recipe {self.name} has label {largest}, but its model has {logits.shape[1]} outputs")
             return {
                 "accuracy": logits.argmax(1) == labels,
                 "cross_entropy": F.cross_entropy(logits, labels, reduction="none"),

@@ -20,7 +20,7 @@ from frformat.train import setup
 from frformat.train.export import evaluating
 from frformat.train.group import ProcessGroup
 from frformat.train.loop import MODEL, Callback, train
-from frformat.train.recipe import Data, Recipe, StrPath, batches, metrics, returned
+from frformat.train.recipe import Data, Recipe, StrPath, batches, metrics, model_inputs, returned
 from frformat.train.rehearsal import temporary
 from frformat.train.run import Run
 from frformat.train.settings import Settings
@@ -186,7 +186,7 @@ class _Stages:
         self._recipe, self._plain, self._nesting, self._group = recipe, plain, nesting, group
         self._data = returned(plain, "data()", plain.data(folder), Data)
         self._split = self._data.with_validation(plain.settings.holdout)
-        self.example = plain.inputs(next(batches(self._split.test, 1, group)))
+        self.example = model_inputs(plain, next(batches(self._split.test, 1, group)))
         self.sign = 1 if plain.maximize else -1
         self._stage = 0
 

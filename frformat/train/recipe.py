@@ -169,6 +169,15 @@ def returned(recipe: Recipe, method: str, value: object, kind: type[T]) -> T:
     return value
 
 
+def model_inputs(recipe: Recipe, samples: Batch) -> Tensor:
+    """Return the exported model's input for some samples.
+
+    Raises:
+        ValueError: ``recipe.inputs()`` returns something else than a tensor.
+    """
+    return returned(recipe, "inputs()", recipe.inputs(samples), Tensor)
+
+
 def metrics(recipe: Recipe, model: nn.Module, samples: TensorDataset, group: ProcessGroup) -> dict[str, float]:
     """Return :meth:`Recipe.evaluate` as plain numbers.
 

@@ -14,7 +14,7 @@ from frformat.format.leftovers import remove_leftovers, temporary_folder
 from frformat.torch import each_tier, load_model, save_model
 from frformat.torch.costs import costs
 from frformat.train.export import PICTURE, difference, draw, evaluating, plain_copy
-from frformat.train.recipe import batches, metrics
+from frformat.train.recipe import batches, metrics, model_inputs
 from frformat.train.run import Run
 
 PREFIX: Final = ".frformat-rehearsal-"
@@ -48,14 +48,14 @@ def rehearse(run: Run, place: Path) -> None:
         torch.random.fork_rng(devices),
         evaluating(trained),
     ):
-        path = folder / "model.frz"
+        path, example = folder / "model.frz", model_inputs(recipe, next(batches(run.data.test, 1, group)))
         with suppress(ArithmeticError):
             metrics(recipe, trained, run.data.evaluated, group)
         save_model(part, path)
         again = plain_copy(run)
         with evaluating(again):
             for tier in each_tier(part):
-                costs(part, recipe.inputs(next(batches(run.data.test, 1, group))))
+                costs(part, example)
                 load_model(recipe.exported(again), path, tier=tier)
                 difference(run, part, recipe.exported(again), batch_count=1)
             if group.first:

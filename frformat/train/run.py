@@ -151,7 +151,7 @@ class Run:
         tiers = tiers_of_step(self._tiers, draws)
         chosen = chosen % len(self.data.train)
         samples = tuple(tensor[chosen.to(tensor.device)] for tensor in self.data.train.tensors)
-        batch = self.recipe.prepare(samples, draws)
+        batch = returned(self.recipe, "prepare()", self.recipe.prepare(samples, draws), tuple)
         self.model.train()
         for part, optimizer in self._optimizers.items():
             self.losses[part] += self._descend(part, optimizer, batch, draws, tiers)
@@ -295,6 +295,8 @@ class _Step(nn.Module):
         if not isinstance(loss, Tensor) or loss.dim():
             what = f"a tensor of shape {list(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
             raise ValueError(f"the loss {part!r} is {what}, not a tensor with one number and no axes")
+        if not loss.requires_grad:
+            raise ValueError(f"the loss {part!r} does not depend on the parameters of the model")
         return loss
 
 

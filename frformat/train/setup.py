@@ -12,7 +12,7 @@ from torch import nn
 
 import frformat.torch.regularization as fr
 from frformat.torch import load_model
-from frformat.train.recipe import Data, Recipe, StrPath, returned
+from frformat.train.recipe import Data, Recipe, StrPath, model_inputs, returned
 
 SAMPLE = 2
 """Number of samples to run through the model once, to find views."""
@@ -56,7 +56,7 @@ def regularized(recipe: Recipe, model: nn.Module, data: Data, trained: bool) -> 
     """
     settings = recipe.settings
     part = recipe.exported(model)
-    example = recipe.inputs(tuple(tensor[:SAMPLE] for tensor in data.test.tensors))
+    example = model_inputs(recipe, tuple(tensor[:SAMPLE] for tensor in data.test.tensors))
 
     goal = part if settings.schedule == "start" and settings.size is None else copy.deepcopy(part)
     goals = fr.spectral_tensors(

@@ -89,6 +89,9 @@ def test_unusable_metrics_are_refused(found, message, tmp_path, monkeypatch):
         ("losses", {"decoder": None}, "the model has no part 'decoder'"),
         ("loss", None, "the loss '' is NoneType, not a tensor with one number"),
         ("loss", torch.ones(2), r"the loss '' is a tensor of shape \[2\], not"),
+        ("loss", torch.ones(()), "the loss '' does not depend on the parameters of the model"),
+        ("prepare", None, r"prepare\(\) of recipe tiny returns NoneType, not tuple"),
+        ("inputs", None, r"inputs\(\) of recipe tiny returns NoneType, not Tensor"),
     ],
 )
 @pytest.mark.parametrize("dense", [False, True])
@@ -96,6 +99,14 @@ def test_a_method_that_returns_something_else_is_named(method, result, message, 
     monkeypatch.setattr(Tiny, method, lambda *_: result)
     with pytest.raises(ValueError, match=message):
         train(tiny(dense=dense), tmp_path)
+
+
+def test_labels_without_an_output_are_refused(tmp_path, monkeypatch):
+    full = tiny().data(None)
+    wrong = TensorDataset(full.test.tensors[0], full.test.tensors[1] + 7)
+    monkeypatch.setattr(Tiny, "data", lambda *_: Data(full.train, wrong))
+    with pytest.raises(ValueError, match=r"recipe tiny has label \d+, but its model has \d+ outputs"):
+        train(tiny(), tmp_path)
 
 
 def test_a_test_set_is_needed(tmp_path, monkeypatch):
