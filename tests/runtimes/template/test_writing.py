@@ -146,6 +146,17 @@ def test_models_that_cannot_be_templates_are_refused(net: Net, tmp_path: Path):
         write(net, path, Exporter("Test", "tests 1", fails), example=EXAMPLE, with_weights=False)
 
 
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_normalizations_are_merged_into_convolutions_with_any_padding(axes: int):
+    conv = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[axes - 1](2, 4, 3, padding="same")
+    norm = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)[axes - 1](4)
+    model, x = nn.Sequential(conv, norm).eval(), torch.randn(1, 2, *[6] * axes)
+    found = merged(model, (x,), contract(model))
+    assert [str(node.target) for node in found.module.graph.nodes if node.op == "call_function"] == [
+        f"aten.conv{axes}d.padding"
+    ]
+
+
 def test_a_normalization_along_another_axis_than_the_outputs_is_not_merged():
     class Unbatched(nn.Module):
         def __init__(self) -> None:
