@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
+import string
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Final
 
 PREFIX: Final = "frformat-temporary-"
 """Start of the names of files and folders in the system's folder for temporary files."""
 
-RANDOM: Final = "[a-z0-9_]{8}"
-"""Matches the random part of the names that :mod:`tempfile` makes."""
+CHARACTERS: Final = string.ascii_lowercase + string.digits + "_"
+"""What the random part of a name consists of."""
+
+RANDOM: Final = f"[{CHARACTERS}]{{8}}"
+"""Matches the random part of a name."""
 
 TRIES: Final = 100
 """How often to create a temporary file before giving up; another process may remove one before it is locked."""
@@ -54,18 +60,32 @@ else:
 
 
 @contextmanager
-def in_use(create: Callable[[], str]) -> Iterator[str]:
-    """Create a temporary file or folder, and mark it as in use within a ``with`` block.
+def in_use(
+    folder: str, prefix: str, suffix: str, create: Callable[[str], object], remove: Callable[[str], object]
+) -> Iterator[str]:
+    """Create a temporary file or folder, and mark it as in use within a ``with`` block; then remove it.
+
+    A signal can end the process as soon as the file exists, so its removal is prepared before.
 
     Args:
-        create: creates a new file or folder and returns its path.
+        folder: where to create it.
+        prefix: the start of its name.
+        suffix: the end of its name.
+        create: creates a new file or folder with this path, and raises FileExistsError if there is one.
+        remove: removes what has this path, if anything has.
 
     Raises:
         OSError: ``create`` raised it.
     """
     for _ in range(TRIES):
-        path = create()
+        path = os.path.join(folder, f"{prefix}{''.join(secrets.choice(CHARACTERS) for _ in range(8))}{suffix}")
         with ExitStack() as stack:
+            stack.callback(remove, path)
+            try:
+                create(path)
+            except FileExistsError:  # it is not ours
+                stack.pop_all()
+                continue
             try:
                 descriptor = _locked(path)
             except FileNotFoundError:  # another process removed it before it was locked
@@ -97,18 +117,16 @@ def temporary_file(folder: str, prefix: str, suffix: str = "") -> Iterator[str]:
         OSError: it cannot be created.
     """
 
-    def create() -> str:
-        handle, path = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=folder)
-        os.close(handle)
-        return path
+    def create(path: str) -> None:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+    def remove(path: str) -> None:
+        with suppress(OSError):
+            os.unlink(path)
 
     remove_leftovers(folder, prefix, suffix)
-    with in_use(create) as path:
-        try:
-            yield path
-        finally:
-            with suppress(OSError):
-                os.unlink(path)
+    with in_use(folder, prefix, suffix, create, remove) as path:
+        yield path
 
 
 @contextmanager
@@ -124,11 +142,10 @@ def temporary_folder(prefix: str, parent: str | None = None) -> Iterator[str]:
     """
     parent = parent or tempfile.gettempdir()
     remove_leftovers(parent, prefix)
-    with in_use(lambda: tempfile.mkdtemp(prefix=prefix, dir=parent)) as folder:
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    with in_use(
+        parent, prefix, "", partial(os.mkdir, mode=0o700), partial(shutil.rmtree, ignore_errors=True)
+    ) as folder:
+        yield folder
 
 
 def remove_leftovers(folder: str, prefix: str, suffix: str = "") -> None:

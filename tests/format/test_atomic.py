@@ -5,7 +5,6 @@ import os
 import stat
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -110,9 +109,9 @@ def test_errors_name_the_file_and_not_a_temporary_one(tmp_path: Path, monkeypatc
     with pytest.raises(OSError, match=r"No space left on device: '.*/file'"):
         full()
 
-    def refused(prefix: str, suffix: str, dir: str) -> None:
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS), f"{dir}/{prefix}x{suffix}")
+    def refused(path: str, *_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
 
-    monkeypatch.setattr(tempfile, "mkstemp", refused)
+    monkeypatch.setattr(os, "open", refused)
     with pytest.raises(OSError, match=r"Read-only file system: '.*/file'"):
         full()

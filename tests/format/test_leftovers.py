@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,20 +71,49 @@ def test_files_of_a_running_process_stay(writer: subprocess.Popen[str], tmp_path
 
 
 def test_a_file_that_is_removed_before_it_is_locked_is_created_again(tmp_path: Path):
-    tries = []
+    tries: list[str] = []
 
-    def create() -> str:
-        path = tmp_path / f".x{len(tries):08}"
-        path.touch()
+    def create(path: str) -> None:
+        Path(path).touch(exist_ok=False)
         tries.append(path)
         if len(tries) < 3:
             leftovers.remove_leftovers(os.fspath(tmp_path), ".x")
-        return os.fspath(path)
 
-    with leftovers.in_use(create) as path:
+    with leftovers.in_use(
+        os.fspath(tmp_path), ".x", "", create, lambda path: Path(path).unlink(missing_ok=True)
+    ) as path:
         leftovers.remove_leftovers(os.fspath(tmp_path), ".x")
-        assert path == os.fspath(tries[2])
+        assert path == tries[2]
         assert os.path.exists(path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_with_the_same_name_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    letters = iter("a" * 16 + "b" * 8)
+    monkeypatch.setattr("secrets.choice", lambda _: next(letters))
+    with leftovers.temporary_file(os.fspath(tmp_path), ".x") as first:
+        with leftovers.temporary_file(os.fspath(tmp_path), ".x") as second:
+            assert (Path(first).name, Path(second).name) == (".xaaaaaaaa", ".xbbbbbbbb")
+        assert Path(first).exists()
+
+
+@pytest.mark.parametrize("call", ["open", "close", "lexists"])
+def test_a_signal_while_the_file_is_created_leaves_nothing(call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The signal arrives as soon as the file exists."""
+    where = os.path if call == "lexists" else os
+    real = getattr(where, call)
+
+    def interrupted(*args: Any, **options: Any) -> Any:
+        found = real(*args, **options)
+        if list(tmp_path.iterdir()):
+            monkeypatch.setattr(where, call, real)
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(where, call, interrupted)
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "model.frz"):
+        pytest.fail("the block was entered")
+    assert not list(tmp_path.iterdir())
 
 
 def test_files_that_cannot_be_locked_are_written_but_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
