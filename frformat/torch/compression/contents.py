@@ -164,16 +164,9 @@ def forms(array: Array) -> list[Array | CodedTensor]:
     if dtype is None or not np.isfinite(array).all():
         return [array]
     try:
+        if _is_constant(array):
+            return [CodedTensor.of_array(array, "f16")]
         exact = CodedTensor.of_array(array, "auto")
-        if (
-            exact.step is not None
-            and array.ndim == 1
-            and array.size
-            and np.ptp(array) == 0
-            and abs(array[0]) <= LARGEST
-        ):
-            constant = CodedTensor.of_array(array, "f16")
-            return [constant if np.array_equal(constant.rebuild(), array) else exact]
         if exact.step is not None or exact.value_type in ("f16", "bf16"):
             return [exact]
         if array.ndim > 1:
@@ -185,6 +178,14 @@ def forms(array: Array) -> list[Array | CodedTensor]:
         return [CodedTensor.of_array(array, "f16" if fits else "bf16"), array]
     except EncodeError:  # the values exceed the range of steps or of 16-bit floats
         return [array]
+
+
+def _is_constant(array: Array) -> bool:
+    """Return whether an array is a vector of one repeated number that binary16 represents exactly."""
+    if array.ndim != 1 or not array.size:
+        return False
+    wide = array.astype(np.float64)
+    return bool(abs(wide[0]) <= LARGEST and (wide == np.float16(wide[0])).all())
 
 
 def _even(sizes: NDArray[np.float64], array: Array) -> bool:

@@ -162,7 +162,7 @@ def _eigenvectors(moments: Tensor) -> Tensor | None:
         return None
     try:
         axes: Tensor = torch.linalg.eigh(moments.double())[1]
-    except RuntimeError:
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
         return None
     return axes.to(moments.dtype)
 
