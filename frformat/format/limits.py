@@ -32,11 +32,6 @@ UNBOUNDED: Final = 1 << 62
 """A number greater than any size or count in a file."""
 
 
-def coded_values(stored: int) -> int:
-    """Return the largest number of values that ``stored`` entropy-coded bytes may represent."""
-    return VALUES_PER_BYTE * (stored + FREE_BYTES)
-
-
 def least_bytes(values: int) -> int:
     """Return the smallest allowed size in bytes of an entropy-coded segment of this many values."""
     return max(0, -(-values // VALUES_PER_BYTE) - FREE_BYTES)

@@ -129,7 +129,7 @@ class TestLimits:
 
     def test_values_for_stored_bytes(self) -> None:
         # 40 stored bytes may represent at most 2^16 · (40 + 16) values; larger tensors are not coded adaptively.
-        count = limits.coded_values(40)
+        count = limits.VALUES_PER_BYTE * (40 + limits.FREE_BYTES)
         tensor = CodedTensor(np.zeros(count, np.int32), (count,), "f32", step=0)
         with frformat.open(frformat.save({"x": tensor})) as file:
             assert not file["x"].any()
