@@ -161,6 +161,20 @@ class FrzPartTest {
     }
 
     @Test
+    fun `a section can be loaded again after an interrupt`() {
+        val whole = { name: String -> resource(name).inputStream().channel.let { FrzPart.of(it, 0, it.size()) } }
+        val interrupted = object : InputStream() {
+            override fun read(): Int = -1.also { Thread.currentThread().interrupt() }
+        }
+        val (skeleton, weights) = listOf(whole("tiny.ptl"), whole("tiny.frz"))
+        val bytes = SequenceInputStream(resource("tiny.ptl").inputStream(), interrupted)
+        assertEquals(Kind.CANCELLED, fault(FrzPart.of(bytes), weights).kind)
+        assertEquals(Kind.CANCELLED, fault(skeleton, weights).kind)
+        assertTrue(Thread.interrupted())
+        assertEquals(sumOf("tiny.frz"), loader(skeleton, weights).load().sum)
+    }
+
+    @Test
     fun `an interrupt while weights are read is a cancellation`() {
         val weights = object : InputStream() {
             override fun read(): Int {
