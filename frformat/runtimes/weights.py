@@ -42,16 +42,18 @@ def given(contract: Contract, name: str, file: FrzFile, path: StrPath) -> Array:
     first, *others = contract.sources(name, file)
     found = read(first)
     for other in others:
-        if read(other).tobytes() != found.tobytes():
+        copy = read(other)
+        if copy.dtype != found.dtype or copy.tobytes() != found.tobytes():
             raise mismatch(path, f"{first} and {other} are one tensor in the model, but differ in the file")
     dtype = DTYPES[want.dtype]
     if found.dtype == dtype:
         return found
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         cast = found.astype(dtype)
+        overflows = dtype.kind not in "biu" and (np.isinf(cast) & ~np.isinf(found)).any()
     if dtype.kind in "biu" and not np.array_equal(cast, found):
         raise mismatch(path, f"{name} has integers that do not fit into {want.dtype}")
-    if dtype.kind not in "biu" and (np.isinf(cast) & ~np.isinf(found)).any():
+    if overflows:
         raise mismatch(path, f"{name} has elements that do not fit into {want.dtype}")
     return cast
 

@@ -75,3 +75,12 @@ def test_many_faults_are_counted(path: Path):
         found = Contract(wanted).misfit(file)
     assert found.startswith("missing from the file: w00, w01,")
     assert ", w07 and 12 more; not in the model: " in found
+
+
+def test_numbers_that_are_not_finite_are_converted_without_warnings(tmp_path: Path):
+    signaling = np.array([0x7FF0_0000_0000_0001, 0x7FF0_0000_0000_0000], np.uint64).view(np.float64)
+    frformat.save_file({"a": signaling}, tmp_path / "a.frz")
+    with frformat.open(tmp_path / "a.frz") as file:
+        for dtype in ("f16", "bf16", "f32"):
+            found = given(Contract({"a": Wanted((2,), dtype)}), "a", file, "a.frz").astype(np.float32)
+            np.testing.assert_array_equal(found, [np.nan, np.inf])

@@ -148,7 +148,7 @@ def _write_values(to: bytearray, layout: Layout, file: FrzFile, path: StrPath) -
     places: dict[int, list[Place]] = {}
     for place in layout.places:
         places.setdefault(place.value, []).append(place)
-    by_tensor: dict[str | None, list[int]] = {}
+    by_tensor: dict[str | None, list[int]] = {name: [] for name in layout.tensors}
     for number, value in enumerate(layout.values):
         by_tensor.setdefault(value.tensor, []).append(number)
     for name, numbers in by_tensor.items():

@@ -7,11 +7,12 @@ import io
 import math
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 
 from frformat.format.writer import save_file
 from frformat.runtimes.template.files import literal, pack
-from frformat.runtimes.template.layout import Layout, Normalization, Plain, Scaled, Shifted
+from frformat.runtimes.template.layout import Layout, Normalization, Place, Plain, Scaled, Shifted
 from frformat.runtimes.template.places import SERIES, find, numbered
 
 SHAPES = {
@@ -78,6 +79,29 @@ def template() -> bytes:
         {"head.weight": "fc.weight"}, ("norm.num_batches_tracked",),
     )  # fmt: skip
     return pack(layout, literal(files[0], layout))
+
+
+def partial() -> bytes:
+    """Return a template that needs all tensors, but places only the first element of a single value."""
+    layout = Layout(
+        "Synthetic", "tests 1.0", 4, SHAPES, (NORMALIZATION,), VALUES[:1], (Place(0, 0, 0, ()),),
+        ties={"head.weight": "fc.weight"}, unused=("norm.num_batches_tracked",),
+    )  # fmt: skip
+    return pack(layout, b"")
+
+
+def unplaced() -> dict[str, dict[str, np.ndarray]]:
+    """Return weights that do not fit that template because of elements that it does not place."""
+    weights = tensors()
+    variances, large = weights["norm.running_var"].copy(), weights["fc.weight"].astype(np.float64)
+    variances[-1], large[-1, -1] = -1, 1e300
+    half = weights["fc.weight"].astype(np.float16)
+    return {
+        "scale": weights | {"norm.running_var": variances},
+        "large": weights | {"fc.weight": large},
+        "tied": weights | {"head.weight": weights["fc.weight"] + 1},
+        "bits": weights | {"fc.weight": half, "head.weight": half.view(ml_dtypes.bfloat16)},
+    }
 
 
 def save(path: Path, weights: dict[str, np.ndarray]) -> Path:

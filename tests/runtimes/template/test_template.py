@@ -22,6 +22,7 @@ from frformat.runtimes.template.files import HEADER, MAP_BYTES, pack, parse
 from frformat.runtimes.template.layout import Layout, Place, Plain
 from frformat.runtimes.template.places import SERIES, find, loops, numbered
 from tests.runtimes.template import synthetic
+from tests.runtimes.template.test_recorded import RECORDED
 
 TEMPLATE = synthetic.template()
 
@@ -192,6 +193,25 @@ def test_weights_must_fit(tmp_path: Path):
         path = synthetic.save(tmp_path / "faulty.frz", faulty)
         with pytest.raises(LoadError, match=f"MISMATCH: .*faulty.frz: .* does not fit this skeleton: .*{problem}"):
             fill(TEMPLATE, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("scale", "the normalization of norm.running_var yields weights that do not fit into f32"),
+        ("large", "fc.weight has elements that do not fit into f32"),
+        ("tied", "fc.weight and head.weight are one tensor in the model, but differ in the file"),
+        ("bits", "fc.weight and head.weight are one tensor in the model, but differ in the file"),
+    ],
+)
+def test_elements_without_a_place_must_fit_too(name: str, problem: str):
+    with frformat.open(RECORDED / "unplaced" / f"{name}.frz") as file:
+        for tensor, expected in synthetic.unplaced()[name].items():
+            np.testing.assert_array_equal(file[tensor], expected)
+    assert (RECORDED / "partial.frt").read_bytes() == synthetic.partial()
+    with pytest.raises(LoadError, match=problem) as error:
+        fill(synthetic.partial(), RECORDED / "unplaced" / f"{name}.frz")
+    assert error.value.kind == "MISMATCH"
 
 
 def test_other_names_and_precisions_fit(tmp_path: Path):

@@ -50,6 +50,10 @@ def main() -> None:
     half["conv.bias"] = weights["conv.bias"].astype(np.float64) / 3
     frformat.save_file(half, HERE / "half.frz")
     (HERE / "half.bin").write_bytes(synthetic.runtime_file(synthetic.merged(half)))
+    (HERE / "partial.frt").write_bytes(synthetic.partial())
+    (HERE / "unplaced").mkdir(exist_ok=True)
+    for name, each in synthetic.unplaced().items():
+        synthetic.save(HERE / "unplaced" / f"{name}.frz", each)
     factored.save(HERE / "factored.frz", factored.tensors())
     (HERE / "factored.frt").write_bytes(factored.template())
     with frformat.open(HERE / "factored.frz") as file:

@@ -305,7 +305,13 @@ public class FrzFile private constructor(
      * base fails.
      */
     public companion object {
-        /** Opens a file on disk. Each request reads only the parts that it needs. */
+        /**
+         * Opens a file on disk. Each request reads only the parts that it needs.
+         *
+         * To replace the file while it is open, rename a new file to its name: the open file stays what it is. Do not
+         * write to it. A request fails with [ErrorCode.CHECKSUM] if data that it needs is overwritten meanwhile, but
+         * data from different requests can then belong to different versions of the file.
+         */
         @WorkerThread
         @JvmStatic
         @JvmOverloads
@@ -313,7 +319,10 @@ public class FrzFile private constructor(
         public fun open(file: File, options: FrzOptions = FrzOptions.DEFAULT, base: FrzFile? = null): FrzFile =
             open(FileSource(file), options, base)
 
-        /** Opens the bytes between the position and limit of [bytes], such as a mapped file, without copying them. */
+        /**
+         * Opens the bytes between the position and limit of [bytes], such as a mapped file, without copying them. They
+         * must not be modified while the returned [FrzFile] is open.
+         */
         @WorkerThread
         @JvmStatic
         @JvmOverloads
@@ -331,7 +340,8 @@ public class FrzFile private constructor(
          * ```
          *
          * These bytes are memory-mapped and use no heap. The caller can close [channel] after this returns, but must
-         * not truncate the file on disk while the returned [FrzFile] is open.
+         * not modify or truncate the file on disk while the returned [FrzFile] is open. If the thread is interrupted
+         * during the call, the channel can be closed.
          *
          * @throws IllegalArgumentException if the channel's file is shorter than [offset] + [length]
          */
@@ -345,15 +355,9 @@ public class FrzFile private constructor(
             length: Long,
             options: FrzOptions = FrzOptions.DEFAULT,
             base: FrzFile? = null
-        ): FrzFile {
-            val size = channel.size()
-            require(offset in 0..size && length in 0..size - offset) {
-                "the channel has $size bytes; it does not contain $length bytes from offset $offset"
-            }
-            return open(MappedSource(channel, offset, length), options, base)
-        }
+        ): FrzFile = open(MappedSource.of(channel, offset, length), options, base)
 
-        /** Opens a file held in memory, without copying it. */
+        /** Opens a file held in memory, without copying it. The bytes must not be modified while the file is open. */
         @WorkerThread
         @JvmStatic
         @JvmOverloads

@@ -5,6 +5,7 @@ import io.frz.internal.container.GroupField
 import java.io.ByteArrayInputStream
 import java.io.File
 import java.io.IOException
+import java.io.InterruptedIOException
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
 import java.util.concurrent.CountDownLatch
@@ -164,14 +165,14 @@ class SourceTest {
     }
 
     /** Returns a file in which [count] tensors are stored in one group. */
-    private fun together(count: Int, size: Int): ByteArray {
+    private fun together(count: Int, size: Int, element: (Int) -> Byte = { (it / size).toByte() }): ByteArray {
         val fields = mapOf(
             GroupField.DTYPE to DType.U8.id,
             GroupField.NAMES to List(count) { listOf(0, "$it") }.flatten(),
             GroupField.SHAPES to List(count) { listOf(size) },
             GroupField.CODER to Coder.NONE.id
         )
-        return FrzBuilder().group(fields, ByteArray(count * size) { (it / size).toByte() }).build()
+        return FrzBuilder().group(fields, ByteArray(count * size, element)).build()
     }
 
     @Test
@@ -200,6 +201,41 @@ class SourceTest {
             }
             path.setLastModified(path.lastModified() + 1000)
             refused(ErrorCode.CHECKSUM) { file.load("0") }
+        }
+    }
+
+    @Test
+    fun `a file that is overwritten while it is read is not decoded`() {
+        val (one, other) = listOf(1, 2).map { seed -> together(20, 1 shl 20) { (it * seed).toByte() } }
+        val path = File(folder, "overwritten.frz")
+        for (age in listOf(0L, 1L shl 20)) {
+            path.writeBytes(one)
+            path.setLastModified(path.lastModified() - age)
+            FrzFile.open(path).use { file ->
+                refused(ErrorCode.CHECKSUM) {
+                    forEach(file) { RandomAccessFile(path, "rw").use { it.write(other) } }
+                }
+                forEach(file) { }
+            }
+        }
+        FrzFile.open(path).use { file ->
+            forEach(file) { assertTrue(File(folder, "new.frz").apply { writeBytes(one) }.renameTo(path)) }
+        }
+    }
+
+    /** Visits all tensors of [file], and calls [act] after the only segment has been verified. */
+    private fun forEach(file: FrzFile, act: () -> Unit) {
+        val room = ByteBuffer.allocate(1 shl 20)
+        file.forEach({ info -> room.also { if (info.name == "0") act() } }) { }
+    }
+
+    @Test
+    fun `opening a channel on an interrupted thread leaves the channel open`() {
+        file().inputStream().channel.use { channel ->
+            Thread.currentThread().interrupt()
+            assertThrows(InterruptedIOException::class.java) { FrzFile.open(channel, 0, bytes.size.toLong()) }
+            assertTrue(Thread.interrupted())
+            FrzFile.open(channel, 0, bytes.size.toLong()).use(::check)
         }
     }
 }

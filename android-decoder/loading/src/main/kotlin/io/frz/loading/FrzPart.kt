@@ -47,7 +47,7 @@ public abstract class FrzPart internal constructor() {
             for (part in parts) {
                 try {
                     part.close()
-                } catch (@Suppress("TooGenericExceptionCaught") _: Exception) {
+                } catch (@Suppress("TooGenericExceptionCaught") _: Throwable) {
                     // The bytes of the part have been read or are no longer needed.
                 }
             }
@@ -66,18 +66,21 @@ public abstract class FrzPart internal constructor() {
         @JvmStatic
         public fun asset(assets: AssetManager, name: String): FrzPart = AssetPart(assets, name)
 
-        /** Returns a file on disk as a part. */
+        /**
+         * Returns a file on disk as a part. It can be replaced at any time by renaming a new file to its name, but must
+         * not be written to while it is loaded.
+         */
         @JvmStatic
         public fun of(file: File): FrzPart = FilePart(file)
 
         /**
          * Returns the bytes between the position and limit of [bytes] as a part. The buffer is not modified, and
-         * weights are not copied.
+         * weights are not copied, so the app must not modify them during loading.
          */
         @JvmStatic
         public fun of(bytes: ByteBuffer): FrzPart = BufferPart(bytes)
 
-        /** Returns an array of bytes as a part. */
+        /** Returns an array of bytes as a part. The app must not modify them during loading. */
         @JvmStatic
         public fun of(bytes: ByteArray): FrzPart = BufferPart(ByteBuffer.wrap(bytes))
 
@@ -90,7 +93,8 @@ public abstract class FrzPart internal constructor() {
 
         /**
          * Returns [length] bytes of the file of [channel], starting at [offset], as a part. The bytes are mapped into
-         * memory. The caller closes the channel after loading.
+         * memory, so the file must not be modified or truncated during loading. The caller closes the channel after
+         * loading. If loading is cancelled while the channel is in use, which takes microseconds, it is closed.
          */
         @JvmStatic
         public fun of(channel: FileChannel, offset: Long, length: Long): FrzPart = ChannelPart(channel, offset, length)

@@ -1,14 +1,25 @@
 package io.frz.loading
 
 import io.frz.FrzFile
+import java.io.ByteArrayInputStream
 import java.io.File
 import java.util.zip.CRC32
 import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertThrows
 
 /** A network of the [Fake] runtime: a checksum of all its weights. */
 class Net(val sum: Long) {
     @Volatile
     var isFreed = false
+}
+
+/** A stream that records whether it has been closed. */
+class Closing(bytes: ByteArray) : ByteArrayInputStream(bytes) {
+    var isClosed = false
+
+    override fun close() {
+        isClosed = true
+    }
 }
 
 /** A runtime whose networks are checksums. */
@@ -52,5 +63,22 @@ class Fake : FrzRuntime<Net> {
             loader(part("wide.ptl"), part(name)).load(options).sum
 
         fun loader(skeleton: FrzPart, weights: FrzPart) = FrzLoader(Fake(), skeleton, weights)
+
+        fun load(
+            options: FrzLoadOptions = FrzLoadOptions.DEFAULT,
+            weights: FrzPart = part("wide.frz"),
+            skeleton: FrzPart = part("wide.ptl")
+        ) = loader(skeleton, weights).load(options)
+
+        /** Returns the exception that a load throws. */
+        fun fault(skeleton: FrzPart, weights: FrzPart = part("tiny.frz")): FrzLoadException =
+            assertThrows(FrzLoadException::class.java) { loader(skeleton, weights).load() }
+
+        /** The size of all weights of `wide.frz`, in bytes. */
+        const val WIDE_BYTES = 4L * (1024 * 1024 + 1024 + 512 * 1024 + 512)
+
+        /** A delta file, and its base. */
+        val NEWER = File("../../spec/vectors/valid/delta-steps.frz")
+        val OLDER = File("../../spec/vectors/bases/f3e888adf29ef33f.frz")
     }
 }

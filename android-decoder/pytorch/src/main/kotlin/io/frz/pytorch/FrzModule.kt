@@ -49,7 +49,7 @@ public object FrzModule {
 
     /**
      * Returns a loader for two files. The lite interpreter reads a temporary copy of the skeleton, so both files can be
-     * replaced at any time. On Android, temporary files are in the app's cache folder.
+     * replaced at any time, by renaming new ones. On Android, temporary files are in the app's cache folder.
      */
     @JvmStatic
     public fun loaderOf(skeleton: File, weights: File): FrzLoader<Module> =

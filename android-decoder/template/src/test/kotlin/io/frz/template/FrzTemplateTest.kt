@@ -55,6 +55,23 @@ class FrzTemplateTest : OnSynthetic() {
     }
 
     @Test
+    fun `elements without a place must fit, too`() {
+        val faults = mapOf(
+            "scale" to "the normalization of norm.running_var yields weights that do not fit into f32",
+            "large" to "fc.weight has elements that do not fit into f32",
+            "tied" to "fc.weight and head.weight are one tensor in the model, but differ in the file",
+            "bits" to "fc.weight and head.weight are one tensor in the model, but differ in the file"
+        )
+        for ((name, problem) in faults) {
+            val fault = fault(bytes("partial.frt"), bytes("unplaced/$name.frz"))
+            assertEquals(Kind.MISMATCH, fault.kind, name)
+            assertTrue(problem in fault.message!!, "$name: ${fault.message}")
+        }
+        val first = fill(template, weights).getFloat(LITERAL)
+        assertEquals(first, fill(bytes("partial.frt"), weights).getFloat(0))
+    }
+
+    @Test
     fun `memory use is bounded`() {
         val options = FrzLoadOptions.builder().memoryBudget(2000).build()
         val fault = assertThrows(FrzException::class.java) { fill(bytes("tiny.pte.frt"), bytes("tiny.frz"), options) }
@@ -167,5 +184,8 @@ class FrzTemplateTest : OnSynthetic() {
         /** Tied copies are compared, so two tensors are in memory. */
         const val COPIES = 2
         const val VERSION = 4
+
+        /** The number of literal bytes before the first place. */
+        const val LITERAL = 41
     }
 }

@@ -15,8 +15,8 @@ internal class Segment(
     val size: Long,
     private val tensor: String?
 ) {
-    /** Reads the whole segment and verifies its checksum. Must be called before anything is decoded. */
-    fun verify() {
+    /** Reads the whole segment, verifies its checksum and returns it. Must be called before anything is decoded. */
+    fun verify(): Long {
         val checksum = CRC32()
         val chunk = ByteBuffer.allocate(minOf(size, CHUNK.toLong()).toInt())
         var at = 0L
@@ -34,6 +34,19 @@ internal class Segment(
             throw FrzException(
                 ErrorCode.CHECKSUM,
                 "a segment does not match its checksum: the file is damaged; get it again",
+                tensor,
+                offset
+            )
+        }
+        return checksum.value
+    }
+
+    /** Verifies the segment again after decoding, and throws if it no longer has the [checksum] that it had before. */
+    fun verifyUnchanged(checksum: Long) {
+        if (verify() != checksum) {
+            throw FrzException(
+                ErrorCode.CHECKSUM,
+                "the file was modified while it was read; load it again, and replace files only by renaming",
                 tensor,
                 offset
             )

@@ -10,7 +10,9 @@ import java.io.InputStream
 import java.io.InterruptedIOException
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
+import java.nio.channels.ClosedByInterruptException
 import java.nio.channels.FileChannel
+import java.util.concurrent.atomic.AtomicLong
 
 /** The source of a file's bytes. */
 internal interface Source : Closeable {
@@ -20,7 +22,7 @@ internal interface Source : Closeable {
     /** Fills [target] with bytes, starting at [position]. */
     fun read(position: Long, target: ByteBuffer)
 
-    /** Returns a stamp that changes if the source is modified, as far as that can be detected. */
+    /** Returns a stamp. If an equal one is returned later, the source has not been modified in between. */
     fun stamp(): Long = 0
 }
 
@@ -48,6 +50,7 @@ internal class FileSource(private val path: File) : Source {
     private val file = RandomAccessFile(path, "r")
     private val bytes = file.length()
     private val chunk by lazy { ByteArray(CHUNK) }
+    private val unique = AtomicLong()
 
     override fun size(limit: Long): Long = bytes
 
@@ -59,7 +62,15 @@ internal class FileSource(private val path: File) : Source {
         }
     }
 
-    override fun stamp(): Long = path.lastModified() * STAMP + path.length()
+    /**
+     * Returns a stamp from the time of the last modification. If that is recent, each stamp is different, because the
+     * next modification could have the same time.
+     */
+    override fun stamp(): Long {
+        val modified = path.lastModified()
+        val isRecent = System.currentTimeMillis() - modified < RECENT_MILLIS
+        return if (isRecent) unique.decrementAndGet() else modified * STAMP + path.length()
+    }
 
     private fun readArray(target: ByteBuffer): Int {
         val count = file.read(target.array(), target.arrayOffset() + target.position(), target.remaining())
@@ -77,18 +88,15 @@ internal class FileSource(private val path: File) : Source {
 
     private companion object {
         const val STAMP = 31
+
+        /** The coarsest resolution of the times that file systems and old versions of Android provide, in ms. */
+        const val RECENT_MILLIS = 2000
     }
 }
 
-/**
- * Part of a file, [size] bytes starting at [offset], mapped into memory. The caller can close [channel]; interrupts do
- * not affect the mapping.
- */
-internal class MappedSource(channel: FileChannel, offset: Long, private val size: Long) : Source {
-    private val windows = (0 until size step WINDOW).map { start ->
-        channel.map(FileChannel.MapMode.READ_ONLY, offset + start, minOf(WINDOW, size - start))
-    }
-
+/** Part of a file, [size] bytes, mapped into memory as [windows]. Interrupts do not affect the mapping. */
+internal class MappedSource private constructor(private val windows: List<ByteBuffer>, private val size: Long) :
+    Source {
     override fun size(limit: Long): Long = size
 
     override fun read(position: Long, target: ByteBuffer) {
@@ -105,8 +113,23 @@ internal class MappedSource(channel: FileChannel, offset: Long, private val size
 
     override fun close() = Unit
 
-    private companion object {
-        const val WINDOW = 1L shl 30
+    companion object {
+        private const val WINDOW = 1L shl 30
+
+        /** Maps [size] bytes of [channel], starting at [offset]. The caller can close the channel afterwards. */
+        fun of(channel: FileChannel, offset: Long, size: Long): MappedSource = try {
+            requireUninterrupted() // Otherwise, the channel would be closed.
+            val all = channel.size()
+            require(offset in 0..all && size in 0..all - offset) {
+                "the channel has $all bytes; it does not contain $size bytes from offset $offset"
+            }
+            val windows = (0 until size step WINDOW).map { start ->
+                channel.map(FileChannel.MapMode.READ_ONLY, offset + start, minOf(WINDOW, size - start))
+            }
+            MappedSource(windows, size)
+        } catch (e: ClosedByInterruptException) {
+            throw InterruptedIOException("the thread was interrupted").apply { initCause(e) }
+        }
     }
 }
 
@@ -119,7 +142,7 @@ internal class StreamSource(private val stream: InputStream, private val budget:
     @Synchronized
     override fun size(limit: Long): Long {
         while (bytes < limit && !ended) {
-            if (Thread.currentThread().isInterrupted) throw InterruptedIOException("the thread was interrupted")
+            requireUninterrupted()
             val used = (bytes % CHUNK).toInt()
             if (used == 0) {
                 budget.require(bytes + CHUNK, null)
@@ -148,6 +171,10 @@ internal class StreamSource(private val stream: InputStream, private val budget:
 }
 
 private const val CHUNK = 1 shl 16
+
+private fun requireUninterrupted() {
+    if (Thread.currentThread().isInterrupted) throw InterruptedIOException("the thread was interrupted")
+}
 
 private fun endsEarly(size: Long) =
     FrzException(ErrorCode.TRUNCATED, "the file ends early; get it again", offset = size)

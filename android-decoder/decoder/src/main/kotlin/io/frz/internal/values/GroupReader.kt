@@ -13,41 +13,44 @@ import java.util.concurrent.atomic.AtomicReferenceArray
  * or null.
  */
 internal class GroupReader(private val container: Container, private val base: Base?) {
-    /** For each group whose segments have been verified and read completely, the file's stamp before reading. */
-    private val sound = AtomicReferenceArray<Long>(container.directory.groups.size)
+    /** The file's [stamp] before the segments of a group were verified and read completely, and their [checksums]. */
+    private class Sound(val stamp: Long, val checksums: List<Long>)
+
+    private val sound = AtomicReferenceArray<Sound>(container.directory.groups.size)
 
     /**
      * Reads all segments of [group] that the tier needs, and verifies the checksum of each before reading its values.
+     * If the file may have been modified in the meantime, verifies it again afterwards.
      */
-    fun readAll(group: Group, request: Request, readers: (i: Int) -> ValueReader) {
-        val stamp = container.stamp()
-        read(group, request, group.size - 1, isSound = false, readers)
-        sound[group.index] = stamp
-    }
+    fun readAll(group: Group, request: Request, readers: (i: Int) -> ValueReader) =
+        read(group, request, group.size - 1, null, readers)
 
     /** Like [readAll], but stops after tensor [last] if an earlier call has verified and read the whole group. */
-    fun readUntil(last: Int, group: Group, request: Request, readers: (i: Int) -> ValueReader) =
-        if (sound[group.index] == container.stamp()) {
-            read(group, request, last, isSound = true, readers)
-        } else {
-            readAll(group, request, readers)
-        }
+    fun readUntil(last: Int, group: Group, request: Request, readers: (i: Int) -> ValueReader) {
+        val known = sound[group.index]?.takeIf { it.stamp == container.stamp() }
+        read(group, request, if (known == null) group.size - 1 else last, known, readers)
+    }
 
-    private fun read(group: Group, request: Request, last: Int, isSound: Boolean, readers: (i: Int) -> ValueReader) {
+    private fun read(group: Group, request: Request, last: Int, known: Sound?, readers: (i: Int) -> ValueReader) {
+        val stamp = known?.stamp ?: container.stamp()
+        val checksums = ArrayList<Long>()
         val decoder = Coders.of(group.numbers.coder).decoder(group)
         val tiers = group.usedTiers(container.tier)
         var before = Places.NONE
         for (tier in tiers) {
             val end = if (tier == tiers.last) last else group.size - 1
             container.segment(group, tier, request)?.let { segment ->
-                if (!isSound) segment.verify()
+                val checksum = known?.checksums?.get(checksums.size) ?: segment.verify()
                 decoder.open(segment, group.numbers.count(tier)).use { stream ->
                     for (i in 0..end) read(group, i, readers(i), stream, before, tier, request)
                     if (end == group.size - 1) stream.finish()
                 }
+                if (container.stamp() != stamp) segment.verifyUnchanged(checksum)
+                checksums.add(checksum)
             }
             before = tier
         }
+        if (known == null) sound[group.index] = Sound(stamp, checksums)
     }
 
     /**

@@ -12,6 +12,7 @@ import java.io.FileInputStream
 import java.io.FileNotFoundException
 import java.io.IOException
 import java.io.InputStream
+import java.io.InterruptedIOException
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
 import java.util.concurrent.atomic.AtomicBoolean
@@ -71,6 +72,7 @@ internal class ChannelPart(private val channel: FileChannel, private val offset:
     FrzPart() {
     override fun read(check: () -> Unit): ByteArray {
         if (length !in 0..MOST_BYTES) throw IOException("a skeleton cannot have $length bytes")
+        requireUninterrupted()
         // Mapping more than the file would lengthen a file that is open for writing.
         val size = channel.size()
         if (offset !in 0..size - length) {
@@ -96,6 +98,7 @@ internal class DescriptorPart(private val descriptor: AssetFileDescriptor) : Frz
     override fun open(options: FrzOptions, base: FrzFile?): FrzFile = part().open(options, base)
 
     private fun part(): ChannelPart {
+        requireUninterrupted()
         val channel = FileInputStream(descriptor.fileDescriptor).channel
         val isKnown = descriptor.declaredLength != AssetFileDescriptor.UNKNOWN_LENGTH
         val length = if (isKnown) descriptor.declaredLength else channel.size() - descriptor.startOffset
@@ -134,6 +137,11 @@ private fun InputStream.bytes(check: () -> Unit): ByteArray {
         if (count == 0) throw IOException("the stream returned no bytes, although it has not ended")
         bytes.write(chunk, 0, count)
     }
+}
+
+/** Throws if the thread was interrupted. Using a channel would then close it, and the app could not load it again. */
+private fun requireUninterrupted() {
+    if (Thread.currentThread().isInterrupted) throw InterruptedIOException("the thread was interrupted")
 }
 
 private const val CHUNK = 1 shl 16

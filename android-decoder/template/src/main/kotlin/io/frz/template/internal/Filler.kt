@@ -1,5 +1,6 @@
 package io.frz.template.internal
 
+import io.frz.DType
 import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.FrzFile
@@ -57,22 +58,27 @@ internal class Filler(
             weights.load(contract.sources(it).first()).elements()
         }
         val scales = layout.normalizations.associateWith { Scale(it, small::getValue) }
-        for (value in places.keys) if (value.tensor == null) write(value, scales, null, bytes)
-        val (coded, whole) = places.keys.filter { it.tensor != null }.partition { isCoded(it.tensor!!) }
-        for ((source, coefficients) in coded.groupBy { contract.sources(it.tensor!!).first() }) {
+        for (value in layout.values) if (value.tensor == null) write(value, scales, null, bytes)
+        val ofTensors = layout.values.filter { it.tensor != null }.groupBy { it.tensor!! }
+        val (coded, whole) = layout.tensors.keys.partition(::isCoded)
+        for (name in coded) {
             load.checkCancelled()
-            val tensor = weights.coefficients(source)
-            for (value in coefficients) write(value, scales, tensor, bytes)
+            val coefficients = weights.coefficients(contract.sources(name).first()).elements()
+            for (value in ofTensors[name].orEmpty()) write(value, scales, coefficients, bytes)
         }
-        val values = whole.groupBy { contract.sources(it.tensor!!).first() }
+        val names = whole.groupBy { contract.sources(it).first() }
         // Tied tensors can have several sources, which must all be equal.
         layout.tensors.keys.forEach(::checkTied)
-        val largest = weights.tensors.filter { it.name in values }.maxOfOrNull { it.bytes } ?: 0
+        val largest = weights.tensors.filter { it.name in names }.maxOfOrNull { it.bytes } ?: 0
         load.memory(largest).use { memory ->
             val room = memory.allocate(largest)
-            weights.forEach({ if (it.name in values) room.duplicate() else null }) { tensor ->
+            weights.forEach({ if (it.name in names) room.duplicate() else null }) { tensor ->
                 load.checkCancelled()
-                for (value in values.getValue(tensor.name)) write(value, scales, tensor, bytes)
+                val elements = tensor.elements()
+                if (tensor.dtype == DType.F64) check(elements, tensor.shape)
+                for (name in names.getValue(tensor.name)) {
+                    for (value in ofTensors[name].orEmpty()) write(value, scales, elements, bytes)
+                }
             }
         }
         for (digest in layout.digests) digest(digest, bytes)
@@ -104,27 +110,39 @@ internal class Filler(
 
     private fun isCoded(name: String) = layout.tensors.getValue(name).form != null
 
-    private fun write(value: Value, scales: Map<Normalization, Scale>, tensor: FrzTensor?, target: ByteBuffer) {
-        val source = tensor?.elements()
+    private fun write(value: Value, scales: Map<Normalization, Scale>, source: Elements?, target: ByteBuffer) {
         val normalization = value.normalization
         val elements = if (value.computed != null) {
             value.computed.compute(source, load::checkCancelled).elements()
         } else if (normalization == null) {
             source!!
         } else {
-            val channels = layout.tensors.getValue(normalization.variance).shape[0].toInt()
-            val scale = scales.getValue(normalization)
-            if (value.kind == Kind.SCALED) {
-                scale.scaled(source, channels, value.inner.toInt())
-            } else {
-                scale.shifted(source)
-            }
+            normalized(value, normalization, scales.getValue(normalization), source)
         }
-        for (place in places.getValue(value)) {
+        for (place in places[value].orEmpty()) {
             target.position(place.offset.toInt())
             write(place, 0, place.start.toInt(), elements, target)
             done += place.elements * Place.BYTES
             load.report(done, total)
+        }
+    }
+
+    private fun normalized(value: Value, normalization: Normalization, scale: Scale, source: Elements?): Elements {
+        val channels = layout.tensors.getValue(normalization.variance).shape
+        val elements = if (value.kind == Kind.SCALED) {
+            scale.scaled(source, channels[0].toInt(), value.inner.toInt())
+        } else {
+            scale.shifted(source)
+        }
+        check(elements, value.tensor?.let { layout.tensors.getValue(it).shape } ?: channels)
+        return elements
+    }
+
+    /** Reads all [elements] of an array of [shape]: even those that no place uses must fit into 32-bit floats. */
+    private fun check(elements: Elements, shape: LongArray) {
+        for (index in 0 until shape.fold(1L, Long::times).toInt()) {
+            if (index % STEPS == 0) load.checkCancelled()
+            elements.float(index)
         }
     }
 
@@ -156,5 +174,10 @@ internal class Filler(
         val bytes = MessageDigest.getInstance("SHA-256").apply { update(content) }.digest()
         target.position(digest.offset.toInt())
         for (byte in bytes) target.put("%02x".format(byte).toByteArray())
+    }
+
+    private companion object {
+        /** The number of elements to check before asking whether loading has been cancelled. */
+        const val STEPS = 1 shl 16
     }
 }
