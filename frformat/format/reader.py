@@ -83,6 +83,12 @@ class FrzFile:
             "an open FrzFile cannot be copied or pickled: open the file again, in each process that reads it"
         )
 
+    def is_at(self, path: StrPath) -> bool:
+        """Return whether this file was opened by its path, and is the one at ``path``."""
+        return (
+            self._path is not None and os.path.exists(path) and os.path.realpath(path) == os.path.realpath(self._path)
+        )
+
     def close(self) -> None:
         """Close the file, and its base unless that was given as a :class:`FrzFile`, once other threads have read."""
         with self._own_base, self._lock:
