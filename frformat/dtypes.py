@@ -61,6 +61,16 @@ def dtype_name(dtype: np.dtype[Any]) -> str:
     return name
 
 
+def check_unmasked(values: object) -> None:
+    """Check that an array is not a masked one, or masks nothing.
+
+    Raises:
+        EncodeError: some of its elements have no values.
+    """
+    if np.ma.is_masked(values):
+        raise EncodeError("a masked array has elements without values; fill them, or store the mask separately")
+
+
 def all_finite(values: Array) -> bool:
     """Return whether all elements are finite. Signaling NaNs count as not finite and raise no warning."""
     with np.errstate(invalid="ignore"):

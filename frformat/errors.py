@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 CODES: Final = (
     "MAGIC", "VERSION", "HEADER", "LIMIT", "TRUNCATED", "CHECKSUM", "STREAM", "DIRECTORY", "FEATURE",
@@ -12,7 +12,22 @@ CODES: Final = (
 """Every code that a reader can report, in the order in which section 12 checks them."""
 
 
-class FrzError(Exception):
+class _PortableError(Exception):
+    """An exception that can be copied, and sent to another process, although its constructor takes more than a message.
+
+    Otherwise, a pool of processes hangs or breaks if a worker raises it.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        usual: Any = super().__reduce__()
+        return _restored, (type(self), usual[1]), *usual[2:]
+
+
+def _restored(kind: type[BaseException], args: tuple[object, ...]) -> BaseException:
+    return kind.__new__(kind, *args)
+
+
+class FrzError(_PortableError):
     """Raised if a file cannot be decoded as requested.
 
     Attributes:
@@ -49,7 +64,7 @@ LONGEST_REASON: Final = 400
 """Largest number of characters in the reason of a :class:`ReadError`."""
 
 
-class ReadError(EncodeError):
+class ReadError(_PortableError, EncodeError):
     """Raised if another program's checkpoint cannot be read.
 
     Attributes:
@@ -88,7 +103,7 @@ PACKAGES: Final = {
 """Optional packages: for each module, its name and what to pass to ``pip install``."""
 
 
-class DependencyError(ImportError):
+class DependencyError(_PortableError, ImportError):
     """Raised if an optional package is missing or broken; the message says how to install it.
 
     Args:
@@ -111,7 +126,7 @@ LOAD_KINDS: Final = ("SKELETON_DAMAGED", "SKELETON_UNSUPPORTED", "MISMATCH", "RU
 """The kinds of :class:`LoadError`. The loaders for Android use the same names."""
 
 
-class LoadError(ValueError):
+class LoadError(_PortableError, ValueError):
     """Raised if a skeleton cannot be loaded. The message says what to do.
 
     Attributes:
@@ -125,7 +140,7 @@ class LoadError(ValueError):
         self.kind, self.problem = kind, problem
 
 
-class LengthError(ValueError):
+class LengthError(_PortableError, ValueError):
     """Raised if a model cannot run on inputs of the given lengths, or with the given indices.
 
     Attributes:

@@ -29,7 +29,7 @@ class PerTier:
 
     def __init__(self, tensors: Sequence[NDArray[Any] | CodedTensor]) -> None:
         self.tensors = [
-            each if isinstance(each, CodedTensor) else CodedTensor.of_array(np.asarray(each)) for each in tensors
+            each if isinstance(each, CodedTensor) else CodedTensor.of_array(np.asanyarray(each)) for each in tensors
         ]
         if not self.tensors:
             raise EncodeError("a PerTier needs at least one tensor")

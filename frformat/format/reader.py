@@ -17,7 +17,7 @@ from frformat.format.container import Container
 from frformat.format.contents import Contents
 from frformat.format.index import Index
 from frformat.format.info import TensorInfo, describe
-from frformat.format.sharing import Lock, shared
+from frformat.format.sharing import FileObject, Lock, shared
 from frformat.format.tensor import CodedTensor
 from frformat.spectral.spectrum import Spectrum
 from frformat.wording import count, similar
@@ -78,9 +78,20 @@ class FrzFile:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(
+            "an open FrzFile cannot be copied or pickled: open the file again, in each process that reads it"
+        )
+
+    def is_at(self, path: StrPath) -> bool:
+        """Return whether this file was opened by its path, and is the one at ``path``."""
+        return (
+            self._path is not None and os.path.exists(path) and os.path.realpath(path) == os.path.realpath(self._path)
+        )
+
     def close(self) -> None:
-        """Close the file, and its base unless that was given as a :class:`FrzFile`."""
-        with self._own_base:
+        """Close the file, and its base unless that was given as a :class:`FrzFile`, once other threads have read."""
+        with self._own_base, self._lock:
             self._file.close()
 
     def close_base(self) -> None:
@@ -337,7 +348,7 @@ def open(
         OSError: the file cannot be read.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        return FrzFile(io.BytesIO(source), None, tier, memory_budget, base)
+        return FrzFile(io.BytesIO(bytes(source)), None, tier, memory_budget, base)
     if isinstance(source, str | os.PathLike):
         file = shared(source)
         try:
@@ -345,7 +356,8 @@ def open(
         except BaseException:
             file.close()
             raise
-    return FrzFile(source, None, tier, memory_budget, base)
+    file_object: Any = FileObject(source)
+    return FrzFile(file_object, None, tier, memory_budget, base)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.dtypes import DTYPES, FORMATS, REAL_DTYPES, all_finite, dtype_name
+from frformat.dtypes import DTYPES, FORMATS, REAL_DTYPES, all_finite, check_unmasked, dtype_name
 from frformat.errors import EncodeError, FrzError
 from frformat.format import elements, quantization
 from frformat.format.bases import KINDS, PLAIN
@@ -108,6 +108,7 @@ class CodedTensor:
     exact: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        check_unmasked(self.values)
         shape = tuple(map(int, self.shape))
         view = None if self.view is None or tuple(self.view) == shape else tuple(map(int, self.view))
         value_type = dtype_name(self.values.dtype)
@@ -153,6 +154,7 @@ class CodedTensor:
         Raises:
             EncodeError: the dtype or the numbers do not fit the format, or there is no such axis.
         """
+        check_unmasked(array)
         dtype = dtype_name(array.dtype)
         if axis is not None and array.ndim and not 0 <= axis < array.ndim:
             raise EncodeError(f"axis {axis} is not one of the {array.ndim} axes, which begin at 0")
@@ -173,6 +175,7 @@ class CodedTensor:
         Returns:
             A plain tensor, or None if ``other`` has a different shape or dtype, no steps, or steps that are too small.
         """
+        check_unmasked(array)
         whole = not other.ordered and other.corner == other.meant == other.shape
         plain = whole and all(KINDS[axis.kind].plain for axis in other.axes)
         if other.step is None or not plain or array.shape != other.shape or dtype_name(array.dtype) != other.dtype:

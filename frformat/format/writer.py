@@ -82,6 +82,10 @@ def save_file(
     options = Options.of(metadata, aliases, format, tiers, compression, progress)
     folder = os.path.dirname(os.path.realpath(path))
     with opened(base) as held, replacing(path) as file, tempfile.TemporaryFile(dir=folder) as spool:
+        if held is not None and held.is_at(path):
+            raise EncodeError(
+                "a delta file cannot replace its base, without which it cannot be read: write another file"
+            )
         _Writer(options, spool, held).write(tensors, file)
 
 
@@ -194,8 +198,6 @@ class _Writer:
         if isinstance(tensor, Spectrum):
             tensor = CodedTensor.of_spectrum(tensor, self._options.format(name))
         elif not isinstance(tensor, CodedTensor | PerTier):
-            if np.ma.is_masked(tensor):
-                raise EncodeError("a masked array has elements without values; fill them, or store the mask separately")
             tensor = CodedTensor.of_array(_array(tensor), "auto")
         cuts = self._options.cuts(name)
         part = pending(name, tensor, cuts, self._factors.numbers(tensor))
@@ -230,9 +232,9 @@ class _Writer:
 
 
 def _array(value: Any) -> Array:
-    """Convert a value to an array."""
+    """Convert a value to an array; a masked one stays masked, so that it is refused."""
     try:
-        return np.asarray(value)
+        return np.asanyarray(value)
     except Exception as error:  # objects of other libraries can raise anything, such as PyTorch's tensors
         kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
         advice = "use frformat.torch.save_file" if kind.startswith("torch.") else "convert it to a NumPy array"

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 from numbers import Integral, Real
-from typing import Final
+from typing import Any, Final
 
 LARGEST: Final = 1e15
 """Numbers lie between 1/LARGEST and LARGEST, accuracies between −LARGEST and LARGEST, so that nothing overflows."""
@@ -126,6 +126,9 @@ class InfeasibleBudget(ValueError):  # noqa: N818 — named after the problem th
             f"close {names}, or give them smaller tiers"
         )
         self.unfit, self.needed, self.available = unfit, needed, available
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.unfit, self.needed, self.available)
 
 
 def check_score(what: str, value: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from frformat.dtypes import DTYPES, REAL_DTYPES, all_finite, cast, dtype_name
+from frformat.dtypes import DTYPES, REAL_DTYPES, all_finite, cast, check_unmasked, dtype_name
 from frformat.errors import EncodeError
 from frformat.spectral import dct, zigzag
 from frformat.spectral.bases import Dct
@@ -35,6 +35,7 @@ class Spectrum:
     dtype: str = "f32"
 
     def __post_init__(self) -> None:
+        check_unmasked(self.coefficients)
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
         object.__setattr__(self, "coefficients", _single(np.asarray(self.coefficients)))
         if self.view is not None:
@@ -85,6 +86,7 @@ class Spectrum:
             EncodeError: the dtype has no spectrum, a weight is not finite, the view does not fit, or the coefficients
                 are too large or too small for float32.
         """
+        check_unmasked(weights)
         dtype = dtype_name(weights.dtype)
         shape = weights.shape if view is None else view
         if zigzag.element_count(shape) != weights.size:

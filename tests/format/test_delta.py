@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -210,13 +211,26 @@ def test_files_that_cannot_be_a_base_are_refused() -> None:
         frformat.save(NEW, base=frformat.save(OLD), tiers=[0.5])
 
 
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_delta_file_does_not_replace_its_base(tmp_path: Path, opened: bool) -> None:
+    path, link = tmp_path / "a.frz", tmp_path / "link.frz"
+    frformat.save_file({"a": np.ones(9, "f4")}, path)
+    link.symlink_to(path)
+    with frformat.open(path) as file, pytest.raises(EncodeError, match="cannot replace its base"):
+        frformat.save_file({"a": np.ones(9, "f4")}, link, base=file if opened else path)
+    assert np.array_equal(frformat.load_file(path)["a"], np.ones(9))
+    assert sorted(os.listdir(tmp_path)) == ["a.frz", "link.frz"]
+
+
 def test_damage_of_a_base_is_not_blamed_on_the_delta_file(tmp_path: Path) -> None:
     large = {"w": RNG.normal(size=7000).astype(np.float32)}
     path = tmp_path / "base.frz"
     frformat.save_file(large, path)
     data = frformat.save(large, base=path)
-    with frformat.open(data, base=path) as file:
-        path.write_bytes(bytes(path.stat().st_size))
+    base = io.BytesIO(path.read_bytes())
+    with frformat.open(data, base=base) as file:
+        base.seek(0)
+        base.write(bytes(path.stat().st_size))
         with pytest.raises(FrzError, match="CHECKSUM: in the base: a segment is damaged"):
             file["w"]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import os
+import pickle
 import signal
 import time
 from collections.abc import Callable
@@ -16,7 +18,8 @@ import numpy as np
 import pytest
 
 import frformat
-from frformat import Axis, CodedTensor, Spectrum
+from frformat import Axis, CodedTensor, FrzError, Spectrum
+from frformat.format.options import COMPRESSIONS
 from frformat.format.sharing import Lock, SharedFile
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork processes")
@@ -73,6 +76,92 @@ def test_forked_processes_read_files_of_their_parent(tmp_path: Path) -> None:
             done.set()
         holding.result()
         assert _forked(reads, reads)
+
+
+@pytest.mark.skipif(not hasattr(os, "pread"), reason="changes are not noticed on this platform")
+@pytest.mark.parametrize("read", [lambda file: file["b"], lambda file: file.verify(), lambda file: file.load()])
+def test_a_file_that_changes_while_it_is_open_is_not_read_further(
+    tmp_path: Path, read: Callable[[frformat.FrzFile], object]
+) -> None:
+    path = tmp_path / "a.frz"
+    first = {name: np.full(3000, number, "f4") for number, name in enumerate("ab")}
+    frformat.save_file(first, path, compression="none")
+    changed = frformat.save({name: array + 1 for name, array in first.items()}, compression="none")
+    os.utime(path, ns=(0, 0))
+    with frformat.open(path) as file:
+        assert np.array_equal(file["a"], first["a"])
+        path.write_bytes(changed)  # all its segments have the same sizes as before, and valid checksums
+        with pytest.raises(FrzError, match="changed since it was opened"):
+            read(file)
+
+
+def test_closing_a_file_waits_for_threads_that_read_it() -> None:
+    reading, go = Event(), Event()
+
+    class Waiting(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if opened:
+                reading.set()
+                go.wait()
+            return super().read(size)
+
+    opened: list[frformat.FrzFile] = []
+    array = np.arange(5000, dtype="f4")
+    file = frformat.open(Waiting(frformat.save({"a": array})))
+    opened.append(file)
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.submit(lambda: file["a"])
+        reading.wait()
+        closing = pool.submit(file.close)
+        time.sleep(0.01)
+        go.set()
+        assert np.array_equal(found.result(), array)
+        closing.result()
+
+
+def test_an_open_file_cannot_be_pickled_or_copied(tmp_path: Path) -> None:
+    for act in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="open the file again"):
+            act(frformat.open(frformat.save({})))
+
+
+class _Partial(io.BytesIO):
+    """A file whose reads return fewer bytes than requested."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(min(size or 0, 1000) if size != -1 else -1)
+
+    def readinto(self, buffer: Any) -> int:
+        return super().readinto(memoryview(buffer)[:1000])
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        super().seek(offset, whence)
+        return None  # type: ignore[return-value]  # as SpooledTemporaryFile did before Python 3.11
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_file_objects_may_return_fewer_bytes_than_requested(compression: str) -> None:
+    tensors = {f"a{i}": np.random.default_rng(i).normal(size=3000).astype("f4") for i in range(3)}
+    with frformat.open(_Partial(frformat.save(tensors, compression=compression))) as file:
+        file.verify()
+        assert all(np.array_equal(array, tensors[name]) for name, array in file.load().items())
+
+
+def test_what_cannot_be_read_as_a_file_is_named() -> None:
+    receiver, sender = os.pipe()
+    os.close(sender)
+    data = frformat.save({})
+    with open(receiver, "rb") as pipe, pytest.raises(OSError, match="not seekable: read it"):
+        frformat.open(pipe)
+    for wrong, error in ((None, "type NoneType"), (np.frombuffer(data, "u1"), "type ndarray"), (io.StringIO(), "text")):
+        with pytest.raises(TypeError, match=error):
+            frformat.open(wrong)  # type: ignore[arg-type]
+
+
+def test_bytes_need_not_be_contiguous() -> None:
+    data = frformat.save({"a": np.arange(9)})
+    strided: Any = memoryview(np.repeat(np.frombuffer(data, "u1"), 2))[::2]
+    assert np.array_equal(frformat.load(strided)["a"], np.arange(9))
 
 
 def _forked(work: Callable[[], bool], own: Callable[[], bool] = lambda: True, seconds: int = 60) -> bool:

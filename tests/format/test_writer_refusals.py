@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,24 @@ def test_masked_elements_have_no_values_to_store() -> None:
     with pytest.raises(EncodeError, match="tensor 'x': a masked array"):
         frformat.save({"x": array})
     assert frformat.load(frformat.save({"x": array.filled(0)}))["x"].tolist() == [0, 0, 2]
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        CodedTensor.of_array,
+        lambda array: CodedTensor(array, array.shape, "f32"),
+        lambda array: CodedTensor.like(array, CodedTensor.of_array(np.ones_like(array.data), "q8")),
+        lambda array: Spectrum.of(array, 2),
+        lambda array: Spectrum(array[0], (3, 3)),
+        lambda array: PerTier([array]),
+        lambda array: Axis("stored", array),
+    ],
+)
+def test_no_stored_form_takes_masked_elements(store: Callable[[Any], object]) -> None:
+    array = np.ma.masked_array(np.ones((2, 3), "f4"), np.eye(2, 3, dtype=bool))
+    with pytest.raises(EncodeError, match="a masked array"):
+        store(array)
 
 
 @pytest.mark.parametrize("tensors", [None, 3, "x", ["x"], np.zeros(3)])

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import torch
@@ -67,8 +68,14 @@ def without_elements(value: Any) -> Any:
 
 def on_meta(model: nn.Module) -> Callable[..., Any]:
     """Return a function that runs a model with parameters and buffers on the meta device. The model does not change."""
-    state = without_elements({**dict(model.named_parameters()), **dict(model.named_buffers())})
-    return lambda *args, **kwargs: functional_call(model, state, args, kwargs)
+    state: dict[str, Tensor] = {}
+    moved: dict[Tensor, Tensor] = {}
+    # functional_call leaves meta tensors in a module that it reaches under several names, so each gets only one.
+    for path, module in model.named_modules():
+        own = (module.named_parameters(path, False, False), module.named_buffers(path, False, False))
+        for name, tensor in chain(*own):
+            state[name] = moved.setdefault(tensor, tensor.to("meta"))
+    return lambda *args, **kwargs: functional_call(model, state, args, kwargs, tie_weights=False)
 
 
 def replaced(model: nn.Module, others: Mapping[nn.Module, nn.Module]) -> nn.Module:

@@ -53,6 +53,18 @@ class Shared(nn.Module):
         return F.linear(self.two(self.one(x)), self.one.weight)
 
 
+class Repeated(nn.Module):
+    """Uses one layer under two names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.Linear(64, 64)
+        self.rest = nn.Sequential(nn.ReLU(), self.one)
+
+    def forward(self, x):
+        return self.rest(self.one(x))
+
+
 def encoder(**options: Any) -> nn.Module:
     return nn.TransformerEncoder(nn.TransformerEncoderLayer(64, 4, 256, **options), 2, enable_nested_tensor=False)
 
@@ -71,6 +83,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int]] = {
     "nested": (lambda: Block(2), (900, 64), 3),
     "sequence": (lambda: nn.Sequential(Block(), Block()), (900, 64), 4),
     "shared weight": (Shared, (900, 64), 1),
+    "shared layer": (Repeated, (900, 64), 1),
     "attention": (lambda: encoder(batch_first=False), (50, 4, 64), 4),
     "attention, batch first": (lambda: encoder(batch_first=True), (4, 50, 64), 4),
     "recurrent cell": (lambda: nn.RNNCell(64, 64), (9, 64), 0),

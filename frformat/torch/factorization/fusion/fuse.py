@@ -99,7 +99,7 @@ def fuse(model: nn.Module, example: Example | None = None) -> Fusion:
     fused.recompile()
     for path, module in modules.items():
         if isinstance(module, CodedLayer):
-            fused.set_submodule(path, module)
+            fused.add_submodule(path, module)
     complete(fused, model)
     hand_over(model, fused)
     return Fusion(
