@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -103,7 +104,7 @@ def train(
         group.wait()  # no process may read a checkpoint while another replaces it
         loop.go(checkpoint_every)
         outcome = export(loop.run, place / MODEL)
-        loop.warn_if_worse(weights)
+        loop.warn(outcome, weights)
         return outcome
 
 
@@ -184,10 +185,26 @@ class _Loop:
         if self.run.group.first:
             history.write(self.place / HISTORY, self.rows)
 
-    def warn_if_worse(self, weights: StrPath | None) -> None:
-        """Warn if a run has made the weights of a compressed file worse."""
+    def warn(self, outcome: Outcome, weights: StrPath | None) -> None:
+        """Warn if the quality of the file is unknown, or worse than that of the compressed file at the start."""
         recipe, run = self.run.recipe, self.run
-        if not (recipe.settings.quantized and run.group.first):
+        if not run.group.first:
+            return
+        found = [metrics for tier in (outcome, *outcome.tiers) for metrics in (tier.metrics, tier.decoded)]
+        unknown = [name for name in outcome.metrics if any(math.isnan(metrics[name]) for metrics in found)]
+        if unknown:
+            warnings.warn(
+                f"evaluate() of recipe {recipe.name} returns NaN as {', '.join(unknown)}, so the quality of "
+                f"{outcome.path} is unknown: check the outputs of the model, the test samples and evaluate()",
+                stacklevel=3,
+            )
+        if not math.isfinite(outcome.difference):
+            warnings.warn(
+                f"the outputs of {outcome.path} for test samples contain infinite or NaN values, or those of the "
+                "trained model do",
+                stacklevel=3,
+            )
+        if not recipe.settings.quantized:
             return
         before, after = (row.metrics[recipe.metric] for row in (self.rows[0], self.rows[-1]))
         if after < before if recipe.maximize else after > before:
