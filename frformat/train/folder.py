@@ -8,19 +8,24 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from frformat.format.atomic import check_writable
 from frformat.format.leftovers import locked
 
 
 @contextmanager
-def occupied(place: Path) -> Iterator[None]:
-    """Create a folder if necessary, and occupy it within a ``with`` block.
+def occupied(place: Path, *names: str) -> Iterator[None]:
+    """Create a folder if necessary, check that files can be written there, and occupy it within a ``with`` block.
 
     Two runs in one folder would replace each other's checkpoints and results. Whatever the block leaves empty of the
     folders that were created is removed. On disks without locks (see :mod:`frformat.format.leftovers`), the folder is
     created but not occupied.
 
+    Args:
+        place: the folder.
+        names: names of the files.
+
     Raises:
-        OSError: another run occupies the folder, or it cannot be created.
+        OSError: another run occupies the folder, or it or the files cannot be created.
     """
     created = [each for each in (place, *place.parents) if not each.exists()]
     with ExitStack() as stack:
@@ -37,6 +42,8 @@ def occupied(place: Path) -> Iterator[None]:
             raise BlockingIOError(errno.EAGAIN, advice, os.fspath(place))
         if descriptor >= 0:
             stack.callback(os.close, descriptor)
+        for name in names:
+            check_writable(place / name)
         yield
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from frformat.checkpoints.fitting import misfit
-from frformat.format.atomic import check_writable
 from frformat.torch import each_tier
 from frformat.train import budget, checkpoint, history, setup
 from frformat.train.checkpoint import CheckpointError
@@ -82,9 +81,7 @@ def train(
         OSError: a file cannot be read or written, or another run is in progress in the folder.
     """
     place, group = Path(output), group or ProcessGroup()
-    with occupied(place) if group.first else nullcontext():
-        for name in (CHECKPOINT, HISTORY, MODEL):
-            check_writable(place / name)
+    with occupied(place, CHECKPOINT, HISTORY, MODEL) if group.first else nullcontext():
         data = returned(recipe, "data()", recipe.data(folder), Data)
         if recipe.settings.distill and teacher is None and not recipe.settings.tiers:
             raise ValueError(f"distill={recipe.settings.distill}, but no teacher was given")

@@ -12,7 +12,6 @@ from typing import Any, Final, Literal
 from torch import nn
 
 import frformat
-from frformat.format.atomic import check_writable
 from frformat.torch import each_tier, load_nested, nest, save_model
 from frformat.torch.nesting import Profile, Ranking, Stage, at_random, l1, profile, triplet_response, triplets, widths
 from frformat.torch.nesting.offline import add_tiers, check_shares
@@ -145,9 +144,8 @@ def train_nested(
     plain = _with(
         recipe, dense=True, tiers=(), distill=0.0, schedule="start", optimizer="adamw", average_from=None, size=None
     )
-    with occupied(place):
+    with occupied(place, MODEL):
         stages = _Stages(recipe, plain, nesting, group, folder)
-        check_writable(place / MODEL)
         stages.rehearse(place)
         dense = train(plain, place / DENSE, folder=folder, group=group, resume=resume, callback=callback)
         stages.start(place / DENSE / MODEL)
