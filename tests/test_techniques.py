@@ -111,6 +111,15 @@ def test_hyperparameters_are_chosen_on_the_validation_set(tried: list[Job], task
     assert [each.trial for each in tried] == [True] * 5 + [False]  # three rates, and the two other strengths
 
 
+def test_the_lowest_loss_is_the_best(
+    tried: list[Job], monkeypatch: pytest.MonkeyPatch, task: Task, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(task.recipe, "maximize", False)
+    ((_, _, found),) = comparing.compare(task, ["scripted"], 0, tmp_path / "results.json", tmp_path)
+    lowest = min(TECHNIQUES["scripted"].rates)
+    assert (found["rate"], found["strength"], found["validation"]) == (lowest, 1, 49.0 + lowest)
+
+
 def test_results_are_measured_once(tried: list[Job], task: Task, tmp_path: Path) -> None:
     first = list(comparing.compare(task, ["scripted"], 0, tmp_path / "results.json", tmp_path))
     count = len(tried)

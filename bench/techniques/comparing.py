@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -28,6 +29,8 @@ def compare(
     """Yield the technique, the size and the measurements of each row.
 
     Rows that ``results`` contains are not measured again, so an interrupted comparison continues where it stopped.
+    A row is identified by the name of the task, the technique, the size and the seed: change the name when you change
+    anything else.
 
     Args:
         task: the network, and what all techniques share.
@@ -89,7 +92,7 @@ def _row(job: Job, technique: Technique, results: Path, build: Path) -> Result:
         tried = {"rate": chosen.rate, "strength": chosen.strength, "validation": validation}
         if len(technique.rates) > 1:
             tried["samples"] = job.task.settings.epochs * chosen.data.samples
-        job.say(f"{figures['bytes']:,} B, {figures['metric']:.2f} %")
+        job.say(f"{figures['bytes']:,} B, {figures['metric']:.4g} %")
         return figures | tried | {"seconds": round(time.process_time() - start)}
 
     return kept(results, key(job), measure)
@@ -110,7 +113,7 @@ def _keep(job: Job, made: Made, build: Path) -> None:
 
 
 def _chosen(job: Job, technique: Technique, build: Path) -> tuple[Job, float | None]:
-    """Return the job with the best hyperparameters, and its metric on the validation set."""
+    """Return the job with the best hyperparameters, and its metric on the validation set in percent."""
     rate = technique.rates[len(technique.rates) // 2]
     strength = technique.strengths[len(technique.strengths) // 2]
     if len(technique.rates) > 1:
@@ -121,14 +124,18 @@ def _chosen(job: Job, technique: Technique, build: Path) -> tuple[Job, float | N
     if len(technique.rates) == 1 and len(jobs) == 1:
         return jobs[0], None
     scores = [_validated(each, technique, build) for each in jobs]
-    if max(scores) < 0:
+    if max(scores) == -math.inf:
         raise Unreachable("no hyperparameters result in a file of that size")
     best = scores.index(max(scores))
-    return jobs[best], scores[best]
+    return jobs[best], _sign(job) * scores[best]
 
 
 def _validated(job: Job, technique: Technique, build: Path) -> float:
-    """Return the metric on the validation set in percent; -1 if the size is out of reach."""
+    """Return the metric on the validation set in percent, negative if a lower one is better.
+
+    Returns:
+        −∞ if the size is out of reach or the metric is NaN.
+    """
     trial = replace(job, trial=True)
 
     def measure() -> dict[str, Any]:
@@ -137,13 +144,20 @@ def _validated(job: Job, technique: Technique, build: Path) -> float:
             made = technique.make(trial)
         except Unreachable as reason:
             trial.say(f"not reachable: {reason}")
-            return {"metric": -1.0}
+            return {"unreachable": str(reason)}
         found = score(trial, made, trial.data.test)
-        trial.say(f"{len(made.data):,} B, {found:.2f} % on the validation set")
+        trial.say(f"{len(made.data):,} B, {found:.4g} % on the validation set")
         return {"metric": found, "bytes": len(made.data)}
 
     words = f"{key(job)}, rate {job.rate:g}, strength {job.strength}"
-    return float(kept(build / "trials.json", words, measure)["metric"])
+    found = kept(build / "trials.json", words, measure)
+    if "bytes" not in found or math.isnan(found["metric"]):
+        return -math.inf
+    return _sign(job) * float(found["metric"])
+
+
+def _sign(job: Job) -> int:
+    return 1 if job.task.recipe.maximize else -1
 
 
 def _file(job: Job, build: Path) -> Path:
