@@ -118,24 +118,22 @@ def _chosen(job: Job, technique: Technique, build: Path) -> tuple[Job, float | N
     strength = technique.strengths[len(technique.strengths) // 2]
     if len(technique.rates) > 1:
         at = replace(job, strength=strength)
-        rates = {each: _validated(replace(at, rate=each), technique, build) for each in technique.rates}
+        rates = {each: _goodness(_validated(replace(at, rate=each), technique, build), job) for each in technique.rates}
         rate = max(rates, key=lambda each: rates[each])
     jobs = [replace(job, rate=rate, strength=each) for each in technique.strengths]
     if len(technique.rates) == 1 and len(jobs) == 1:
         return jobs[0], None
-    scores = [_validated(each, technique, build) for each in jobs]
+    trials = [_validated(each, technique, build) for each in jobs]
+    scores = [_goodness(trial, job) for trial in trials]
     if max(scores) == -math.inf:
-        raise Unreachable("no hyperparameters result in a file of that size")
+        reason = trials[-1].get("unreachable", "the metric is NaN")
+        raise Unreachable(f"no hyperparameters result in a file of that size: {reason}")
     best = scores.index(max(scores))
-    return jobs[best], _sign(job) * scores[best]
+    return jobs[best], trials[best]["metric"]
 
 
-def _validated(job: Job, technique: Technique, build: Path) -> float:
-    """Return the metric on the validation set in percent, negative if a lower one is better.
-
-    Returns:
-        −∞ if the size is out of reach or the metric is NaN.
-    """
+def _validated(job: Job, technique: Technique, build: Path) -> Result:
+    """Return the metric on the validation set in percent, or why the size is out of reach."""
     trial = replace(job, trial=True)
 
     def measure() -> dict[str, Any]:
@@ -150,14 +148,14 @@ def _validated(job: Job, technique: Technique, build: Path) -> float:
         return {"metric": found, "bytes": len(made.data)}
 
     words = f"{key(job)}, rate {job.rate:g}, strength {job.strength}"
-    found = kept(build / "trials.json", words, measure)
-    if "bytes" not in found or math.isnan(found["metric"]):
+    return kept(build / "trials.json", words, measure)
+
+
+def _goodness(trial: Result, job: Job) -> float:
+    """Return the metric of a trial, negative if a lower one is better; −∞ if there is none."""
+    if "bytes" not in trial or math.isnan(trial["metric"]):
         return -math.inf
-    return _sign(job) * float(found["metric"])
-
-
-def _sign(job: Job) -> int:
-    return 1 if job.task.recipe.maximize else -1
+    return float(trial["metric"]) if job.task.recipe.maximize else -float(trial["metric"])
 
 
 def _file(job: Job, build: Path) -> Path:
