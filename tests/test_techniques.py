@@ -76,6 +76,29 @@ def test_magnitude_pruning_keeps_the_requested_number_of_weights(task: Task, mad
     assert 0.3 * SIZE < kept <= TECHNIQUES["magnitude pruning"].strengths[0] * SIZE  # rounding turns some into zeros
 
 
+class Attention(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = torch.nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+        self.head = torch.nn.Linear(8, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.attention(x.flatten(1).unflatten(1, (8, 8))).mean(1))
+
+
+def test_networks_with_attention_are_pruned_or_refused(
+    task: Task, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(task.recipe, "model", lambda _: Attention())
+    path = tmp_path / "dense.frz"
+    save_model(Attention(), path)
+    task = replace(task, dense=lambda: path, settings=replace(task.settings, distill=0.0))
+    assert len(TECHNIQUES["magnitude pruning"].make(job(task, "magnitude pruning")).data) <= SIZE
+    pytest.importorskip("torch_pruning")
+    with pytest.raises(Unreachable, match="torch-pruning: "):
+        TECHNIQUES["structured pruning"].make(job(task, "structured pruning"))
+
+
 def test_a_size_out_of_reach_is_a_result(task: Task) -> None:
     with pytest.raises(Unreachable, match="bytes with 2 bits per weight"):
         fitted(task.model(), 100)
@@ -109,6 +132,15 @@ def test_hyperparameters_are_chosen_on_the_validation_set(tried: list[Job], task
     ((_, size, found),) = comparing.compare(task, ["scripted"], 0, tmp_path / "results.json", tmp_path)
     assert (size, found["rate"], found["strength"], found["validation"]) == (SIZE, 3.0, 2, 53.0)
     assert [each.trial for each in tried] == [True] * 5 + [False]  # three rates, and the two other strengths
+
+
+def test_the_lowest_loss_is_the_best(
+    tried: list[Job], monkeypatch: pytest.MonkeyPatch, task: Task, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(task.recipe, "maximize", False)
+    ((_, _, found),) = comparing.compare(task, ["scripted"], 0, tmp_path / "results.json", tmp_path)
+    lowest = min(TECHNIQUES["scripted"].rates)
+    assert (found["rate"], found["strength"], found["validation"]) == (lowest, 1, 49.0 + lowest)
 
 
 def test_results_are_measured_once(tried: list[Job], task: Task, tmp_path: Path) -> None:

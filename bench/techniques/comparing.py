@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -28,6 +29,8 @@ def compare(
     """Yield the technique, the size and the measurements of each row.
 
     Rows that ``results`` contains are not measured again, so an interrupted comparison continues where it stopped.
+    A row is identified by the name of the task, the technique, the size and the seed: change the name when you change
+    anything else.
 
     Args:
         task: the network, and what all techniques share.
@@ -89,7 +92,7 @@ def _row(job: Job, technique: Technique, results: Path, build: Path) -> Result:
         tried = {"rate": chosen.rate, "strength": chosen.strength, "validation": validation}
         if len(technique.rates) > 1:
             tried["samples"] = job.task.settings.epochs * chosen.data.samples
-        job.say(f"{figures['bytes']:,} B, {figures['metric']:.2f} %")
+        job.say(f"{figures['bytes']:,} B, {figures['metric']:.4g} %")
         return figures | tried | {"seconds": round(time.process_time() - start)}
 
     return kept(results, key(job), measure)
@@ -110,25 +113,27 @@ def _keep(job: Job, made: Made, build: Path) -> None:
 
 
 def _chosen(job: Job, technique: Technique, build: Path) -> tuple[Job, float | None]:
-    """Return the job with the best hyperparameters, and its metric on the validation set."""
+    """Return the job with the best hyperparameters, and its metric on the validation set in percent."""
     rate = technique.rates[len(technique.rates) // 2]
     strength = technique.strengths[len(technique.strengths) // 2]
     if len(technique.rates) > 1:
         at = replace(job, strength=strength)
-        rates = {each: _validated(replace(at, rate=each), technique, build) for each in technique.rates}
+        rates = {each: _goodness(_validated(replace(at, rate=each), technique, build), job) for each in technique.rates}
         rate = max(rates, key=lambda each: rates[each])
     jobs = [replace(job, rate=rate, strength=each) for each in technique.strengths]
     if len(technique.rates) == 1 and len(jobs) == 1:
         return jobs[0], None
-    scores = [_validated(each, technique, build) for each in jobs]
-    if max(scores) < 0:
-        raise Unreachable("no hyperparameters result in a file of that size")
+    trials = [_validated(each, technique, build) for each in jobs]
+    scores = [_goodness(trial, job) for trial in trials]
+    if max(scores) == -math.inf:
+        reason = trials[-1].get("unreachable", "the metric is NaN")
+        raise Unreachable(f"no hyperparameters result in a file of that size: {reason}")
     best = scores.index(max(scores))
-    return jobs[best], scores[best]
+    return jobs[best], trials[best]["metric"]
 
 
-def _validated(job: Job, technique: Technique, build: Path) -> float:
-    """Return the metric on the validation set in percent; -1 if the size is out of reach."""
+def _validated(job: Job, technique: Technique, build: Path) -> Result:
+    """Return the metric on the validation set in percent, or why the size is out of reach."""
     trial = replace(job, trial=True)
 
     def measure() -> dict[str, Any]:
@@ -137,13 +142,20 @@ def _validated(job: Job, technique: Technique, build: Path) -> float:
             made = technique.make(trial)
         except Unreachable as reason:
             trial.say(f"not reachable: {reason}")
-            return {"metric": -1.0}
+            return {"unreachable": str(reason)}
         found = score(trial, made, trial.data.test)
-        trial.say(f"{len(made.data):,} B, {found:.2f} % on the validation set")
+        trial.say(f"{len(made.data):,} B, {found:.4g} % on the validation set")
         return {"metric": found, "bytes": len(made.data)}
 
     words = f"{key(job)}, rate {job.rate:g}, strength {job.strength}"
-    return float(kept(build / "trials.json", words, measure)["metric"])
+    return kept(build / "trials.json", words, measure)
+
+
+def _goodness(trial: Result, job: Job) -> float:
+    """Return the metric of a trial, negative if a lower one is better; −∞ if there is none."""
+    if "bytes" not in trial or math.isnan(trial["metric"]):
+        return -math.inf
+    return float(trial["metric"]) if job.task.recipe.maximize else -float(trial["metric"])
 
 
 def _file(job: Job, build: Path) -> Path:

@@ -41,7 +41,7 @@ def require() -> None:
 
 
 def score(job: Job, made: Made, samples: TensorDataset) -> float:
-    """Return the metric in percent."""
+    """Return the metric in percent, with six digits."""
     model = made.evaluated or made.model
     for parameter in model.parameters():
         parameter.requires_grad_(False)
@@ -52,7 +52,7 @@ def score(job: Job, made: Made, samples: TensorDataset) -> float:
     else:
         with evaluating(model):
             scores = recipe.evaluate(model, samples, ProcessGroup())
-    return round(100 * scores[recipe.metric], 2)
+    return float(f"{100 * scores[recipe.metric]:.6g}")
 
 
 def measured(job: Job, made: Made) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import torch
 from torch import nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from torch.nn.utils import prune
 
 from bench.techniques.jobs import Job, Made, Unreachable
 from bench.techniques.storing import fitted, loaded, pickled
+from frformat.checkpoints.reading import said
 
 SHRINKING: Final = 0.5
 """Share of the training in which the number of weights falls, along a cubic curve (Zhu and Gupta, 2017)."""
@@ -28,7 +30,11 @@ def magnitude(job: Job) -> Made:
     """Gradually set the smallest weights and biases of the whole network to zero while training continues."""
     assert job.size is not None
     model = job.task.model()
-    layers = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    layers = [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.Conv2d | nn.Linear) and not isinstance(module, NonDynamicallyQuantizableLinear)
+    ]  # attention reads the weights of its output layer without calling it, so a mask would have no effect
     held = [(layer, name) for layer in layers for name in ("weight", "bias") if getattr(layer, name) is not None]
     for layer, name in held:
         prune.identity(layer, name)
@@ -89,13 +95,17 @@ def _without(job: Job, share: float) -> nn.Module:
     ignored: list[Any] = [last, *(model.get_submodule(name) for name in job.task.fixed)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch_pruning.pruner.BasePruner(
-            model,
-            example,
-            importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
-            pruning_ratio=share,
-            ignored_layers=ignored,
-        ).step()
-    with torch.no_grad():
-        assert math.isfinite(float(model(example).sum()))
+        try:
+            torch_pruning.pruner.BasePruner(
+                model,
+                example,
+                importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
+                pruning_ratio=share,
+                ignored_layers=ignored,
+            ).step()
+            with torch.no_grad():
+                total = float(model(example).sum())
+        except Exception as error:  # it does not support every network, for example those with attention
+            raise Unreachable(f"torch-pruning: {said(error)}") from error
+    assert math.isfinite(total)
     return model.train()

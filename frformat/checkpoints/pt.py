@@ -69,7 +69,10 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
     state = {name: _tensor(entry) for name, entry in checkpoint.entries.items()}
     state |= {name: state[target] for name, target in checkpoint.aliases.items()}
     with replacing(path) as file:
-        torch.save(state, file)
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:  # PyTorch completes the archive after an error, and reports that this failed
+            raise error.__context__ or error from None
     return checkpoint.without_metadata(".pt")
 
 

@@ -86,18 +86,22 @@ def reported(path: str, tensor: str | None = None) -> Iterator[None]:
 def said(error: BaseException, text: str | None = None) -> str:
     """Return an error's message on one line, or ``text`` in its place if given."""
     text = " ".join((str(error) if text is None else text).split())
-    if text[:1] == text[-1:] and text[:1] in ("'", '"'):  # a KeyError quotes its message
+    if isinstance(error, KeyError) and text[:1] == text[-1:] and text[:1] in ("'", '"'):  # it quotes its message
         text = text[1:-1]
     text = text or type(error).__name__
     return text if isinstance(error, SPEAKING) else f"{type(error).__name__}: {text}"
 
 
-def where(error: BaseException) -> str:
+def where(error: BaseException, *libraries: str) -> str:
     """Return the message of an error in a user's code on one line, with the file and line of the code that failed.
 
     This is the innermost line in the folder of the user's file, not in a library that the file uses.
+
+    Args:
+        error: the error.
+        libraries: folders of code that calls the user's, each with a separator at its end.
     """
-    others = (PACKAGE, IMPORTING, "<")
+    others = (PACKAGE, IMPORTING, "<", *libraries)
     frames = [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith(others)]
     if isinstance(error, SyntaxError) or not frames:  # the message of a SyntaxError says where
         return said(error)

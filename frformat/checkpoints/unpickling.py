@@ -14,6 +14,7 @@ import torch
 from torch._weights_only_unpickler import Unpickler
 
 from frformat.checkpoints import inert
+from frformat.checkpoints.checksums import check_sums
 from frformat.checkpoints.reading import said
 from frformat.checkpoints.torch_tensors import PARTIAL
 from frformat.errors import EncodeError
@@ -46,8 +47,10 @@ def unpickled(path: str, *, trusted: bool) -> tuple[object, list[str]]:
 
     Raises:
         EncodeError: it cannot be read without running code, or contains TorchScript.
-        Exception: whatever PyTorch raises for a damaged file.
+        Exception: whatever PyTorch or :mod:`zipfile` raises for a damaged file.
     """
+    if zipfile.is_zipfile(path):
+        check_sums(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # for example, about the validation of sparse tensors
         try:

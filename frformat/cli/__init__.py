@@ -52,7 +52,8 @@ class Commands(click.Group):
         streams.prepare()
         options["standalone_mode"] = False
         try:
-            code = super().main(args, "frformat", *rest, **options)
+            with errors.short_warnings():
+                code = super().main(args, "frformat", *rest, **options)
             sys.stdout.flush()
         except Exception as error:
             as_json = "--json" in itertools.takewhile(lambda arg: arg != "--", args)

@@ -1,9 +1,15 @@
-"""Turn errors into text and exit codes: one line on stderr, or with ``--json`` an object on stdout; no traceback."""
+"""Turn errors into text and exit codes: one line on stderr, or with ``--json`` an object on stdout; no traceback.
+
+Warnings are one line on stderr, too.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +19,9 @@ from frformat.cli import streams
 from frformat.cli.terminal import echo, print_json
 from frformat.errors import PACKAGES, DependencyError, EncodeError, FrzError, LoadError, ReadError, ReportError
 from frformat.wording import clean
+
+PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+"""The folder of this package's code."""
 
 DIFFERENT: Final = 1
 """Exit code of ``diff`` and ``compare`` if there are differences."""
@@ -111,3 +120,22 @@ def report(error: Exception, as_json: bool) -> int:
         if as_json:
             echo(line(error), err=True)
     return TROUBLE
+
+
+@contextmanager
+def short_warnings() -> Iterator[None]:
+    """Within a ``with`` block, print warnings of this package on one line, without the code that issued them."""
+    usual = warnings.formatwarning
+
+    def short(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+    ) -> str:
+        if category is UserWarning and os.path.abspath(filename).startswith(PACKAGE):
+            return clean(f"frformat: warning: {message}") + "\n"
+        return usual(message, category, filename, lineno, line)
+
+    warnings.formatwarning = short
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual

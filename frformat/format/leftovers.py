@@ -33,13 +33,14 @@ TRIES: Final = 100
 
 if sys.platform == "win32":
 
-    def _locked(path: str) -> int | None:
+    def locked(path: str) -> int | None:
+        """Raise an OSError."""
         raise OSError("open files cannot be removed on Windows")
 
 else:
     import fcntl
 
-    def _locked(path: str) -> int | None:
+    def locked(path: str) -> int | None:
         """Lock a file or folder without waiting.
 
         Returns:
@@ -87,7 +88,7 @@ def in_use(
                 stack.pop_all()
                 continue
             try:
-                descriptor = _locked(path)
+                descriptor = locked(path)
             except FileNotFoundError:  # another process removed it before it was locked
                 continue
             except OSError:  # it cannot be locked, so no process will remove it
@@ -164,7 +165,7 @@ def remove_leftovers(folder: str, prefix: str, suffix: str = "") -> None:
 
 
 def _remove(path: str) -> None:
-    descriptor = _locked(path)
+    descriptor = locked(path)
     if descriptor is None:
         return
     try:

@@ -20,6 +20,7 @@ from frformat.torch.lowrank.cost import Cost
 from frformat.torch.modes import divided, evaluating
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.tiers import statistics, tier_sizes
+from frformat.torch.regularization.views import run
 
 
 def _multiply_adds(function: Callable[..., int]) -> Callable[..., int]:
@@ -58,6 +59,9 @@ def costs(model: nn.Module, inputs: Tensor) -> Cost:
     Args:
         model: any module.
         inputs: the model's input; use a batch of one for the costs on a phone.
+
+    Raises:
+        ValueError: the model does not run on the input.
     """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in trained:
@@ -65,9 +69,9 @@ def costs(model: nn.Module, inputs: Tensor) -> Cost:
     try:
         with evaluating(model), divided():
             with FlopCounterMode(display=False, custom_mapping=OTHERS) as counter:
-                model(inputs)
+                run(model, inputs)
             with _Traffic([*model.parameters(), *model.buffers(), inputs]) as traffic:
-                model(inputs)
+                run(model, inputs)
     finally:
         for parameter in trained:
             parameter.requires_grad_()

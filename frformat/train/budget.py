@@ -52,7 +52,7 @@ def compressed(
         recipe: its network and settings.
         data: its samples.
         weights: an ``.frz`` file with trained weights.
-        place: the folder of the run, to which the compressed file is written.
+        place: the folder of the run, which exists, and to which the compressed file is written.
         group: the process group.
         resume: whether to use the compressed file that is already there.
         told: see ``progress`` of :func:`frformat.torch.compress`.
@@ -81,7 +81,6 @@ def compressed(
             seed=recipe.settings.seed,
             progress=told,
         )
-        place.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             file.write(found.data)
     group.wait()

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
 import warnings
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
-from frformat.checkpoints.reading import said
+from frformat.checkpoints.checksums import check_sums
+from frformat.checkpoints.reading import PACKAGE, said
 from frformat.format.atomic import replacing
 from frformat.train.recipe import Data, Recipe, StrPath
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 PARTS: Final = ("recipe", "settings", "sources", "state")
 
+CODE: Final = "code"
+"""The one source that may differ when a run is resumed: it also changes if only a comment does."""
+
 NAMES: Final = {
+    "metric": "the decisive metric is",
+    "maximize": "whether a higher metric is better is",
     "data": "the samples are",
     "passes": "the number of passes over the samples is",
     "teacher": "the teacher is",
@@ -35,29 +43,33 @@ class CheckpointError(ValueError):
     """Raised if a checkpoint is damaged or belongs to a different run."""
 
 
-def sources(data: Data, teacher: StrPath | None, weights: StrPath | None, *, quantized: bool = False) -> dict[str, Any]:
-    """Return what determines a run besides its recipe and settings, as plain values.
+def sources(recipe: Recipe, data: Data, teacher: StrPath | None, weights: StrPath | None) -> dict[str, Any]:
+    """Return what determines a run besides its settings, as plain values.
 
     Args:
-        data: the samples.
+        recipe: what is trained.
+        data: its samples.
         teacher: the file of the teacher, if there is one.
         weights: the file of the initial weights, if there is one. Only its use counts, because a checkpoint contains
-            the weights.
-        quantized: whether the run fine-tunes that file, which also determines the size of the result. Then its contents
-            count, too.
+            the weights. If the settings say ``quantized``, the file also determines the size of the result, and its
+            contents count, too.
 
     Raises:
         OSError: a file cannot be read.
     """
-    fixed = {"file": zlib.crc32(Path(weights).read_bytes())} if quantized and weights is not None else {}
-    tensors = [*data.train.tensors, *data.evaluated.tensors]
-    return {
-        "data": [[*tensor.shape, str(tensor.dtype), _checksum(tensor)] for tensor in tensors],
+    sets = (data.train, data.test, *([data.validation] if data.validation else []))
+    found = {
+        CODE: _code(recipe),
+        "metric": recipe.metric,
+        "maximize": recipe.maximize,
+        "data": [[*tensor.shape, str(tensor.dtype), _checksum(tensor)] for each in sets for tensor in each.tensors],
         "passes": data.passes,
         "teacher": None if teacher is None else zlib.crc32(Path(teacher).read_bytes()),
         "weights": weights is not None,
-        **fixed,
     }
+    if recipe.settings.quantized and weights is not None:
+        found["file"] = zlib.crc32(Path(weights).read_bytes())
+    return found
 
 
 def _checksum(tensor: Tensor) -> int:
@@ -78,12 +90,14 @@ def save(path: Path, recipe: Recipe, sources: Mapping[str, Any], state: Mapping[
         "sources": dict(sources),
         "state": dict(state),
     }
+    buffer = io.BytesIO()  # errors and signals that interrupt PyTorch's writes become RuntimeErrors, or end the process
+    torch.save(whole, buffer)
     with replacing(path) as file:
-        torch.save(whole, file)
+        file.write(buffer.getbuffer())
 
 
 def load(path: Path, recipe: Recipe, sources: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Read a run's state without executing any of it.
+    """Read a run's state without executing any of it. Warn if the code of the recipe is no longer the same.
 
     Raises:
         CheckpointError: it is damaged, or belongs to a different recipe, settings or sources.
@@ -91,6 +105,7 @@ def load(path: Path, recipe: Recipe, sources: Mapping[str, Any]) -> Mapping[str,
     """
     content = path.read_bytes()
     try:
+        check_sums(io.BytesIO(content))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # warnings about pickles that PyTorch did not write
             whole = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -104,11 +119,28 @@ def load(path: Path, recipe: Recipe, sources: Mapping[str, Any]) -> Mapping[str,
         differences.insert(0, f"the recipe was {whole['recipe']!r}, not {recipe.name!r}")
     # A damaged file can contain tensors, whose comparison fails.
     stored = {name: repr(value) for name, value in whole["sources"].items()}
-    differences += [f"{NAMES[name]} different" for name, own in sources.items() if stored.get(name) != repr(own)]
+    changed = [name for name, own in sources.items() if stored.get(name) != repr(own)]
+    differences += [f"{NAMES[name]} different" for name in changed if name != CODE]
     if differences:
         raise CheckpointError(f"{os.fspath(path)} belongs to another run: {'; '.join(differences)}")
+    if CODE in changed:
+        warnings.warn(
+            f"the code of recipe {recipe.name} has changed since {os.fspath(path)} was written: the result can be that "
+            "of neither the old code nor the new code alone",
+            stacklevel=2,
+        )
     state: Mapping[str, Any] = whole["state"]
     return state
+
+
+def _code(recipe: Recipe) -> int:
+    """Return a checksum of the files that define a recipe, except those of this package."""
+    paths = []
+    for kind in type(recipe).__mro__:
+        with suppress(TypeError, OSError):  # a class that was defined interactively
+            paths += [inspect.getfile(kind)] if issubclass(kind, Recipe) else []
+    own = [Path(path).read_bytes() for path in dict.fromkeys(paths) if not os.path.abspath(path).startswith(PACKAGE)]
+    return zlib.crc32(b"\0".join(own))
 
 
 def _reason(error: Exception) -> str:

@@ -19,6 +19,10 @@ EVALUATED: int = 1000
 """Number of samples to process at a time without gradients."""
 
 
+IGNORED: int = -100
+"""Label of samples that the cross-entropy ignores."""
+
+
 class Classification(Recipe):
     """Samples are images, uint8 (n, channels, height, width), and labels, int64 (n,). The model returns logits.
 
@@ -52,21 +56,55 @@ class Classification(Recipe):
     def loss(self, model: nn.Module, batch: Batch, draws: Draws) -> Tensor:
         """See :meth:`losses`."""
         images = self.inputs(batch)
-        return distilled(self, model(images), images, batch[1])
+        logits = model(images)
+        check_labels(self, logits, batch[1], draws)
+        return distilled(self, logits, images, batch[1])
 
     def evaluate(self, model: nn.Module, samples: TensorDataset, group: ProcessGroup) -> dict[str, float]:
         """Return the accuracy (a share) and the cross-entropy."""
 
         def score(batch: Batch) -> Mapping[str, Tensor]:
-            logits, labels = model(self.inputs(batch)).float(), batch[1]
-            if (largest := int(labels.max())) >= logits.shape[1]:
-                raise ValueError(f"recipe {self.name} has label {largest}, but its model has {logits.shape[1]} outputs")
+            logits, labels = model(self.inputs(batch)), batch[1]
+            check_labels(self, logits, labels)
             return {
                 "accuracy": logits.argmax(1) == labels,
-                "cross_entropy": F.cross_entropy(logits, labels, reduction="none"),
+                "cross_entropy": F.cross_entropy(logits.float(), labels, reduction="none"),
             }
 
         return mean(samples, EVALUATED, group, score)
+
+
+def check_labels(recipe: Recipe, logits: object, labels: Tensor, draws: Draws | None = None) -> None:
+    """Check that each label has an output, as the cross-entropy requires.
+
+    Args:
+        recipe: named in errors.
+        logits: outputs of the model.
+        labels: the labels of its inputs.
+        draws: those of a training step. Steps after the first epoch are not checked: they have the same labels, and
+            reading them makes a GPU wait.
+
+    Raises:
+        ValueError: the model does not return logits (n, classes, …), or labels are not int64 (n, …) from 0 to the
+            number of classes − 1 (or −100, which PyTorch ignores).
+    """
+    if draws is not None and draws.progress * recipe.settings.epochs >= 1:
+        return
+    if not isinstance(logits, Tensor) or logits.dim() < 2:
+        what = f"a tensor of shape {list(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(f"the model of recipe {recipe.name} returns {what}, not logits (samples, classes, …)")
+    shape = [*logits.shape[:1], *logits.shape[2:]]
+    if labels.dtype not in (torch.int64, torch.uint8) or [*labels.shape] != shape:
+        raise ValueError(
+            f"recipe {recipe.name} has labels of type {labels.dtype} and shape {list(labels.shape)}, not "
+            f"torch.int64 and {shape}"
+        )
+    wrong = labels[(labels >= logits.shape[1]) | (labels < 0) & (labels != IGNORED)]
+    if len(wrong):
+        raise ValueError(
+            f"recipe {recipe.name} has label {int(wrong[0])}, but its model has {logits.shape[1]} outputs: "
+            "labels begin with 0"
+        )
 
 
 def distilled(recipe: Recipe, logits: Tensor, images: Tensor, labels: Tensor) -> Tensor:

@@ -47,7 +47,9 @@ class ProcessGroup:
         """Set tensors to those of process 0, in place."""
         if self.size > 1:
             for tensor in tensors:
-                distributed.broadcast(tensor, 0)
+                dense = tensor.detach().contiguous()  # the tensor itself, or a copy
+                distributed.broadcast(dense, 0)
+                tensor.detach().copy_(dense)
 
     def wait(self) -> None:
         """Wait until all processes have reached this call."""

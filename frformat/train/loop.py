@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -14,6 +16,7 @@ from frformat.torch import each_tier
 from frformat.train import budget, checkpoint, history, setup
 from frformat.train.checkpoint import CheckpointError
 from frformat.train.export import Outcome, evaluating, export
+from frformat.train.folder import occupied
 from frformat.train.group import ProcessGroup
 from frformat.train.history import Row
 from frformat.train.recipe import Data, Recipe, StrPath, metrics, returned
@@ -75,31 +78,31 @@ def train(
         ValueError: the settings cannot be satisfied, or the recipe's metrics are unusable.
         EncodeError: training diverged, the initial weights cannot be compressed to the size in the settings, or a file
             cannot represent the model.
-        OSError: a file cannot be read or written.
+        OSError: a file cannot be read or written, or another run is in progress in the folder.
     """
     place, group = Path(output), group or ProcessGroup()
-    data = returned(recipe, "data()", recipe.data(folder), Data)
-    if recipe.settings.distill and teacher is None and not recipe.settings.tiers:
-        raise ValueError(f"distill={recipe.settings.distill}, but no teacher was given")
-    if teacher is not None:
-        recipe.teacher = setup.plain_model(recipe, teacher).to(group.device).eval().requires_grad_(False)
-    callback = callback if group.first else None
-    sources = checkpoint.sources(data, teacher, weights, quantized=recipe.settings.quantized)
-    resume = resume and (place / CHECKPOINT).exists()
-    if recipe.settings.quantized and weights is not None:
-        told = callback.compress if callback else None
-        weights = budget.compressed(recipe, data, weights, place, group, resume=resume, told=told)
-    loop = _Loop(Run(recipe, data, group, weights), place, callback, sources)
-    if resume:
-        loop.resume()
-    else:
-        rehearse(loop.run, place)
-    group.wait()  # no process may read a checkpoint while another replaces it
-    place.mkdir(parents=True, exist_ok=True)
-    loop.go(checkpoint_every)
-    outcome = export(loop.run, place / MODEL)
-    loop.warn_if_worse(weights)
-    return outcome
+    with occupied(place, CHECKPOINT, HISTORY, MODEL) if group.first else nullcontext():
+        data = returned(recipe, "data()", recipe.data(folder), Data)
+        if recipe.settings.distill and teacher is None and not recipe.settings.tiers:
+            raise ValueError(f"distill={recipe.settings.distill}, but no teacher was given")
+        if teacher is not None:
+            recipe.teacher = setup.plain_model(recipe, teacher).to(group.device).eval().requires_grad_(False)
+        callback = callback if group.first else None
+        sources = checkpoint.sources(recipe, data, teacher, weights)
+        resume = resume and (place / CHECKPOINT).exists()
+        if recipe.settings.quantized and weights is not None:
+            told = callback.compress if callback else None
+            weights = budget.compressed(recipe, data, weights, place, group, resume=resume, told=told)
+        loop = _Loop(Run(recipe, data, group, weights), place, callback, sources)
+        if resume:
+            loop.resume()
+        else:
+            rehearse(loop.run, place)
+        group.wait()  # no process may read a checkpoint while another replaces it
+        loop.go(checkpoint_every)
+        outcome = export(loop.run, place / MODEL)
+        loop.warn(outcome, weights)
+        return outcome
 
 
 class _Loop:
@@ -121,15 +124,20 @@ class _Loop:
 
     def resume(self) -> None:
         """Continue from the last checkpoint."""
-        state = checkpoint.load(self.place / CHECKPOINT, self.run.recipe, self.sources)
+        path, run = self.place / CHECKPOINT, self.run
+        state = checkpoint.load(path, run.recipe, self.sources)
+        parts = [*state["run"]["losses"]]
+        if parts != [*run.losses]:
+            raise CheckpointError(f"{path} belongs to another run: it has losses for {parts}, not {[*run.losses]}")
         try:
-            self.run.load_state_dict(state["run"])
+            run.load_state_dict(state["run"])
         except (RuntimeError, ValueError) as error:  # of another network
-            stored, own = _shapes(state["run"]["model"]), _shapes(self.run.model.state_dict())
+            stored, own = _shapes(state["run"]["model"]), _shapes(run.model.state_dict())
             reason = misfit(stored, own) or in_one_line(str(error))
-            raise CheckpointError(f"{self.place / CHECKPOINT} does not fit the recipe's network: {reason}") from error
+            raise CheckpointError(f"{path} does not fit the recipe's network: {reason}") from error
         self.rows = [Row(**row) for row in state["rows"]]
         self.clock = _Clock(state["seconds"])
+        self._record()
 
     def go(self, checkpoint_every: float) -> None:
         """Take all remaining steps."""
@@ -165,15 +173,35 @@ class _Loop:
     def _add(self, row: Row) -> None:
         """Record an epoch, and notify the callback."""
         self.rows.append(row)
-        if self.run.group.first:
-            history.write(self.place / HISTORY, self.rows)
+        self._record()
         if self.callback:
             self.callback.epoch(row)
 
-    def warn_if_worse(self, weights: StrPath | None) -> None:
-        """Warn if a run has made the weights of a compressed file worse."""
+    def _record(self) -> None:
+        """Write the history."""
+        if self.run.group.first:
+            history.write(self.place / HISTORY, self.rows)
+
+    def warn(self, outcome: Outcome, weights: StrPath | None) -> None:
+        """Warn if the quality of the file is unknown, or worse than that of the compressed file at the start."""
         recipe, run = self.run.recipe, self.run
-        if not (recipe.settings.quantized and run.group.first):
+        if not run.group.first:
+            return
+        found = [metrics for tier in (outcome, *outcome.tiers) for metrics in (tier.metrics, tier.decoded)]
+        unknown = [name for name in outcome.metrics if any(math.isnan(metrics[name]) for metrics in found)]
+        if unknown:
+            warnings.warn(
+                f"evaluate() of recipe {recipe.name} returns NaN as {', '.join(unknown)}, so the quality of "
+                f"{outcome.path} is unknown: check the outputs of the model, the test samples and evaluate()",
+                stacklevel=3,
+            )
+        if not math.isfinite(outcome.difference):
+            warnings.warn(
+                f"the outputs of {outcome.path} for test samples contain infinite or NaN values, or those of the "
+                "trained model do",
+                stacklevel=3,
+            )
+        if not recipe.settings.quantized:
             return
         before, after = (row.metrics[recipe.metric] for row in (self.rows[0], self.rows[-1]))
         if after < before if recipe.maximize else after > before:

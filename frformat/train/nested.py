@@ -18,6 +18,7 @@ from frformat.torch.nesting.offline import add_tiers, check_shares
 from frformat.torch.nesting.profile import profile_metadata
 from frformat.train import setup
 from frformat.train.export import evaluating
+from frformat.train.folder import occupied
 from frformat.train.group import ProcessGroup
 from frformat.train.loop import MODEL, Callback, train
 from frformat.train.recipe import Data, Recipe, StrPath, batches, metrics, model_inputs, returned
@@ -143,30 +144,31 @@ def train_nested(
     plain = _with(
         recipe, dense=True, tiers=(), distill=0.0, schedule="start", optimizer="adamw", average_from=None, size=None
     )
-    stages = _Stages(recipe, plain, nesting, group, folder)
-    stages.rehearse(place)
-    dense = train(plain, place / DENSE, folder=folder, group=group, resume=resume, callback=callback)
-    stages.start(place / DENSE / MODEL)
-    tell = listener or (lambda stage: None)
-    found: list[Stage] = []
+    with occupied(place, MODEL):
+        stages = _Stages(recipe, plain, nesting, group, folder)
+        stages.rehearse(place)
+        dense = train(plain, place / DENSE, folder=folder, group=group, resume=resume, callback=callback)
+        stages.start(place / DENSE / MODEL)
+        tell = listener or (lambda stage: None)
+        found: list[Stage] = []
 
-    def report(stage: Stage) -> None:
-        signed = replace(stage, score=stages.sign * stage.score)
-        found.append(signed)
-        tell(signed)
+        def report(stage: Stage) -> None:
+            signed = replace(stage, score=stages.sign * stage.score)
+            found.append(signed)
+            tell(signed)
 
-    nest(
-        stages.model,
-        stages.example,
-        stages.fit,
-        stages.score,
-        minimum=-math.inf if nesting.minimum is None else stages.sign * nesting.minimum,
-        shares=nesting.shares,
-        ranking=stages.ranking(),
-        listener=report,
-    )
-    path = place / MODEL
-    return NestedOutcome(str(path), dense.metrics, dense.nbytes, tuple(found), stages.write(path))
+        nest(
+            stages.model,
+            stages.example,
+            stages.fit,
+            stages.score,
+            minimum=-math.inf if nesting.minimum is None else stages.sign * nesting.minimum,
+            shares=nesting.shares,
+            ranking=stages.ranking(),
+            listener=report,
+        )
+        path = place / MODEL
+        return NestedOutcome(str(path), dense.metrics, dense.nbytes, tuple(found), stages.write(path))
 
 
 class _Stages:

@@ -157,8 +157,7 @@ class Run:
             self.losses[part] += self._descend(part, optimizer, batch, draws, tiers)
         self._scaler.update()
         self.step += 1
-        if self.step % self.epoch_steps == 0:  # otherwise, each process would evaluate with its own running statistics
-            self.group.agree(self.model.buffers())
+        self._agree()
         if isinstance(self._schedule, fr.SpectralPruning) and self.step % setup.pruning_period(self.steps) == 0:
             self._become_shorter(self._schedule.step())
         if self._average is not None:
@@ -166,6 +165,7 @@ class Run:
         if self._rate is not None:
             self._rate.step()
             if self.step == self.steps:
+                self.group.agree(self.result.parameters())
                 self._rate.finish(self.recipe.exported(self.result))
         if self._budget is not None and (self.step % setup.pruning_period(self.steps) == 0 or self.step == self.steps):
             self.check_finite()
@@ -231,6 +231,18 @@ class Run:
         self._order = order(self.recipe.settings.seed, epoch, self.data.samples)
         self._wrap()
         self._enter(max(0, self.step - 1) / self.steps)  # restores what the last step had set
+
+    def _agree(self) -> None:
+        """Make this process's model that of all processes where they may differ.
+
+        Each process has its own running statistics until the next step. They count when the model is evaluated, and
+        when it is encoded to adjust the rate term. Parameters only differ if processors compute differently; a
+        truncation must not.
+        """
+        if self.step % self.epoch_steps == 0:
+            self.group.agree(self.model.parameters())
+        if self.step % self.epoch_steps == 0 or self._rate is not None:
+            self.group.agree(self.model.buffers())
 
     def _become_shorter(self, changed: bool) -> None:
         """Adapt to parameters that have become shorter, if any have."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from frformat.train.classification import distilled
+from frformat.train.classification import check_labels, distilled
 from frformat.train.data import UNIT_PIXELS, Pixels
 from frformat.train.draws import Draws
 from frformat.train.group import ProcessGroup
@@ -52,14 +52,23 @@ class Segmentation(Recipe):
         """See :meth:`losses`."""
         images, masks = self.inputs(batch), batch[1][:, 0].long()
         logits = model(images)
+        self._check(logits, masks, draws)
         overlap = dice(logits.softmax(1)[:, 1], masks.to(logits.dtype))
         return distilled(self, logits, images, masks) + (1 - overlap).mean()
+
+    def _check(self, logits: Tensor, masks: Tensor, draws: Draws | None = None) -> None:
+        """Check that there are two classes; see :func:`frformat.train.classification.check_labels`."""
+        check_labels(self, logits, masks, draws)
+        if logits.shape[1] != 2:
+            raise ValueError(f"the model of recipe {self.name} has {logits.shape[1]} outputs per pixel, not 2")
 
     def evaluate(self, model: nn.Module, samples: TensorDataset, group: ProcessGroup) -> dict[str, float]:
         """Return the mean Dice of class 1 and the share of correct pixels, on whole images one by one."""
 
         def score(batch: Batch) -> Mapping[str, Tensor]:
-            classes, masks = model(self.inputs(batch)).argmax(1), batch[1]
+            logits, masks = model(self.inputs(batch)), batch[1]
+            self._check(logits, masks)
+            classes = logits.argmax(1)
             return {
                 "dice": dice(classes.double(), masks.double()),
                 "accuracy": (classes == masks).double().mean((1, 2)),

@@ -20,6 +20,7 @@ from torch import nn
 from frformat import EncodeError, Spectrum, checkpoints
 from frformat.checkpoints import Checkpoint, Entry
 from frformat.errors import ReadError
+from frformat.format import atomic
 from tests.checkpoints.test_safetensors import checkpoint
 from tests.checkpoints.test_torch_tensors import bits
 from tests.torch.test_torch_files import state_dicts
@@ -336,3 +337,49 @@ def test_a_long_qualified_name_is_rejected_quickly(zipped: bool, tmp_path: Path)
     with pytest.raises(EncodeError, match="truncated or damaged") as caught:
         checkpoints.load(path)
     assert len(str(caught.value)) < 1000
+
+
+def test_damaged_records_are_refused(path: Path):
+    torch.save({"w": torch.full((100,), 7.0), "v": torch.ones(2)}, path)
+    whole = path.read_bytes()
+    place = whole.index(torch.full((100,), 7.0).numpy().tobytes()) + 201
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+    for trusted in (False, True):
+        with pytest.raises(ReadError, match=r"truncated or damaged: the checksum of record 'file/data/0' does not"):
+            checkpoints.load(path, trust_pickle=trusted)
+
+
+def test_files_without_checksums_are_read(path: Path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"w": torch.ones(3)}, path)
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert checkpoints.load(path)["w"].tolist() == [1, 1, 1]
+
+
+def test_overlapping_records_are_refused_quickly(path: Path):
+    torch.save({"w": torch.ones(100_000)}, path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.filelist += [archive.getinfo("file/data/0")] * 10_000
+        archive._didModify = True
+    with pytest.raises(ReadError, match="records of the archive overlap"):
+        checkpoints.load(path)
+
+
+@pytest.mark.parametrize("failure", [OSError(28, "the disk is full"), KeyboardInterrupt()])
+def test_a_failed_write_is_reported_as_it_is(path: Path, failure: BaseException, monkeypatch: pytest.MonkeyPatch):
+    """PyTorch completes the archive all the same, and raises a RuntimeError about its size."""
+    write, failures = atomic._Destination.write, [failure]
+
+    def failing(file: Any, data: Any) -> int:
+        if failures and len(data) > 100_000:
+            raise failures.pop()
+        return write(file, data)
+
+    monkeypatch.setattr(atomic._Destination, "write", failing)
+    whole = Checkpoint({"w": Entry("f32", (100_000,), lambda: np.ones(100_000, np.float32))})
+    with pytest.raises(type(failure)):
+        checkpoints.save(whole, path.with_name("other.pt"))
+    assert not failures
+    assert not path.with_name("other.pt").exists()

@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 
 import frformat as frz
-from frformat.cli import COMMANDS
+from frformat.cli import COMMANDS, errors
 from frformat.format.coders.engine import engine
 from tests.cli.command import frformat, refused
 from tests.format.coders.segments import using
@@ -203,3 +204,12 @@ def test_missing_torch_is_reported_in_one_line(args: str, model: Path):
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=model.parent)
     assert done.returncode == 2
     assert re.fullmatch(r"frformat: DEPENDENCY: .* needs PyTorch: pip install torch\n", done.stderr), done.stderr
+
+
+def test_warnings_of_this_package_take_one_line():
+    usual = warnings.formatwarning
+    with errors.short_warnings():
+        assert warnings.formatwarning("a\nb", UserWarning, errors.__file__, 1) == "frformat: warning: a\\nb\n"
+        assert "os.py:1: UserWarning" in warnings.formatwarning("a", UserWarning, os.__file__, 1)
+        assert "DeprecationWarning" in warnings.formatwarning("a", DeprecationWarning, errors.__file__, 1)
+    assert warnings.formatwarning is usual

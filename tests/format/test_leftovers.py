@@ -120,7 +120,7 @@ def test_files_that_cannot_be_locked_are_written_but_not_removed(tmp_path: Path,
     def refused(path: str) -> int:
         raise OSError("this disk has no locks")
 
-    monkeypatch.setattr(leftovers, "_locked", refused)
+    monkeypatch.setattr(leftovers, "locked", refused)
     other = tmp_path / ".model.frz.abcdefgh.frformat-tmp"
     other.touch()
     with replacing(tmp_path / "model.frz") as file:

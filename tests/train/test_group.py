@@ -4,13 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import frformat
-from frformat.train import joined
+from frformat.train import ProcessGroup, joined
+from frformat.train.run import Run
+from tests.train.tiny import tiny
 
 RECIPE = os.path.join(os.path.dirname(__file__), "tiny.py")
 OPTIONS = ["--schedule", "tail", "--epochs", "6", "--device", "cpu", "--average-from", "0.8", "--weight-decay", "0.01"]
@@ -58,3 +62,35 @@ def test_two_processes_evaluate_the_model_that_they_store(options, tmp_path):
 def test_a_missing_device_is_named():
     with pytest.raises(ValueError, match="device 'nothing' cannot be used"), joined("nothing"):
         pass
+
+
+class Attentive(ProcessGroup):
+    """Notes which tensors the processes agree on."""
+
+    agreed: ClassVar[list[int]] = []
+
+    def agree(self, tensors):
+        self.agreed.extend(map(id, tensors))
+
+
+@pytest.mark.parametrize("change", [{"size": 700}, {"size": 700, "average_from": 0.5}, {"schedule": "tail"}], ids=str)
+def test_processes_agree_before_they_truncate(change):
+    """Each has its own running statistics, whose code length would count when the rate term is adjusted."""
+    recipe = tiny(**change)
+    run = Run(recipe, recipe.data(None), Attentive())
+    while run.step < run.steps:
+        Attentive.agreed.clear()
+        run.advance()
+        agreed, ends = {*Attentive.agreed}, run.step % run.epoch_steps == 0
+        assert ({*map(id, run.model.buffers())} <= agreed) == (ends or "size" in change)
+        assert ({*map(id, run.model.parameters())} <= agreed) == ends
+    if "size" in change:
+        assert {*map(id, run.result.parameters())} <= agreed
+
+
+def test_tensors_of_any_layout_are_agreed_on(monkeypatch):
+    monkeypatch.setattr(torch.distributed, "broadcast", lambda tensor, source: tensor.view(-1).zero_())
+    images = torch.ones(1, 2, 3, 3).to(memory_format=torch.channels_last)
+    tensors = [torch.ones(2, 3), torch.ones(2, 3).T, nn.Parameter(images)]
+    ProcessGroup(size=2).agree(tensors)
+    assert not any(tensor.any() for tensor in tensors)

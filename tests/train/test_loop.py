@@ -148,6 +148,7 @@ class Diverging(Tiny):
     "change", [{}, {"dense": True}, {"optimizer": "eigen"}, {"size": 700}, {"average_from": 0.6}], ids=str
 )
 @pytest.mark.parametrize("every", [0, 60])
+@pytest.mark.filterwarnings("ignore:the code of recipe")
 def test_a_diverged_run_ends_and_keeps_its_last_good_checkpoint(change, every, tmp_path):
     recipe = tiny(**change)
     with pytest.raises(EncodeError, match="training diverged"):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from frformat.train import Data, train
+from frformat.train import Data, Segmentation, Settings, train
 from tests.train.tiny import Tiny, tiny
 
 
@@ -101,12 +104,68 @@ def test_a_method_that_returns_something_else_is_named(method, result, message, 
         train(tiny(dense=dense), tmp_path)
 
 
-def test_labels_without_an_output_are_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda labels: labels + 7, r"label [78], but its model has 2 outputs: labels begin with 0"),
+        (lambda labels: labels - 1, "label -1, but its model has 2 outputs"),
+        (lambda labels: labels.int(), r"labels of type torch\.int32 and shape \[(\d+)\], not torch\.int64 and \[\1\]"),
+        (lambda labels: labels[:, None], r"labels of type torch\.int64 and shape \[\d+, 1\], not"),
+    ],
+)
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_labels_without_an_output_are_refused(part, change, message, tmp_path, monkeypatch):
     full = tiny().data(None)
-    wrong = TensorDataset(full.test.tensors[0], full.test.tensors[1] + 7)
-    monkeypatch.setattr(Tiny, "data", lambda *_: Data(full.train, wrong))
-    with pytest.raises(ValueError, match=r"recipe tiny has label \d+, but its model has \d+ outputs"):
+    images, labels = getattr(full, part).tensors
+    wrong = replace(full, **{part: TensorDataset(images, change(labels))})
+    monkeypatch.setattr(Tiny, "data", lambda *_: wrong)
+    with pytest.raises(ValueError, match=f"recipe tiny has {message}"):
         train(tiny(), tmp_path)
+
+
+def test_ignored_labels_are_accepted(tmp_path, monkeypatch):
+    full = tiny().data(None)
+    labels = torch.where(torch.arange(48) % 3 == 0, -100, full.train.tensors[1])
+    data = replace(full, train=TensorDataset(full.train.tensors[0], labels))
+    monkeypatch.setattr(Tiny, "data", lambda *_: data)
+    assert train(tiny(epochs=8), tmp_path).metrics["accuracy"] >= 0.9
+
+
+class Masks(Segmentation):
+    name, summary, crop = "masks", "left or right", 4
+    defaults = Settings(epochs=1, batch=4, lr=0.1, dense=True)
+    outputs, white = 2, 1
+
+    def data(self, folder):
+        images = torch.zeros(8, 1, 6, 6, dtype=torch.uint8)
+        images[..., :3] = 255
+        part = TensorDataset(images, images[:, 0] // 255 * self.white)
+        return Data(part, part)
+
+    def model(self):
+        return nn.Conv2d(1, self.outputs, 1)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "white", "message"),
+    [
+        (2, 255, "recipe masks has label 255, but its model has 2 outputs"),
+        (1, 1, "recipe masks has label 1, but its model has 1 outputs"),
+        (3, 1, "the model of recipe masks has 3 outputs per pixel, not 2"),
+    ],
+)
+def test_masks_have_two_classes(outputs, white, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(Masks, "outputs", outputs)
+    monkeypatch.setattr(Masks, "white", white)
+    with pytest.raises(ValueError, match=message):
+        train(Masks(), tmp_path)
+
+
+def test_logits_are_needed(tmp_path, monkeypatch):
+    model = Labelled()
+    monkeypatch.setattr(Tiny, "model", lambda _: model)
+    with pytest.raises(ValueError, match=r"the model of recipe tiny returns dict, not logits \(samples, classes, …\)"):
+        train(tiny(rules=()), tmp_path)
 
 
 def test_a_test_set_is_needed(tmp_path, monkeypatch):
@@ -172,6 +231,23 @@ def test_an_untrained_model_may_have_no_metrics(tmp_path):
             return {"accuracy": 1 / (self.evaluated - 1)}
 
     assert train(Precise(tiny(epochs=1).settings), tmp_path).metrics["accuracy"] > 0
+
+
+def test_metrics_that_stay_unknown_are_reported(tmp_path, monkeypatch):
+    monkeypatch.setattr(Tiny, "evaluate", lambda *_: {"accuracy": math.nan, "other": 1.0})
+    with pytest.warns(UserWarning, match=r"recipe tiny returns NaN as accuracy, so the quality of .* is unknown"):
+        assert math.isnan(train(tiny(epochs=1), tmp_path).metrics["accuracy"])
+
+
+class Overflowing(Labelled):
+    def forward(self, x):
+        return {"logits": self.net(x), "sizes": [x.mean() if self.training else x.mean() / 0]}
+
+
+def test_outputs_that_are_not_finite_are_reported(tmp_path, monkeypatch):
+    monkeypatch.setattr(Dictionary, "model", lambda _: Overflowing())
+    with pytest.warns(UserWarning, match=r"the outputs of .*model\.frz for test samples contain infinite or"):
+        train(Dictionary(tiny(rules=(), epochs=1).settings), tmp_path)
 
 
 @pytest.mark.parametrize(

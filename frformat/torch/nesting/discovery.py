@@ -16,6 +16,7 @@ from frformat.torch.copying import copied
 from frformat.torch.modes import full_precision
 from frformat.torch.nesting.filters import LAYERS, TRANSPOSED, FilterGroup, Member, permute
 from frformat.torch.nesting.structure import descendant, make_nested
+from frformat.torch.regularization.views import run
 
 TOLERANCE: Final = 1e-4
 """Largest accepted change of an output when filters are reordered, as a share of the largest output."""
@@ -35,7 +36,7 @@ def filter_groups(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
         example: an input, such as one image.
 
     Raises:
-        ValueError: the network does not return one tensor.
+        ValueError: the network does not run on the example, or does not return one tensor.
         ModuleNotFoundError: torch-pruning is not installed.
     """
     with full_precision(example):  # rounded to 16 bits, outputs would depend on the order of filters
@@ -46,7 +47,7 @@ def _found(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
     with torch.inference_mode(False):
         model = copied(model).eval()
     with torch.no_grad():
-        output: object = model(example)
+        output: object = run(model, example)
     if not isinstance(output, Tensor):
         raise ValueError(
             f"{type(model).__name__} returns an object of type {type(output).__name__}; it must return one tensor"

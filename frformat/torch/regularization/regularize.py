@@ -66,7 +66,7 @@ def regularize(
 
     Raises:
         ValueError: a rule matches nothing or cannot be satisfied, or a parameter, which the message names, cannot be
-            regularized. The model is unchanged after any error.
+            regularized, or the model does not run on the example. The model is unchanged after any error.
     """
     check_changeable(model)
     views = {} if example is None else find_views(model, example)

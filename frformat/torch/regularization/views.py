@@ -6,6 +6,7 @@ to column, but not along the flattened axis of 800. Their spectrum is therefore 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -14,11 +15,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from frformat.checkpoints.reading import where
 from frformat.torch import memory
 from frformat.torch.modes import evaluating
 
 Axes = tuple[int, ...]
 Example = Tensor | Sequence[Any] | Mapping[str, Any]
+
+TORCH: Final = os.path.dirname(torch.__file__) + os.sep
+"""The folder of PyTorch's code."""
 
 RESHAPING: Final = ("flatten", "reshape", "unflatten", "view")
 ELEMENTWISE: Final = (
@@ -36,6 +41,18 @@ def call(function: Callable[..., Any], example: Example) -> Any:
     return function(*([example] if isinstance(example, Tensor) else example))
 
 
+def run(model: nn.Module, example: Example) -> Any:
+    """Run a model on an example.
+
+    Raises:
+        ValueError: the model raises an exception.
+    """
+    try:
+        return call(model, example)
+    except Exception as error:  # the user's code can raise anything
+        raise ValueError(f"{type(model).__name__} does not run on the example: {where(error, TORCH)}") from error
+
+
 def find_views(model: nn.Module, example: Example) -> dict[str, Axes]:
     """Run a model once, and find the axes of linear layers' inputs before a flatten and of outputs after an unflatten.
 
@@ -47,6 +64,9 @@ def find_views(model: nn.Module, example: Example) -> dict[str, Axes]:
 
     Returns:
         Views by name, for those weights whose view differs from their shape.
+
+    Raises:
+        ValueError: the model does not run on the example.
     """
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     tables = [(module._buffers, dict(module._buffers)) for module in model.modules()]
@@ -54,7 +74,7 @@ def find_views(model: nn.Module, example: Example) -> dict[str, Axes]:
     probe = _Probe({id(parameter): name for name, parameter in model.named_parameters()})
     try:
         with evaluating(model), torch.no_grad(), torch.random.fork_rng(devices), probe:
-            call(model, example)
+            run(model, example)
     finally:
         for table, own in tables:
             table.update(own)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from frformat.torch.costs import costs
 from frformat.torch.regularization import regularize, spectral_tensors
 from frformat.torch.regularization.views import find_views
 from tests.torch.regularization.models import Net, net_input
@@ -63,7 +64,7 @@ def test_the_model_is_unchanged():
     assert [module.training for module in model] == [True, True, False]
     assert torch.equal(random, torch.get_rng_state())
     torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match="does not run on the example"):
         find_views(model, torch.randn(4, 6))
     assert [module.training for module in model] == [True, True, False]
 
@@ -73,3 +74,21 @@ def test_rules_take_precedence_over_discovery():
     assert spectral_tensors(model)["fc1.weight"].spectral.view is None
     model = regularize(Net(), 20, example=net_input())
     assert spectral_tensors(model)["fc1.weight"].spectral.view == (12, 6, 3, 3)
+
+
+class Failing(nn.Linear):
+    def forward(self, x):
+        return super().forward(x) + self.missing
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (nn.Linear(4, 2), "mat1 and mat2 shapes cannot be multiplied"),
+        (Failing(3, 2), r"test_views\.py, line \d+: AttributeError: 'Failing' object has no attribute 'missing'"),
+    ],
+)
+def test_a_model_that_fails_on_the_example_is_named(model, reason):
+    for call in (find_views, costs):
+        with pytest.raises(ValueError, match=rf"(Linear|Failing) does not run on the example: .*{reason}"):
+            call(model, torch.ones(1, 3))
