@@ -10,6 +10,7 @@ from typing import IO, Final
 
 from frformat.format import limits, reader
 from frformat.format.reader import FrzFile
+from frformat.format.sharing import shared
 
 
 @dataclass(frozen=True)
@@ -51,15 +52,10 @@ def source(path: str) -> IO[bytes]:
     """
     if path == "-":
         return _spooled(sys.stdin.buffer)
-    file = open(path, "rb")  # noqa: SIM115 — closed by the caller
-    try:
-        if file.seekable():
-            return file
-        with file:
+    with open(path, "rb") as file:
+        if not file.seekable():
             return _spooled(file)
-    except BaseException:
-        file.close()
-        raise
+    return shared(path)
 
 
 def open_frz(path: str, opening: Opening = DEFAULT, name: str | None = None) -> FrzFile:

@@ -15,6 +15,7 @@ import pytest
 
 import frformat as frz
 from frformat.cli import COMMANDS, errors
+from frformat.cli.files import open_frz
 from frformat.format.coders.engine import engine
 from tests.cli.command import frformat, refused
 from tests.format.coders.segments import using
@@ -213,3 +214,10 @@ def test_warnings_of_this_package_take_one_line():
         assert "os.py:1: UserWarning" in warnings.formatwarning("a", UserWarning, os.__file__, 1)
         assert "DeprecationWarning" in warnings.formatwarning("a", DeprecationWarning, errors.__file__, 1)
     assert warnings.formatwarning is usual
+
+
+def test_a_file_that_changes_while_a_command_reads_it_is_refused(model: Path):
+    with open_frz(str(model)) as file:
+        os.utime(model, ns=(1, 1))
+        with pytest.raises(frz.FrzError, match="the file has changed since it was opened"):
+            file.verify()
