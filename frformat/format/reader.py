@@ -336,6 +336,9 @@ def open(
 ) -> FrzFile:
     """Open a file and read its directory. Tensors are decoded on request.
 
+    A file that is open can be replaced by renaming another one, as ``save_file`` does; it must not be written to in
+    place.
+
     Args:
         source: a path, the bytes of a file, or a seekable binary file (which closing the result closes).
         tier: decode at this capacity tier without reading later ones; None means the largest that is present.
@@ -344,7 +347,8 @@ def open(
             compare checksums. It is ignored if the file is not a delta file.
 
     Raises:
-        FrzError: the file is not valid, does not contain the tier, or (``BASE``) has a different base.
+        FrzError: the file is not valid, does not contain the tier, or (``BASE``) has a different base. Reading a tensor
+            also raises it (``CHECKSUM``) if the file at a path has been written to since it was opened.
         OSError: the file cannot be read.
     """
     if isinstance(source, bytes | bytearray | memoryview):
