@@ -25,8 +25,8 @@ COMMANDS = sorted(
 @pytest.mark.parametrize("line", COMMANDS)
 def test_documented_commands_are_valid(line: str):
     _, name, *arguments = shlex.split(line)
-    context = click.Context(main)
     assert isinstance(main, click.Group)
+    context = click.Context(main, **main.context_settings)  # Click caches each command's help option from its first use
     command = main.get_command(context, name)
     assert command is not None
     command.make_context(name, arguments, parent=context)
