@@ -33,7 +33,6 @@ def vectors() -> Iterator[Vector]:
 def _fields() -> Iterator[Vector]:
     about = "the feature delta without the field base"
     yield refused("delta-without-base", about, SECOND, drop(BASE))
-    yield refused("delta-without-feature", "the field base without the feature delta", SECOND, drop(FEATURES))
     yield refused(
         "delta-unknown-feature",
         "an unknown feature in addition to delta",

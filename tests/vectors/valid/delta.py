@@ -123,7 +123,7 @@ def _layouts() -> Iterator[Vector]:
     about = "a group of differences without any values"
     yield from pair("delta-empty", about, [Group(small)], [delta([(small[1], small[1])])])
     anew = Tensor("m", (2,), f32(1.0, 2.0))
-    about = "a tensor that every tier stores again, in files of one tier"
+    about = "a tensor that every tier stores again in the base, which has one tier"
     old = Group([anew], per_tier=True)
     yield from pair("delta-per-tier", about, [old], [delta([(replace(anew, values=f32(1.0, 2.25)), anew)])])
 
