@@ -48,7 +48,7 @@ class Vector:
 
 def base_path(data: bytes) -> str:
     """Return the path at which a base is stored."""
-    return f"bases/{hashlib.sha256(data).hexdigest()[:16]}.frz"
+    return f"base-files/{hashlib.sha256(data).hexdigest()[:16]}.frz"
 
 
 def valid(

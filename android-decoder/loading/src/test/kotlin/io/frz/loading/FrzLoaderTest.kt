@@ -42,7 +42,7 @@ class FrzLoaderTest {
         }
     }
 
-    private val older = File("../../spec/vectors/bases/f3e888adf29ef33f.frz")
+    private val older = File("../../spec/vectors/base-files/f3e888adf29ef33f.frz")
     private val newer = File("../../spec/vectors/valid/delta-steps.frz")
 
     private fun load(
