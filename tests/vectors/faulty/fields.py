@@ -197,6 +197,7 @@ def _tops() -> Iterator[Vector]:
         ("three", ["a", "x", "x"]),
         ("integers", [0, 1]),
         ("nil-target", ["a", None]),
+        ("integer-name", [1, "x"]),
         ("bin", [Bin(b"a"), Bin(b"x")]),
     ):
         yield refused(
