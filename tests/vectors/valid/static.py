@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tests.vectors import static
-from tests.vectors.blocks import leb128
+from tests.vectors.blocks import Block, leb128
 from tests.vectors.entries import Vector, valid
 from tests.vectors.frz import File, Group, Tensor
 from tests.vectors.numbers import noise, weights
@@ -56,6 +56,13 @@ def _lanes() -> Iterator[Vector]:
         about = f"{count} values in lanes of {2**lane}"
         values = [(i % 97 == 5) - (i % 89 == 7) for i in range(count)]
         yield valid(f"static-lane-{lane}-of-{count}", about, planned(Plan(lane), (count,), values))
+    values = [LARGEST - abs(n) for n in noise(13_000, 2**28)]
+    table = [4095, *[0] * 125, 1]
+    lane_words = static.lane([(static.symbol_of(q), table) for q in values])
+    assert len(lane_words) > 2**15
+    block = static.Coded([14, 0, 0, 1, 127], [Block(False, (1, 1, 127), table)], [lane_words])
+    file = coded(values, (13_000,), block.bytes(), step=-480)
+    yield valid("static-words", "a lane of more than 2^15 words, whose symbols are all rare ones", file)
     zeros = [0] * 3000
     yield valid("static-zeros", "a table with one symbol: values without any bits", planned(Plan(10), (3000,), zeros))
 
