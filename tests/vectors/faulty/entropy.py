@@ -247,6 +247,7 @@ def _floats() -> Iterator[Vector]:
             ("byte-left", good + b"\0", "has a byte after its mantissas"),
             ("bits-left", good[:-1] + bytes([good[-1] | 0x80]), "has a bit set after its last mantissa"),
             ("exponent-negative", bytes([0]) + good[1:], "has negative exponents"),
+            ("exponent-32", bytes([32]) + good[1:], "has the exponent 32, one beyond those of f16"),
             ("exponent-beyond", bytes([40]) + good[1:], "has exponents beyond those of f16"),
             ("integer-huge", parts.segment(encode([Block(False, (7,), [2**31 - 1] * 7)])), "has exponents of −2^31"),
         ]

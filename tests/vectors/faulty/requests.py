@@ -69,6 +69,13 @@ def _not_finite() -> Iterator[Vector]:
     ]
     about = "a NaN in a row of a factor that the core does not use; another factor is intact"
     yield faulty("value-in-factor", about, File([factors, *cores]).bytes(), "VALUE", load="w", sound=["v"])
+    nothing = [
+        Group([Tensor(name, (2,), corners=[(0,)], factors=(number,))], "f32", ["stored"])
+        for number, name in enumerate(("w", "v"))
+    ]
+    about = "a NaN in the factor of a core without entries"
+    data = File([factors, *nothing]).bytes()
+    yield faulty("value-in-factor-of-nothing", about, data, "VALUE", load="w", sound=["v"])
     anew = Group([Tensor("m", (2,), f16(1.0, NAN, 1.0, 2.0))], "f32", format="f16", per_tier=True)
     about = "a NaN in the tier that is open"
     yield faulty("value-per-tier", about, File([anew], tiers=2).bytes(), "VALUE", load="m", tier=0)
