@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
+import msgpack
 import pytest
 
 import frformat
@@ -12,7 +13,7 @@ from frformat.errors import CODES, FrzError
 from frformat.format.quantization import step
 from frformat.format.tensor import Array
 from tests.conformance.expected import FAULTY, GENERATED, INDEX, VALID, Entry, base_of, bytes_of, check_weights, path_of
-from tests.vectors import realistic
+from tests.vectors import frz, realistic
 from tests.vectors.appendix import FOLDER
 from tests.vectors.output import contents
 
@@ -123,6 +124,21 @@ def test_a_faulty_file_is_refused_with_its_code(entry: Entry) -> None:
             for name in entry.get("sound", []):
                 file[name]
     assert caught.value.code == entry["code"], str(caught.value)
+
+
+@pytest.mark.parametrize("entry", [entry for entry in FAULTY if entry["code"] == "NAME"], ids=_name)
+def test_only_vectors_of_aliases_lack_a_target(entry: Entry) -> None:
+    """A vector of another wrong name would test nothing: a missing target has the same code."""
+    data = bytes_of(entry)
+    tree = msgpack.unpackb(data[14 : 14 + int.from_bytes(data[6:10], "little")], strict_map_key=False)
+    names, before = set(), b""
+    for group in tree[frz.GROUPS]:
+        coded = group[frz.NAMES]
+        for shared, rest in zip(coded[::2], coded[1::2], strict=True):
+            before = before[:shared] + rest.encode()
+            names.add(before)
+    targets = {target.encode() for _, target in tree.get(frz.ALIASES, ())}
+    assert targets <= names or entry["name"].startswith("alias-")
 
 
 def test_every_error_code_has_a_vector() -> None:

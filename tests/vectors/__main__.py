@@ -11,7 +11,7 @@ from tests.vectors.output import contents
 def main() -> None:
     """Write all files, and remove those that are no longer used by any vector."""
     files = contents()
-    for folder in ("valid", "faulty", "bases"):
+    for folder in ("valid", "faulty", "base-files"):
         os.makedirs(os.path.join(FOLDER, folder), exist_ok=True)
         for name in os.listdir(os.path.join(FOLDER, folder)):
             if f"{folder}/{name}" not in files:

@@ -62,8 +62,15 @@ def dynamic(data: bytes, dictionary: bytes = b"") -> bytes:
     return blocks([tokens(data, dictionary)], dynamic=True)
 
 
-def blocks(parts: Sequence[Sequence[Token]], *, dynamic: bool, final: bool = True) -> bytes:
-    """Return one block for each sequence of tokens; ``final`` marks the last of them as the end of the stream."""
+def blocks(parts: Sequence[Sequence[Token]], *, dynamic: bool, final: bool = True, runs: bool = False) -> bytes:
+    """Return one block for each sequence of tokens.
+
+    Args:
+        parts: the tokens of each block.
+        dynamic: whether each block has its own code.
+        final: whether the last block ends the stream.
+        runs: whether the lengths of a dynamic code are run-length coded.
+    """
     bits = Bits()
     for i, part in enumerate(parts):
         bits.put(int(final and i == len(parts) - 1), 1)
@@ -72,7 +79,7 @@ def blocks(parts: Sequence[Sequence[Token]], *, dynamic: bool, final: bool = Tru
             bits.put(2, 2)
             literals = _code_lengths((s[0][0] for s in symbols), 286)
             distances = _code_lengths((s[1][0] for s in symbols if len(s) > 1), 30)
-            _put_code_lengths(bits, literals, distances)
+            (_put_runs if runs else _put_code_lengths)(bits, literals, distances)
         else:
             bits.put(1, 2)
             literals, distances = FIXED_LENGTHS, [5] * 30
@@ -162,6 +169,31 @@ def _put_code_lengths(bits: Bits, literals: Sequence[int], distances: Sequence[i
         bits.put(0 if symbol >= 16 else 4, 3)
     for length in (*literals, *distances):
         bits.put(int(f"{length:04b}"[::-1], 2), 4)
+
+
+def _put_runs(bits: Bits, literals: Sequence[int], distances: Sequence[int]) -> None:
+    """Write the same head with the symbols 16 to 18 for runs, some of which cross from one code to the other."""
+    bits.put(len(literals) - 257, 5)
+    bits.put(len(distances) - 1, 5)
+    bits.put(len(ORDER) - 4, 4)
+    widths = [4] * 13 + [5] * 6
+    for symbol in ORDER:
+        bits.put(widths[symbol], 3)
+    codes, lengths, at = _codes(widths), [*literals, *distances], 0
+    while at < len(lengths):
+        run = next((i for i, n in enumerate(lengths[at:]) if n != lengths[at]), len(lengths) - at)
+        if lengths[at] == 0 and run >= 3:
+            run = min(run, 138)
+            bits.put(*codes[17 if run < 11 else 18])
+            bits.put(run - (3 if run < 11 else 11), 3 if run < 11 else 7)
+        elif at and lengths[at] == lengths[at - 1] and run >= 3:
+            run = min(run, 6)
+            bits.put(*codes[16])
+            bits.put(run - 3, 2)
+        else:
+            run = 1
+            bits.put(*codes[lengths[at]])
+        at += run
 
 
 def _codes(lengths: Sequence[int]) -> dict[int, tuple[int, int]]:

@@ -48,7 +48,7 @@ class Vector:
 
 def base_path(data: bytes) -> str:
     """Return the path at which a base is stored."""
-    return f"bases/{hashlib.sha256(data).hexdigest()[:16]}.frz"
+    return f"base-files/{hashlib.sha256(data).hexdigest()[:16]}.frz"
 
 
 def valid(
@@ -62,6 +62,7 @@ def valid(
     rebuild: bool = True,
     damaged: int | None = None,
     base: bytes | None = None,
+    zstd: bool = False,
 ) -> Vector:
     """Return a file that every reader decodes.
 
@@ -75,6 +76,7 @@ def valid(
         rebuild: whether tensors are to be rebuilt; otherwise only the listing and values are compared.
         damaged: a tier whose last segment is damaged and must not be read.
         base: the bytes of the file that is given as the base.
+        zstd: whether the base uses zstd.
     """
     there = file.tiers if present is None else present
     used = there - 1 if tier is None else tier
@@ -83,7 +85,7 @@ def valid(
         entry["tier"] = tier
     if base is not None:
         entry["base"] = base_path(base)
-    entry |= {"zstd": any(g.coder == "zstd" for g in file.groups), "tiers": file.tiers, "tiersPresent": there}
+    entry |= {"zstd": zstd or any(g.coder == "zstd" for g in file.groups), "tiers": file.tiers, "tiersPresent": there}
     entry["metadata"] = file.metadata or {}
     entry["aliases"] = dict(file.aliases or ())
     if file.factors:

@@ -8,6 +8,7 @@ MAGIC = b"\x28\xb5\x2f\xfd"
 RAW, RLE, RESERVED = 0, 1, 3
 SKIPPABLE = b"\x50\x2a\x4d\x18"
 WINDOW_8_MIB = 13 << 3
+WINDOW_9_MIB = 13 << 3 | 1
 WINDOW_16_MIB = 14 << 3
 COMPRESSED = (
     "KLUv/QRo/QIAgkQPFMDr+43XwrmrEJNtW0oREq6qqgAH/2quZgAfSbiMvSGsAozN8FM0vE9h1IcsasPiqouercR3jamO8DnWDxEgsBeLAQpdITMac"
@@ -20,26 +21,33 @@ without the content size. The result is stored here because other versions compr
 def frame(
     *parts: bytes,
     content: int | None = None,
+    width: int = 8,
     window: int = 0,
     single: bool = False,
     dictionary: int = 0,
+    id_width: int | None = None,
     reserved: bool = False,
 ) -> bytes:
     """Return a frame of finished blocks.
 
     Args:
         *parts: the blocks.
-        content: the frame's content size, written in 8 bytes; None omits it.
+        content: the frame's content size; None omits it.
+        width: in how many bytes it is written: 1, 2, 4 or 8; 1 only in a single segment.
         window: the window descriptor; 0 means 1 KiB.
         single: omit the window descriptor; the window is then as large as the content.
-        dictionary: a dictionary's id, written in 4 bytes if it is not 0.
+        dictionary: a dictionary's id.
+        id_width: in how many bytes it is written: 0, 1, 2 or 4; None means 4 if it is not 0.
         reserved: set the header's reserved bit.
     """
-    descriptor = (3 if content is not None else 0) << 6 | single << 5 | reserved << 3 | (3 if dictionary else 0)
+    id_width = (4 if dictionary else 0) if id_width is None else id_width
+    size_code = (1, 2, 4, 8).index(width) if content is not None else 0
+    descriptor = size_code << 6 | single << 5 | reserved << 3 | (0, 1, 2, 4).index(id_width)
     out = MAGIC + bytes([descriptor])
     out += b"" if single else bytes([window])
-    out += dictionary.to_bytes(4, "little") if dictionary else b""
-    out += content.to_bytes(8, "little") if content is not None else b""
+    out += dictionary.to_bytes(id_width, "little")
+    if content is not None:
+        out += (content - (256 if width == 2 else 0)).to_bytes(width, "little")
     return out + b"".join(parts)
 
 

@@ -25,7 +25,7 @@ from tests.vectors.faulty.base import (
     refused,
 )
 from tests.vectors.frz import ENTROPY, FEATURES, GROUPS, File, Group, Tensor
-from tests.vectors.numbers import CODERS, DTYPES, f32
+from tests.vectors.numbers import CODERS, DTYPES, f16, f32
 
 LARGE = ((2**31, "2^31"), (2**32, "2^32"), (2**63, "2^63"), (2**64 - 1, "2^64 − 1"))
 
@@ -113,7 +113,9 @@ def _types() -> Iterator[Vector]:
     group = Group([Tensor("x", (2,), (0, 1))], "i32", ["identity", "dct"])
     about = "dtype i32 and a dct entry that has no effect on the tensor"
     yield faulty("dct-of-i32-beyond-rank", about, File([group]).bytes(), "DIRECTORY")
-    for coder in CODERS[:3]:
+    uncoded = Group(STEPPED.groups[0].tensors, "f32", ["dct"], stepped=True, coder="none", streams=[bytes(4 * 3)])
+    yield faulty("none-of-integers", "multiples of steps by coder none", File([uncoded]).bytes(), "DIRECTORY")
+    for coder in CODERS[1:3]:
         edit = in_group(frz.CODER, CODERS.index(coder))
         yield refused(f"{coder}-of-integers", f"multiples of steps by coder {coder}", STEPPED, edit)
 
@@ -123,8 +125,10 @@ def _together() -> Iterator[Vector]:
     yield refused(
         "format-beside-steps", "format together with steps", OFFSETS, in_group(frz.FORMAT, DTYPES.index("f16"))
     )
-    yield refused("steps-beside-format", "steps together with format", DCT, in_group(frz.STEPS, [0]))
-    yield refused("offsets-without-steps", "offsets without steps", RAW, in_group(frz.OFFSETS, 1))
+    coded = File([frz.dct("w", "f16", (3, 4), f16(4.0, -1.0, 0.5), "adaptive")])
+    yield refused("steps-beside-format", "steps together with format", coded, in_group(frz.STEPS, [0]))
+    about = "offsets without steps, of an axis that no tensor has"
+    yield refused("offsets-without-steps", about, RAW, in_group(frz.OFFSETS, 1 << 2))
     yield refused("offsets-beside-kept", "offsets together with kept", STEPPED, in_group(frz.OFFSETS, 1))
     yield refused("corners-beside-kept", "corners together with kept", DCT, in_group(frz.CORNERS, [[[1, 3]]]))
     yield refused("per-tier-beside-kept", "per_tier together with kept", DCT, in_group(frz.PER_TIER, 1))

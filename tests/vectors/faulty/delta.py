@@ -33,7 +33,6 @@ def vectors() -> Iterator[Vector]:
 def _fields() -> Iterator[Vector]:
     about = "the feature delta without the field base"
     yield refused("delta-without-base", about, SECOND, drop(BASE))
-    yield refused("delta-without-feature", "the field base without the feature delta", SECOND, drop(FEATURES))
     yield refused(
         "delta-unknown-feature",
         "an unknown feature in addition to delta",
@@ -114,8 +113,28 @@ def _bases() -> Iterator[Vector]:
     whole = _stepped((1, 2, 3, 4, 5, 6)).tensors[0]
     group = delta([(whole, whole)], stepped=True)
     yield _given("i32", "a base's tensor of exact i32, multiples of steps here", exact, _named(group, exact))
+    yield from _seconds()
     yield from _kinds()
     yield from _unopened()
+
+
+def _seconds() -> Iterator[Vector]:
+    """Yield bases that lack only what the second tensor or group needs."""
+    other = Tensor("z", (2,), f32(1.0, -1.0))
+    short = File([Group([OLD, replace(other, shape=(1,), values=f32(1.0))])])
+    lacking = File([Group([OLD, replace(other, name="Z")])])
+    one, two = [delta([(NEW, OLD), (other, other)])], [delta([(NEW, OLD)]), delta([(other, other)])]
+    for name, about, base in (
+        ("fewer", "with fewer values", short),
+        ("name", "under another name", lacking),
+    ):
+        for where, groups in (("", one), ("-of-another-group", two)):
+            data = File(groups, base=base.bytes()).bytes()
+            shown = f"a base that has the second tensor{where.replace('-', ' ')} {about}"
+            yield _given(f"second-{name}{where}", shown, base, data)
+    empty = File([Group([OLD])], base=RAW.bytes())
+    about = "a base with the feature delta, none of whose tensors is a difference"
+    yield _given("delta-of-nothing", about, empty)
 
 
 def _kinds() -> Iterator[Vector]:

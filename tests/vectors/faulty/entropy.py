@@ -14,8 +14,8 @@ from tests.vectors.numbers import bits, weights
 from tests.vectors.static import Coded, Plan
 from tests.vectors.valid.adaptive import stream_from
 
-UNENDING = b"\x80" * 6 + b"\x81"
-"""A size of seven bytes, the last of which announces another one."""
+EIGHT = 8
+"""One more than the largest number of bytes that a size may have."""
 
 
 def vectors() -> Iterator[Vector]:
@@ -131,12 +131,12 @@ def _static_heads() -> Iterator[Vector]:
         yield _static(f"tables-{tables}-of-{count}", about, _block(plan, count).bytes(), (count,))
     size = good[5]
     for name, stored, about in (
-        ("unending", UNENDING, "does not end in seven bytes"),
-        ("cut", b"\x80", "ends early"),
+        ("unending", leb128(size, EIGHT), "does not end in seven bytes"),
         ("huge", b"\xff" * 6 + b"\x7f", "is beyond the segment"),
         ("beyond", leb128(len(good) - 5), "is beyond the segment by one"),
     ):
-        yield _static(f"size-{name}", f"the size of the tables {about}", good[:5] + stored + good[6 : 6 + size + 20])
+        yield _static(f"size-{name}", f"the size of the tables {about}", good[:5] + stored + good[6:])
+    yield _static("size-cut", "the size of the tables ends early", good[:5] + b"\x80")
     yield _static("size-less", "the size of the tables is one less", good[:5] + bytes([size - 1]) + good[6:])
 
 
@@ -238,7 +238,7 @@ def _floats() -> Iterator[Vector]:
             ("without-size", good[:2], "ends before the size of its integers"),
             ("digits-11", longer[0] + bytes(6 + 3), "has mantissas of 11 bits, all of them 0"),
             ("digits-255", longer[1] + bytes(31 * 6 + 6), "has mantissas of 255 bits, all of them 0"),
-            ("size-unending", good[:2] + UNENDING + good[3:], "has a size that does not end in seven bytes"),
+            ("size-unending", parts.segment(integers, EIGHT), "has a size that does not end in seven bytes"),
             ("size-huge", good[:2] + b"\xff" * 6 + b"\x7f" + good[3:], "has a size beyond the segment"),
             ("integers-cut", good[: 3 + len(integers) - 1], "ends within its integers"),
             ("without-mantissas", good[: 3 + len(integers)], "ends before its mantissas"),
@@ -247,6 +247,7 @@ def _floats() -> Iterator[Vector]:
             ("byte-left", good + b"\0", "has a byte after its mantissas"),
             ("bits-left", good[:-1] + bytes([good[-1] | 0x80]), "has a bit set after its last mantissa"),
             ("exponent-negative", bytes([0]) + good[1:], "has negative exponents"),
+            ("exponent-32", bytes([32]) + good[1:], "has the exponent 32, one beyond those of f16"),
             ("exponent-beyond", bytes([40]) + good[1:], "has exponents beyond those of f16"),
             ("integer-huge", parts.segment(encode([Block(False, (7,), [2**31 - 1] * 7)])), "has exponents of −2^31"),
         ]

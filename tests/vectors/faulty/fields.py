@@ -24,7 +24,7 @@ from tests.vectors.faulty.base import (
     refused,
     tree_of,
 )
-from tests.vectors.frz import ALIASES, FEATURES, FIELDS, GROUPS, METADATA, TIERS
+from tests.vectors.frz import ALIASES, FEATURES, FIELDS, GROUPS, METADATA, TIERS, File, Group, Tensor
 from tests.vectors.msgpack import Bin, Map, ext
 
 OTHERS: dict[str, Any] = {
@@ -100,7 +100,8 @@ def _lists() -> Iterator[Vector]:
     yield refused("bases-of-9", "bases has nine entries", DCT, in_group(frz.KINDS, [1] * 9))
     yield refused("names-odd", "names ends with a prefix length", RAW, in_group(frz.NAMES, [0, "x", 0]))
     about = "factors without any shape"
-    yield refused("shapes-empty-of-factors", about, TUCKER, in_group(frz.SHAPES, []))
+    factors = File([Group([Tensor("", (0, 4))])])
+    yield refused("shapes-empty-of-factors", about, factors, in_group(frz.SHAPES, []))
     for field, file in (
         ("sizes", TIERED),
         ("kept", TIERED),
@@ -196,6 +197,7 @@ def _tops() -> Iterator[Vector]:
         ("three", ["a", "x", "x"]),
         ("integers", [0, 1]),
         ("nil-target", ["a", None]),
+        ("integer-name", [1, "x"]),
         ("bin", [Bin(b"a"), Bin(b"x")]),
     ):
         yield refused(

@@ -41,8 +41,8 @@ def _lengths() -> Iterator[Vector]:
         about = f"a plain directory of {size} bytes that is {length} bytes long when inflated"
         yield faulty(f"length-{name}-than-stored", about, with_directory(RAW, DIRECTORY, length=length), "HEADER")
     for name, stored in (("64mib-plus-1", MIB64 + 1), ("2gib", 1 << 31), ("4gib", (1 << 32) - 1)):
-        both = with_directory(RAW, DIRECTORY, stored=stored, length=stored)
-        yield faulty(f"limit-stored-{name}", f"a directory of {stored:,} bytes", both, "LIMIT")
+        deflated = with_directory(RAW, DIRECTORY, deflated=deflate.fixed(DIRECTORY), stored=stored)
+        yield faulty(f"limit-stored-{name}", f"a directory of {stored:,} bytes as stored", deflated, "LIMIT")
         deflated = with_directory(RAW, DIRECTORY, deflated=deflate.fixed(DIRECTORY), length=stored)
         yield faulty(f"limit-length-{name}", f"a directory of {stored:,} bytes when inflated", deflated, "LIMIT")
     data = with_directory(RAW, DIRECTORY, stored=MIB64, length=MIB64)

@@ -115,6 +115,13 @@ def _fields() -> Iterator[Vector]:
     whole = Group([Tensor("w", (columns + 1,), [0] * (columns + 1), factors=(0,))], "f32", ["stored"], coder="deflate")
     about = "the same, as large as the view"
     yield faulty("limit-whole-of-stored", about, _streamed(square, whole), "LIMIT")
+    for name, about, corners in (
+        ("whole", "2^14 + 1 entries on a seeded axis beside an axis of length 0", None),
+        ("corner", "the same as a corner", [(0, columns + 1)]),
+    ):
+        tensor = Tensor("w", (0, columns + 1), (), corners=corners, seeds=(1,))
+        group = Group([tensor], "f32", ["identity", "seeded"])
+        yield faulty(f"limit-{name}-of-seeded-beside-0", about, File([group]).bytes(), "LIMIT")
 
 
 def _counts() -> Iterator[Vector]:
@@ -141,6 +148,24 @@ def _counts() -> Iterator[Vector]:
     anew = Group(half[:1], "u8", per_tier=True, coder="deflate", streams=streams)
     about = "2^47 values in each of two tiers, 2^48 in all: within the limit, and beyond the budget"
     yield faulty("values-of-two-tiers-2e48", about, _streamed(anew, tiers=2), "BUDGET", load="x")
+    for name, kept, sizes, about in (
+        ("in-tier-1", (0, 65536 * 19 + 1), (0, 3), "1,245,185 integers in 3 stored bytes of tier 1"),
+        (
+            "of-no-bytes",
+            (1, 65536 * 16 + 2),
+            (100, 0),
+            "1,048,577 integers in no bytes of tier 1, beside 100 of tier 0",
+        ),
+    ):
+        fields = [(DTYPE, DTYPES.index("f32")), (NAMES, [0, "w"]), (SHAPES, [(2**21,)]), (KEPT, [[k] for k in kept])]
+        fields += [(frz.STEPS, [0]), (CODER, CODERS.index("adaptive")), (SIZES, [*sizes])]
+        data = frz.head(msgpack.pack(Map([(frz.TIERS, 2), (GROUPS, [Map(fields)])])))
+        data += b"".join(frz.segment(bytes(size)) for size, new in zip(sizes, kept, strict=True) if new)
+        yield faulty(f"limit-adaptive-{name}", about, data, "LIMIT")
+    base = File([frz.raw("y", "u8", (), (1,))]).bytes()
+    many = Group([Tensor("x", (65536 * 19 + 1,))], coder="adaptive", streams=[b"\1\2\3"], extra=[(frz.DELTA, 1)])
+    data = frz.head(msgpack.pack(File([many], base=base).tree())) + frz.segment(b"\1\2\3")
+    yield faulty("limit-adaptive-of-differences", "1,245,185 differences in 3 stored bytes", data, "LIMIT")
     about = "offsets count as values, too"
     shapes = [(65536 * 19, 0), (1, 1)]
     yield faulty("limit-values-offsets", about, _coded("adaptive", shapes, b"\1\2\3", offsets=1), "LIMIT")

@@ -69,6 +69,13 @@ def _not_finite() -> Iterator[Vector]:
     ]
     about = "a NaN in a row of a factor that the core does not use; another factor is intact"
     yield faulty("value-in-factor", about, File([factors, *cores]).bytes(), "VALUE", load="w", sound=["v"])
+    nothing = [
+        Group([Tensor(name, (2,), corners=[(0,)], factors=(number,))], "f32", ["stored"])
+        for number, name in enumerate(("w", "v"))
+    ]
+    about = "a NaN in the factor of a core without entries"
+    data = File([factors, *nothing]).bytes()
+    yield faulty("value-in-factor-of-nothing", about, data, "VALUE", load="w", sound=["v"])
     anew = Group([Tensor("m", (2,), f16(1.0, NAN, 1.0, 2.0))], "f32", format="f16", per_tier=True)
     about = "a NaN in the tier that is open"
     yield faulty("value-per-tier", about, File([anew], tiers=2).bytes(), "VALUE", load="m", tier=0)
@@ -79,23 +86,26 @@ def _overflow() -> Iterator[Vector]:
         file = File([dct("w", "q", (3,), (1, q), step=2031)]).bytes()
         name = f"value-{'minus-' if q < 0 else ''}{abs(q)}-times-step"
         yield faulty(name, f"{q} times the largest step is beyond binary32", file, "VALUE", load="w")
-    for name, offsets, about in (
-        ("above", {0: (0, 2032)}, "a step code of 2032"),
-        ("below", {0: (-2017, 0)}, "a step code of −2017"),
-        ("by-sum", {0: (0, 1500), 1: (0, 1500)}, "a step code of 3000 as a sum of two offsets"),
-        ("huge", {0: (2**31 - 1, 0), 1: (2**31 - 1, 0)}, "offsets whose sum wraps in 32 bits"),
-        ("of-zero", {0: (0, 5000)}, "a step code of 5000 where all integers are 0"),
+    for name, offsets, values, about in (
+        # Without the check of the code, all values are finite.
+        ("above", {0: (0, 2032)}, (1, 2, 1, -1), "a step code of 2032"),
+        ("below", {0: (-2017, 0)}, (1, 2, 3, 4), "a step code of −2017"),
+        ("by-sum", {0: (0, 1500), 1: (0, 1500)}, (1, 2, 3, 0), "a step code of 3000 as a sum of two offsets"),
+        ("of-zero", {0: (0, 5000)}, (1, 2, 0, 0), "a step code of 5000 where all integers are 0"),
     ):
-        values = (1, 2, 0, 0) if name == "of-zero" else (1, 2, 3, 4)
         group = Group([Tensor("w", (2, 2), values, offsets=offsets)], stepped=True, coder="adaptive")
         yield faulty(f"step-{name}", f"{about}, with offsets", File([group]).bytes(), "VALUE", load="w")
+    most = 2**31 - 1
+    wraps = Tensor("w", (1, 2), (1, 2), offsets={0: (most,), 1: (most, most - 7)})
+    file = File([Group([wraps], stepped=True, coder="adaptive")]).bytes()
+    yield faulty("step-huge", "offsets whose sums are step codes only modulo 2^32", file, "VALUE", load="w")
     tensors = [
-        Tensor("w", (2,), (1, 2), step=2000, offsets={0: (0, 40)}),
+        Tensor("w", (2,), (1, 1), step=2000, offsets={0: (0, 40)}),
         Tensor("v", (2,), (1, 2), step=1900, offsets={0: (0, 40)}),
     ]
     file = File([Group(tensors, stepped=True, coder="adaptive")]).bytes()
     about = "a step code of 2040 in one tensor of a group does not affect others"
     yield faulty("step-of-neighbor", about, file, "VALUE", load="w", sound=["v"])
-    tensor = Tensor("w", (2, 2), (1, 2, 3, 4), corners=[(1, 2), (2, 2)], offsets={0: (0, 4000)})
+    tensor = Tensor("w", (2, 2), (1, 2, 0, 0), corners=[(1, 2), (2, 2)], offsets={0: (0, 4000)})
     file = File([Group([tensor], stepped=True, coder="adaptive")], tiers=2).bytes()
     yield faulty("step-in-tier-1", "a step code of 4000 in tier 1", file, "VALUE", load="w")

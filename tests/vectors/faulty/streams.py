@@ -104,6 +104,9 @@ def _zstd() -> Iterator[Vector]:
         "block-too-large": (zstd.frame(zstd.block(b"e", kind=zstd.RLE, size=2000)), "a block larger than its window"),
         "reserved-bit": (zstd.frame(block, reserved=True), "the reserved bit of the frame's header is set"),
         "dictionary": (zstd.frame(block, dictionary=7), "a frame that needs a dictionary"),
+        "dictionary-in-1-byte": (zstd.frame(block, dictionary=7, id_width=1), "the same, with an id of one byte"),
+        "dictionary-in-2-bytes": (zstd.frame(block, dictionary=256, id_width=2), "the same, with an id of two bytes"),
+        "window-9mib": (zstd.frame(block, window=zstd.WINDOW_9_MIB), "a window of 9 MiB"),
         "window-16mib": (zstd.frame(block, window=zstd.WINDOW_16_MIB), "a window of 16 MiB"),
         "window-16mib-sized": (
             zstd.frame(block, window=zstd.WINDOW_16_MIB, content=size),

@@ -12,6 +12,8 @@ from tests.vectors.frz import File, Group, Tensor, spectral
 from tests.vectors.numbers import noise, weights
 
 LARGEST = 2**31 - 1
+EXACT = {407: -70, 408: -104, 412: -80, 426: -22, 428: 20, 459: 2, 511: 91, 515: -100}
+"""Values of a wave, by index, after which the next guess is exactly one of the numbers that *level* compares with."""
 
 
 def vectors() -> Iterator[Vector]:
@@ -20,6 +22,7 @@ def vectors() -> Iterator[Vector]:
     yield from _groups()
     yield from _magnitudes()
     yield from _guesses()
+    yield from _clamps()
     yield from _endings()
 
 
@@ -98,6 +101,31 @@ def _guesses() -> Iterator[Vector]:
     alternating = [(-1) ** i * (5 + n % 3) for i, n in enumerate(noise(400, 9))]
     about = "signs that alternate: guesses below 0, whose signs are right"
     yield valid("adaptive-guesses-alternating", about, multiples(alternating, -40))
+
+
+def _clamps() -> Iterator[Vector]:
+    """Yield streams in which variables reach the numbers to which they are clamped, or are compared with."""
+    wave = [round(60 * math.sin(i / 9) + (n / 40 if i < 400 else 0)) for i, n in enumerate(noise(530, 80))]
+    wave = [EXACT.get(i, q) for i, q in enumerate(wave)]
+    models, stream = adaptive.Models(False), rangecoder.Stream()
+    models.of = {False: adaptive.Model(112)}
+    models.put(stream, [Block(False, (len(wave),), wave)])
+    decoder = trace.Decoder(stream.finish())
+    assert decoder.block(adaptive.Model(112), (len(wave),)) == wave
+    assert {sign * bound for bound in (512, 1024, 2048, 4096) for sign in (1, -1)} <= {v.guess for v in decoder.values}
+    yield valid("adaptive-guesses-exact", "guesses of exactly ±512, ±1024, ±2048 and ±4096", _from(112, wave))
+    data = bytes(n % 256 for n in noise(400, 2**20, 25))
+    for s, shape in ((0, (24, 5, 10)), (30, (12, 20)), (239, (12, 4, 2))):
+        decoder = trace.Decoder(data)
+        values = decoder.block(adaptive.Model(s), shape)
+        assert s or any((value.level >> 13) + 80 < 0 for value in decoder.values)
+        file = multiples(values, -480, shape, streams=[bytes([s]) + data[: decoder.position]])
+        yield valid(f"adaptive-any-bytes-from-{s}", f"any bytes, by a model that begins at scale {s}", file)
+    large, rest = 2**22, noise(60, 5)
+    rising = [large] * 30 + [0] * 5000 + [large] * 2400 + rest
+    yield valid("adaptive-weight-largest", "a weight of 2^20, which grows no further", _from(100, rising))
+    falling = [large, 0, 0, 0] * 2900 + rest
+    yield valid("adaptive-weight-least", "a weight of −2^20, which shrinks no further", _from(100, falling))
 
 
 def _endings() -> Iterator[Vector]:

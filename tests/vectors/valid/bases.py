@@ -31,6 +31,8 @@ def vectors() -> Iterator[Vector]:
     yield from _stored()
     yield from _seeded()
     yield from _mixed()
+    yield from _overflow()
+    yield from _combined()
 
 
 def _one(bases: Sequence[str], shape: Sequence[int], core: Sequence[int], fmt: str = "f32", **more: object) -> Group:
@@ -249,3 +251,59 @@ def _mixed() -> Iterator[Vector]:
     yield valid("stored-rank8", "eight stored axes", File([Group([factor(1, 2)]), ranks]))
     spec = Group([Tensor("w", (4, 4), spectrum("f32", 4), view=(16,), corners=[(4,)], seeds=(5,))], "f32", ["seeded"])
     yield valid("seeded-view", "a seeded basis in a view", File([spec]))
+
+
+def _overflow() -> Iterator[Vector]:
+    """Yield products and sums beyond the largest number of the dtype."""
+    large = Group([Tensor("", (1, 3), f32(1e30, -1e30, 2.0)), Tensor("", (2, 3), f32(*[1e30, -1e30, 2.0] * 2))])
+    for dtype, fmt in (("f32", ""), ("bf16", "f32"), ("f16", "f32")):
+        product = Group([Tensor("w", (3,), f32(1e30), corners=[(1,)], factors=(0,))], dtype, ["stored"], fmt)
+        total = Group([Tensor("v", (3,), f32(1e30, 1e29), corners=[(2,)], factors=(1,))], dtype, ["stored"], fmt)
+        about = f"products and sums of them that become infinities of {dtype}"
+        yield valid(f"stored-overflow-to-{dtype}", about, File([large, product, total]))
+    tensor = Tensor("w", (40,), f32(1e6), corners=[(1,)], seeds=(SEED,))
+    file = File([Group([tensor], "f16", ["seeded"], "f32")])
+    yield valid("seeded-overflow-to-f16", "products with a scale of a million, most of them beyond f16", file)
+
+
+def _combined() -> Iterator[Vector]:
+    """Yield fields that rarely occur together."""
+    kept = Group([Tensor("w", (4, 5), weights("f32", 9), kept=(3, 9))])
+    file = File([kept], tiers=2)
+    yield valid("identity-kept-tiers", "elements in zigzag order in two tiers", file)
+    yield valid("identity-kept-tiers-at-0", "the same, opened at tier 0", file, tier=0, of="identity-kept-tiers")
+    zero = Tensor("w", (4, 1), f32(2.0, -0.0, -1.5))
+    about = "a dct axis of length 1, and a core entry of −0: exact"
+    yield valid(
+        "product-of-minus-0", about, File([Group([replace(zero, corners=[(3, 1)])], "f32", ["identity", "dct"])])
+    )
+    about = "the same with kept"
+    yield valid("product-kept", about, File([Group([replace(zero, kept=(3,))], "f32", ["identity", "dct"])]))
+    one, core = Group([factor(2, 6)]), Tensor("w", (6, 5), weights("f32", 6), corners=[(2, 3)], factors=(0,))
+    for dtype in ("f16", "bf16", "f64"):
+        matrix = Tensor("v", (6, 5), weights("f32", 12), corners=[(3, 4)])
+        groups = [
+            one,
+            Group([core], dtype, ["stored", "dct"], "f32"),
+            Group([matrix], dtype, ["identity", "dct"], "f32"),
+        ]
+        yield valid(
+            f"dct-beside-others-to-{dtype}", f"a dct axis beside a stored or identity axis, of {dtype}", File(groups)
+        )
+    for coder in ("zstd", "static"):
+        group = Group([core], "f32", ["stored", "dct"])
+        yield valid(
+            f"stored-factors-{coder}", f"factors by coder {coder}", File([Group([factor(2, 6)], coder=coder), group])
+        )
+    seeded = Tensor("s", (6,), weights("f32", 4), corners=[(2,), (2,)], seeds=(3,))
+    stored = replace(core, values=weights("f32", 18), corners=[(1, 3), (2, 3)])
+    half = Tensor("h", (3,), weights("f16", 6))
+    groups = [
+        one,
+        Group([stored], "f32", ["stored", "dct"], per_tier=True),
+        Group([seeded], "f32", ["seeded"], per_tier=True),
+        Group([half], "f32", format="f16", per_tier=True, coder="adaptive"),
+    ]
+    file, about = File(groups, tiers=2), "cores with stored and seeded axes, and a number format, again in every tier"
+    yield valid("per-tier-bases", about, file)
+    yield valid("per-tier-bases-at-0", f"{about}; opened at tier 0", file, tier=0, of="per-tier-bases")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from tests.vectors import deflate
 from tests.vectors.entries import Vector, valid
 from tests.vectors.frz import File, Group, Tensor, raw
 from tests.vectors.numbers import BYTES, FLOATS, bits, f16, f32, noise, spectrum, weights
@@ -21,6 +22,9 @@ def vectors() -> Iterator[Vector]:
     yield from _beside()
     yield from _repairs()
     yield from _partly()
+    yield from _coders()
+    yield from _axes()
+    yield from _directories()
 
 
 def delta(pairs: Sequence[tuple[Tensor, Tensor]], coder: str = "adaptive", **more: object) -> Group:
@@ -32,7 +36,8 @@ def delta(pairs: Sequence[tuple[Tensor, Tensor]], coder: str = "adaptive", **mor
 def pair(name: str, about: str, old: Sequence[Group], new: Sequence[Group], **more: object) -> Iterator[Vector]:
     """Yield a base, and a delta file for it."""
     base = File(old).bytes()
-    yield valid(name, about, File(new, base=base, **more), base=base)  # type: ignore[arg-type]
+    zstd = any(group.coder == "zstd" for group in old)
+    yield valid(name, about, File(new, base=base, **more), base=base, zstd=zstd)  # type: ignore[arg-type]
 
 
 def _stepped(tensors: Sequence[Tensor], **more: object) -> Group:
@@ -123,7 +128,7 @@ def _layouts() -> Iterator[Vector]:
     about = "a group of differences without any values"
     yield from pair("delta-empty", about, [Group(small)], [delta([(small[1], small[1])])])
     anew = Tensor("m", (2,), f32(1.0, 2.0))
-    about = "a tensor that every tier stores again, in files of one tier"
+    about = "a tensor that every tier stores again in the base, which has one tier"
     old = Group([anew], per_tier=True)
     yield from pair("delta-per-tier", about, [old], [delta([(replace(anew, values=f32(1.0, 2.25)), anew)])])
 
@@ -179,3 +184,70 @@ def _partly() -> Iterator[Vector]:
     second = replace(first, values=noise(8, 9, 2), offsets={1: [2, -3], 2: [22, 5]})
     about = "step offsets of other axes than in the base, as long as those: the first block is added to the first"
     yield from pair("delta-offsets-of-other-axes", about, [_stepped([first])], [delta([(second, first)], stepped=True)])
+
+
+def _coders() -> Iterator[Vector]:
+    """Yield bases by every coder, and differences by coder static."""
+    shape = (4, 3, 2)
+    for kind in FLOATS:
+        old = Tensor("x", shape, weights(kind, 24))
+        new = replace(old, values=[u ^ (i % 3) for i, u in enumerate(old.values)])
+        for coder in ("zstd", "adaptive", "static") if kind == "f32" else ("adaptive", "static"):
+            about = f"elements of {kind}, in a base by coder {coder}"
+            group = delta([(new, old)], "static" if coder == "adaptive" else "adaptive", dtype=kind)
+            yield from pair(f"delta-{kind}-from-{coder}", about, [Group([old], kind, coder=coder)], [group])
+    old = Tensor("w", (4, 3), weights("q", 12), step=-40, offsets={0: [1, -2, 3, 0], 1: [0, 5, -5]})
+    new = replace(old, values=weights("q", 12, 2), offsets={0: [1, -2, 4, 0], 1: [2, 5, -5]})
+    group = delta([(new, old)], "static", stepped=True)
+    about = "multiples of steps and their offsets by coder static, in both files"
+    yield from pair("delta-steps-static", about, [Group([old], stepped=True, coder="static")], [group])
+    about = "multiples of steps of dtype f64"
+    old, new = replace(old, offsets={}), replace(new, offsets={})
+    yield from pair("delta-steps-f64", about, [_stepped([old])], [delta([(new, old)], stepped=True, dtype="f64")])
+
+
+def _axes() -> Iterator[Vector]:
+    """Yield differences of cores: corners, and axes that are stored or seeded; of groups with per_tier."""
+    corner = Tensor("w", (4, 6), noise(6, 50), corners=[(2, 3)], step=-20, offsets={0: [3, 0], 1: [1, 2, -7]})
+    later = replace(corner, values=noise(6, 50, 2), offsets={0: [3, 1], 1: [0, 2, -7]})
+    about = "a corner with step offsets, in both files"
+    yield from pair("delta-corners", about, [_stepped([corner])], [delta([(later, corner)], stepped=True)])
+    prefix = Tensor("w", (3, 4), weights("f32", 6), kept=[6])
+    row = Tensor("w", (6,), weights("f32", 6, 2))
+    about = "the first coefficients of a DCT in the base, as many elements of rank 1 here"
+    yield from pair("delta-row-from-prefix", about, [Group([prefix], "f32", ["dct"])], [delta([(row, prefix)])])
+    about = "the other way round"
+    old, new = Group([row]), delta([(prefix, row)], bases=["dct"])
+    yield from pair("delta-prefix-from-row", about, [old], [new])
+    factors = Group([Tensor("", (2, 6), weights("f32", 12)), Tensor("", (2, 5), weights("f32", 10, 2))])
+    others = Group([Tensor("", (2, 6), weights("f32", 12, 3)), Tensor("", (2, 5), weights("f32", 10, 4))])
+    core = Tensor("w", (6, 5), weights("f32", 4), corners=[(2, 2)], factors=(0, 1))
+    grown = replace(core, values=weights("f32", 4, 2))
+    about = "a core with stored axes, and other factors than in the base"
+    new = delta([(grown, core)], bases=["stored"])
+    yield from pair("delta-stored", about, [factors, Group([core], "f32", ["stored"])], [others, new])
+    scale = Tensor("w", (4, 5), [7], view=(20,), corners=[(1,)], step=-50, seeds=(1,))
+    about = "the scale of a seeded axis, with another seed than in the base"
+    new = delta([(replace(scale, values=[9], seeds=(2,)), scale)], stepped=True, bases=["seeded"])
+    yield from pair("delta-seeded", about, [_stepped([scale], bases=["seeded"])], [new])
+    anew = Tensor("m", (3,), f32(1.0, 2.0, 3.0))
+    later = replace(anew, values=f32(1.0, 2.25, -3.0))
+    for name, mine, theirs in (("in-both", True, True), ("here", True, False)):
+        about = f"a tensor that every tier stores again, {name.replace('-', ' ')}, in files of one tier"
+        new = delta([(later, anew)], per_tier=mine)
+        yield from pair(f"delta-per-tier-{name}", about, [Group([anew], per_tier=theirs)], [new])
+
+
+def _directories() -> Iterator[Vector]:
+    old = Tensor("x", (3,), f32(1.0, 2.0, 3.0))
+    new = replace(old, values=f32(1.0, 2.5, 3.0))
+    beside = Group([Tensor("z", (4,), (1, 2, 3, 4))], "u8", coder="zstd")
+    about = "an alias of a tensor of differences, and a group by coder zstd"
+    yield from pair("delta-alias", about, [Group([old])], [delta([(new, old)]), beside], aliases=[("tied", "x")])
+    about = "deflated directories of both files"
+    base = File([Group([old])], deflate=deflate.fixed).bytes()
+    yield valid("delta-deflated", about, File([delta([(new, old)])], base=base, deflate=deflate.fixed), base=base)
+    base = File([Group([old])]).bytes()
+    features = ["delta"] * 256
+    about = "the largest possible number of features, each of which is delta"
+    yield valid("features-256", about, File([delta([(new, old)])], features=features, base=base), base=base)

@@ -8,7 +8,7 @@ from typing import Any
 from tests.vectors import deflate, msgpack
 from tests.vectors.appendix import DICTIONARY
 from tests.vectors.entries import Vector, valid
-from tests.vectors.frz import GROUPS, SIZES, File, Group, Tensor, raw, spectral
+from tests.vectors.frz import GROUPS, SIZES, STEPS, File, Group, Tensor, raw, spectral
 from tests.vectors.msgpack import Bin, Map, Raw, ext
 from tests.vectors.numbers import spectrum
 from tests.vectors.valid.tiers import three
@@ -46,13 +46,19 @@ def _encodings() -> Iterator[Vector]:
     yield valid("msgpack-widest", about, _full(pack=msgpack.pack_widest))
     for i, one in enumerate(msgpack.integers(1)):
         kind = ("fixint", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")[i]
-        file = File([Group([Tensor("x", (), (3,))], "u8")], pack=_with_size(one))
+        file = File([Group([Tensor("x", (), (3,))], "u8")], pack=_with(SIZES, [one]))
         yield valid(f"msgpack-{kind}", f"a field given as {kind}", file)
 
+    for name, head in (("int8", b"\xd0"), ("int16", b"\xd1"), ("int32", b"\xd2"), ("int64", b"\xd3")):
+        step = Raw(head + (-5).to_bytes(int(name[3:]) // 8, "big", signed=True))
+        group = Group([Tensor("x", (2,), (3, -1), step=-5)], stepped=True, coder="adaptive")
+        file = File([group], pack=_with(STEPS, [step]))
+        yield valid(f"msgpack-negative-{name}", f"a negative field given as {name}", file)
 
-def _with_size(one: Raw) -> Callable[[Map], bytes]:
+
+def _with(field: int, value: list[Raw]) -> Callable[[Map], bytes]:
     def pack(tree: Map) -> bytes:
-        tree.get(GROUPS)[0].set(SIZES, [one])
+        tree.get(GROUPS)[0].set(field, value)
         return msgpack.pack(tree)
 
     return pack
@@ -82,6 +88,14 @@ def _ignored() -> Iterator[Vector]:
     for _ in range(14):
         maps = Map([(0, maps)])
     yield valid("ignored-depth-16-of-maps", "maps nested as deeply as allowed", _ignoring([(9, maps)]))
+    scalars = [None, True, 0.5, -7, "ab", "x" * 40, Bin(b"x"), ext(1, b"x"), Raw(b"\xca" + bytes(4))]
+    about = "values of every type in arrays nested as deeply as allowed"
+    yield valid("ignored-depth-16-of-values", about, _ignoring([(9, msgpack.nested(14, scalars))]))
+    numbers = ("7ff8000000000000", "fff8000000000001", "7ff0000000000001", "7ff0000000000000", "8000000000000000")
+    odd = [Raw(b"\xcb" + bytes.fromhex(number)) for number in numbers]
+    odd += [Raw(b"\xca" + bytes.fromhex(number)) for number in ("7fc00000", "ffc00001", "7f800001", "ff800000")]
+    about = "NaNs, infinities and −0 under an ignored key"
+    yield valid("ignored-nans", about, _ignoring([(9, odd)]))
 
 
 def _ignoring(top: list[tuple[Any, Any]], group: list[tuple[Any, Any]] | None = None, **more: Any) -> File:
@@ -102,6 +116,7 @@ def _deflated() -> Iterator[Vector]:
         ),
         "alone": ("a stream that does not use the dictionary", deflate.fixed),
         "blocks": ("three blocks, one of them empty", by_blocks),
+        "runs": ("a block with a dynamic code whose lengths are run-length coded", _runs),
         "mixed": ("a stored block before one of the fixed code", _mixed),
     }
     for name, (about, way) in ways.items():
@@ -109,10 +124,21 @@ def _deflated() -> Iterator[Vector]:
     start = DICTIONARY[:16].decode()
     file = File([raw(start, "u8", (), (1,))], deflate=_from_the_start)
     yield valid("dir-deflate-whole-dictionary", "a match that begins at the dictionary's first byte", file)
+    far = "sixteen letters."
+    group = Group([Tensor("fc.bias", (), (1,))], "u8", extra=[(16, far + "x" * 32747)])
+    text = {"b": far, "k" * 65: "long keys", "k" * 300: ""}
+    file = File([group], text, deflate=lambda data: deflate.fixed(data, DICTIONARY))
+    assert (16, 32768) in deflate.tokens(file.directory(), DICTIONARY)
+    about = "a directory larger than the window, with the longest distance possible; keys of 65 and 300 bytes"
+    yield valid("dir-deflate-long", about, file)
     about = "three tiers, cut after the first, with a deflated directory"
     yield valid(
         "dir-deflate-tiers-cut", about, File(three("adaptive", "f16").groups, tiers=3, deflate=deflate.fixed), present=1
     )
+
+
+def _runs(data: bytes) -> bytes:
+    return deflate.blocks([deflate.tokens(data, DICTIONARY)], dynamic=True, runs=True)
 
 
 def _mixed(data: bytes) -> bytes:

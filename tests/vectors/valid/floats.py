@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tests.vectors import adaptive, blocks, static
 from tests.vectors.blocks import Block, Split
 from tests.vectors.entries import Vector, valid
 from tests.vectors.frz import ENTROPY, File, Group, Tensor, raw
 from tests.vectors.numbers import FLOATS, bits, noise, spectrum, weights
+from tests.vectors.static import Plan
 
 SPECIAL = {
     "f32": [0x7F800000, 0xFF800000, 0x7FC00001, 0xFFFFFFFF, 0x80000000, 0, 1, 0x807FFFFF, 0x7F7FFFFF, 0x3F800000],
@@ -22,6 +25,7 @@ def vectors() -> Iterator[Vector]:
     for coder in ENTROPY:
         yield from _each(coder)
     yield from _freedom()
+    yield from _planned()
 
 
 def _each(coder: str) -> Iterator[Vector]:
@@ -85,6 +89,27 @@ def _freedom() -> Iterator[Vector]:
     data = parts.segment(static.encode(parts.blocks))
     group = Group([Tensor("x", (6,), weights("f16", 6))], "f16", coder="static", streams=[data])
     yield valid("floats-static-segment", "a segment by coder static, put together from its parts", File([group]))
+
+
+def _planned() -> Iterator[Vector]:
+    """Yield blocks of coder static with lanes, neighbors and classes."""
+    rows, channels, positions = [0, 1, 2] * 40, [0, 2, -1], [1, 0, 0, 1]
+    classes = Plan(8, 0, 0, 2, rows, channels, positions)
+    both = replace(classes, neighbor=2, reach=1)
+    for fmt in FLOATS:
+        for name, about, plan, shape in (
+            ("lanes", "lanes of 256 values", Plan(8), (600,)),
+            ("neighbor-1", "tables by the value before", Plan(9, 1, 2), (60, 5, 2, 2)),
+            ("neighbor-2", "tables by the value one channel before", Plan(8, 2, 1), (60, 3, 2, 2)),
+            ("neighbor-3", "tables by the value one row before", Plan(10, 3, 4), (270, 2, 2, 2)),
+            ("classes", "classes of rows, channels and positions", classes, (120, 3, 2, 2)),
+            ("classes-neighbor", "classes and a neighbor", both, (120, 3, 2, 2)),
+        ):
+            values = [0 if i % 7 == 3 else u for i, u in enumerate(weights(fmt, math.prod(shape), 3))]
+            parts = blocks.split(fmt, [Block(False, shape, values)])
+            data = parts.segment(static.code(plan, shape, parts.blocks[0].values).bytes())
+            group = Group([Tensor("x", shape, values)], fmt, coder="static", streams=[data])
+            yield valid(f"static-{fmt}-{name}", f"elements of {fmt} in a block with {about}", File([group]))
 
 
 def coded(fmt: str, values: Sequence[int], parts: Split, least: int = 1) -> File:

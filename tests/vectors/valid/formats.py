@@ -33,6 +33,15 @@ def _dtypes() -> Iterator[Vector]:
     tensors = [Tensor("w", (2,), f32(1e5, 0.0), kept=(2,)), Tensor("v", (2,), f32(-3e38), kept=(1,))]
     overflow = File([spectral(tensors, "f32", dtype="f16")])
     yield valid("dct-to-f16-overflow", "weights beyond f16 round to infinities", overflow)
+    file = File([dct("w", "f32", (2,), f32(3e38, 3e38)), dct("v", "f32", (2,), f32(-3e38, 1e38))])
+    yield valid("dct-f32-overflow", "weights beyond binary32 become infinities", file)
+    file = File(
+        [
+            dct("w", "f32", (2,), f32(3e38, 3e38), dtype="bf16"),
+            dct("v", "bf16", (2,), bf16(-1.875 * 2.0**127, -1.875 * 2.0**127), dtype="bf16"),
+        ]
+    )
+    yield valid("dct-to-bf16-overflow", "weights beyond bf16 become infinities", file)
     small = File([dct("w", "f32", (4,), f32(3e-7, -2e-7, 1e-7), dtype="f16")])
     yield valid("dct-to-f16-subnormal", "weights of a few times the smallest f16 number", small)
 
@@ -82,7 +91,7 @@ def _narrower() -> Iterator[Vector]:
             fmt
         ]
         values = [*extremes, *spectrum(fmt, 6), 1 << (15 if fmt != "f32" else 31)]
-        for coder in ("none", "adaptive", "static") if (dtype, fmt) == ("f32", "f16") else ("none",):
+        for coder in ("none", "adaptive", "static") if (dtype, fmt) in (("f32", "f16"), ("f64", "f32")) else ("none",):
             group = Group([Tensor("x", (3, 3), values)], dtype, format=fmt, coder=coder)
             about = f"a plain tensor of {dtype} whose elements are in {fmt}, by coder {coder}: exact, rounded once"
             yield valid(f"plain-{dtype}-in-{fmt}" + (f"-{coder}" if coder != "none" else ""), about, File([group]))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tests.vectors.entries import Vector, valid
-from tests.vectors.frz import File, Group, Tensor, dct, raw, spectral
+from tests.vectors.frz import ENTROPY, File, Group, Tensor, dct, raw, spectral
 from tests.vectors.numbers import f32, spectrum
 
 BY_RANK = ((), (7,), (4, 5), (3, 4, 2), (2, 3, 2, 3), (2, 3, 2, 2, 2), (2, 2, 3, 2, 2, 2), (2,) * 7, (2,) * 8)
@@ -48,6 +49,7 @@ def _views() -> Iterator[Vector]:
     yield valid("view-equal-to-shape", "a view equal to the shape", _dct((3, 5), 4, view=(3, 5)))
     single = [Tensor("a", (1, 1), f32(2.0), view=(), kept=(1,)), Tensor("b", (), f32(3.0), view=(1,) * 8, kept=(1,))]
     yield valid("view-of-one-element", "views of rank 0 and 8 of a single element", File([spectral(single, "f32")]))
+    yield from _ranks()
     yield valid("view-of-no-elements", "a view of a shape with an axis of 0", _dct((0,), 0, view=(3, 0)))
     both = [
         Tensor("a", (4, 4), spectrum("f32", 5), view=(2, 8), kept=(5,)),
@@ -57,6 +59,31 @@ def _views() -> Iterator[Vector]:
     yield valid("view-beside-nil", about, File([spectral(both, "f32")]))
     plain = Group([Tensor("x", (2, 6), range(12), view=(3, 4))], "u8")
     yield valid("view-of-a-plain-tensor", "a view that changes nothing", File([plain]))
+
+
+def _ranks() -> Iterator[Vector]:
+    """Yield tensors of rank 0 whose view has axes, and the other way round, without kept."""
+    for coder in ("none", *ENTROPY):
+        a, b = Tensor("a", (1, 1), f32(2.0), view=()), Tensor("b", (), f32(-3.0), view=(1, 1, 1))
+        about = f"one element: a view of rank 0 of a shape of rank 2, and one of rank 3 of rank 0, by coder {coder}"
+        yield valid(f"view-of-other-rank-{coder}", about, File([Group([a, b], coder=coder)]))
+    bits = Group([Tensor("a", (1, 1), [0x7FC00001], view=())], "f32", ["dct"])
+    about = "a view of rank 0 has no dct axis, so a NaN is stored bit for bit"
+    yield valid("view-of-rank-0-bits", about, File([bits]))
+    tensors = [
+        Tensor("a", (1, 1), f32(2.0), view=(), corners=[(), ()]),
+        Tensor("b", (), f32(-3.0), view=(1, 1), corners=[(0, 1), (1, 1)]),
+        Tensor("c", (), f32(4.0), view=(1,), corners=[(1,), (1,)]),
+    ]
+    file, about = File([Group(tensors)], tiers=2), "the same with corners: a view of rank 0 is in tier 0"
+    yield valid("view-of-other-rank-corners", about, file)
+    yield valid(
+        "view-of-other-rank-corners-at-0", f"{about}; opened there", file, tier=0, of="view-of-other-rank-corners"
+    )
+    anew = Group([replace(t, values=f32(1.0, 2.0), corners=None) for t in tensors], per_tier=True)
+    file, about = File([anew], tiers=2), "the same, stored again in every tier"
+    yield valid("view-of-other-rank-per-tier", about, file)
+    yield valid("view-of-other-rank-per-tier-at-0", about, file, tier=0, of="view-of-other-rank-per-tier")
 
 
 def _large() -> Iterator[Vector]:
@@ -74,6 +101,18 @@ def _large() -> Iterator[Vector]:
         "limit-axis",
         "the longest possible axis, listed only",
         File([dct("w", "f32", (AXIS,), f32(1.0, 2.0))]),
+        rebuild=False,
+    )
+    nothing = Group([Tensor("w", (AXIS, 0), (), corners=[(AXIS, 0)])])
+    yield valid("limit-corner", "the largest possible corner, beside an axis of length 0", File([nothing]))
+    seeded = Group(
+        [Tensor("w", (1 << 15,), [0] * (1 << 14), corners=[(1 << 14,)], seeds=(1,))], "f32", ["seeded"], coder="deflate"
+    )
+    file = File([seeded, Group([Tensor("v", (1 << 14, 0), seeds=(1,))], "f32", ["seeded", "identity"])])
+    yield valid(
+        "limit-of-seeded",
+        "the largest possible core on a seeded axis, as a corner and as a view, listed only",
+        file,
         rebuild=False,
     )
     yield valid(

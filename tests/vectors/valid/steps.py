@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from tests.vectors.entries import Vector, valid
-from tests.vectors.frz import File, Group, Tensor, spectral
+from tests.vectors.frz import ENTROPY, File, Group, Tensor, spectral
 from tests.vectors.numbers import weights
 
 LEAST_STEP, LARGEST_STEP = -2016, 2031
@@ -41,6 +41,9 @@ def vectors() -> Iterator[Vector]:
     for dtype in ("f16", "bf16", "f64"):
         file = _plain((4, 5), weights("q", 20), -40, dtype=dtype)
         yield valid(f"steps-to-{dtype}", f"a plain tensor of dtype {dtype} that is multiples of a step: exact", file)
+    matrix = Tensor("w", (6, 5), weights("q", 12), corners=[(3, 4)], step=-40)
+    file = File([Group([matrix], "f64", ["identity", "dct"], stepped=True, coder="adaptive")])
+    yield valid("steps-to-f64-with-dct", "a core of multiples of a step with a dct axis, of dtype f64", file)
     yield from _offsets()
 
 
@@ -86,6 +89,24 @@ def _offsets() -> Iterator[Vector]:
     group = Group(tensors, "f32", stepped=True, coder="adaptive")
     about = "a group with offsets of axes 0 and 1: tensors of every rank have offsets on their existing axes"
     yield valid("offsets-of-a-group", about, File([group]))
+    tensors = [
+        Tensor("a", (6,), weights("q", 6), step=-32, view=(2, 3), offsets={0: [1, 2], 1: [0, -4, 7]}),
+        Tensor("b", (2, 3), weights("q", 6, 2), step=-16, view=(6,), offsets={0: [5, 4, 3, 2, 1, 0]}),
+        Tensor("c", (2, 2), weights("q", 4, 3), step=-8, view=(1, 2, 2), offsets={0: [9], 1: [0, 8], 2: [1, -1]}),
+        Tensor("d", (1, 1), [-5], view=(), step=2),
+        Tensor("e", (), [5], view=(1, 1), offsets={0: [16], 1: [-3]}, step=-1),
+    ]
+    for coder in ENTROPY:
+        about = f"axes are those of the view, whose rank is not that of the shape, by coder {coder}"
+        yield valid(f"offsets-in-views-{coder}", about, File([Group(tensors, stepped=True, coder=coder)]))
+    held = {axis: [axis] * n for axis, n in enumerate((2, 1, 3, 1, 1, 1, 2, 2))}
+    held[7] = [0, 20]
+    tensors = [
+        Tensor("x", (2, 1, 3, 1, 1, 1, 2, 2), weights("q", 24), step=-50, offsets=held),
+        Tensor("y", (3,), weights("q", 3, 2), step=-20, offsets={0: [2, 0, 1]}),
+    ]
+    about = "offsets 255: step offsets on all of eight axes"
+    yield valid("offsets-255", about, File([Group(tensors, stepped=True, coder="adaptive")]))
     kernel_dct = Tensor("w", (3, 2, 3, 3), weights("q", 54), step=-48, offsets={0: [0, 6, -6], 2: [0, 8, 16]})
     group = Group([kernel_dct], "f32", ["identity", "identity", "dct"], stepped=True, coder="adaptive")
     yield valid("offsets-with-dct", "step offsets of the entries of a core, not of the elements", File([group]))

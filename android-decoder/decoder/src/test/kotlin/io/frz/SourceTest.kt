@@ -41,7 +41,7 @@ class SourceTest {
     @Test
     fun `damage of a base is not blamed on the delta file`(@TempDir folder: File) {
         val vectors = File("../../spec/vectors")
-        val copy = File(vectors, "bases/f3e888adf29ef33f.frz").copyTo(File(folder, "base.frz"))
+        val copy = File(vectors, "base-files/f3e888adf29ef33f.frz").copyTo(File(folder, "base.frz"))
         FrzFile.open(copy).use { base ->
             FrzFile.open(File(vectors, "valid/delta-steps.frz"), FrzOptions.DEFAULT, base).use { delta ->
                 copy.writeBytes(ByteArray(copy.length().toInt()))

@@ -79,6 +79,6 @@ class Fake : FrzRuntime<Net> {
 
         /** A delta file, and its base. */
         val NEWER = File("../../spec/vectors/valid/delta-steps.frz")
-        val OLDER = File("../../spec/vectors/bases/f3e888adf29ef33f.frz")
+        val OLDER = File("../../spec/vectors/base-files/f3e888adf29ef33f.frz")
     }
 }
