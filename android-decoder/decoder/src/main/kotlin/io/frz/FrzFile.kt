@@ -309,8 +309,8 @@ public class FrzFile private constructor(
          * Opens a file on disk. Each request reads only the parts that it needs.
          *
          * To replace the file while it is open, rename a new file to its name: the open file stays what it is. Do not
-         * write to it. A request fails with [ErrorCode.CHECKSUM] if data that it needs is overwritten meanwhile, but
-         * data from different requests can then belong to different versions of the file.
+         * write to it. A request reports damage if data that it needs is overwritten meanwhile, but data from different
+         * requests can then belong to different versions of the file.
          */
         @WorkerThread
         @JvmStatic
