@@ -64,7 +64,12 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
             val file = accessing(weights, "the weights") { weights.open(options.decoding(), base) }
             try {
                 return reading(weights, "the weights") {
-                    guarded { use(file) }
+                    try {
+                        use(file)
+                    } catch (e: OutOfMemoryError) {
+                        val problem = "there is not enough memory to load the network"
+                        throw FrzException(ErrorCode.BUDGET, problem, cause = e)
+                    }
                 }
             } finally {
                 close(file)
@@ -134,41 +139,16 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
         @JvmStatic
         @Throws(IOException::class)
         @WorkerThread
-        public fun <T> withWeights(weights: FrzPart, options: FrzLoadOptions, use: (FrzFile, FrzLoad) -> T): T =
-            guarded {
-                val load = FrzLoad(options.claimed(), Cancellation.INTERRUPT)
-                val own = weights.claim()
-                val parts = listOfNotNull(own, load.options.base)
-                try {
-                    load.opened(own) { use(it, load) }
-                } catch (e: FrzLoadException) {
-                    throw own.label?.let { e.about(it, FrzLoadException.ABOUT_WEIGHTS) } ?: e
-                } finally {
-                    FrzPart.close(parts)
-                }
+        public fun <T> withWeights(weights: FrzPart, options: FrzLoadOptions, use: (FrzFile, FrzLoad) -> T): T {
+            val load = FrzLoad(options.claimed(), Cancellation.INTERRUPT)
+            val own = weights.claim()
+            try {
+                return load.opened(own) { use(it, load) }
+            } catch (e: FrzLoadException) {
+                throw own.label?.let { e.about(it, FrzLoadException.ABOUT_WEIGHTS) } ?: e
+            } finally {
+                FrzPart.close(listOfNotNull(own, load.options.base))
             }
-
-        private const val NO_MEMORY = "there is not enough memory to load the network"
-
-        /** Created in advance: when memory has run out, too little may be left to create an exception. */
-        private val EXHAUSTED = FrzException(ErrorCode.BUDGET, NO_MEMORY)
-
-        init {
-            Cancellation.failure(null) // If classes cannot be initialized for lack of memory, they remain unusable.
-        }
-
-        /** Returns the exception to throw if memory runs out. */
-        internal fun exhausted(cause: OutOfMemoryError): FrzException = try {
-            FrzException(ErrorCode.BUDGET, NO_MEMORY, cause = cause)
-        } catch (_: OutOfMemoryError) {
-            EXHAUSTED
-        }
-
-        /** Runs [load], and fails with [ErrorCode.BUDGET] if memory runs out. */
-        internal inline fun <T> guarded(load: () -> T): T = try {
-            load()
-        } catch (e: OutOfMemoryError) {
-            throw exhausted(e)
         }
     }
 }

@@ -26,9 +26,8 @@ public class FrzLoader<N : Any>(
     @JvmOverloads
     @Throws(IOException::class)
     @WorkerThread
-    public fun load(options: FrzLoadOptions = FrzLoadOptions.DEFAULT): N = FrzLoad.guarded {
+    public fun load(options: FrzLoadOptions = FrzLoadOptions.DEFAULT): N =
         claimed().load(FrzLoad(options.claimed(), Cancellation.INTERRUPT))
-    }
 
     /** Starts loading on [FrzLoadOptions.background] and reports the result to [callback]. */
     @JvmOverloads
@@ -41,20 +40,17 @@ public class FrzLoader<N : Any>(
     /** Returns a loader for one load, which closes the parts; see [FrzPart.claim]. */
     private fun claimed() = FrzLoader(runtime, skeleton.claim(), weights.claim())
 
-    private fun load(load: FrzLoad): N {
-        val parts = parts(load.options)
-        try {
+    private fun load(load: FrzLoad): N = try {
+        load.checkCancelled()
+        val intact = load.accessing(skeleton, "the skeleton") { intact(load) }
+        load.opened(weights) {
             load.checkCancelled()
-            val intact = load.accessing(skeleton, "the skeleton") { intact(load) }
-            return load.opened(weights) {
-                load.checkCancelled()
-                runtime.start(intact, it, load)
-            }
-        } catch (e: FrzLoadException) {
-            throw skeleton.label?.let { e.about(it, FrzLoadException.ABOUT_SKELETON) } ?: e
-        } finally {
-            FrzPart.close(parts)
+            runtime.start(intact, it, load)
         }
+    } catch (e: FrzLoadException) {
+        throw skeleton.label?.let { e.about(it, FrzLoadException.ABOUT_SKELETON) } ?: e
+    } finally {
+        FrzPart.close(parts(load.options))
     }
 
     private fun parts(options: FrzLoadOptions) = listOfNotNull(skeleton, weights, options.base)

@@ -47,7 +47,7 @@ public abstract class FrzPart internal constructor() {
             for (part in parts) {
                 try {
                     part.close()
-                } catch (@Suppress("TooGenericExceptionCaught") _: Throwable) {
+                } catch (@Suppress("TooGenericExceptionCaught") _: Exception) {
                     // The bytes of the part have been read or are no longer needed.
                 }
             }

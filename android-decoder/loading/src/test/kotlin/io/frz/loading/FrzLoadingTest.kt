@@ -1,6 +1,5 @@
 package io.frz.loading
 
-import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.loading.Fake.Companion.loader
 import io.frz.loading.Fake.Companion.part
@@ -200,23 +199,6 @@ class FrzLoadingTest {
     fun `an executor that rejects progress ends loading`() {
         start(options = direct.newBuilder().progress { _, _ -> }.callbacks(refusing).build())
         checkCancelled()
-    }
-
-    @Test
-    fun `an executor without memory is reported as such, and the network is freed`() {
-        deliver(direct.newBuilder().callbacks { throw OutOfMemoryError("unable to create native thread") }.build())
-        assertEquals(ErrorCode.BUDGET, (told.only() as FrzException).code)
-        assertTrue(network.isFreed)
-    }
-
-    @Test
-    fun `a failure is reported even if there is no memory to describe it`() {
-        val failure = object : RuntimeException() {
-            override fun toString(): String = throw OutOfMemoryError("Java heap space")
-        }
-        Task(runtime, told, direct, emptyList()) { throw failure }.start()
-        val reported = told.only()
-        assertEquals(ErrorCode.BUDGET, (reported as? FrzException)?.code, "$reported")
     }
 
     @Test

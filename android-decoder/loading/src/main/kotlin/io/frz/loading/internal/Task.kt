@@ -27,32 +27,23 @@ internal class Task<N : Any>(
     private var thread: Thread? = null
     private var network: N? = null
 
-    private val isTold = AtomicBoolean()
-
-    @Volatile
-    private var failure: IOException? = null
-
-    // These are created in advance: when memory runs out, the callback must be called nevertheless.
-    private val delivery = Runnable { take()?.let(callback::onLoaded) }
-    private val report = Runnable { failure?.let { if (isTold.compareAndSet(false, true)) callback.onFailed(it) } }
-
     override val isCancelled: Boolean get() = synchronized(lock) { state == State.CANCELLED }
 
     override val isDone: Boolean get() = synchronized(lock) { state >= State.DELIVERED }
 
-    override fun cancel(): Boolean = end(State.CANCELLED, Cancellation.failure(null))
+    override fun cancel(): Boolean = end(State.CANCELLED) { Cancellation.failure(null) }
 
     /** Submits the task to the background executor. */
     fun start() {
         try {
             options.background.execute(::run)
         } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
-            if (!end(State.FAILED, failureOf(e, isRefusal = true))) throw e
+            if (!end(State.FAILED) { refused(e) }) throw e
         }
     }
 
     /** Ends loading if it has not ended: frees what has been loaded and reports the [failure]. */
-    private fun end(last: State, failure: IOException): Boolean {
+    private fun end(last: State, failure: () -> IOException): Boolean {
         val unused: N?
         val wasQueued: Boolean
         synchronized(lock) {
@@ -67,7 +58,7 @@ internal class Task<N : Any>(
             unused?.let(runtime::free)
         } finally {
             if (wasQueued) FrzPart.close(parts)
-            tell(failure)
+            tell(failure())
         }
         return true
     }
@@ -82,7 +73,7 @@ internal class Task<N : Any>(
             load(FrzLoad(onCallbacks(), Cancellation { isCancelled || Thread.currentThread().isInterrupted }))
         } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
             release()
-            end(State.FAILED, failureOf(e, isRefusal = false))
+            end(State.FAILED) { failureOf(e) }
             return
         }
         release()
@@ -106,10 +97,10 @@ internal class Task<N : Any>(
         }
         if (!isWanted) return runtime.free(result)
         try {
-            options.callbacks.execute(delivery)
+            options.callbacks.execute { take()?.let(callback::onLoaded) }
         } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
             // Either the executor rejects tasks, or it ran the callback directly and the callback threw.
-            if (!end(State.FAILED, failureOf(e, isRefusal = true))) throw e
+            if (!end(State.FAILED) { refused(e) }) throw e
         }
     }
 
@@ -124,13 +115,14 @@ internal class Task<N : Any>(
     }
 
     private fun tell(failure: IOException) {
-        this.failure = failure
+        // An executor can accept a task and throw nevertheless.
+        val isTold = AtomicBoolean()
+        val call = Runnable { if (isTold.compareAndSet(false, true)) callback.onFailed(failure) }
         try {
-            options.callbacks.execute(report)
+            options.callbacks.execute(call)
         } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
-            // An executor can accept a task and throw nevertheless.
             if (isTold.get()) throw e
-            report.run()
+            call.run()
         }
     }
 
@@ -141,16 +133,10 @@ internal class Task<N : Any>(
         }.build()
     }
 
-    /** Returns the exception to report if loading, or an executor that refuses a task, has [thrown] this. */
-    private fun failureOf(thrown: Throwable, isRefusal: Boolean): IOException = try {
-        when {
-            thrown is OutOfMemoryError -> FrzLoad.exhausted(thrown)
-            isRefusal || thrown is RejectedExecutionException -> refused(thrown)
-            thrown is IOException -> thrown
-            else -> FrzLoadException(Kind.RUNTIME_FAILED, "loading failed: $thrown", thrown)
-        }
-    } catch (e: OutOfMemoryError) {
-        FrzLoad.exhausted(e)
+    private fun failureOf(thrown: Throwable): IOException = when (thrown) {
+        is IOException -> thrown
+        is RejectedExecutionException -> refused(thrown)
+        else -> FrzLoadException(Kind.RUNTIME_FAILED, "loading failed: $thrown", thrown)
     }
 
     private fun refused(cause: Throwable) =
