@@ -85,9 +85,8 @@ class FrzFile:
 
     def is_at(self, path: StrPath) -> bool:
         """Return whether this file was opened by its path, and is the one at ``path``."""
-        return (
-            self._path is not None and os.path.exists(path) and os.path.realpath(path) == os.path.realpath(self._path)
-        )
+        own = self._path
+        return own is not None and os.path.exists(path) and os.path.realpath(path) == os.path.realpath(own)
 
     def close(self) -> None:
         """Close the file, and its base unless that was given as a :class:`FrzFile`, once other threads have read."""
