@@ -238,8 +238,8 @@ class Run:
         """Make this process's model that of all processes where they may differ.
 
         Each process has its own running statistics until the next step. They count when the model is evaluated, and
-        when it is encoded to adjust the rate term. Parameters only differ if processors compute differently; a
-        truncation must not.
+        when it is encoded to adjust the rate term or to meet the budget. Parameters only differ if processors compute
+        differently; a truncation must not.
         """
         if self.step % self.epoch_steps == 0:
             self.group.agree(self.model.parameters())
