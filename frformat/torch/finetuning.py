@@ -239,9 +239,13 @@ def fit_quantized(model: nn.Module, size: int | str) -> int:
 def _normalized_layers(model: nn.Module, runs: Sequence[Callable[[], object]]) -> list[Normalized]:
     """Return the layers of a plain model whose outputs are only used by batch normalization."""
     with ordinary(), divided(), evaluating(model):
-        folds = structure_of_all(model, runs).folds
-    axes = {site: site.form.output_axis for site in folds}
-    return [Normalized(site.name, axis, folds[site]) for site, axis in axes.items() if axis is not None]
+        found = structure_of_all(model, runs)
+    axes = {site: site.form.output_axis for site in found.folds}
+    return [
+        Normalized(site.name, axis, found.biases[site], found.folds[site])
+        for site, axis in axes.items()
+        if axis is not None
+    ]
 
 
 def _least(ordered: Tensor, count: int) -> float:

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from frformat.torch.batch_norm import scale
 from frformat.torch.modes import evaluating
 from frformat.torch.parametrizations import is_parametrized
 from frformat.torch.quantized import quantized_tensors
@@ -38,11 +37,13 @@ class Normalized(NamedTuple):
     Attributes:
         weight: name of its weights.
         axis: the axis of the weights that counts the outputs.
+        bias: name of its bias; None if there is none.
         norm: path of the batch normalization.
     """
 
     weight: str
     axis: int
+    bias: str | None
     norm: str
 
 
@@ -83,7 +84,7 @@ class LiveNorm(nn.Module):
         batch = inputs[0]
         if not self.training or batch.numel() == len(self.mean):  # the variance of one element says nothing
             return output
-        kept = scale(norm).to(self.mean.dtype)  # about 1 if the layer was folded
+        kept = _kept(norm)
         rounded = self.codes(norm.eps) + (self.level - self.level.detach())
         weight = kept * (self.variance + norm.eps).sqrt() * torch.exp2(rounded / STEPS)
         bias = norm.bias + kept * (self.held - norm.running_mean)
@@ -100,6 +101,12 @@ class LiveNorm(nn.Module):
     def extra_repr(self) -> str:
         """Return the name of the weights."""
         return self.layer.weight
+
+
+def _kept(norm: Any) -> Tensor:
+    """Return the scale of each channel in the file, which is about 1 if the layer was folded."""
+    factors: Tensor = norm.weight / (norm.running_var + norm.eps).sqrt()
+    return factors
 
 
 def _level(variance: Tensor, eps: float) -> Tensor:
@@ -149,10 +156,11 @@ def settle(model: nn.Module) -> None:
     for norm, live in live_norms(model).values():
         codes = live.codes(norm.eps)
         if codes.any():
-            factor = _grown(quantized[live.layer.weight], live.layer.axis, codes).to(live.mean.dtype)
-            live.mean *= factor
+            factor = _grown(quantized[live.layer.weight], live.layer.axis, codes).to(live.mean)
+            fixed = 0 if live.layer.bias is None else _tensor(model, live.layer.bias)
+            live.mean.copy_(fixed + factor * (live.mean - fixed))
             live.variance *= factor.square()
-        _add_to_bias(norm, scale(norm).to(live.mean.dtype) * (live.held - live.mean))
+        _add_to_bias(norm, _kept(norm) * (live.held - live.mean))
         live.held.copy_(live.mean)
 
 
@@ -162,10 +170,10 @@ def _grown(held: Any, axis: int, codes: Tensor) -> Tensor:
     Returns:
         The factor by which they grow.
     """
-    before = held().transpose(0, axis).flatten(1).double()
+    before = held().cpu().transpose(0, axis).flatten(1).double()
     energy = before.square().sum(1)
-    held[0].add_offsets(axis, torch.where(energy > 0, codes, 0))
-    after = held().transpose(0, axis).flatten(1).double()
+    held[0].add_offsets(axis, torch.where(energy > 0, codes.cpu(), 0))
+    after = held().cpu().transpose(0, axis).flatten(1).double()
     return torch.where(energy > 0, (before * after).sum(1) / energy, 1)
 
 
@@ -185,7 +193,7 @@ def _statistics(
 
     def observing(path: str) -> Callable[[nn.Module, tuple[Tensor]], None]:
         def observe(module: nn.Module, inputs: tuple[Tensor]) -> None:
-            values = inputs[0].detach().transpose(0, 1).flatten(1).double()
+            values = inputs[0].detach().cpu().transpose(0, 1).flatten(1).double()
             number = torch.full_like(values[:, 0], values.shape[1])
             found = torch.stack([number, values.sum(1), values.square().sum(1)])
             sums[path] = sums[path] + found if path in sums else found
@@ -207,3 +215,8 @@ def _statistics(
 
 def _module(model: nn.Module, path: str) -> Any:
     return model.get_submodule(path)
+
+
+def _tensor(model: nn.Module, name: str) -> Any:
+    path, _, attribute = name.rpartition(".")
+    return getattr(model.get_submodule(path), attribute)

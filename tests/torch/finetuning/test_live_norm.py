@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import frformat
+from frformat import CodedTensor
 from frformat.errors import EncodeError
 from frformat.torch import (
     CompressionError,
@@ -53,6 +54,19 @@ class Two(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
         return self.head((x + self.norm(x)).relu().mean((2, 3)))
+
+
+class Biased(nn.Module):
+    """Adds a bias before batch normalization."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 8, 3)
+        self.norm = nn.BatchNorm2d(8)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.norm(self.conv(x)).relu().mean((2, 3)))
 
 
 @pytest.fixture
@@ -110,6 +124,26 @@ def test_levels_go_into_the_step_offsets(network: type[nn.Module], images: Tenso
     plain = network()
     load_model(plain, tmp_path / "b.frz")
     torch.testing.assert_close(plain.eval()(images), model(images), atol=1e-5, rtol=1e-5)
+
+
+def test_files_whose_batch_normalization_is_not_folded(images: Tensor, tmp_path: Path):
+    torch.manual_seed(0)
+    net = Biased()
+    for tensor in (net.norm.weight, net.norm.bias, net.norm.running_mean, net.norm.running_var, net.conv.bias):
+        nn.init.uniform_(tensor, 0.5, 1)
+    state = {name: value.numpy() for name, value in net.state_dict().items()}
+    kernel = CodedTensor.of_array(net.conv.weight.detach().numpy(), "q6", axis=0)
+    frformat.save_file({**state, "conv.weight": kernel}, tmp_path / "a.frz")
+    model = load_quantized(Biased(), tmp_path / "a.frz", batches=images.split(16))
+    expected = model.eval()(images)
+    torch.testing.assert_close(model.train()(images), expected, atol=1e-4, rtol=1e-4)
+    with torch.no_grad():
+        only(model).level += 16
+    for _ in range(30):
+        model(images)
+    fit_quantized(model, 10_000)
+    torch.testing.assert_close(model.train()(images), model.eval()(images), atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(model(images), expected, atol=0.1)
 
 
 def test_the_gradient_of_a_level_is_that_of_the_scale(tuned: Net, images: Tensor):
