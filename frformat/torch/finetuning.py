@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -20,12 +21,16 @@ from frformat.checkpoints.precision import is_narrower
 from frformat.checkpoints.torch_tensors import aliases
 from frformat.format.reader import Source
 from frformat.torch import memory
+from frformat.torch.compression import inputs
+from frformat.torch.compression.structure import structure_of_all
 from frformat.torch.corners import cornered
+from frformat.torch.live_norm import Normalized, keep_alive, settle
 from frformat.torch.loading import load
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.lowrank.tucker import tucker_tensors
 from frformat.torch.matching import Way
 from frformat.torch.models import matched
+from frformat.torch.modes import divided, evaluating, ordinary
 from frformat.torch.parametrizations import is_parametrized, obstacle, register_tied
 from frformat.torch.quantized import Quantized, can_be_trained, keep_form, prepared, trained_state
 from frformat.torch.regularization.file_size import encoded_size, fewest
@@ -63,7 +68,13 @@ class _Tied(NamedTuple):
     apart: bool
 
 
-def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None = None) -> Model:
+def load_quantized(
+    model: Model,
+    path: StrPath,
+    *,
+    batches: Iterable[Any] | None = None,
+    base: Source | FrzFile | None = None,
+) -> Model:
     """Load a compressed file into a model, in place, for fine-tuning the weights in their compressed form.
 
     The forward pass uses the weights that the file would contain: coefficients in the file's bases, rounded to its
@@ -90,11 +101,18 @@ def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None
     others in memory), and the scales and running statistics of batch normalization. Layers with running statistics
     remain in evaluation mode.
 
+    Networks with batch normalization learn more if it goes on, for which ``batches`` are needed. In training mode,
+    layers that follow quantized weights then normalize by batches. What they learn is not in the model yet: call
+    :func:`fit_quantized` before each evaluation and before saving, which puts it into the biases and into the step
+    offsets of the rows (up to a byte for each).
+
     State dicts contain the bases and steps: a model that loads one continues with those of the file it comes from.
 
     Args:
         model: a plain network. Create optimizers afterwards, but convert to SyncBatchNorm before.
         path: a file from :func:`frformat.torch.compress`, or any other file with quantized weights and one tier.
+        batches: sample inputs, as for :func:`frformat.torch.compress`; a few hundred samples suffice. None keeps batch
+            normalization in evaluation mode.
         base: the base of a delta file; see :func:`frformat.open`.
 
     Returns:
@@ -106,6 +124,7 @@ def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None
             decomposed, factored, nested, a TorchScript module, wrapped in DistributedDataParallel (wrap it afterwards),
             or was created in inference mode, or its type cannot represent the file's integers: use float32 and
             autocast. Its weights may have been loaded, but it is still a plain network.
+        CompressionError: the model fails on a batch. It is unchanged.
     """
     check_changeable(model)
     other = next(iter((*spectral_tensors(model), *tucker_tensors(model), *coded(model), *cornered(model))), None)
@@ -114,6 +133,8 @@ def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None
     for name, each in model.named_parameters():
         if each.is_meta:
             raise ValueError(f"{name} is on the meta device: call model.to_empty(device=…) first")
+    runs = [] if batches is None else [partial(run, model) for run in inputs.runs(batches)]
+    normalized = _normalized_layers(model, runs)
     way = Way()
     with frformat.open(path, base=base) as file:
         if file.tiers > 1:
@@ -151,13 +172,15 @@ def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None
             module.register_forward_pre_hook(_evaluate)
             if isinstance(module, _BatchNorm) and module.weight is not None:
                 module.weight.requires_grad_(False)
+    keep_alive(model, normalized, runs)
     return model
 
 
 def fit_quantized(model: nn.Module, size: int | str) -> int:
     """Set the smallest coefficients of quantized weights to zero, in place, until the file has at most ``size`` bytes.
 
-    They are compared in units of their steps, and remain zero. Training can continue; the optimizer stays valid.
+    They are compared in units of their steps, and remain zero. Training can continue; the optimizer stays valid. What
+    batch normalization has learned (see ``batches`` of :func:`load_quantized`) becomes part of the weights before.
     Weights under weight normalization keep their coefficients, because a row of zeros has no direction.
 
     This is for the few bytes by which a file grows in training: the other coefficients do not make up for those that
@@ -171,15 +194,16 @@ def fit_quantized(model: nn.Module, size: int | str) -> int:
         The size of the file. It is as large as possible, up to a few parts in a thousand.
 
     Raises:
-        ValueError: the model has no quantized weights, or the file is larger even if they are all zero. The model is
-            unchanged.
-        EncodeError: a weight is NaN, infinite, or too large to be stored. The model is unchanged.
+        ValueError: the model has no quantized weights, or the file is larger even if they are all zero. No coefficient
+            has become zero.
+        EncodeError: a weight is NaN, infinite, or too large to be stored. No coefficient has become zero.
 
     Warns:
         UserWarning: so many coefficients became zero that the network has probably lost much of its accuracy.
     """
     size = parse_size(size)
     every = prepared(model)
+    settle(model)
     state = spectral_state(model)
     nbytes = encoded_size(model, state, {})
     if nbytes <= size:
@@ -210,6 +234,18 @@ def fit_quantized(model: nn.Module, size: int | str) -> int:
             stacklevel=2,
         )
     return nbytes
+
+
+def _normalized_layers(model: nn.Module, runs: Sequence[Callable[[], object]]) -> list[Normalized]:
+    """Return the layers of a plain model whose outputs are only used by batch normalization."""
+    with ordinary(), divided(), evaluating(model):
+        found = structure_of_all(model, runs)
+    axes = {site: site.form.output_axis for site in found.folds}
+    return [
+        Normalized(site.name, axis, found.biases[site], found.folds[site])
+        for site, axis in axes.items()
+        if axis is not None
+    ]
 
 
 def _least(ordered: Tensor, count: int) -> float:

@@ -17,6 +17,7 @@ from frformat.checkpoints.regularized import Facts
 from frformat.checkpoints.torch_tensors import TORCH_DTYPES, gathered, to_numpy, to_torch
 from frformat.dtypes import DTYPES
 from frformat.errors import EncodeError
+from frformat.format.limits import STEP_CODES
 from frformat.torch.lowrank.bases import cosines
 from frformat.torch.memory import arranged
 from frformat.torch.modes import full_precision
@@ -122,6 +123,26 @@ class Quantized(nn.Module):
         if gathered(coefficients) is coefficients:  # of a sharded tensor, it is enough that they are not used
             coefficients.masked_fill_(small, 0)
         self.nonzero &= ~small
+
+    def add_offsets(self, axis: int, codes: Tensor) -> None:
+        """Add to the step codes along an axis, so that the tensor changes, but no integer.
+
+        Args:
+            axis: an axis whose basis is ``identity``.
+            codes: an integer for each index on that axis.
+
+        Raises:
+            EncodeError: a step would be larger or smaller than any in a file. Nothing is changed.
+        """
+        if not codes.isfinite().all():
+            raise EncodeError(f"it contains infinite or NaN values: {DIVERGED}")
+        form, added = self.form, codes.to("cpu", torch.int32).numpy()
+        offsets = {**form.offsets, axis: form.offsets.get(axis, np.zeros_like(added)) + added}
+        shifted = CodedTensor(form.values, form.shape, form.dtype, form.axes, step=form.step, offsets=offsets)
+        found = _codes(shifted)
+        if found.min() not in STEP_CODES or found.max() not in STEP_CODES:
+            raise EncodeError(f"its steps are beyond those of a file: {DIVERGED}")
+        self._adopt(shifted, self.codes.device)
 
     def coded(self, coefficients: Tensor, least: float = 0.0) -> CodedTensor:
         """Return the tensor in its stored form.

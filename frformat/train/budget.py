@@ -110,12 +110,15 @@ class Budget:
         nbytes: size of the model's file when it was last encoded.
     """
 
-    def __init__(self, recipe: Recipe, model: nn.Module, weights: StrPath | None) -> None:
+    def __init__(self, recipe: Recipe, model: nn.Module, data: Data, weights: StrPath | None) -> None:
         """Load the compressed file into a model.
+
+        Batch normalization goes on, except in runs that average weights, whose average has other statistics.
 
         Args:
             recipe: its settings contain the size; if that is None, the compressed file is the limit.
             model: a plain model of the recipe; its exported part is changed in place.
+            data: its samples.
             weights: the compressed file.
 
         Raises:
@@ -123,10 +126,15 @@ class Budget:
         """
         if weights is None:
             raise ValueError("quantized needs trained weights to start from; pass a file (on the command line, --from)")
-        load_quantized(recipe.exported(model), weights)
+        live = recipe.settings.average_from is None
+        batches = torch.split(calibration(recipe, data), CALLED) if live else None
+        load_quantized(recipe.exported(model), weights, batches=batches)
         self.nbytes = os.path.getsize(weights)
         self._size = self.nbytes if recipe.settings.size is None else recipe.settings.size
 
     def fit(self, model: nn.Module) -> None:
-        """Set the smallest coefficients of the exported part of a model to zero until its file meets the budget."""
+        """Set the smallest coefficients of the exported part of a model to zero until its file meets the budget.
+
+        What batch normalization has learned becomes part of the weights.
+        """
         self.nbytes = fit_quantized(model, self._size)

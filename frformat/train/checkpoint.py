@@ -20,7 +20,7 @@ from frformat.checkpoints.reading import PACKAGE, said
 from frformat.format.atomic import replacing
 from frformat.train.recipe import Data, Recipe, StrPath
 
-VERSION: Final = 4
+VERSION: Final = 5
 
 PARTS: Final = ("recipe", "settings", "sources", "state")
 

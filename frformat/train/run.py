@@ -16,6 +16,7 @@ from torch.utils.data import TensorDataset
 import frformat.torch.regularization as fr
 from frformat.errors import EncodeError
 from frformat.torch import set_softness, tier_count
+from frformat.torch.live_norm import live_norms
 from frformat.torch.quantized import nonzeros, quantized_tensors, stepped
 from frformat.train import setup
 from frformat.train.budget import Budget
@@ -83,7 +84,7 @@ class Run:
         self.data = replace(data, train=TensorDataset(*(t.to(group.device) for t in data.train.tensors)))
         further = model is not None
         model = setup.plain_model(recipe, None if settings.quantized else weights) if model is None else model
-        self._budget = Budget(recipe, model, weights) if settings.quantized else None
+        self._budget = Budget(recipe, model, data, weights) if settings.quantized else None
         plain = settings.dense or settings.quantized
         goals = {} if plain else setup.regularized(recipe, model, data, weights is not None)
         self.model = model.to(group.device)
@@ -123,8 +124,9 @@ class Run:
         zeros = sum(tensor.kept - tensor.numbers for tensor in tensors)
         quantized = quantized_tensors(part)
         zeros += sum(quantized[name].original.numel() - count for name, count in nonzeros(part).items())
-        steps = sum(tensor.spectral.level is not None for tensor in tensors)
-        return sum(parameter.numel() for parameter in part.parameters()) - zeros - steps
+        aids = sum(tensor.spectral.level is not None for tensor in tensors)
+        aids += sum(live.level.numel() for _, live in live_norms(part).values())
+        return sum(parameter.numel() for parameter in part.parameters()) - zeros - aids
 
     @property
     def kept(self) -> dict[str, int]:
@@ -167,7 +169,7 @@ class Run:
             if self.step == self.steps:
                 self.group.agree(self.result.parameters())
                 self._rate.finish(self.recipe.exported(self.result))
-        if self._budget is not None and (self.step % setup.pruning_period(self.steps) == 0 or self.step == self.steps):
+        if self._budget is not None and self._fits_now():
             self.check_finite()
             self._budget.fit(self.recipe.exported(self.model))
             if self.step == self.steps and self._average is not None:
@@ -236,13 +238,18 @@ class Run:
         """Make this process's model that of all processes where they may differ.
 
         Each process has its own running statistics until the next step. They count when the model is evaluated, and
-        when it is encoded to adjust the rate term. Parameters only differ if processors compute differently; a
-        truncation must not.
+        when it is encoded to adjust the rate term or to meet the budget. Parameters only differ if processors compute
+        differently; a truncation must not.
         """
         if self.step % self.epoch_steps == 0:
             self.group.agree(self.model.parameters())
-        if self.step % self.epoch_steps == 0 or self._rate is not None:
+        if self.step % self.epoch_steps == 0 or self._rate is not None or self._fits_now():
             self.group.agree(self.model.buffers())
+
+    def _fits_now(self) -> bool:
+        """Whether the model must meet the budget after this step."""
+        period = setup.pruning_period(self.steps)
+        return self._budget is not None and (self.step % period == 0 or self.step % self.epoch_steps == 0)
 
     def _become_shorter(self, changed: bool) -> None:
         """Adapt to parameters that have become shorter, if any have."""
@@ -331,11 +338,13 @@ def _optimizer(model: nn.Module, part: str, settings: Settings) -> torch.optim.O
     kinds = {id(tensor.coefficients): "coefficients" for tensor in tensors}
     kinds |= {id(tensor.spectral.level): "steps" for tensor in tensors}
     kinds |= {id(parameter): "quantized" for parameter in stepped(model)}
+    kinds |= {id(live.level): "levels" for _, live in live_norms(model).values()}
     rates = {
         "coefficients": settings.lr,
         "plain": settings.plain_lr,
         "quantized": settings.quantized_lr,
         "steps": settings.lr,
+        "levels": settings.quantized_lr,
     }
     members: dict[str, list[nn.Parameter]] = {kind: [] for kind in rates}
     for parameter in model.get_submodule(part).parameters():
@@ -344,7 +353,7 @@ def _optimizer(model: nn.Module, part: str, settings: Settings) -> torch.optim.O
         {
             "params": members[kind],
             "largest": rate,
-            "weight_decay": 0.0 if kind == "steps" else settings.weight_decay,
+            "weight_decay": 0.0 if kind in ("steps", "levels") else settings.weight_decay,
         }
         for kind, rate in rates.items()
         if members[kind]

@@ -59,6 +59,25 @@ def test_two_processes_evaluate_the_model_that_they_store(options, tmp_path):
     assert outcome["metrics"] == pytest.approx(outcome["decoded"], abs=1e-6)
 
 
+@distributed
+def test_two_processes_fine_tune_the_model_that_they_store(tmp_path):
+    run(tmp_path / "dense", recipe="Tiny", options=["--device", "cpu", "--dense"])
+    options = [
+        "--device",
+        "cpu",
+        "--json",
+        "--quantized",
+        "--from",
+        str(tmp_path / "dense" / "model.frz"),
+        "--size",
+        "500",
+    ]
+    weights, done = run(tmp_path / "tuned", *TWO, recipe="Tiny", options=options)
+    outcome = json.loads(done.stdout[done.stdout.index("{") :])
+    assert outcome["metrics"] == pytest.approx(outcome["decoded"], abs=1e-6)
+    assert not [name for name in weights if "live" in name]
+
+
 def test_a_missing_device_is_named():
     with pytest.raises(ValueError, match="device 'nothing' cannot be used"), joined("nothing"):
         pass

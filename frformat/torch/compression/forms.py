@@ -48,6 +48,13 @@ class Form:
         return self.kind == "embedding"
 
     @property
+    def output_axis(self) -> int | None:
+        """The axis of the tensor that counts the outputs; None if it takes several to count them."""
+        if self.kind in ("linear", "convolution"):
+            return 0
+        return None if self.kind == "matrices" or self.groups > 1 else 1
+
+    @property
     def outputs(self) -> int:
         """Number of rows of one group's matrix."""
         if self.kind == "matrices":

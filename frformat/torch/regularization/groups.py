@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from frformat.torch.live_norm import live_norms
 from frformat.torch.quantized import stepped
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.tiers import statistics
@@ -30,13 +31,15 @@ def parameter_groups(
 
     Returns:
         The nonempty groups, each with its ``name``: ``coefficients`` and ``weights``, which decay, then ``short
-        coefficients`` (with learned quantization steps) and ``others``, which do not.
+        coefficients`` (with learned quantization steps, and the levels of batch normalization that
+        :func:`frformat.torch.load_quantized` keeps alive) and ``others``, which do not.
     """
     coefficients = {id(tensor.coefficients): len(tensor.shape) for tensor in spectral_tensors(model).values()}
     coefficients |= {id(parameter): parameter.dim() for parameter in stepped(model)}
     rows = {id(held.original): held.original.dim() - 1 for held in statistics(model).values()}  # one for each tier
     ranks = coefficients | rows
     levels = {id(tensor.spectral.level) for tensor in spectral_tensors(model).values()}
+    levels |= {id(live.level) for _, live in live_norms(model).values()}
     members: dict[tuple[bool, bool], list[Tensor]] = {
         (spectral, matrix): [] for matrix in (True, False) for spectral in (True, False)
     }

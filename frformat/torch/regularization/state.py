@@ -14,6 +14,7 @@ from frformat.checkpoints.precision import overflow
 from frformat.checkpoints.torch_tensors import to_numpy
 from frformat.errors import EncodeError
 from frformat.torch.corners import cornered
+from frformat.torch.live_norm import live_norms
 from frformat.torch.lowrank.layers import coded
 from frformat.torch.lowrank.tucker import tucker_tensors
 from frformat.torch.quantized import quantized_state, quantized_tensors
@@ -150,13 +151,18 @@ def without_empty_extras(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain_state(model: nn.Module, keep_vars: bool = False) -> dict[str, Tensor]:
-    """Return a model's state dict without coefficients, Tucker factors, corners and statistics of tiers."""
+    """Return a model's state dict without what belongs to training, or is stored in other forms.
+
+    These are coefficients, Tucker factors, corners, statistics of tiers, and batch normalization that is kept alive.
+    """
     names = [name for _, name, _ in places(model)] + list(statistics(model)) + list(tucker_tensors(model))
     names += [*cornered(model), *quantized_tensors(model)]
     parts = [name.rpartition(".") for name in names]
     held = [f"{path}.parametrizations.{attribute}.original".removeprefix(".") for path, _, attribute in parts]
     # Some wrappers appear in the names of modules, but not in those of the state dict.
-    hidden = tuple(name.removesuffix("original") for name in plain_names(model, held).values())
+    hidden = tuple(
+        f"{name.removesuffix('.original')}." for name in plain_names(model, [*held, *live_norms(model)]).values()
+    )
     state = model.state_dict(keep_vars=keep_vars)
     plain = plain_names(model, state)
     return {name: value for name, value in state.items() if not plain.get(name, name).startswith(hidden)}
