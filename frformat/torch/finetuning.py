@@ -63,6 +63,7 @@ class _Tied(NamedTuple):
     apart: bool
 
 
+@torch.inference_mode(False)  # the model can be trained
 def load_quantized(model: Model, path: StrPath, *, base: Source | FrzFile | None = None) -> Model:
     """Load a compressed file into a model, in place, for fine-tuning the weights in their compressed form.
 

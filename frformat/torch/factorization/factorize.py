@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+import torch
 from torch import nn
 
 import frformat
@@ -26,10 +27,12 @@ from frformat.torch.models import matched
 from frformat.torch.regularization import spectral_tensors, unregularize
 from frformat.torch.regularization.regularize import recompose
 from frformat.torch.regularization.views import Example
+from frformat.torch.wrappers import unwrap, unwrapped
 
 StrPath = str | os.PathLike[str]
 
 
+@torch.inference_mode(False)  # the result can run in any mode
 def factorize(
     model: nn.Module,
     example: Example,
@@ -69,7 +72,8 @@ def factorize(
 
     Args:
         model: a model that :func:`frformat.torch.regularize` or :func:`frformat.torch.decompose` changed. With
-            ``weights``, any model; best a plain one, created on the meta device so that it takes no memory.
+            ``weights``, any model; best a plain one, created on the meta device so that it takes no memory. Wrappers,
+            such as torch.compile's, are not part of the result.
         example: an input (a tensor, a sequence of positional inputs, or a mapping of keyword inputs) of the size to
             optimize for. Only its shape matters; other sizes work as well.
         weights: an ``.frz`` file with the coefficients and everything else in a plain model's state dict.
@@ -91,7 +95,7 @@ def factorize(
     """
     if prefer not in ("speed", "memory"):
         raise ValueError(f"prefer={prefer!r} is neither 'speed' nor 'memory'")
-    net = copied(model).eval()
+    net = unwrap(copied(unwrapped(model))).eval()
     if weights is None:
         given = from_model(net)
         if not spectral_tensors(net) and not tucker_tensors(net):
