@@ -68,7 +68,8 @@ def factorize(
     in the form in which they were stored. The metadata of its state dict, which ``torch.save`` keeps and a copy such as
     ``dict(state)`` does not, records what the coefficients describe, for ``save_file`` and ``frformat encode``. Without
     ``fuse``, the result is the model with some layers replaced, and can be trained further. A fused model is for
-    inference only: its normalization stays in evaluation mode, and ``train()`` has no effect.
+    inference only: its normalization stays in evaluation mode, and ``train()`` has no effect. It computes in its own
+    type even under autocast.
 
     Args:
         model: a model that :func:`frformat.torch.regularize` or :func:`frformat.torch.decompose` changed. With
