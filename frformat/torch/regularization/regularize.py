@@ -132,7 +132,7 @@ def recompose(model: Model) -> Model:
         held: Any = form_of(module)
         trained = any(part.requires_grad for part in held.parameters())
         take_off(module, "weight", keep=True)
-        value = module.weight.detach()
+        value = module.weight.detach().contiguous()
         del module.weight  # a buffer if PyTorch saw no gradients
         module.weight = nn.Parameter(value, trained)
     return _with_plain_statistics(model)
