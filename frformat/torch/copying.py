@@ -32,7 +32,8 @@ def copied(model: Model, replaced: dict[int, Any] | None = None) -> Model:
             if isinstance(value, Tensor) and not value.is_leaf:
                 memo.setdefault(id(value), value.detach().clone())
     try:
-        made = copy.deepcopy(model, memo)
+        with torch.inference_mode(False):  # the copy can be trained
+            made = copy.deepcopy(model, memo)
     except Exception as error:  # the user's modules can raise anything
         first = str(error).partition("\n")[0]
         raise EncodeError(f"{type(model).__name__} cannot be copied: {type(error).__name__}: {first}") from error

@@ -20,7 +20,7 @@ from frformat.torch.lowrank.cost import Cost
 from frformat.torch.modes import divided, evaluating
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.tiers import statistics, tier_sizes
-from frformat.torch.regularization.views import run
+from frformat.torch.regularization.views import Example, run
 
 
 def _multiply_adds(function: Callable[..., int]) -> Callable[..., int]:
@@ -53,12 +53,13 @@ OTHERS: Final[dict[Any, Callable[..., int]]] = {
 
 
 @torch.no_grad()
-def costs(model: nn.Module, inputs: Tensor) -> Cost:
+def costs(model: nn.Module, inputs: Example) -> Cost:
     """Run a model twice in evaluation mode, and measure the cost.
 
     Args:
         model: any module.
-        inputs: the model's input; use a batch of one for the costs on a phone.
+        inputs: the model's input (a tensor, a sequence of positional inputs, or a mapping of keyword inputs); use a
+            batch of one for the costs on a phone.
 
     Raises:
         ValueError: the model does not run on the input.
@@ -70,7 +71,7 @@ def costs(model: nn.Module, inputs: Tensor) -> Cost:
         with evaluating(model), divided():
             with FlopCounterMode(display=False, custom_mapping=OTHERS) as counter:
                 run(model, inputs)
-            with _Traffic([*model.parameters(), *model.buffers(), inputs]) as traffic:
+            with _Traffic([*model.parameters(), *model.buffers(), *_tensors(inputs)]) as traffic:
                 run(model, inputs)
     finally:
         for parameter in trained:

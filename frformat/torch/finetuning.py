@@ -68,6 +68,7 @@ class _Tied(NamedTuple):
     apart: bool
 
 
+@torch.inference_mode(False)  # the model can be trained
 def load_quantized(
     model: Model,
     path: StrPath,

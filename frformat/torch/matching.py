@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
@@ -131,7 +130,7 @@ def match(model: nn.Module, file: FrzFile, way: Way) -> Plan:
     # Modules may share an extra state, but each has to receive it.
     ties = aliases({name: target.tensor for name, target in targets.items() if target.extra is None})
     sources: dict[str, str] = {}
-    fixed = any(isinstance(module, DistributedDataParallel) for module in model.modules())
+    fixed = wrappers.is_distributed(model)
     for name, target in targets.items():
         if name not in names:
             continue
@@ -242,6 +241,8 @@ def _fault(file: FrzFile, source: str, target: Target, way: Way) -> str | None:
         return "not initialized in the model; run it once"
     if tensor.device.type == "meta" and not way.assign:
         return "on the meta device in the model; call model.to_empty(device=…) first, or load with assign=True"
+    if tensor.is_inference() and not way.assign and not torch.is_inference_mode_enabled():
+        return "created in inference mode in the model; load the file in that mode, or with assign=True"
     if target.coded is not None:
         return _other_coefficients(info, target.coded, len(tensor), file.tier)
     if info.shape != tuple(tensor.shape) and not _is_narrow(file, source, tensor):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
 import torch
@@ -30,7 +30,7 @@ from frformat.torch.quantized import quantized_tensors
 from frformat.torch.regularization.spectral_tensor import spectral_tensors
 from frformat.torch.regularization.state import formats, spectral_state, without_empty_extras
 from frformat.torch.regularization.tiers import cuts, statistics
-from frformat.torch.wrappers import plain_names
+from frformat.torch.wrappers import is_distributed, plain_names
 from frformat.wording import listed
 
 SHOWN: Final = 20
@@ -147,7 +147,8 @@ def load_model(
     Raises:
         MismatchError: the file and the model do not match, or values are too large for the model's type; the model is
             unchanged.
-        ValueError: ``device`` or ``dtype`` was given without ``assign``.
+        ValueError: ``device`` or ``dtype`` was given without ``assign``, or ``assign`` for a model that is wrapped in
+            DistributedDataParallel.
         FrzError: the file is not valid, the tier is not present, the base is missing or is a different file, or more
             memory is needed than allowed.
         OSError: the file cannot be read.
@@ -157,8 +158,14 @@ def load_model(
     """
     if not assign and (device is not None or dtype is not None):
         raise ValueError("device and dtype need assign=True; otherwise tensors keep those of the model")
+    if assign and is_distributed(model):
+        raise ValueError(
+            "DistributedDataParallel cannot exchange its parameters: load without assign=True, or load into its "
+            ".module, then wrap that again"
+        )
     way = Way(assign, device, dtype)
-    with frformat.open(path, tier=tier, memory_budget=memory_budget, base=base) as file:
+    ordinary = torch.inference_mode(False) if assign else nullcontext()  # assigned tensors can be trained
+    with ordinary, frformat.open(path, tier=tier, memory_budget=memory_budget, base=base) as file:
         plan = matched(model, file, path, way, strict=strict)
         load(model, file, plan, way)
     return Difference(plan.missing, plan.unexpected)

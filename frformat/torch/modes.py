@@ -19,10 +19,18 @@ def ordinary() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(torch.compiler.set_stance("force_eager"))
         stack.enter_context(torch.inference_mode(False))
-        for device in _devices():
-            stack.enter_context(_without_autocast(device))
+        stack.enter_context(without_autocast())
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
+        yield
+
+
+@contextmanager
+def without_autocast() -> Iterator[None]:
+    """Turn off autocast on all devices, until the context ends."""
+    with ExitStack() as stack:
+        for device in _devices():
+            stack.enter_context(_without_autocast(device))
         yield
 
 

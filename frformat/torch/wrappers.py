@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from frformat.checkpoints.wrappers import AMBIGUOUS, MARKERS
 
@@ -42,6 +43,24 @@ def unwrapped(model: nn.Module) -> nn.Module:
     return model
 
 
+def unwrap(model: nn.Module) -> nn.Module:
+    """Take all outer wrappers off a model, and the marked ones off its parts, in place; return the model inside.
+
+    A model's code can refer to the ``module`` of other wrappers, so these stay.
+    """
+    model = unwrapped(model)
+    for module in list(model.modules()):
+        for name, child in list(module._modules.items()):
+            while child is not None and (mark := _mark(child)) is not None:
+                child = module._modules[name] = _child(child, mark)
+    return model
+
+
+def is_distributed(model: nn.Module) -> bool:
+    """Return whether DistributedDataParallel, which knows the parameters that it was created with, wraps a model."""
+    return any(isinstance(module, DistributedDataParallel) for module in model.modules())
+
+
 def averages(model: nn.Module) -> list[nn.Module]:
     """Return those modules of a model that average other models and count how many they have averaged."""
     return [module for module in model.modules() if _inner(module) and "n_averaged" in module._buffers]
@@ -49,10 +68,15 @@ def averages(model: nn.Module) -> list[nn.Module]:
 
 def _inner(module: nn.Module) -> str | None:
     """Return the attribute in which a wrapper keeps its model; None if the module is not a wrapper."""
-    marked = next((name for name in MARKERS if isinstance(_child(module, name), nn.Module)), None)
+    marked = _mark(module)
     if marked is None and any(kind.__name__ in KINDS for kind in type(module).__mro__):
         return AMBIGUOUS if isinstance(_child(module, AMBIGUOUS), nn.Module) else None
     return marked
+
+
+def _mark(module: nn.Module) -> str | None:
+    """Return the attribute of the wrapped model that only wrappers have; None if there is none."""
+    return next((name for name in MARKERS if isinstance(_child(module, name), nn.Module)), None)
 
 
 def _child(module: nn.Module, name: str) -> nn.Module | None:

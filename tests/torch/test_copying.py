@@ -14,7 +14,7 @@ from frformat.runtimes import export
 from frformat.torch import compress, factorize, load_model, regularize, unregularize
 from frformat.torch.copying import copied
 
-X = torch.randn(3, 8)
+X = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
 
 
 def normalized() -> nn.Module:
@@ -30,6 +30,11 @@ class Locked(nn.Module):
 
     def forward(self, x):
         return self.inner(x)
+
+
+@pytest.fixture(autouse=True)
+def _reproducible() -> None:
+    torch.manual_seed(0)
 
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")

@@ -12,8 +12,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from frformat.torch import compress, decompose, load_model, recompose, regularize, save_model, unregularize
-from frformat.torch.nesting import filter_groups
+from frformat.torch import (
+    MismatchError,
+    compress,
+    decompose,
+    factorize,
+    factorize_tiers,
+    load_model,
+    load_nested,
+    load_quantized,
+    recompose,
+    regularize,
+    save_model,
+    unregularize,
+)
+from frformat.torch.nesting import filter_groups, make_nested
 from frformat.torch.regularization import make_tiers
 
 MODES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
@@ -73,6 +86,19 @@ def groups(model: nn.Module, path: Path) -> Any:
     return filter_groups(model, IMAGES[:1])
 
 
+def assigned(model: nn.Module, path: Path) -> nn.Module:
+    load_model(model, path, assign=True)
+    return model
+
+
+def factored(model: nn.Module, path: Path) -> nn.Module:
+    return factorize(model, IMAGES[:1], path, prefer="memory")
+
+
+def factored_tiers(model: nn.Module, path: Path) -> nn.Module:
+    return factorize_tiers(model, IMAGES[:1], path, prefer="memory")
+
+
 def same(one: Any, other: Any) -> bool:
     if isinstance(one, tuple | list):
         return len(one) == len(other) and all(map(same, one, other))
@@ -109,11 +135,43 @@ def test_models_keep_the_default_device_while_they_run():
         assert compress(model, None, IMAGES.split(16), metric=metric, max_drop=1).metric == "metric"
 
 
-def test_models_created_in_inference_mode_are_refused():
+@pytest.mark.parametrize("function", [assigned, factored, factored_tiers, load_quantized, load_nested])
+def test_models_that_inference_mode_surrounds_run_outside_it(
+    function: Callable[[nn.Module, Path], nn.Module], tmp_path: Path
+):
+    path, plain = tmp_path / "model.frz", network()
+    if function is load_quantized:
+        compress(plain, path)
+    elif function is load_nested:
+        save_model(make_nested(plain, filter_groups(plain, IMAGES[:1]), [{"0": 4}]), path)
+    else:
+        save_model(regularize(plain, 30, trained=True), path)
+    model, expected = network(), function(network(), path)
+    with torch.inference_mode():
+        found = function(model, path)
+    assert not any(tensor.is_inference() for tensor in (*found.parameters(), *found.buffers()))
+    found.train()(IMAGES).sum().backward()
+    expected.train()(IMAGES)
+    assert torch.equal(found.eval()(IMAGES), expected.eval()(IMAGES))
+
+
+def test_models_created_in_inference_mode_are_refused(tmp_path: Path):
+    save_model(network(), tmp_path / "model.frz")
     with torch.inference_mode():
         model = network()
-    with pytest.raises(ValueError, match=r"0\.weight was created in inference mode"):
-        regularize(model)
+    before = state(model)
+    for change in (regularize, lambda model: decompose(model, 0.3), lambda model: make_nested(model, {}, [])):
+        with pytest.raises(ValueError, match=r"0\.weight was created in inference mode"):
+            change(model)
+    with pytest.raises(
+        MismatchError, match=r"0\.weight: created in inference mode in the model; load the file in that"
+    ):
+        load_model(model, tmp_path / "model.frz")
+    assert same(state(model), before)
+    with torch.inference_mode():
+        load_model(model, tmp_path / "model.frz")
+    load_model(model, tmp_path / "model.frz", assign=True)
+    model.train()(IMAGES).sum().backward()
 
 
 def test_compiled_submodules_are_layers_like_others(tmp_path: Path):

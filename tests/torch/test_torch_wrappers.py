@@ -12,10 +12,26 @@ from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoi
 from torch.optim.swa_utils import AveragedModel
 
 import frformat
-from frformat.torch import MismatchError, load_model, regularize, save_file, save_model
+from frformat.torch import (
+    MismatchError,
+    compress,
+    decompose,
+    factorize,
+    load_model,
+    load_nested,
+    load_quantized,
+    recompose,
+    regularize,
+    save_file,
+    save_model,
+    set_tier,
+    unregularize,
+)
+from frformat.torch.nesting import make_nested
 from frformat.torch.regularization import make_tiers
 from frformat.torch.wrappers import unwrapped
-from tests.torch.regularization.models import Net
+from tests.torch.nesting.networks import GROUPS, WIDTHS, digits, images
+from tests.torch.regularization.models import Net, net_input
 
 NAMES = list(Net().state_dict())
 
@@ -111,6 +127,64 @@ def test_wrapped_regularized_models_are_saved_as_spectra(tmp_path: Path, wrap: C
     load_model(plain, tmp_path / "again.frz")
     for name, weight in expected.items():
         torch.testing.assert_close(getattr(plain, name).weight.detach(), weight, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+def test_wrapped_models_are_factored(tmp_path: Path, wrap: Callable[[nn.Module], nn.Module], fuse: bool):
+    model, x = regularize(Net(), 20, trained=True).eval(), net_input()
+    save_model(model, tmp_path / "model.frz")
+    found = factorize(wrap(Net()), x, tmp_path / "model.frz", fuse=fuse, prefer="memory")
+    with torch.no_grad():
+        torch.testing.assert_close(found(x), model(x))
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+def test_wrapped_models_are_compressed(wrap: Callable[[nn.Module], nn.Module]):
+    torch.manual_seed(0)
+    plain, other = Net().eval(), Net().eval()
+    other.load_state_dict(plain.state_dict())
+    batches = [net_input()]
+    assert compress(wrap(other), None, batches).data == compress(plain, None, batches).data
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, lambda model: torch.compile(model, backend="eager")])
+def test_nested_files_are_loaded_into_wrapped_models(tmp_path: Path, wrap: Callable[[nn.Module], nn.Module]):
+    model = make_nested(digits(), GROUPS, WIDTHS)
+    save_model(model, tmp_path / "model.frz")
+    wrapped = wrap(digits())
+    load_nested(wrapped, tmp_path / "model.frz")
+    for tier in range(3):
+        set_tier(model, tier)
+        set_tier(wrapped, tier)
+        x = images()
+        torch.testing.assert_close(wrapped(x), model(x))
+
+
+def test_distributed_models_keep_their_parameters(tmp_path: Path):
+    path, plain = tmp_path / "model.frz", digits()
+    save_model(plain, path)
+    compress(plain, tmp_path / "small.frz")
+    save_model(make_nested(digits(), GROUPS, WIDTHS), tmp_path / "nested.frz")
+    changes: list[tuple[nn.Module, Callable[[nn.Module], object]]] = [
+        (digits(), regularize),
+        (regularize(digits()), unregularize),
+        (digits(), lambda model: decompose(model, 0.3)),
+        (decompose(digits(), 0.3), recompose),
+        (digits(), lambda model: load_model(model, path, assign=True)),
+        (digits(), lambda model: load_quantized(model, tmp_path / "small.frz")),
+        (load_quantized(digits(), tmp_path / "small.frz"), unregularize),
+        (digits(), lambda model: load_nested(model, tmp_path / "nested.frz")),
+        (digits(), lambda model: make_nested(model, {}, [])),
+    ]
+    for model, change in changes:
+        wrapped = nn.parallel.DistributedDataParallel(model)
+        before = [(id(parameter), parameter.detach().clone()) for parameter in wrapped.parameters()]
+        with pytest.raises(ValueError, match=r"DistributedDataParallel cannot exchange its parameters: .*\.module"):
+            change(wrapped)
+        for (own, value), parameter in zip(before, wrapped.parameters(), strict=True):
+            assert own == id(parameter)
+            assert torch.equal(value, parameter)
 
 
 def test_parallel_models_refuse_other_lengths(tmp_path: Path):

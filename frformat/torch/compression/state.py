@@ -19,7 +19,7 @@ from frformat.torch.lowrank.tucker import tucker_tensors
 from frformat.torch.quantized import quantized_tensors
 from frformat.torch.regularization.spectral_tensor import is_sharded
 from frformat.torch.regularization.state import spectral_state
-from frformat.torch.wrappers import plain_names, unwrapped
+from frformat.torch.wrappers import plain_names, unwrap, unwrapped
 
 
 class Bag(nn.Module):
@@ -95,6 +95,6 @@ def copied(model: nn.Module | Mapping[str, Any]) -> nn.Module:
             f"{decomposed[0]} is decomposed into factors, which compress does not round: use save_model(…, format='q8')"
         )
     try:
-        return copying.copied(unwrapped(model)).eval().requires_grad_(False)
+        return unwrap(copying.copied(unwrapped(model))).eval().requires_grad_(False)
     except EncodeError as error:
         raise CompressionError(str(error)) from error

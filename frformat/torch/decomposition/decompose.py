@@ -19,6 +19,7 @@ from frformat.torch.lowrank.cost import Run
 from frformat.torch.lowrank.summaries import attach
 from frformat.torch.lowrank.tucker import Tucker, form_of, install, multiply_adds
 from frformat.torch.parametrizations import is_parametrized
+from frformat.torch.regularization.regularize import check_changeable
 from frformat.torch.regularization.undo import undone_on_error
 from frformat.torch.regularization.views import Example
 
@@ -66,9 +67,11 @@ def decompose(
         The model.
 
     Raises:
-        ValueError: ranks or a budget cannot be satisfied, there is nothing to decompose, or the model does not run on
-            the example. The model is unchanged after any error.
+        ValueError: ranks or a budget cannot be satisfied, there is nothing to decompose, the model does not run on the
+            example, is wrapped in DistributedDataParallel, or was created in inference mode. The model is unchanged
+            after any error.
     """
+    check_changeable(model)
     every = selection.layers(model)
     found, refused = [each for each in every if not each.problem], [each for each in every if each.problem]
     if not found:

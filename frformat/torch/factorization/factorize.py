@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+import torch
 from torch import nn
 
 import frformat
@@ -26,10 +27,12 @@ from frformat.torch.models import matched
 from frformat.torch.regularization import spectral_tensors, unregularize
 from frformat.torch.regularization.regularize import recompose
 from frformat.torch.regularization.views import Example
+from frformat.torch.wrappers import unwrap, unwrapped
 
 StrPath = str | os.PathLike[str]
 
 
+@torch.inference_mode(False)  # the result can run in any mode
 def factorize(
     model: nn.Module,
     example: Example,
@@ -65,11 +68,13 @@ def factorize(
     in the form in which they were stored. The metadata of its state dict, which ``torch.save`` keeps and a copy such as
     ``dict(state)`` does not, records what the coefficients describe, for ``save_file`` and ``frformat encode``. Without
     ``fuse``, the result is the model with some layers replaced, and can be trained further. A fused model is for
-    inference only: its normalization stays in evaluation mode, and ``train()`` has no effect.
+    inference only: its normalization stays in evaluation mode, and ``train()`` has no effect. It computes in its own
+    type even under autocast.
 
     Args:
         model: a model that :func:`frformat.torch.regularize` or :func:`frformat.torch.decompose` changed. With
-            ``weights``, any model; best a plain one, created on the meta device so that it takes no memory.
+            ``weights``, any model; best a plain one, created on the meta device so that it takes no memory. Wrappers,
+            such as torch.compile's, are not part of the result.
         example: an input (a tensor, a sequence of positional inputs, or a mapping of keyword inputs) of the size to
             optimize for. Only its shape matters; other sizes work as well.
         weights: an ``.frz`` file with the coefficients and everything else in a plain model's state dict.
@@ -91,7 +96,7 @@ def factorize(
     """
     if prefer not in ("speed", "memory"):
         raise ValueError(f"prefer={prefer!r} is neither 'speed' nor 'memory'")
-    net = copied(model).eval()
+    net = unwrap(copied(unwrapped(model))).eval()
     if weights is None:
         given = from_model(net)
         if not spectral_tensors(net) and not tucker_tensors(net):

@@ -21,7 +21,7 @@ from frformat.torch.lowrank.layers import CodedLayer
 from frformat.torch.modes import divided
 from frformat.torch.parametrizations import is_parametrized
 from frformat.torch.regularization import Spectral
-from frformat.torch.regularization.views import Example, call
+from frformat.torch.regularization.views import Example, call, check_example
 
 INSIDE = "_runs_now"
 """Name of a stand-in's attribute that counts the calls to its forward method that are in progress."""
@@ -44,6 +44,7 @@ def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -
     Raises:
         ValueError: the model does not run on the example.
     """
+    check_example(example)
     layers = list(layers)
     problems: list[Exception] = []
     elements = not any(tensor.is_meta for tensor in (*model.parameters(), *model.buffers()))
@@ -58,7 +59,9 @@ def find_runs(model: nn.Module, example: Example, layers: Iterable[nn.Module]) -
         except Exception as error:  # the model can fail in any way, for example because tensors have no elements
             problems.append(error)
     kind, advice = type(model).__name__, "" if elements else "; create the model on the CPU if it reads values"
-    raise ValueError(f"{kind} does not run on the example: {problems[-1]}{advice}") from problems[-1]
+    raise ValueError(
+        f"{kind} does not run on the example: {' '.join(str(problems[-1]).split())}{advice}"
+    ) from problems[-1]
 
 
 def without_elements(value: Any) -> Any:

@@ -20,6 +20,7 @@ from frformat.torch.memory import arranged
 from frformat.torch.models import MismatchError
 from frformat.torch.parametrizations import is_parametrized
 from frformat.torch.regularization import Spectral
+from frformat.torch.wrappers import plain_names
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,9 @@ def from_file(model: nn.Module, file: FrzFile) -> dict[nn.Module, Weight]:
     """
     found: dict[nn.Module, Weight] = {}
     tied: dict[str, nn.Parameter] = {}
-    for path, module in model.named_modules():
-        name, own = f"{path}.weight" if path else "weight", getattr(module, "weight", None)
+    owners = {f"{path}.weight" if path else "weight": module for path, module in model.named_modules()}
+    for path, name in plain_names(model, owners).items():
+        module, own = owners[path], getattr(owners[path], "weight", None)
         if not isinstance(own, nn.Parameter) or name not in file or not file.info(name).form(file.tier):
             continue
         if file.info(name).shape != tuple(own.shape):
@@ -107,9 +109,12 @@ def load_rest(model: nn.Module, file: FrzFile) -> None:
         if isinstance(layer, CodedLayer)
     }
     state = {name: own for name, own in model.state_dict(keep_vars=True).items() if own is not None}
-    optional = {name for name in state if name not in file and name.endswith(BATCHES)}
-    missing = [name for name in state if name not in file and name not in done and name not in optional]
-    unexpected = [name for name in file if name not in state]
+    plain = plain_names(model, state)
+    absent = [name for name in plain if plain[name] not in file]
+    optional = {name for name in absent if name.endswith(BATCHES)}
+    missing = [name for name in absent if name not in done and name not in optional]
+    known = set(plain.values())
+    unexpected = [name for name in file if name not in known]
     if missing or unexpected:
         raise MismatchError(
             f"the file does not fit {type(model).__name__}: missing from the file: {', '.join(missing) or 'nothing'}; "
@@ -117,10 +122,11 @@ def load_rest(model: nn.Module, file: FrzFile) -> None:
         )
     tensors: dict[str, Tensor] = {}
     tied: dict[int, Tensor] = {}
-    for name, own in state.items():
+    for name in plain:
+        own = state[name]
         if name not in done:
             if id(own) not in tied:
-                stored = torch.zeros_like(own, device="cpu") if name in optional else to_torch(file[name])
+                stored = torch.zeros_like(own, device="cpu") if name in optional else to_torch(file[plain[name]])
                 tied[id(own)] = _like(own, stored, name)
             tensors[name] = tied[id(own)]
     model.load_state_dict(versioned(tensors, model), strict=False, assign=True)

@@ -44,6 +44,7 @@ class FactoredTiers(Tiered, nn.Module):
         return self.models[self.tier](*args, **kwargs)
 
 
+@torch.inference_mode(False)  # the result can run in any mode
 def factorize_tiers(
     model: nn.Module, example: Example, weights: StrPath | None = None, **options: Any
 ) -> FactoredTiers:

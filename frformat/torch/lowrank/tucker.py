@@ -105,7 +105,7 @@ class Tucker(Tiered, nn.Module):
         """Return the core and factors that best approximate a weight of :attr:`shape`."""
         with full_precision(weight):
             core, factors = partial_tucker(weight.detach(), self.ranks)
-        return tuple(each.to(weight.dtype) for each in (core, *factors))
+        return tuple(each.to(weight.dtype).contiguous() for each in (core, *factors))
 
     def get_extra_state(self) -> Tensor:
         """Return the description for state dicts, where the parts alone would not identify the weight."""

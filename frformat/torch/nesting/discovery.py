@@ -13,39 +13,39 @@ from torch import Tensor, nn
 from frformat.errors import DependencyError
 from frformat.torch.batch_norm import BATCH_NORMS
 from frformat.torch.copying import copied
-from frformat.torch.modes import full_precision
+from frformat.torch.modes import without_autocast
 from frformat.torch.nesting.filters import LAYERS, TRANSPOSED, FilterGroup, Member, permute
 from frformat.torch.nesting.structure import descendant, make_nested
-from frformat.torch.regularization.views import run
+from frformat.torch.regularization.views import Example, call, check_example, run
 
 TOLERANCE: Final = 1e-4
 """Largest accepted change of an output when filters are reordered, as a share of the largest output."""
 
 
-def filter_groups(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
+def filter_groups(model: nn.Module, example: Example) -> dict[str, FilterGroup]:
     """Return the filters of a network that can be reordered and removed, by the name of their layer.
 
     The dependencies come from torch-pruning (G. Fang et al., "DepGraph: towards any structural pruning", CVPR 2023).
     Each group is then tested: the network must have the same outputs when the filters are in a different order, and
     must run with half of them. Groups that fail either test are left out. So are the outputs of the network, groups
-    that include the outputs of several convolutions (residual connections), and filters that share an axis with other
-    filters (concatenation).
+    that include the outputs of several convolutions (residual connections), filters that share an axis with other
+    filters (concatenation), and those of weights that the model computes (weight normalization, pruning masks).
 
     Args:
         model: a plain network.
-        example: an input, such as one image.
+        example: an input, such as one image; or a sequence of positional inputs, or a mapping of keyword inputs.
 
     Raises:
         ValueError: the network does not run on the example, or does not return one tensor.
         ModuleNotFoundError: torch-pruning is not installed.
     """
-    with full_precision(example):  # rounded to 16 bits, outputs would depend on the order of filters
+    check_example(example)
+    with without_autocast():  # rounded to 16 bits, outputs would depend on the order of filters
         return _found(model, example)
 
 
-def _found(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
-    with torch.inference_mode(False):
-        model = copied(model).eval()
+def _found(model: nn.Module, example: Example) -> dict[str, FilterGroup]:
+    model = copied(model).eval()
     with torch.no_grad():
         output: object = run(model, example)
     if not isinstance(output, Tensor):
@@ -53,12 +53,13 @@ def _found(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
             f"{type(model).__name__} returns an object of type {type(output).__name__}; it must return one tensor"
         )
     found = {}
+    tensors = {name for name, _ in (*model.named_parameters(), *model.named_buffers())}
     names = {module: name for name, module in model.named_modules()}
     for group in _dependencies(model, example):
         members = list(_members(group, names))
         root = group[0][0].target.module
-        if members and None not in members and _has_consumer(members, names[root]):
-            known = tuple(member for member in members if member is not None)
+        known = tuple(member for member in members if member is not None and member.tensor in tensors)
+        if known and len(known) == len(members) and _has_consumer(known, names[root]):
             found[names[root]] = FilterGroup(names[root], len(group[0][1]), known)
     taken = [(member.tensor, member.axis) for group in found.values() for member in group.members]
     alone = {
@@ -70,14 +71,14 @@ def _found(model: nn.Module, example: Tensor) -> dict[str, FilterGroup]:
     return {name: alone[name] for name in order if _works(model, example, alone[name])}
 
 
-def _dependencies(model: nn.Module, example: Tensor) -> list[Any]:
+def _dependencies(model: nn.Module, example: Example) -> list[Any]:
     try:
         import torch_pruning
     except ImportError as error:
         raise DependencyError("finding filters", error) from error
     with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        graph = torch_pruning.DependencyGraph().build_dependency(model, example_inputs=example)
+        graph = torch_pruning.DependencyGraph().build_dependency(model, example_inputs=example, forward_fn=call)
         return list(graph.get_all_groups(root_module_types=list(LAYERS)))
 
 
@@ -113,23 +114,23 @@ def _axes(module: nn.Module, path: str, out: bool, block: int) -> Iterator[Membe
         yield Member(f"{path}.bias", 0, block)
 
 
-def _has_consumer(members: Sequence[Member | None], root: str) -> bool:
-    return any(m is not None and m.tensor.endswith(".weight") and m.tensor != f"{root}.weight" for m in members)
+def _has_consumer(members: Sequence[Member], root: str) -> bool:
+    return any(m.tensor.endswith(".weight") and m.tensor != f"{root}.weight" for m in members)
 
 
 @torch.no_grad()
-def _works(model: nn.Module, example: Tensor, group: FilterGroup) -> bool:
+def _works(model: nn.Module, example: Example, group: FilterGroup) -> bool:
     """Return whether reordering the filters preserves the outputs, and the network can run with half of them."""
     trial = copied(model)
     try:
-        before = trial(example)
+        before = call(trial, example)
         permute(trial, group, _other_order(group.count))
-        after = trial(example)
+        after = call(trial, example)
         if not torch.allclose(before, after, rtol=0, atol=TOLERANCE * float(before.abs().max())):
             return False
         half = make_nested(trial, {group.layer: group}, [{group.layer: math.ceil(group.count / 2)}])
-        return bool(descendant(half, 0)(example).shape == before.shape)
-    except (RuntimeError, ValueError, TypeError):
+        return bool(call(descendant(half, 0), example).shape == before.shape)
+    except Exception:  # the user's code can raise anything
         return False
 
 

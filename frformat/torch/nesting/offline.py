@@ -20,6 +20,7 @@ from frformat.torch.nesting.ranking import Ranking, l1
 from frformat.torch.nesting.structure import Widths, make_nested, originals, parts
 from frformat.torch.regularization.tiers import Statistics
 from frformat.torch.regularization.undo import undone_on_error
+from frformat.torch.regularization.views import Example
 from frformat.wording import count, metric_text
 
 
@@ -44,7 +45,7 @@ class Stage:
 
 def nest(
     model: nn.Module,
-    example: Tensor,
+    example: Example,
     fit: Callable[[nn.Module], None],
     score: Callable[[nn.Module], float],
     *,
@@ -64,7 +65,7 @@ def nest(
 
     Args:
         model: a trained plain network in which :func:`frformat.torch.nesting.filter_groups` finds filters.
-        example: an input, such as one image.
+        example: an input, such as one image; or a sequence of positional inputs, or a mapping of keyword inputs.
         fit: trains the parameters of a network that require gradients, and creates its own optimizer. It is called once
             for each stage, so at most twice for each share.
         score: returns the score of a network on validation samples; higher is better.
@@ -79,8 +80,8 @@ def nest(
 
     Raises:
         SeedError: no smaller tier reaches the minimum.
-        ValueError: no filters can be removed, the shares are not valid, or the ranking does not return a score for each
-            filter.
+        ValueError: the network does not run on the example, no filters can be removed, the shares are not valid, or the
+            ranking does not return a score for each filter.
         ModuleNotFoundError: torch-pruning is not installed, and no groups are given.
 
         The model is unchanged after any error, including those of ``fit``, ``score``, ``ranking`` and ``listener``.
@@ -116,7 +117,7 @@ def _restored_on_error(model: nn.Module) -> Iterator[None]:
 
 
 def add_tiers(
-    model: nn.Module, example: Tensor, shares: Sequence[float], groups: Groups | None = None
+    model: nn.Module, example: Example, shares: Sequence[float], groups: Groups | None = None
 ) -> tuple[Groups, list[dict[str, int]]]:
     """Add smaller tiers to a network, in place, without training them: the first step of :func:`nest`.
 

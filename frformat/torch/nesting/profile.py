@@ -10,11 +10,13 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from frformat.format.tiers import as_metadata
 from frformat.torch.capacity import tier_count
 from frformat.torch.costs import costs
 from frformat.torch.nesting.structure import descendant
+from frformat.torch.regularization.views import Example, run
 from frformat.wording import metric_text
 
 RUNS: Final = 30
@@ -43,26 +45,30 @@ class Profile:
 
 
 @torch.no_grad()
-def profile(model: nn.Module, example: Tensor, score: Callable[[nn.Module], float] | None = None) -> list[Profile]:
+def profile(model: nn.Module, example: Example, score: Callable[[nn.Module], float] | None = None) -> list[Profile]:
     """Measure the tiers of a network as the plain networks that a device would run.
 
     Args:
         model: a network with nested tiers.
-        example: an input, such as one image.
+        example: an input, such as one image; or a sequence of positional inputs, or a mapping of keyword inputs.
         score: returns the score of a network, for example its accuracy on validation samples.
 
     Returns:
         One profile for each tier, smallest first.
+
+    Raises:
+        ValueError: the network does not run on the example.
     """
     networks = [descendant(model, tier).eval() for tier in range(tier_count(model))]
     times: list[list[float]] = [[] for _ in networks]
-    for run in range(RUNS + 1):
+    devices = {leaf.device for leaf in tree_leaves(example) if isinstance(leaf, Tensor) and leaf.is_cuda}
+    for number in range(RUNS + 1):
         for network, found in zip(networks, times, strict=True):
             start = time.perf_counter()
-            network(example)
-            if example.is_cuda:
-                torch.cuda.synchronize(example.device)  # the call returns before the GPU has finished
-            if run:  # the first run is a warm-up
+            run(network, example)
+            for device in devices:
+                torch.cuda.synchronize(device)  # the call returns before the GPU has finished
+            if number:  # the first run is a warm-up
                 found.append(time.perf_counter() - start)
     measured = []
     for tier, (network, found) in enumerate(zip(networks, times, strict=True)):

@@ -15,17 +15,21 @@ from frformat.torch.batch_norm import BATCH_NORMS
 from frformat.torch.capacity import set_tier, tier_count
 from frformat.torch.copying import copied
 from frformat.torch.corners import Corner, Shape, corner_of, cornered
-from frformat.torch.models import computed_weights, load_model
+from frformat.torch.matching import Way
+from frformat.torch.models import computed_weights, load_model, matched
 from frformat.torch.nesting.filters import LAYERS, TRANSPOSED, Groups
 from frformat.torch.parametrizations import is_parametrized
+from frformat.torch.regularization.regularize import check_changeable
 from frformat.torch.regularization.tiers import STATISTICS, Statistics, statistics
 from frformat.torch.regularization.undo import take_off
+from frformat.torch.wrappers import plain_names
 
 StrPath = str | os.PathLike[str]
 Widths = Mapping[str, int]
 """Number of filters, by the name of their layer."""
 
 
+@torch.inference_mode(False)  # the network can be trained
 def make_nested(model: nn.Module, groups: Groups, widths: Sequence[Widths]) -> nn.Module:
     """Add smaller tiers with fewer filters to a network, in place. The whole network is the largest tier.
 
@@ -41,8 +45,8 @@ def make_nested(model: nn.Module, groups: Groups, widths: Sequence[Widths]) -> n
 
     Raises:
         ValueError: there are no filters or no smaller tiers, a layer or a tensor does not exist, a number of filters is
-            not possible, tensors are tied, normalization uses cumulative averages, or the model already has tiers. The
-            model is unchanged.
+            not possible, tensors are tied, normalization uses cumulative averages, or the model already has tiers, is
+            wrapped in DistributedDataParallel, or was created in inference mode. The model is unchanged.
     """
     _check_plain(model)
     whole = {name: group.count for name, group in groups.items()}
@@ -69,6 +73,7 @@ def make_nested(model: nn.Module, groups: Groups, widths: Sequence[Widths]) -> n
     return model
 
 
+@torch.inference_mode(False)  # the network can be trained
 def load_nested(model: nn.Module, path: StrPath) -> nn.Module:
     """Load a file with nested tiers into a plain network, in place, and add these tiers to the network.
 
@@ -80,13 +85,16 @@ def load_nested(model: nn.Module, path: StrPath) -> nn.Module:
 
     Raises:
         MismatchError, FrzError, OSError: see :func:`frformat.torch.load_model`.
+        ValueError: see :func:`make_nested`.
     """
-    load_model(model, path, tier=0, strict=True)  # reports everything that does not fit before the model changes
-    with frformat.open(path) as file:
+    _check_plain(model)
+    with frformat.open(path, tier=0) as file:
+        matched(model, file, path, Way(), strict=True)  # reports everything that does not fit before the model changes
+        own = {plain: name for name, plain in plain_names(model, _tensors(model)).items()}
         tiers = file.tiers_present
         infos = [file.info(name) for name in file]
-        apart = {info.name: list(info.corners[:tiers] or [info.shape] * tiers) for info in infos if info.per_tier}
-        corners = {info.name: list(info.corners[:tiers]) for info in infos if info.corners and not info.per_tier}
+        apart = {own[info.name]: list(info.corners[:tiers] or [info.shape] * tiers) for info in infos if info.per_tier}
+        corners = {own[info.name]: list(info.corners[:tiers]) for info in infos if info.corners and not info.per_tier}
     _install(model, corners, apart, tiers)
     load_model(model, path)
     return model
@@ -173,6 +181,7 @@ def _check(groups: Groups, rows: Sequence[Widths]) -> None:
 
 
 def _check_plain(model: nn.Module) -> None:
+    check_changeable(model)
     if tier_count(model) > 1:
         raise ValueError(f"{type(model).__name__} already has tiers; start with a plain network")
     computed = computed_weights(model)

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parameter import is_lazy
 
 from frformat.checkpoints.precision import overflow
@@ -21,6 +20,7 @@ from frformat.torch.regularization.spectral_tensor import places
 from frformat.torch.regularization.tiers import Statistics
 from frformat.torch.regularization.undo import take_off, undone_on_error
 from frformat.torch.regularization.views import Example, find_views
+from frformat.torch.wrappers import is_distributed
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -95,8 +95,13 @@ def unregularize(model: Model) -> Model:
 
     Returns:
         The model.
+
+    Raises:
+        ValueError: the model is wrapped in DistributedDataParallel.
     """
     found = [*places(model), *parametrized(model, Quantized)]
+    if found:
+        check_exchangeable(model)
     with torch.no_grad():
         plain: dict[int, tuple[Any, Tensor]] = {id(held): (held.original, held()) for _, _, held in found}
     for module, name, _ in found:
@@ -116,16 +121,20 @@ def recompose(model: Model) -> Model:
 
     Returns:
         The model.
+
+    Raises:
+        ValueError: the model is wrapped in DistributedDataParallel.
     """
-    modules: list[Any] = list(model.modules())
+    modules: list[Any] = [module for module in model.modules() if form_of(module) is not None]
+    if modules:
+        check_exchangeable(model)
     for module in modules:
-        held = form_of(module)
-        if held is not None:
-            trained = any(part.requires_grad for part in held.parameters())
-            take_off(module, "weight", keep=True)
-            value = module.weight.detach()
-            del module.weight  # a buffer if PyTorch saw no gradients
-            module.weight = nn.Parameter(value, trained)
+        held: Any = form_of(module)
+        trained = any(part.requires_grad for part in held.parameters())
+        take_off(module, "weight", keep=True)
+        value = module.weight.detach().contiguous()
+        del module.weight  # a buffer if PyTorch saw no gradients
+        module.weight = nn.Parameter(value, trained)
     return _with_plain_statistics(model)
 
 
@@ -155,12 +164,23 @@ def check_changeable(model: nn.Module) -> None:
         ValueError: they cannot.
     """
     if isinstance(model, torch.jit.ScriptModule):
-        raise ValueError("a TorchScript module can no longer be changed: regularize the model, then script it")
-    if any(isinstance(module, DistributedDataParallel) for module in model.modules()):
-        raise ValueError("DistributedDataParallel cannot exchange its parameters: regularize the model, then wrap it")
+        raise ValueError("a TorchScript module can no longer be changed: change the model, then script it")
+    check_exchangeable(model)
     fixed = next((name for name, each in model.named_parameters() if not is_lazy(each) and each.is_inference()), None)
     if fixed is not None:
         raise ValueError(f"{fixed} was created in inference mode, so it cannot be trained: create the model outside it")
+
+
+def check_exchangeable(model: nn.Module) -> None:
+    """Check that nothing else keeps the model's parameters, which are about to be replaced or change their shape.
+
+    Raises:
+        ValueError: something does.
+    """
+    if is_distributed(model):
+        raise ValueError(
+            "DistributedDataParallel cannot exchange its parameters: change its .module, then wrap that again"
+        )
 
 
 @torch.no_grad()

@@ -34,8 +34,26 @@ ELEMENTWISE: Final = (
 """Names of functions whose result has the axes of their first argument; in-place versions (``relu_``) are included."""
 
 
+def check_example(example: object) -> None:
+    """Check the type of an example.
+
+    Raises:
+        ValueError: it is neither a tensor nor a sequence or mapping of inputs.
+    """
+    if isinstance(example, str) or not isinstance(example, Tensor | Sequence | Mapping):
+        raise ValueError(
+            f"the example is of type {type(example).__name__}: pass a tensor, a sequence of positional inputs, or a "
+            "mapping of keyword inputs"
+        )
+
+
 def call(function: Callable[..., Any], example: Example) -> Any:
-    """Call a model or another function on an input, a sequence of positional inputs, or a mapping of keyword inputs."""
+    """Call a model or another function on an input, a sequence of positional inputs, or a mapping of keyword inputs.
+
+    Raises:
+        ValueError: the example is none of these.
+    """
+    check_example(example)
     if isinstance(example, Mapping):
         return function(**example)
     return function(*([example] if isinstance(example, Tensor) else example))
@@ -45,8 +63,9 @@ def run(model: nn.Module, example: Example) -> Any:
     """Run a model on an example.
 
     Raises:
-        ValueError: the model raises an exception.
+        ValueError: the model raises an exception, or :func:`check_example` does.
     """
+    check_example(example)
     try:
         return call(model, example)
     except Exception as error:  # the user's code can raise anything

@@ -360,3 +360,12 @@ def test_half_precision_is_refused_with_advice():
         ValueError, match=r"0\.weight: its weight has type torch\.bfloat16: convert the model to float32"
     ):
         decompose(model, "vbmf")
+
+
+def test_parameters_are_contiguous():
+    """Optimizers such as L-BFGS, and functions such as ``parameters_to_vector``, view parameters as vectors."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(8, 16, 3), nn.ConvTranspose2d(16, 8, 3), nn.Flatten(), nn.Linear(200, 40))
+    decompose(model, 0.4)
+    assert all(parameter.is_contiguous() for parameter in model.parameters())
+    assert all(parameter.is_contiguous() for parameter in recompose(model).parameters())

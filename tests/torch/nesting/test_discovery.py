@@ -4,8 +4,11 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils.prune import random_unstructured
 
-from frformat.torch.nesting import descendant, filter_groups, make_nested
+from frformat.torch import factorize, nest, regularize
+from frformat.torch.costs import costs
+from frformat.torch.nesting import descendant, filter_groups, make_nested, profile
 from frformat.train.models import LeNet5, ResNet20
 from tests.torch.nesting.networks import GROUPS, Digits, images
 
@@ -98,3 +101,73 @@ def test_filters_whose_neighbors_matter_are_left_out(mixed):
             return self.third(F.relu(self.second(F.relu(mixed(self.first(x))))))
 
     assert list(filter_groups(Mixed(), torch.randn(2, 3, 9, 9))) == ["second"]
+
+
+class Pair(nn.Module):
+    """Two inputs, the second of which may be missing."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two, self.last = nn.Linear(8, 12), nn.Linear(8, 12), nn.Linear(12, 4)
+
+    def forward(self, x, y=None):
+        return self.last(F.relu(self.one(x) if y is None else self.one(x) * self.two(y)))
+
+
+@pytest.mark.parametrize(
+    ("example", "found"),
+    [
+        ((torch.ones(2, 8),), ["one"]),
+        (torch.ones(2, 8), ["one"]),  # one input of two samples, not two inputs
+        ([torch.ones(2, 8), torch.ones(2, 8)], []),
+        ({"y": torch.ones(2, 8), "x": torch.ones(2, 8)}, []),
+    ],
+)
+def test_examples_of_several_inputs(example, found):
+    model = Pair()
+    assert list(filter_groups(model, example)) == found
+    if found:
+        make_nested(model, filter_groups(model, example), [{"one": 6}])
+        assert [each.multiply_adds // (2 if torch.is_tensor(example) else 1) for each in profile(model, example)]
+
+
+@pytest.mark.parametrize("example", [None, 3, "x", torch.ones(2, 8).numpy(), object()])
+def test_other_examples_are_refused(example):
+    model = Pair()
+    for function in (
+        lambda: filter_groups(model, example),
+        lambda: nest(model, example, lambda _: None, lambda _: 1.0, minimum=0),
+        lambda: profile(model, example),
+        lambda: costs(model, example),
+        lambda: factorize(regularize(Pair(), 5), example),
+    ):
+        with pytest.raises(ValueError, match=f"the example is of type {type(example).__name__}: pass a tensor, a seq"):
+            function()
+
+
+@pytest.mark.parametrize(
+    "computed",
+    [nn.utils.parametrizations.weight_norm, lambda layer: random_unstructured(layer, "weight", 0.5)],
+)
+def test_filters_of_computed_weights_are_left_out(computed):
+    model = nn.Sequential(
+        nn.Linear(8, 12),
+        nn.ReLU(),
+        computed(nn.Linear(12, 10)),
+        nn.ReLU(),
+        nn.Linear(10, 6),
+        nn.ReLU(),
+        nn.Linear(6, 2),
+    )
+    assert list(filter_groups(model, torch.ones(2, 8))) == ["4"]
+
+
+def test_filters_whose_number_a_model_checks_are_left_out():
+    class Checking(nn.Sequential):
+        def forward(self, x):
+            x = self[0](x)
+            assert x.shape[1] == 12
+            return self[4](F.relu(self[2](F.relu(x))))
+
+    model = Checking(nn.Linear(8, 12), nn.ReLU(), nn.Linear(12, 10), nn.ReLU(), nn.Linear(10, 6))
+    assert list(filter_groups(model, torch.ones(2, 8))) == ["2"]

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from frformat.torch.copying import keep_persistence
 from frformat.torch.factorization.fusion.fidelity import departure, require
+from frformat.torch.factorization.fusion.module import FusedModule
 from frformat.torch.factorization.fusion.operations import (
     Activation,
     Join,
@@ -94,7 +95,7 @@ def fuse(model: nn.Module, example: Example | None = None) -> Fusion:
     for node in traced.nodes:
         lowering.lower(node)
     lowering.builder.graph._tracer_cls = Retracer
-    fused = fx.GraphModule(model, lowering.builder.graph, type(model).__name__)
+    fused = FusedModule(model, lowering.builder.graph, type(model).__name__)
     fused.graph.eliminate_dead_code()
     fused.recompile()
     for path, module in modules.items():
