@@ -76,7 +76,7 @@ class Quantized(nn.Module):
         self._adopt(form, torch.device("cpu"))
         nonzero = torch.from_numpy(form.values != 0) if self.in_steps else torch.empty(0, device="cpu")
         self.register_buffer("nonzero", nonzero)
-        self.register_buffer("softness", torch.zeros((), device="cpu"), persistent=False)
+        self.register_buffer("softness", torch.zeros((), device="cpu"))
         self.removable = self.in_steps and removable
 
     def forward(self, coefficients: Tensor) -> Tensor:
@@ -175,8 +175,9 @@ class Quantized(nn.Module):
         """Adopt the bases and steps that the coefficients of a state dict refer to, such as those of another file."""
         facts = Facts.parse(state)
         coding = None if facts is None or facts.shape != self.form.shape else facts.coding
-        if coding is not None and coding != _coding(self.form):
-            self._adopt(_form(self.form.shape, coding), self.nonzero.device)
+        if coding is not None:
+            form = self.form if coding == _coding(self.form) else _form(self.form.shape, coding)
+            self._adopt(form, self.nonzero.device)  # also if they are equal: to_empty() has erased the codes
 
     def extra_repr(self) -> str:
         """Return the shape and the number format."""
@@ -338,7 +339,7 @@ def _is(tensor: Tensor, form: CodedTensor) -> bool:
     if not same or not own.numel():  # PyTorch cannot view all empty tensors as bytes
         return same
     # An array in place of the tensor would fix its storage, which fully_shard() releases between runs.
-    return torch.equal(own.reshape(-1).view(torch.uint8), wanted.reshape(-1).view(torch.uint8))
+    return torch.equal(own.reshape(-1).contiguous().view(torch.uint8), wanted.reshape(-1).view(torch.uint8))
 
 
 def _codes(form: CodedTensor) -> NDArray[np.int32]:

@@ -16,7 +16,16 @@ from torch.optim.swa_utils import AveragedModel
 
 import frformat
 from frformat import CodedTensor
-from frformat.torch import fit_quantized, load_file, load_model, load_quantized, recompose, save_model, unregularize
+from frformat.torch import (
+    fit_quantized,
+    load_file,
+    load_model,
+    load_quantized,
+    recompose,
+    save_model,
+    set_softness,
+    unregularize,
+)
 from frformat.torch.quantized import quantized_tensors
 from tests.torch.finetuning.networks import Language, Net, descend, forms
 
@@ -105,3 +114,29 @@ def test_unregularize_keeps_ties(tmp_path: Path):
     model = unregularize(load_quantized(Language(), tmp_path / "a.frz"))
     assert model.head.weight is model.embedding.weight
     assert isinstance(model.head.weight, nn.Parameter)
+
+
+def test_a_state_dict_restores_an_empty_model(small: Path, images: Tensor):
+    tuned = load_quantized(Net(), small, batches=images.split(16))
+    descend(tuned, images)
+    set_softness(tuned, 0.5)
+    state = copy.deepcopy(tuned.state_dict())
+    again = copy.deepcopy(tuned).to("meta").to_empty(device="cpu")
+    for tensor in (*again.parameters(), *again.buffers()):
+        tensor.data.fill_(3)
+    again.load_state_dict(state)
+    for mode in (True, False):
+        assert torch.equal(again.train(mode)(images), tuned.train(mode)(images))
+
+
+def test_frozen_tensors_with_repeated_elements_are_saved(tmp_path: Path):
+    def network() -> nn.Module:
+        layer = nn.Linear(5, 6)
+        layer.scale = nn.Parameter(torch.ones(1).expand(5))
+        return layer
+
+    weight = CodedTensor.of_array(np.arange(30, dtype=np.float32).reshape(6, 5), "q6")
+    ones = CodedTensor.of_array(np.ones(5, np.float32), "f16")
+    frformat.save_file({"weight": weight, "bias": np.ones(6, np.float32), "scale": ones}, tmp_path / "a.frz")
+    save_model(load_quantized(network(), tmp_path / "a.frz"), tmp_path / "b.frz")
+    assert torch.equal(load_file(tmp_path / "b.frz")["scale"], torch.ones(5))
