@@ -66,7 +66,8 @@ def in_use(
 ) -> Iterator[str]:
     """Create a temporary file or folder, and mark it as in use within a ``with`` block; then remove it.
 
-    A signal can end the process as soon as the file exists, so its removal is prepared before.
+    A signal can end the process as soon as the file exists, so its removal is prepared before. A process that is forked
+    within the block removes nothing: the file belongs to its parent.
 
     Args:
         folder: where to create it.
@@ -78,10 +79,16 @@ def in_use(
     Raises:
         OSError: ``create`` raised it.
     """
+    owner = os.getpid()
+
+    def remove_own(path: str) -> None:
+        if os.getpid() == owner:
+            remove(path)
+
     for _ in range(TRIES):
         path = os.path.join(folder, f"{prefix}{''.join(secrets.choice(CHARACTERS) for _ in range(8))}{suffix}")
         with ExitStack() as stack:
-            stack.callback(remove, path)
+            stack.callback(remove_own, path)
             try:
                 create(path)
             except FileExistsError:  # it is not ours
