@@ -9,13 +9,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO, Any, Final
 
-from frformat.format.leftovers import temporary_file
+from frformat.format.leftovers import FULL, temporary_file
 
 SUFFIX: Final = ".frformat-tmp"
 """End of the names of temporary files."""
-
-FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Errors of a disk without space, which may occur in other temporary files of the folder."""
 
 StrPath = str | os.PathLike[str]
 
@@ -49,7 +46,7 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
             os.chmod(temporary, _mode(path))
             os.replace(temporary, path)
         except OSError as error:
-            if error.filename is None and error.errno in FULL:
+            if error.filename is None and error.errno in FULL:  # it may be another temporary file of the folder
                 error.filename = given
             raise
 

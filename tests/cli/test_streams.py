@@ -36,6 +36,19 @@ def test_full_and_closed_streams(command: str, code: int, told: str, model: Path
     assert (done.returncode, done.stderr) == (code, told)
 
 
+@pytest.mark.parametrize("command", ["encode - -o out.frz", "verify -", "diff - model.frz"])
+def test_a_full_folder_for_temporary_files_is_named(command: str, tmp_path: Path, model: Path):
+    """A limit on file sizes simulates a full disk."""
+    place = tmp_path / "temporary"
+    place.mkdir()
+    (tmp_path / "large").write_bytes(bytes(100_000))
+    before = sorted(tmp_path.rglob("*"))
+    line = f"ulimit -f 40; TMPDIR={place} {FRFORMAT} {command} <large"
+    done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"frformat: {place}: IO: File too large\n")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_files_are_written_correctly_with_closed_streams(model: Path):
     again = model.with_name("again.frz")
     line = f"{FRFORMAT} encode {model} -o {again} <&- >&- 2>&-"
