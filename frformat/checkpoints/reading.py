@@ -16,7 +16,7 @@ from pickle import UnpicklingError
 from typing import IO, Final
 
 from frformat.errors import DependencyError, EncodeError, FrzError, ReadError
-from frformat.format.leftovers import PREFIX, temporary_file
+from frformat.format.leftovers import PREFIX, copying, temporary_file
 
 StrPath = str | os.PathLike[str]
 Source = StrPath | bytes | bytearray | memoryview | IO[bytes]
@@ -135,7 +135,7 @@ def _copied(source: bytes | bytearray | memoryview | IO[bytes], name: str) -> Fi
     stack = contextlib.ExitStack()
     path = stack.enter_context(temporary_file(tempfile.gettempdir(), PREFIX))
     copy = File(path, name, stack.close)
-    with open(path, "wb") as file:
+    with copying(name), open(path, "wb") as file:
         if isinstance(source, bytes | bytearray | memoryview):
             file.write(source)
         else:

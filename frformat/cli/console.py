@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shutil import get_terminal_size
 from typing import NoReturn
 
 from rich.console import Console
@@ -12,6 +13,8 @@ class PlainConsole(Console):
 
     def __init__(self, *, stderr: bool, width: int | None) -> None:
         super().__init__(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
+        if not self.width:  # COLUMNS=0, with which rich would print nothing
+            self.width = get_terminal_size().columns
 
     def on_broken_pipe(self) -> NoReturn:
         """Raise the error that rich would hide: the reader of the output has closed the pipe."""

@@ -15,6 +15,8 @@ from frformat.cli.terminal import echo
 from frformat.wording import clean, count
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from frformat.runtimes import Export
 
 DTYPES: Final = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
@@ -130,8 +132,7 @@ def export(
     if fixed:
         options["dynamic"] = False
     if sizes or (model in models.EXAMPLES and output.endswith((".onnx", ".frt"))):
-        zeros = [torch.zeros(size, dtype=getattr(torch, dtype)) for dtype, size in sizes]
-        options["example"] = zeros or [torch.zeros(models.EXAMPLES[model])]
+        options["example"] = [_zeros(dtype, size) for dtype, size in sizes] or [torch.zeros(models.EXAMPLES[model])]
     only_skeleton: dict[str, Any] = {"weights_as_inputs": True} if weights_as_inputs else {}
     if prefer is not None:
         only_skeleton["prefer"] = prefer
@@ -192,6 +193,17 @@ def _shape(text: str) -> tuple[str, list[int]]:
         known = ", ".join(DTYPES)
         raise click.BadParameter(f"{text!r} has an unknown element type; choose one of {known}", param_hint="--example")
     return dtype or "float32", shape
+
+
+def _zeros(dtype: str, size: list[int]) -> Tensor:
+    """Return an input of zeros."""
+    import torch
+
+    try:
+        return torch.zeros(size, dtype=getattr(torch, dtype))
+    except (RuntimeError, TypeError) as error:  # PyTorch raises one of these if memory is short, or a number too large
+        shape = ",".join(map(str, size))
+        raise click.BadParameter(f"there is not enough memory for shape {shape}", param_hint="--example") from error
 
 
 def _show(written: Export, whole: Export | None, weights: str | None) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import IO, Final
 
 from frformat.format import limits, reader
+from frformat.format.leftovers import copying
 from frformat.format.reader import FrzFile
 from frformat.format.sharing import shared
 
@@ -51,10 +52,10 @@ def source(path: str) -> IO[bytes]:
         OSError: ``path`` cannot be read.
     """
     if path == "-":
-        return _spooled(sys.stdin.buffer)
+        return _spooled(sys.stdin.buffer, path)
     with open(path, "rb") as file:
         if not file.seekable():
-            return _spooled(file)
+            return _spooled(file, path)
     return shared(path)
 
 
@@ -68,14 +69,15 @@ def open_frz(path: str, opening: Opening = DEFAULT, name: str | None = None) -> 
         raise
 
 
-def _spooled(stream: IO[bytes]) -> IO[bytes]:
+def _spooled(stream: IO[bytes], name: str) -> IO[bytes]:
     spool = tempfile.TemporaryFile()  # noqa: SIM115 — closed by the caller
     try:
-        shutil.copyfileobj(stream, spool)
+        with copying(name):
+            shutil.copyfileobj(stream, spool)
+            spool.seek(0)
     except BaseException:
         spool.close()
         raise
-    spool.seek(0)
     return spool
 
 

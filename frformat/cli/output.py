@@ -37,9 +37,13 @@ def writing(path: str, force: bool, *, dash: bool = False, extension: str = "") 
 
     Raises:
         EncodeError: the extension is another one.
-        OSError: the file exists and ``force`` is not set, it is not a file, or its folder is missing or not writable.
+        OSError: the file exists and ``force`` is not set, it is not a file, its folder is missing or not writable, or
+            standard output is a terminal.
     """
     if dash and path == STDOUT:
+        if sys.stdout.isatty():
+            reason = "the output is not text: redirect it to a file or a pipe, or name a file"
+            raise OSError(errno.EINVAL, reason, path)
         with temporary_folder(PREFIX) as place:
             made = os.path.join(place, "output")
             yield made

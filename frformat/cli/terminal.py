@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 UNBOUNDED = 1 << 14
 """Width of output that is not shown in a terminal: tables in a pipe are neither cut nor folded."""
 
+PLAIN = ("dumb", "unknown")
+"""Terminals without styles, as rich defines them."""
+
 LINES = 1000
 """Number of lines that are printed together."""
 
@@ -37,11 +41,12 @@ def axes(numbers: Sequence[int]) -> str:
 
 
 def echo(text: str = "", *, nl: bool = True, err: bool = False) -> None:
-    """Print text, without styles if the output is not a terminal.
+    """Print text, without styles if the output is not a terminal, ``NO_COLOR`` is set, or the terminal has no styles.
 
     The stream keeps its encoding, even ASCII, which Click would replace; unsupported characters become escapes.
     """
-    click.echo(text, nl=nl, file=sys.stderr if err else sys.stdout)
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") in PLAIN
+    click.echo(text, nl=nl, file=sys.stderr if err else sys.stdout, color=False if plain else None)
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -23,6 +23,7 @@ from typing import Final
 
 from frformat.encoding.selection import Energy, MaxError, Selection, parse_keep, parse_share
 from frformat.errors import EncodeError
+from frformat.format import limits
 from frformat.format.quantization import check_format
 
 SHAPE: Final = re.compile("[0-9]{1,19}(,[0-9]{1,19})*")
@@ -116,4 +117,6 @@ def parse_shape(text: str) -> tuple[int, ...]:
     """
     if not SHAPE.fullmatch(text):
         raise EncodeError(f"view={text} is not a shape such as 500,50,4,4")
+    if text.count(",") >= limits.RANK:
+        raise EncodeError(f"view={text} has more than {limits.RANK} axes, the limit of the format")
     return tuple(map(int, text.split(",")))

@@ -6,16 +6,16 @@ import errno
 import io
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, Final
 
-from frformat.format.leftovers import temporary_file
+from frformat.format.leftovers import FULL, temporary_file
 
 SUFFIX: Final = ".frformat-tmp"
 """End of the names of temporary files."""
 
-FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Errors of a disk without space, which may occur in other temporary files of the folder."""
+NAME_BYTES: Final = 200
+"""Size of the longest part of a file's name in the name of its temporary file. Most systems allow 255 bytes in all."""
 
 StrPath = str | os.PathLike[str]
 
@@ -36,7 +36,7 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
     folder, name = os.path.split(path)
     with ExitStack() as stack:
         try:
-            temporary = stack.enter_context(temporary_file(folder, f".{name}.", SUFFIX))
+            temporary = stack.enter_context(temporary_file(folder, f".{_beginning(name)}.", SUFFIX))
         except OSError as error:
             if error.filename is not None:
                 error.filename = given  # not the temporary name
@@ -49,7 +49,7 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
             os.chmod(temporary, _mode(path))
             os.replace(temporary, path)
         except OSError as error:
-            if error.filename is None and error.errno in FULL:
+            if error.filename is None and error.errno in FULL:  # it may be another temporary file of the folder
                 error.filename = given
             raise
 
@@ -58,13 +58,16 @@ def check_writable(path: StrPath) -> None:
     """Check that :func:`replacing` can write ``path``; call this before long work.
 
     Raises:
-        OSError: the folder does not exist, or ``path`` is something other than a file (a folder, a device).
+        OSError: the folder does not exist, ``path`` is something other than a file (a folder, a device), or its name is
+            too long.
     """
     path = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isfile(path):
         raise OSError(f"{path} exists and is not a file")
     if not os.path.isdir(os.path.dirname(path)):
         raise FileNotFoundError(errno.ENOENT, "the folder does not exist", os.path.dirname(path))
+    with suppress(FileNotFoundError):
+        os.lstat(path)  # raises an error if the name is too long
 
 
 class _Destination(io.FileIO):
@@ -81,6 +84,14 @@ class _Destination(io.FileIO):
         except OSError as error:
             error.filename = self._path
             raise
+
+
+def _beginning(name: str) -> str:
+    """Return a name without what exceeds :data:`NAME_BYTES`."""
+    name = name[:NAME_BYTES]
+    while len(os.fsencode(name)) > NAME_BYTES:
+        name = name[:-1]
+    return name
 
 
 def _mode(path: str) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import IO, Any, Final
 
@@ -21,6 +20,7 @@ from frformat.format.container import Container, SegmentReader
 from frformat.format.directory import Group, Shape
 from frformat.format.index import Index
 from frformat.format.layout import SegmentRuns
+from frformat.format.sharing import Lock
 from frformat.format.tensor import Axis, CodedTensor
 from frformat.format.values import Content, Values, assemble, bounds, values_bytes
 from frformat.spectral import zigzag
@@ -49,7 +49,7 @@ class Contents:
     def __init__(
         self,
         file: IO[bytes],
-        lock: AbstractContextManager[Any],
+        lock: Lock,
         container: Container,
         index: Index,
         tier: int,
@@ -186,7 +186,7 @@ class Contents:
     def _content(self, group_index: int, index: int) -> Content:
         """Return the values of one tensor; they are read alone if its group is large, uncoded and not yet decoded."""
         group = self._groups[group_index]
-        with self._lock:
+        with self._lock.held:
             if group_index not in self._decoded:
                 needed = values_bytes(group, self._tier)
                 if needed > REMEMBERED and group.tensors > 1 and CODERS[group.coder].plain:
@@ -196,7 +196,7 @@ class Contents:
     def _values(self, group_index: int) -> Values:
         """Return the values of a group, and cache them if it has several tensors."""
         group = self._groups[group_index]
-        with self._lock:
+        with self._lock.held:
             found = self._decoded.pop(group_index, None)
             if found is None:
                 self._forget(values_bytes(group, self._tier))
@@ -208,7 +208,7 @@ class Contents:
     def _decode(self, group_index: int, tier: int) -> Values:
         """Return the values of a group at a tier, decoded from its segments and, in a delta file, added to the base."""
         group = self._groups[group_index]
-        with self._lock:
+        with self._lock.held:
             found = values.decode(self._file, self._container, group_index, tier)
         if self._base is None or not group.delta or not group.values[0]:
             return found

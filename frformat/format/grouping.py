@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from frformat.errors import EncodeError, FrzError
+from frformat.format import limits
 from frformat.format.bases import KINDS, compact
 from frformat.format.coders.runs import Run
 from frformat.format.directory import Corners, Group, Shape
@@ -131,9 +132,13 @@ def pending(
         factor: whether it is itself a factor.
 
     Raises:
-        EncodeError: a value is not allowed, or a cut does not fit.
+        EncodeError: a value or the shape is not allowed, or a cut does not fit.
     """
     tensors = tensor.tensors if isinstance(tensor, PerTier) else [tensor]
+    for shape in (tensors[0].shape, tensors[0].view or ()):
+        if len(shape) > limits.RANK or max(shape, default=0) > limits.AXIS:
+            most = f"{limits.RANK} axes, each of length {limits.AXIS}"
+            raise EncodeError(f"a file cannot store shape {list(shape)}: the limits are {most}")
     for each in tensors:
         try:
             each.check_values(finite=factor)

@@ -7,6 +7,7 @@ disks), nothing is removed.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -27,6 +28,9 @@ CHARACTERS: Final = string.ascii_lowercase + string.digits + "_"
 
 RANDOM: Final = f"[{CHARACTERS}]{{8}}"
 """Matches the random part of a name."""
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a disk without space."""
 
 TRIES: Final = 100
 """How often to create a temporary file before giving up; another process may remove one before it is locked."""
@@ -66,7 +70,8 @@ def in_use(
 ) -> Iterator[str]:
     """Create a temporary file or folder, and mark it as in use within a ``with`` block; then remove it.
 
-    A signal can end the process as soon as the file exists, so its removal is prepared before.
+    A signal can end the process as soon as the file exists, so its removal is prepared before. A process that is forked
+    within the block removes nothing: the file belongs to its parent.
 
     Args:
         folder: where to create it.
@@ -78,10 +83,16 @@ def in_use(
     Raises:
         OSError: ``create`` raised it.
     """
+    owner = os.getpid()
+
+    def remove_own(path: str) -> None:
+        if os.getpid() == owner:
+            remove(path)
+
     for _ in range(TRIES):
         path = os.path.join(folder, f"{prefix}{''.join(secrets.choice(CHARACTERS) for _ in range(8))}{suffix}")
         with ExitStack() as stack:
-            stack.callback(remove, path)
+            stack.callback(remove_own, path)
             try:
                 create(path)
             except FileExistsError:  # it is not ours
@@ -147,6 +158,21 @@ def temporary_folder(prefix: str, parent: str | None = None) -> Iterator[str]:
         parent, prefix, "", partial(os.mkdir, mode=0o700), partial(shutil.rmtree, ignore_errors=True)
     ) as folder:
         yield folder
+
+
+@contextmanager
+def copying(name: str) -> Iterator[None]:
+    """Add a file name to errors of a ``with`` block that copies a stream to the system's folder for temporary files.
+
+    Args:
+        name: name of the stream. If the disk is full, the error names the folder instead.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = tempfile.gettempdir() if error.errno in FULL else name
+        raise
 
 
 def remove_leftovers(folder: str, prefix: str, suffix: str = "") -> None:

@@ -90,7 +90,7 @@ class FrzFile:
 
     def close(self) -> None:
         """Close the file, and its base unless that was given as a :class:`FrzFile`, once other threads have read."""
-        with self._own_base, self._lock:
+        with self._own_base, self._lock.held:
             self._file.close()
 
     def close_base(self) -> None:
@@ -104,7 +104,7 @@ class FrzFile:
 
     def sha256(self) -> bytes:
         """Return the SHA-256 digest of the whole file, by which a delta file identifies its base."""
-        with self._lock:
+        with self._lock.held:
             return delta.sha256(self._file)
 
     def __iter__(self) -> Iterator[str]:

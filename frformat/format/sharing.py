@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from threading import RLock
 from typing import IO, Any, ClassVar, Final
 from weakref import WeakSet
@@ -23,25 +24,26 @@ def shared(path: StrPath) -> IO[bytes]:
 
 
 class Lock:
-    """A reentrant lock that is free in a forked process, even if a thread of the parent process held it."""
+    """A reentrant lock that is free in a forked process, even if a thread of the parent process held it.
+
+    Use it as ``with lock.held:``. Methods ``__enter__`` and ``__exit__`` of this class would be Python code, which a
+    signal can interrupt after the lock is acquired or before it is released; it would then be held forever.
+
+    Attributes:
+        held: the context manager; always take it from here, as a fork replaces it.
+    """
 
     _all: ClassVar[WeakSet[Lock]] = WeakSet()
 
     def __init__(self) -> None:
-        self._lock = RLock()
+        self.held: AbstractContextManager[Any] = RLock()
         self._all.add(self)
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *error: object) -> None:
-        self._lock.release()
 
     @classmethod
     def free_all(cls) -> None:
         """Replace all locks. The threads that held them do not exist in this process."""
         for each in cls._all:
-            each._lock = RLock()
+            each.held = RLock()
 
 
 class SharedFile(io.FileIO):

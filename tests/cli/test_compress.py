@@ -12,6 +12,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 import frformat as frz
+from frformat.cli.compress.data import Inputs
 from tests.cli.command import frformat, refused
 
 NET = """
@@ -237,6 +238,12 @@ def test_options_without_effect_are_refused(options: str, reason: str):
     assert outcome.code == 2
     assert reason in outcome.err
     assert not Path("out.frz").exists()
+
+
+@pytest.mark.parametrize("seed", [-(1 << 63) - 1, 1 << 64, 10**30])
+def test_any_integer_is_a_seed(seed: int):
+    inputs = Inputs.read("data.npz", "unit")
+    assert [len(each) for each in inputs.split(2, seed)] == [2, len(inputs) - 2]
 
 
 def test_hidden_folders_are_not_classes():

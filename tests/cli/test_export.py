@@ -179,6 +179,8 @@ def test_misuse(weights: Path, source: Path, tmp_path: Path):
         ((*FACTORED, "-o", out, "--example", "1,3,28,28"), "LeNet5 does not run on the example"),
         ((*FACTORED, "-o", out, "--example", "1,1,28,28", "--tier", "3"), "tier 3 of 1"),
         (("lenet5", "-o", out, "--example", "1,x"), "'1,x' is not a shape"),
+        (("lenet5", "-o", out, "--example", f"1,{1 << 63}"), "not enough memory for shape 1,9223372036854775808"),
+        (("lenet5", "-o", out, "--example", f"1,{1 << 60}"), "not enough memory for shape 1,1152921504606846976"),
         (("lenet5", "-o", out, "--release", "0.4"), "no table for runtime '0.4'"),
         (("lenet5", "-o", tmp_path / "m.tgz"), "no runtime has this extension; choose one of .onnx"),
         (("lenet5", "-o", tmp_path / "m.onnx", "--probe"), "--probe does not apply to .onnx files"),

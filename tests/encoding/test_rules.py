@@ -48,6 +48,7 @@ def test_rules_are_parsed(text: str, rule: Rule):
         ("a: view=3 raw", "raw excludes all other words"),
         ("a: view=3x4", "view=3x4 is not a shape such as 500,50,4,4"),
         ("a: view=", "view= is not a shape"),
+        ("a: view=1,1,1,1,1,1,1,2,3", "view=1,1,1,1,1,1,1,2,3 has more than 8 axes"),
         (f"a: view={'9' * 5000}", "is not a shape"),
         (f"a: keep={'9' * 5000}", "is neither a number"),
         (f"a: format=q{'9' * 5000}", "is not one of auto"),

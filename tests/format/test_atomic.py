@@ -71,6 +71,22 @@ def test_the_folder_must_exist(tmp_path: Path):
         pass
 
 
+@pytest.mark.parametrize("letter", ["x", "名"])
+def test_a_name_can_be_as_long_as_the_system_allows(letter: str, tmp_path: Path):
+    most = os.pathconf(tmp_path, "PC_NAME_MAX")
+    name = letter * (most // len(os.fsencode(letter)))
+    for _ in range(2):
+        with replacing(tmp_path / name) as file:
+            file.write(b"new")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_name_that_is_too_long_is_refused_before_anything_is_written(tmp_path: Path):
+    with pytest.raises(OSError, match="File name too long"), replacing(tmp_path / ("x" * 1000)):
+        pytest.fail("the file cannot be written")
+    assert not list(tmp_path.iterdir())
+
+
 def test_paths_can_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     with replacing("file") as file:

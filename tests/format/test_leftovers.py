@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from frformat.checkpoints.reading import on_disk
@@ -68,6 +69,37 @@ def test_files_of_a_running_process_stay(writer: subprocess.Popen[str], tmp_path
     assert writer.returncode == 0
     assert [each.name for each in tmp_path.iterdir()] == ["model.frz"]
     assert (tmp_path / "model.frz").read_bytes() == b"0123"
+
+
+FORKED = """
+import os, sys
+from frformat import checkpoints
+from frformat.format.atomic import replacing
+
+path = sys.argv[1]
+copy = checkpoints.load(open(path, "rb"), name="copy")
+with replacing(path + ".new") as file:
+    child = os.fork()
+    if not child:
+        sys.exit(3)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    assert len(os.listdir(os.environ["TMPDIR"])) == 1
+    file.write(b"new")
+copy.close()
+"""
+"""A process that has a temporary copy, and is writing a file, while a forked process ends."""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork processes")
+def test_a_forked_process_does_not_remove_the_files_of_its_parent(tmp_path: Path):
+    place = tmp_path / "temporary"
+    place.mkdir()
+    np.savez(tmp_path / "a.npz", a=np.ones(3))
+    environment = {**os.environ, "TMPDIR": os.fspath(place)}
+    subprocess.run([sys.executable, "-c", FORKED, tmp_path / "a.npz"], env=environment, check=True)
+    assert (tmp_path / "a.npz.new").read_bytes() == b"new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "a.npz.new", "temporary"]
+    assert not list(place.iterdir())
 
 
 def test_a_file_that_is_removed_before_it_is_locked_is_created_again(tmp_path: Path):

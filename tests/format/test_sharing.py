@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 import io
+import itertools
 import os
 import pickle
 import signal
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -64,7 +67,7 @@ def test_forked_processes_read_files_of_their_parent(tmp_path: Path) -> None:
             return all(np.array_equal(file[name], tensors[name]) for name in tensors)
 
         def hold(lock: Lock) -> None:
-            with lock:
+            with lock.held:
                 locked.set()
                 done.wait()
 
@@ -93,6 +96,42 @@ def test_a_file_that_changes_while_it_is_open_is_not_read_further(
         path.write_bytes(changed)  # all its segments have the same sizes as before, and valid checksums
         with pytest.raises(FrzError, match="changed since it was opened"):
             read(file)
+
+
+def test_an_interrupt_leaves_the_file_to_other_threads() -> None:
+    """A signal can arrive whenever a function of the package is called or returns."""
+    data = frformat.save({"a": np.ones(3, "f4")})
+
+    def interrupt(number: int) -> Any:
+        """Return a trace function that raises at the event with this number."""
+        events = itertools.count()
+
+        def trace(frame: FrameType, event: str, _: object) -> Any:
+            if event == "line" or not frame.f_code.co_filename.endswith("sharing.py"):
+                return trace
+            if next(events) == number:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+            return trace
+
+        return trace
+
+    before = sys.gettrace()
+    with frformat.open(io.BytesIO(data)) as file:
+        for number in itertools.count():
+            sys.settrace(interrupt(number))
+            try:
+                file.verify()
+            except KeyboardInterrupt:
+                other = Thread(target=file.verify, daemon=True)
+                other.start()
+                other.join(timeout=10)
+                assert not other.is_alive()
+            else:
+                break
+            finally:
+                sys.settrace(before)
+    assert number > 3
 
 
 def test_closing_a_file_waits_for_threads_that_read_it() -> None:

@@ -63,8 +63,8 @@ class Inputs:
         return _pictures(path, *PIXELS[pixels]) if os.path.isdir(path) else _arrays(path)
 
     def split(self, count: int, seed: int) -> tuple[Inputs, Inputs]:
-        """Choose ``count`` inputs at random; return them and the rest."""
-        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        """Choose ``count`` inputs at random; return them and the rest. Of ``seed``, the lowest 64 bits count."""
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed & ((1 << 64) - 1)))
         return self._some(order[:count]), self._some(order[count:])
 
     def batches(self, size: int, *, mirror: bool = False) -> list[Tensor]:
