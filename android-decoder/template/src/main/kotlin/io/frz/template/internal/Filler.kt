@@ -39,7 +39,7 @@ internal class Filler(
 
     /** Checks the box of a core, and returns the memory that computing [value] takes. */
     private fun workingBytes(value: Value): Long {
-        val computed = value.computed ?: return 0
+        val computed = value.computed ?: return if (value.kind == Kind.SCALED) scaleBytes(value) else 0
         if (computed is Core && !computed.box.contentEquals(weights.tensor(contract.sources(value.tensor!!)[0]).box)) {
             throw damaged("the box ${computed.box.asList()} of ${value.tensor} does not suit its coefficients")
         }
@@ -48,6 +48,10 @@ internal class Filler(
         }
         return computed.working * Double.SIZE_BYTES
     }
+
+    /** Returns the memory that the scale of each channel takes. */
+    private fun scaleBytes(value: Value): Long =
+        Double.SIZE_BYTES * layout.tensors.getValue(value.normalization!!.variance).shape[0]
 
     /** Fills [target], which has the size of the filled file. */
     fun fill(target: ByteBuffer) {
@@ -81,7 +85,10 @@ internal class Filler(
                 }
             }
         }
-        for (digest in layout.digests) digest(digest, bytes)
+        for ((place, digests) in layout.digests.groupBy { it.place }) {
+            val digits = digest(place, bytes)
+            for (digest in digests) bytes.duplicate().apply { position(digest.offset.toInt()) }.put(digits)
+        }
         load.checkCancelled()
     }
 
@@ -168,16 +175,20 @@ internal class Filler(
         }
     }
 
-    private fun digest(digest: Digest, target: ByteBuffer) {
+    /** Returns the SHA-256 of the bytes of [place] in [target] as hexadecimal digits. */
+    private fun digest(place: Place, target: ByteBuffer): ByteArray {
         val content = target.duplicate()
-        content.limit(digest.place.end.toInt()).position(digest.place.offset.toInt())
-        val bytes = MessageDigest.getInstance("SHA-256").apply { update(content) }.digest()
-        target.position(digest.offset.toInt())
-        for (byte in bytes) target.put("%02x".format(byte).toByteArray())
+        val digest = MessageDigest.getInstance("SHA-256")
+        for (start in place.offset until place.end step STEPS.toLong()) {
+            load.checkCancelled()
+            content.limit(minOf(place.end, start + STEPS).toInt()).position(start.toInt())
+            digest.update(content)
+        }
+        return digest.digest().joinToString("") { "%02x".format(it) }.toByteArray()
     }
 
     private companion object {
-        /** The number of elements to check before asking whether loading has been cancelled. */
+        /** The number of elements or bytes to process before asking whether loading has been cancelled. */
         const val STEPS = 1 shl 16
     }
 }
