@@ -5,7 +5,6 @@ import io.frz.loading.FrzLoadException
 import io.frz.loading.FrzLoadException.Kind
 import io.frz.loading.FrzLoadOptions
 import io.frz.loading.FrzPart
-import java.io.ByteArrayOutputStream
 import java.io.File
 import java.lang.management.ManagementFactory
 import java.nio.ByteBuffer
@@ -23,27 +22,6 @@ import org.junit.jupiter.api.io.TempDir
 
 /** Checks that templates and weights made to do harm do none. */
 class HostileTest : OnSynthetic() {
-    /** Writes the fields of a template's map. */
-    private class Fields {
-        val bytes = ByteArrayOutputStream()
-
-        fun number(value: Long) = apply {
-            var left = value
-            while (left >= 128) {
-                bytes.write((left and 127 or 128).toInt())
-                left = left shr 7
-            }
-            bytes.write(left.toInt())
-        }
-
-        fun numbers(vararg values: Long) = apply { values.forEach(::number) }
-
-        fun text(text: String) = apply {
-            number(text.length.toLong())
-            bytes.write(text.toByteArray())
-        }
-    }
-
     /** Returns a template with one place of [count] copies of an element, followed by [digests] digests of it. */
     private fun digesting(count: Long, digests: Long): ByteArray {
         val names = FrzFile.open(weights).use { file -> file.tensors.map { it.name } + file.aliases.keys }
@@ -53,8 +31,7 @@ class HostileTest : OnSynthetic() {
         map.numbers(1, 0, 1) // One plain value.
         map.numbers(1, 0, 0, 0, 1, count, 0).numbers(digests, 4 * count, 0)
         repeat(digests.toInt() - 1) { map.numbers(0, 0) }
-        map.numbers(0, others.size.toLong())
-        others.forEach(map::text)
+        map.number(0).texts(others)
         return map.bytes.toByteArray().let { template(it, it.size) }
     }
 

@@ -31,7 +31,8 @@ internal class Filler(
         val largest = weights.tensors.maxByOrNull { it.bytes }
         val copies = if (layout.ties.isEmpty()) 1 else 2
         val small = layout.normalizations.flatMap { it.tensors }.toSet().sumOf {
-            weights.tensor(contract.sources(it).first()).bytes
+            val info = weights.tensor(contract.sources(it).first())
+            if (isCoded(it)) info.coefficients * Float.SIZE_BYTES else info.bytes
         }
         val working = layout.values.maxOfOrNull(::workingBytes) ?: 0
         weights = load.admit(weights, layout.size + copies * (largest?.bytes ?: 0) + small + working, largest?.name)
@@ -59,7 +60,7 @@ internal class Filler(
         literal(bytes.duplicate())
         load.report(0, total)
         val small = layout.normalizations.flatMap { it.tensors }.toSet().associateWith {
-            weights.load(contract.sources(it).first()).elements()
+            read(it, contract.sources(it).first()).elements()
         }
         val scales = layout.normalizations.associateWith { Scale(it, small::getValue) }
         for (value in layout.values) if (value.tensor == null) write(value, scales, null, bytes)
@@ -105,15 +106,18 @@ internal class Filler(
     private fun checkTied(name: String) {
         val sources = contract.sources(name)
         if (sources.size < 2) return
-        val read = if (isCoded(name)) weights::coefficients else weights::load
-        val first = read(sources[0])
+        val first = read(name, sources[0])
         for (source in sources.drop(1)) {
-            val other = read(source)
+            val other = read(name, source)
             if (other.dtype != first.dtype || other.buffer != first.buffer) {
                 throw mismatch("$name and $source are one tensor in the model, but differ in the file")
             }
         }
     }
+
+    /** Returns what the template requires of [name], of which [source] is a copy in the file. */
+    private fun read(name: String, source: String) =
+        if (isCoded(name)) weights.coefficients(source) else weights.load(source)
 
     private fun isCoded(name: String) = layout.tensors.getValue(name).form != null
 
