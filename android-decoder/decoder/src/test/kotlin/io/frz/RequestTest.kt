@@ -14,11 +14,9 @@ import java.io.File
 import java.io.FileNotFoundException
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
-import java.time.Duration
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
-import org.junit.jupiter.api.Assertions.assertTimeout
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
@@ -252,7 +250,7 @@ class RequestTest {
             ),
             FrzBuilder.floats(*FloatArray(count) { it.toFloat() })
         ).build()
-        assertTimeout(Duration.ofSeconds(20)) {
+        assertProcessorTime(20) {
             val file = FrzFile.open(bytes)
             assertEquals(count, file.loadAll().size)
             file.verify()

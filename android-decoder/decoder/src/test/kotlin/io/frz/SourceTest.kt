@@ -223,10 +223,43 @@ class SourceTest {
         }
     }
 
-    /** Visits all tensors of [file], and calls [act] after the only segment has been verified. */
-    private fun forEach(file: FrzFile, act: () -> Unit) {
+    @Test
+    fun `a file that is overwritten twice while it is read is not decoded`() {
+        val (one, other) = listOf(1, 2).map { seed -> together(20, 1 shl 20) { (it * seed).toByte() } }
+        val path = File(folder, "twice.frz").apply { writeBytes(one) }
+        fun write(bytes: ByteArray) = RandomAccessFile(path, "rw").use { it.write(bytes) }
+        FrzFile.open(path).use { file ->
+            refused(ErrorCode.CHECKSUM) { forEach(file, last = { write(one) }) { write(other) } }
+            forEach(file) { }
+        }
+    }
+
+    @Test
+    fun `a file that grows or shrinks while it is open is not decoded incorrectly`() {
+        val bytes = together(20, 1 shl 20)
+        val path = File(folder, "size.frz").apply { writeBytes(bytes) }
+        FrzFile.open(path).use { file ->
+            RandomAccessFile(path, "rw").use { it.setLength(bytes.size / 2L) }
+            refused(ErrorCode.TRUNCATED) { file.load("0") }
+            path.writeBytes(bytes + bytes)
+            for (i in 0 until 20) assertEquals(i.toByte(), file.load("$i").buffer.get(0))
+            refused(ErrorCode.TRUNCATED) {
+                forEach(file) { RandomAccessFile(path, "rw").use { it.setLength(bytes.size / 2L) } }
+            }
+        }
+    }
+
+    /**
+     * Visits all tensors of [file], calls [first] after the only segment has been verified, and [last] before the last
+     * tensor is read.
+     */
+    private fun forEach(file: FrzFile, last: () -> Unit = {}, first: () -> Unit) {
         val room = ByteBuffer.allocate(1 shl 20)
-        file.forEach({ info -> room.also { if (info.name == "0") act() } }) { }
+        file.forEach({ info ->
+            if (info.name == "0") first()
+            if (info.name == "19") last()
+            room
+        }) { }
     }
 
     @Test

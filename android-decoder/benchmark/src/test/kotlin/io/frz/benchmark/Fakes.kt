@@ -1,6 +1,7 @@
 package io.frz.benchmark
 
 import com.google.gson.Gson
+import io.frz.benchmark.internal.Clock
 import java.io.File
 import java.io.IOException
 import java.nio.ByteBuffer
@@ -25,6 +26,9 @@ class FakeRuntime(override val name: String, private val extra: Float = 1f) : Be
     /** Called whenever a network has been closed; can throw an exception. */
     var closed: () -> Unit = {}
 
+    /** Called whenever a network runs, with the ns that it takes. */
+    var spend: (Long) -> Unit = ::busy
+
     override fun loadComplete(model: File): BenchmarkNetwork = network(model)
 
     override fun load(skeleton: File, weights: File): BenchmarkNetwork = network(skeleton)
@@ -40,8 +44,7 @@ class FakeRuntime(override val name: String, private val extra: Float = 1f) : Be
             override fun run(input: Values): Values {
                 ran()
                 running.set(true)
-                val end = System.nanoTime() + (millis.toDouble() * 1e6).toLong()
-                while (System.nanoTime() < end) Thread.yield()
+                spend((millis.toDouble() * 1e6).toLong())
                 running.set(false)
                 return Values(
                     input.shape,
@@ -59,6 +62,23 @@ class FakeRuntime(override val name: String, private val extra: Float = 1f) : Be
             }
         }
     }
+}
+
+/** Keeps the processor busy for [nanos] ns. */
+fun busy(nanos: Long) {
+    val end = System.nanoTime() + nanos
+    while (System.nanoTime() < end) Thread.yield()
+}
+
+/** A clock that advances only while threads wait for it. Each thread has its own time, which starts at its parent's. */
+internal class FakeClock : Clock {
+    private val time = object : InheritableThreadLocal<Long>() {
+        override fun initialValue() = 0L
+    }
+
+    override fun nanos(): Long = time.get()
+
+    override fun sleep(nanos: Long) = time.set(time.get() + maxOf(0, nanos))
 }
 
 /** A device with fixed facts, whose peak memory is unknown. */

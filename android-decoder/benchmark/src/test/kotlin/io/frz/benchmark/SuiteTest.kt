@@ -1,11 +1,11 @@
 package io.frz.benchmark
 
 import io.frz.benchmark.internal.MemoryTest
-import io.frz.benchmark.internal.NetworkTest
 import io.frz.benchmark.internal.SharingTest
 import java.io.File
 import java.io.IOException
 import java.io.InterruptedIOException
+import java.util.concurrent.atomic.AtomicInteger
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNotNull
 import org.junit.jupiter.api.Assertions.assertNull
@@ -92,7 +92,8 @@ class SuiteTest {
     private fun result(network: NetworkAssets, runtime: BenchmarkRuntime): NetworkResult {
         val variants = network.variants.map { variant ->
             val millis = listOf(if (variant.name == "dense") 4.0 else 1.0)
-            VariantResult(variant.name, 9, 1.0, 1.0, millis, 0.0, 1e-4, 1.0, Footprint(9, 0))
+            val memory = if (variant.name == "dense") 10L else 5L
+            VariantResult(variant.name, 9, 1.0, 1.0, millis, 0.0, 1e-4, 1.0, Footprint(memory, 0))
         }
         return NetworkResult(network, runtime, variants)
     }
@@ -206,20 +207,18 @@ class SuiteTest {
 
     @Test
     fun `several applications get the variants that the scheduler chooses`() {
-        val manifest = AssetsFolder(folder).network("a", "4 1", "1 1").write().let {
-            AssetsFolder(folder).network("a", "4 1", "1 1").network("b", "4 1", "1 1").write()
-        }
-        val runtime = FakeRuntime("one")
-        val networks = manifest.networks.map {
-            NetworkTest(manifest, it, runtime, device, footprints, SuiteOptions.SHORT).run()
-        }
-        val sharing = SharingTest(manifest, runtime, networks, device, SuiteOptions.SHORT).run()!!
+        val manifest = AssetsFolder(folder).network("a", "4 1", "1 1").network("b", "4 1", "1 1").write()
+        val clock = FakeClock()
+        val runtime = FakeRuntime("one").also { it.spend = clock::sleep }
+        val networks = manifest.networks.map { result(it, runtime) }
+        val sharing = SharingTest(manifest, runtime, networks, device, SuiteOptions.SHORT, clock).run()!!
         assertEquals(10L, sharing.memory) // half of two dense networks of 10 bytes
         assertEquals(listOf("factored", "factored"), sharing.apps.map { it.variant })
-        assertTrue(sharing.capacity > 0.2, "${sharing.capacity}") // no upper bound: it is a ratio of measured times
+        assertEquals(2.0, sharing.capacity, 1e-9) // each application has a processor of its own
         for (app in sharing.apps) {
-            assertEquals(2 * app.dense, app.goal)
-            assertTrue(app.scheduled in app.dense..1.1 * app.goal, "${app.scheduled} of ${app.goal}")
+            assertEquals(250.0, app.dense, 1e-9)
+            assertEquals(500.0, app.goal, 1e-9)
+            assertEquals(500.0, app.scheduled, 1e-9) // of the 1000 that are possible
         }
         assertEquals(0, runtime.open)
     }
@@ -304,22 +303,25 @@ class SuiteTest {
     }
 
     @Test
-    fun `after an interrupt, networks are freed only when the applications that run them have ended`() {
-        val manifest = AssetsFolder(folder).network("a", "4 1", "1 1").let {
+    fun `after an interrupt, applications end soon, and then their networks are freed`() {
+        val manifest = AssetsFolder(folder).network("a", "1 1", "1 1").let {
             it.more = mapOf("short" to true)
-            it.network("b", "400 1", "1 1").write()
+            it.network("b", "1 1", "1 1").write()
         }
         val runtime = FakeRuntime("one")
         val networks = manifest.networks.map { result(it, runtime) }
         val test = SharingTest(manifest, runtime, networks, device, SuiteOptions.FULL)
         val main = Thread.currentThread()
-        val timer = Thread {
-            Thread.sleep(150)
-            main.interrupt()
+        val runs = AtomicInteger()
+        runtime.spend = {
+            if (Thread.currentThread() !== main) {
+                if (runs.getAndIncrement() == 0) main.interrupt()
+                while (!Thread.currentThread().isInterrupted) Thread.yield()
+                busy(100_000_000)
+            }
         }
-        timer.start()
         assertThrows(InterruptedException::class.java) { test.run() }
-        timer.join()
+        assertTrue(runs.get() in 1..2, "${runs.get()} runs of two applications")
         assertEquals(0, runtime.open)
         assertEquals(0, runtime.closedWhileRunning)
     }

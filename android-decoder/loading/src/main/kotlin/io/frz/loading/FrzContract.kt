@@ -15,13 +15,14 @@ public class FrzContract(
     private val ties: Map<String, String>,
     private val unused: Set<String>
 ) {
+    private val copies = ties.entries.groupBy({ it.value }, { it.key })
+
     /**
      * Returns the names under which [file] stores the required weight [name]: none if the weight is missing, several if
      * the file stores tied copies separately.
      */
     public fun sources(name: String, file: FrzFile): List<String> =
-        (listOf(name) + ties.filterValues { it == name }.keys)
-            .filter { it in file }.map { file.aliases[it] ?: it }.distinct()
+        (listOf(name) + copies[name].orEmpty()).filter { it in file }.map { file.aliases[it] ?: it }.distinct()
 
     /**
      * Returns a description of how [file] differs from what the skeleton requires, or null if it fits. This function

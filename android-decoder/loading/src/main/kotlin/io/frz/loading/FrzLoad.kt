@@ -13,13 +13,21 @@ import java.io.IOException
  * @property options the options of the load
  */
 public class FrzLoad internal constructor(public val options: FrzLoadOptions, internal val cancellation: Cancellation) {
+    /** The error with which the listener has ended the load, or null. */
+    private var ofListener: OutOfMemoryError? = null
+
     /** Throws a [FrzLoadException] with [FrzLoadException.Kind.CANCELLED] if loading has been cancelled. */
     @Throws(FrzLoadException::class)
     public fun checkCancelled(): Unit = cancellation.check()
 
     /** Reports that [done] of [total] bytes of weights are ready. */
     public fun report(done: Long, total: Long) {
-        options.progress?.onProgress(done, total)
+        try {
+            options.progress?.onProgress(done, total)
+        } catch (e: OutOfMemoryError) {
+            ofListener = e
+            throw e
+        }
     }
 
     /**
@@ -67,6 +75,7 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
                     try {
                         use(file)
                     } catch (e: OutOfMemoryError) {
+                        if (e === ofListener) throw e
                         val problem = "there is not enough memory to load the network"
                         throw FrzException(ErrorCode.BUDGET, problem, cause = e)
                     }

@@ -16,6 +16,7 @@ import java.io.InputStream
 import java.net.SocketTimeoutException
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Assertions.assertSame
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
@@ -35,6 +36,17 @@ class FailureTest {
         val thrown = assertThrows(FrzException::class.java) { loader.load() }
         assertEquals(ErrorCode.BUDGET, thrown.code)
         assertTrue(thrown.cause is OutOfMemoryError)
+    }
+
+    @Test
+    fun `if memory runs out in a listener, the load did not exceed the budget`() {
+        val error = OutOfMemoryError("a fault of the app")
+        val listening = options.progress { done, _ -> if (done > 0) throw error }.build()
+        assertSame(error, assertThrows(OutOfMemoryError::class.java) { load(listening) })
+        val replacing = assertThrows(OutOfMemoryError::class.java) {
+            FrzLoad.withWeights(part("wide.frz"), listening) { _, load -> load.report(1, 2) }
+        }
+        assertSame(error, replacing)
     }
 
     @Test

@@ -2,6 +2,8 @@ package io.frz.loading
 
 import io.frz.FrzFile
 import java.io.File
+import java.lang.management.ManagementFactory
+import java.util.concurrent.TimeUnit
 import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNull
@@ -40,6 +42,17 @@ class FrzContractTest {
         val expected = unknown.take(8).joinToString() + if (unknown.size > 8) " and ${unknown.size - 8} more" else ""
         val found = contract.misfit(file) { _, _ -> null }
         assertEquals("missing from the file: absent; not in the model: $expected", found)
+    }
+
+    @Test
+    fun `time grows no faster than the number of names`() {
+        val required = (0 until 50_000).map { "weight $it" }
+        val contract = FrzContract(required.toSet(), required.associateBy { "copy of $it" }, names.toSet())
+        val threads = ManagementFactory.getThreadMXBean()
+        val begun = threads.currentThreadCpuTime
+        assertTrue(contract.misfit(file) { _, _ -> null }!!.startsWith("missing from the file: weight 0, weight 1, "))
+        val seconds = TimeUnit.NANOSECONDS.toSeconds(threads.currentThreadCpuTime - begun)
+        assertTrue(seconds <= 5, "$seconds s of processor time")
     }
 
     @Test

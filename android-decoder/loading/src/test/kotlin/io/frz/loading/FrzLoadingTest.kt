@@ -76,6 +76,21 @@ class FrzLoadingTest {
     }
 
     @Test
+    fun `a listener or an executor without memory is reported as such`() {
+        val error = OutOfMemoryError("unable to create native thread")
+        fun check(options: FrzLoadOptions) {
+            start(options = options)
+            val failure = told.only() as FrzLoadException
+            assertEquals(Kind.RUNTIME_FAILED to error, failure.kind to failure.cause)
+            assertTrue("unable to create native thread" in failure.message!!, failure.message)
+        }
+        check(direct.newBuilder().progress { _, _ -> throw error }.build())
+        check(direct.newBuilder().progress { _, _ -> }.callbacks { throw error }.build())
+        check(direct.newBuilder().callbacks { throw error }.build())
+        check(direct.newBuilder().background { throw error }.build())
+    }
+
+    @Test
     fun `loading can be cancelled before it begins`() {
         val waiting = ArrayList<Runnable>()
         val loading = start(options = FrzLoadOptions.builder().background(Executor { waiting.add(it) }).build())

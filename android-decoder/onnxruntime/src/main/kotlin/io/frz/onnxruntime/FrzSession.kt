@@ -64,7 +64,7 @@ public class FrzSession internal constructor(public val session: OrtSession, pri
      * @param requestedOutputs the names of the outputs to compute; by default, all
      * @param options the options of this run, or null for the defaults
      * @throws FrzLengthException if the network cannot run on inputs of these lengths, or on these indices
-     * @throws IllegalArgumentException if [inputs] contains a weight or a closed tensor
+     * @throws IllegalArgumentException if [inputs] contains a weight or a closed tensor, or if [options] are closed
      * @throws IllegalStateException if this object has been closed
      * @throws OrtException if [inputs] contains an unknown name or lacks an input, or if the network cannot run on them
      */
@@ -79,10 +79,19 @@ public class FrzSession internal constructor(public val session: OrtSession, pri
         require(known.isEmpty()) { "${known.joinToString()}: the session already has these weights; omit them" }
         val closed = inputs.filterValues { it.isClosed }.keys
         require(closed.isEmpty()) { "${closed.joinToString()}: the tensor has been closed" }
+        require(options == null || isOpen(options)) { "the options of the run have been closed" }
         return lock.read {
             check(!isClosed.get()) { "the session has been closed" }
             Lengths.checked(inputs) { session.run(weights + inputs, requestedOutputs, options) }
         }
+    }
+
+    /** Returns whether [options] are open, which ONNX Runtime does not check before native code reads them. */
+    private fun isOpen(options: OrtSession.RunOptions) = try {
+        options.logVerbosityLevel
+        true
+    } catch (_: IllegalStateException) {
+        false
     }
 
     /** Waits for runs to end, closes the session and frees the weights. Further calls have no effect. */

@@ -98,6 +98,21 @@ class InputsTest : OnRuntime() {
     }
 
     @Test
+    fun `closed options do not reach native code`() = withSession { session ->
+        val options = OrtSession.RunOptions().also { it.close() }
+        val names = session.session.outputNames
+        val refused = assertThrows(IllegalArgumentException::class.java) {
+            outputs("tiny") { session.run(mapOf("x" to it), names, options) }
+        }
+        assertEquals("the options of the run have been closed", refused.message)
+        val closing = FrzSessionSetup { it.close() }
+        for (name in listOf("tiny.inputs.onnx", "tiny.onnx")) {
+            val loader = FrzSession.loaderOf(FrzPart.of(bytes(name)), FrzPart.of(weights), closing)
+            assertThrows(IllegalStateException::class.java) { loader.load().close() }
+        }
+    }
+
+    @Test
     fun `weights, unknown inputs and missing inputs are refused`() = withSession { session ->
         assertEquals(setOf("x"), session.inputNames)
         assertEquals(session.session.inputNames - "x", session.weights.keys)

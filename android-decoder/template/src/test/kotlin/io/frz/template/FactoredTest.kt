@@ -2,6 +2,7 @@ package io.frz.template
 
 import io.frz.ErrorCode
 import io.frz.FrzException
+import io.frz.FrzFile
 import io.frz.loading.FrzLoadException.Kind
 import io.frz.loading.FrzLoadOptions
 import org.junit.jupiter.api.Assertions.assertArrayEquals
@@ -57,11 +58,31 @@ class FactoredTest : OnSynthetic("factored") {
     }
 
     @Test
+    fun `the parts of a normalization can be coefficients`() = FrzFile.open(weights).use { file ->
+        val others = file.tensors.map { it.name } + file.aliases.keys - "conv.weight"
+        val map = Fields().text("test").text("test").number(4 * KEPT)
+        map.numbers(1).text("conv.weight").numbers(1, KEPT, 4, 16, 12, 6, 6)
+        map.numbers(1).real(100.0).numbers(1, 1, 0, 0) // The variance and the mean are conv.weight.
+        map.numbers(1, 2, 0, 0) // The shift of the normalization.
+        map.numbers(1, 0, 0, 0, 1, KEPT, 2).numbers(0, 0).texts(others)
+        val filled = map.bytes.toByteArray().let { fill(template(it, it.size), weights) }.asFloatBuffer()
+        val coefficients = file.coefficients("conv.weight").buffer.asFloatBuffer()
+        for (i in 0 until KEPT.toInt()) {
+            val mean = coefficients.get(i).toDouble()
+            assertEquals(-mean / Math.sqrt(mean + 100), filled.get(i).toDouble(), 1e-6)
+        }
+    }
+
+    @Test
     fun `the memory for bases counts toward the budget`() {
         val options = FrzLoadOptions.builder().memoryBudget(6000).build()
         val fault = assertThrows(FrzException::class.java) { fill(template, weights, options) }
         assertEquals(ErrorCode.BUDGET, fault.code)
         val large = assertThrows(FrzException::class.java) { fill(bytes("large.frt"), weights) }
         assertEquals(ErrorCode.BUDGET, large.code)
+    }
+
+    private companion object {
+        const val KEPT = 21L
     }
 }

@@ -85,7 +85,8 @@ class FrzTemplateTest : OnSynthetic() {
         FrzFile.open(weights).use { file ->
             val small = listOf("weight", "bias", "running_mean", "running_var").sumOf { file.tensor("norm.$it").bytes }
             val largest = file.tensors.maxOf { it.bytes }
-            val needed = bytes("synthetic.bin").size + COPIES * largest + small
+            val scale = Double.SIZE_BYTES * file.tensor("norm.weight").elements
+            val needed = bytes("synthetic.bin").size + COPIES * largest + small + scale
             assertTrue("take $needed bytes" in fault.message!!, "$needed: ${fault.message}")
         }
     }

@@ -31,7 +31,8 @@ internal class SharingTest(
     private val runtime: BenchmarkRuntime,
     private val results: List<NetworkResult>,
     device: Device,
-    private val options: SuiteOptions
+    private val options: SuiteOptions,
+    private val clock: Clock = Clock.System
 ) {
     private val thermometer = Thermometer(device)
 
@@ -90,7 +91,7 @@ internal class SharingTest(
                     Tensors(manifest.folder).samples(result.network.inputs).first().also { loaded[at].run(it) }
                 }
             }
-            val end = System.nanoTime() + (1e9 * options.sharedSeconds).toLong()
+            val end = clock.nanos() + (1e9 * options.sharedSeconds).toLong()
             val tasks = loaded.indices.map { at ->
                 val period = rates[at]?.let { 1e9 / it } ?: 0.0
                 Callable { naming(names[at]) { paced(period, end) { loaded[at].run(inputs[at]) } } }
@@ -123,20 +124,19 @@ internal class SharingTest(
 
     /** Repeats [run] until [end], on average at most once per [period] (both in ns); returns the rate per second. */
     private fun paced(period: Double, end: Long, run: () -> Unit): Double {
-        val start = System.nanoTime()
+        val start = clock.nanos()
         var done = 0
         do {
+            checkInterrupted()
             val due = start + (done * period).toLong()
-            val early = due - System.nanoTime()
-            if (early > 0) Thread.sleep(early / NANOS_PER_MILLI, (early % NANOS_PER_MILLI).toInt())
+            clock.sleep(due - clock.nanos())
             run()
             done++
-        } while (System.nanoTime() < end && start + (done * period).toLong() < end)
-        return done / ((maxOf(System.nanoTime(), end) - start) / 1e9)
+        } while (clock.nanos() < end && start + (done * period).toLong() < end)
+        return done / ((maxOf(clock.nanos(), end) - start) / 1e9)
     }
 
     private companion object {
         const val OVERLOAD = 2.0
-        const val NANOS_PER_MILLI = 1_000_000
     }
 }

@@ -22,6 +22,9 @@ internal interface Source : Closeable {
     /** Fills [target] with bytes, starting at [position]. */
     fun read(position: Long, target: ByteBuffer)
 
+    /** Whether the bytes can change although nobody is allowed to modify them. */
+    val isVolatile: Boolean get() = false
+
     /** Returns a stamp. If an equal one is returned later, the source has not been modified in between. */
     fun stamp(): Long = 0
 }
@@ -51,6 +54,8 @@ internal class FileSource(private val path: File) : Source {
     private val bytes = file.length()
     private val chunk by lazy { ByteArray(CHUNK) }
     private val unique = AtomicLong()
+
+    override val isVolatile: Boolean get() = true
 
     override fun size(limit: Long): Long = bytes
 

@@ -13,14 +13,16 @@ import java.util.concurrent.atomic.AtomicReferenceArray
  * or null.
  */
 internal class GroupReader(private val container: Container, private val base: Base?) {
-    /** The file's [stamp] before the segments of a group were verified and read completely, and their [checksums]. */
-    private class Sound(val stamp: Long, val checksums: List<Long>)
+    /**
+     * The file's [stamp] before the segments of a group were verified and read completely, and the checksums of the
+     * blocks of each.
+     */
+    private class Sound(val stamp: Long, val checksums: List<IntArray>)
 
     private val sound = AtomicReferenceArray<Sound>(container.directory.groups.size)
 
     /**
      * Reads all segments of [group] that the tier needs, and verifies the checksum of each before reading its values.
-     * If the file may have been modified in the meantime, verifies it again afterwards.
      */
     fun readAll(group: Group, request: Request, readers: (i: Int) -> ValueReader) =
         read(group, request, group.size - 1, null, readers)
@@ -33,20 +35,19 @@ internal class GroupReader(private val container: Container, private val base: B
 
     private fun read(group: Group, request: Request, last: Int, known: Sound?, readers: (i: Int) -> ValueReader) {
         val stamp = known?.stamp ?: container.stamp()
-        val checksums = ArrayList<Long>()
+        val checksums = ArrayList<IntArray>()
         val decoder = Coders.of(group.numbers.coder).decoder(group)
         val tiers = group.usedTiers(container.tier)
         var before = Places.NONE
         for (tier in tiers) {
             val end = if (tier == tiers.last) last else group.size - 1
             container.segment(group, tier, request)?.let { segment ->
-                val checksum = known?.checksums?.get(checksums.size) ?: segment.verify()
+                val trusted = known?.checksums?.get(checksums.size)?.also(segment::trust)
+                checksums.add(trusted ?: segment.verify())
                 decoder.open(segment, group.numbers.count(tier)).use { stream ->
                     for (i in 0..end) read(group, i, readers(i), stream, before, tier, request)
                     if (end == group.size - 1) stream.finish()
                 }
-                if (container.stamp() != stamp) segment.verifyUnchanged(checksum)
-                checksums.add(checksum)
             }
             before = tier
         }

@@ -139,6 +139,9 @@ internal class Task<N : Any>(
         else -> FrzLoadException(Kind.RUNTIME_FAILED, "loading failed: $thrown", thrown)
     }
 
-    private fun refused(cause: Throwable) =
+    private fun refused(cause: Throwable) = if (cause is Error) {
+        FrzLoadException(Kind.RUNTIME_FAILED, "loading failed: an executor threw $cause", cause)
+    } else {
         FrzLoadException(Kind.CANCELLED, "loading was cancelled: an executor accepts no more tasks", cause)
+    }
 }

@@ -46,7 +46,8 @@ internal class OnnxRuntime(private val setup: FrzSessionSetup) {
                 for ((name, buffer) in weights.rebuild { of(it).memory }) {
                     of(name).add(name, buffer, contract.wanted.getValue(name), environment)
                 }
-                if (initializers.all.isNotEmpty()) options.addExternalInitializers(initializers.all)
+                // Even without initializers, this fails if the app has closed the options; native code would read them.
+                options.addExternalInitializers(initializers.all)
                 load.checkCancelled()
                 environment.createSession(skeleton, options).also { session = it }
             }

@@ -35,7 +35,7 @@ internal class Weights(val contract: Contract, private val file: FrzFile, privat
         load.report(0, total)
         for (name in coefficients.keys) add(file.coefficients(name), coefficients.getValue(name), memory)
         file.forEach({ room(it, memory) }, { add(it, rebuilt.getValue(it.name), memory) })
-        for (name in rebuilt.keys - inPlace.values) add(file.load(name), rebuilt.getValue(name), memory)
+        for (name in rebuilt.keys - inPlace.values.toSet()) add(file.load(name), rebuilt.getValue(name), memory)
         return buffers
     }
 

@@ -28,7 +28,9 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
             filler.check()
             val key = key(skeleton.bytes, weights)
             cache.open()
-            val file = known(key, layout.size, load) ?: write(key, layout, filler, load)
+            val file = known(key, layout.size, load) ?: write(key, layout, filler, load) {
+                if (key(skeleton.bytes, weights) != key) throw modified()
+            }
             file.apply { setLastModified(System.currentTimeMillis()) }
         }
 
@@ -45,19 +47,22 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
             }
         }
 
-    private fun write(key: String, layout: Layout, filler: Filler, load: FrzLoad): File = cache.keep { partial ->
-        val checksum = cache.writing { RandomAccessFile(partial, "rw") }.use { file ->
-            cache.writing { reserve(file, layout.size, load) }
-            val memory = cache.writing { file.channel.map(FileChannel.MapMode.READ_WRITE, 0, layout.size) }
-            filler.fill(memory)
-            cache.writing {
-                memory.force()
-                file.fd.sync()
+    /** Writes the file for [key]. Calls [check] when it is complete, which throws if the weights have changed. */
+    private fun write(key: String, layout: Layout, filler: Filler, load: FrzLoad, check: () -> Unit): File =
+        cache.keep { partial ->
+            val checksum = cache.writing { RandomAccessFile(partial, "rw") }.use { file ->
+                cache.writing { reserve(file, layout.size, load) }
+                val memory = cache.writing { file.channel.map(FileChannel.MapMode.READ_WRITE, 0, layout.size) }
+                filler.fill(memory)
+                cache.writing {
+                    memory.force()
+                    file.fd.sync()
+                }
+                checksum(memory, load)
             }
-            checksum(memory, load)
+            check()
+            name(key, checksum)
         }
-        name(key, checksum)
-    }
 
     /**
      * Writes zeros rather than only extending the file, so that a full disk causes an error here, not a crash later.
@@ -109,6 +114,11 @@ internal class FileFilling(private val folder: File) : FrzRuntime<File> {
             digest.update(weights.sha256())
             return PREFIX + digest.digest().joinToString("") { "%02x".format(it) }
         }
+
+        fun modified() = FrzLoadException(
+            FrzLoadException.Kind.UNREADABLE,
+            "the weights were modified while they were read; load them again, and replace files only by renaming"
+        )
 
         fun name(key: String, checksum: Long) = "$key-%08x".format(checksum)
     }

@@ -31,7 +31,8 @@ internal class Filler(
         val largest = weights.tensors.maxByOrNull { it.bytes }
         val copies = if (layout.ties.isEmpty()) 1 else 2
         val small = layout.normalizations.flatMap { it.tensors }.toSet().sumOf {
-            weights.tensor(contract.sources(it).first()).bytes
+            val info = weights.tensor(contract.sources(it).first())
+            if (isCoded(it)) info.coefficients * Float.SIZE_BYTES else info.bytes
         }
         val working = layout.values.maxOfOrNull(::workingBytes) ?: 0
         weights = load.admit(weights, layout.size + copies * (largest?.bytes ?: 0) + small + working, largest?.name)
@@ -39,7 +40,7 @@ internal class Filler(
 
     /** Checks the box of a core, and returns the memory that computing [value] takes. */
     private fun workingBytes(value: Value): Long {
-        val computed = value.computed ?: return 0
+        val computed = value.computed ?: return if (value.kind == Kind.SCALED) scaleBytes(value) else 0
         if (computed is Core && !computed.box.contentEquals(weights.tensor(contract.sources(value.tensor!!)[0]).box)) {
             throw damaged("the box ${computed.box.asList()} of ${value.tensor} does not suit its coefficients")
         }
@@ -49,13 +50,17 @@ internal class Filler(
         return computed.working * Double.SIZE_BYTES
     }
 
+    /** Returns the memory that the scale of each channel takes. */
+    private fun scaleBytes(value: Value): Long =
+        Double.SIZE_BYTES * layout.tensors.getValue(value.normalization!!.variance).shape[0]
+
     /** Fills [target], which has the size of the filled file. */
     fun fill(target: ByteBuffer) {
         val bytes = target.duplicate().order(ByteOrder.LITTLE_ENDIAN)
         literal(bytes.duplicate())
         load.report(0, total)
         val small = layout.normalizations.flatMap { it.tensors }.toSet().associateWith {
-            weights.load(contract.sources(it).first()).elements()
+            read(it, contract.sources(it).first()).elements()
         }
         val scales = layout.normalizations.associateWith { Scale(it, small::getValue) }
         for (value in layout.values) if (value.tensor == null) write(value, scales, null, bytes)
@@ -81,7 +86,10 @@ internal class Filler(
                 }
             }
         }
-        for (digest in layout.digests) digest(digest, bytes)
+        for ((place, digests) in layout.digests.groupBy { it.place }) {
+            val digits = digest(place, bytes)
+            for (digest in digests) bytes.duplicate().apply { position(digest.offset.toInt()) }.put(digits)
+        }
         load.checkCancelled()
     }
 
@@ -98,15 +106,18 @@ internal class Filler(
     private fun checkTied(name: String) {
         val sources = contract.sources(name)
         if (sources.size < 2) return
-        val read = if (isCoded(name)) weights::coefficients else weights::load
-        val first = read(sources[0])
+        val first = read(name, sources[0])
         for (source in sources.drop(1)) {
-            val other = read(source)
+            val other = read(name, source)
             if (other.dtype != first.dtype || other.buffer != first.buffer) {
                 throw mismatch("$name and $source are one tensor in the model, but differ in the file")
             }
         }
     }
+
+    /** Returns what the template requires of [name], of which [source] is a copy in the file. */
+    private fun read(name: String, source: String) =
+        if (isCoded(name)) weights.coefficients(source) else weights.load(source)
 
     private fun isCoded(name: String) = layout.tensors.getValue(name).form != null
 
@@ -168,16 +179,20 @@ internal class Filler(
         }
     }
 
-    private fun digest(digest: Digest, target: ByteBuffer) {
+    /** Returns the SHA-256 of the bytes of [place] in [target] as hexadecimal digits. */
+    private fun digest(place: Place, target: ByteBuffer): ByteArray {
         val content = target.duplicate()
-        content.limit(digest.place.end.toInt()).position(digest.place.offset.toInt())
-        val bytes = MessageDigest.getInstance("SHA-256").apply { update(content) }.digest()
-        target.position(digest.offset.toInt())
-        for (byte in bytes) target.put("%02x".format(byte).toByteArray())
+        val digest = MessageDigest.getInstance("SHA-256")
+        for (start in place.offset until place.end step STEPS.toLong()) {
+            load.checkCancelled()
+            content.limit(minOf(place.end, start + STEPS).toInt()).position(start.toInt())
+            digest.update(content)
+        }
+        return digest.digest().joinToString("") { "%02x".format(it) }.toByteArray()
     }
 
     private companion object {
-        /** The number of elements to check before asking whether loading has been cancelled. */
+        /** The number of elements or bytes to process before asking whether loading has been cancelled. */
         const val STEPS = 1 shl 16
     }
 }
