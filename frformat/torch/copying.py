@@ -32,7 +32,8 @@ def copied(model: Model, replaced: dict[int, Any] | None = None) -> Model:
             if isinstance(value, Tensor) and not value.is_leaf:
                 memo.setdefault(id(value), value.detach().clone())
     try:
-        with torch.inference_mode(False):  # the copy can be trained
+        # The copy can be trained, and TorchScript's tensors do not remember what they were copied from.
+        with torch.inference_mode(False), torch.no_grad():
             made = copy.deepcopy(model, memo)
     except Exception as error:  # the user's modules can raise anything
         first = str(error).partition("\n")[0]
