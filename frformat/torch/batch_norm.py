@@ -23,9 +23,9 @@ def owners(model: nn.Module) -> Counter[int]:
     return found
 
 
-def scale(norm: Any) -> Tensor:
-    """Return the factor of each channel: its weight divided by the standard deviation, in float64."""
-    factors: Tensor = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+def scale(norm: Any, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Return the factor of each channel: its weight divided by the standard deviation, computed in a type."""
+    factors: Tensor = norm.weight.to(dtype) / (norm.running_var.to(dtype) + norm.eps).sqrt()
     return factors
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from frformat.torch.batch_norm import scale
 from frformat.torch.modes import evaluating
 from frformat.torch.parametrizations import is_parametrized
 from frformat.torch.quantized import quantized_tensors
@@ -105,8 +106,7 @@ class LiveNorm(nn.Module):
 
 def _kept(norm: Any) -> Tensor:
     """Return the scale of each channel in the file, which is about 1 if the layer was folded."""
-    factors: Tensor = norm.weight / (norm.running_var + norm.eps).sqrt()
-    return factors
+    return scale(norm, norm.weight.dtype)  # some devices have no float64
 
 
 def _level(variance: Tensor, eps: float) -> Tensor:

@@ -42,20 +42,6 @@ class Transposed(nn.Module):
         return self.head(self.norm(self.up(x)).relu()).mean((2, 3))
 
 
-class Two(nn.Module):
-    """Uses the outputs of its convolution in two ways, so that batch normalization cannot be folded."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(2, 8, 3)
-        self.norm = nn.BatchNorm2d(8)
-        self.head = nn.Linear(8, 5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(x)
-        return self.head((x + self.norm(x)).relu().mean((2, 3)))
-
-
 class Biased(nn.Module):
     """Adds a bias before batch normalization."""
 
@@ -67,6 +53,14 @@ class Biased(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.norm(self.conv(x)).relu().mean((2, 3)))
+
+
+class Two(Biased):
+    """Uses the outputs of its convolution in two ways, so that batch normalization cannot be folded."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        return self.head((x + self.norm(x)).relu().mean((2, 3)))
 
 
 @pytest.fixture
