@@ -15,22 +15,11 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from frformat.torch import regularize, unregularize
-from frformat.torch.factorization import candidates, factorize, portable, summary
+from frformat.torch.factorization import factorize, portable, summary
 from frformat.train.models import UNet
 from tests.sums import assert_same, network_slack
 
-
-@pytest.fixture(autouse=True)
-def _always_factors(monkeypatch):
-    """Use factors wherever possible, however small the network is."""
-    choose = candidates.Candidate.choose
-
-    def always(self, around, prefer):
-        made = choose(self, around, prefer)
-        modes = self.options[-1] if self.options else None
-        return type(made)(**{**vars(made), "modes": modes})
-
-    monkeypatch.setattr(candidates.Candidate, "choose", always)
+pytestmark = pytest.mark.usefixtures("always_factors")
 
 
 def check(model: nn.Module, x: torch.Tensor, keep: int = 30, tolerance: float = 1e-9) -> nn.Module:
@@ -310,22 +299,6 @@ def test_a_fused_model_can_be_pickled():
         assert_close(restored(x), fused(x))
         assert_close(portable(restored)(x), fused(x))
         assert_close(restored.float()(x.float()), fused(x).float(), rtol=1e-3, atol=1e-3)
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_a_fused_model_computes_in_its_own_type_under_autocast(dtype):
-    torch.manual_seed(0)
-    x = torch.randn(2, 6, 9, 8)
-    parts = [nn.Conv2d(6, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 6, 3)]
-    model = regularize(nn.Sequential(*parts), 30, trained=True).eval()
-    fused = factorize(model, x, prefer="memory")
-    assert summary(fused).fusion == ""
-    for each in (fused, copy.deepcopy(fused), pickle.loads(pickle.dumps(fused)), nn.Sequential(fused)):
-        expected = each(x)
-        with torch.autocast("cpu", dtype):
-            assert torch.equal(each(x), expected)
-            assert_close(each(x.to(dtype)), expected, rtol=0.1, atol=0.1)  # such as the output of a layer before it
-            each(x).sum().backward()
 
 
 class Between(nn.Module):
