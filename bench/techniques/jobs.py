@@ -86,7 +86,7 @@ class Job:
         return self.recipe().inputs(next(batches(self.data.test, 1, ProcessGroup())))
 
     def calibration(self) -> list[Tensor]:
-        """Return inputs from the training samples, evenly spaced."""
+        """Return inputs from the training samples, from all over the set."""
         tensors, count = self.data.train.tensors, self.task.calibration
         samples = len(tensors[0])
         chosen = spread(samples, min(count, samples))

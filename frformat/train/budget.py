@@ -94,7 +94,7 @@ def _is_quantized(path: StrPath) -> bool:
 
 
 def calibration(recipe: Recipe, data: Data) -> torch.Tensor:
-    """Return inputs of the exported model from training samples, evenly spaced."""
+    """Return inputs of the exported model from training samples, from all over the set."""
     tensors = data.train.tensors
     samples = len(tensors[0])
     elements = model_inputs(recipe, tuple(tensor[:1] for tensor in tensors)).numel()

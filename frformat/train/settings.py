@@ -49,9 +49,9 @@ class Settings:
             sets the others to zero.
         truncate_for: share of the run during which a schedule is active (not for ``start`` and ``guarded``).
         tolerance: by how much the metric may deteriorate (only for ``guarded``).
-        holdout: share of the training samples, evenly spaced, to use as a validation set: metrics after each epoch are
-            computed on it instead of the test samples. ``guarded`` needs one, so that no choice depends on test
-            samples.
+        holdout: share of the training samples, from all over the set, to use as a validation set: metrics after each
+            epoch are computed on it instead of the test samples. ``guarded`` needs one, so that no choice depends on
+            test samples.
         format: number format to which coefficients are rounded during training, so that storing them loses nothing.
         quantize_from: share of the run after which coefficients are rounded. With ``quantized``, rounding becomes
             harder from the first step until then; see :func:`frformat.torch.set_softness`.

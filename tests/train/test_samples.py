@@ -8,7 +8,7 @@ from torch.utils.data import TensorDataset
 
 from frformat.train import Data, ProcessGroup
 from frformat.train.draws import Draws
-from frformat.train.recipe import Batch
+from frformat.train.recipe import Batch, spread
 from frformat.train.run import Run
 from tests.train.tiny import Tiny, tiny
 
@@ -22,6 +22,26 @@ def test_validation_samples_represent_sorted_classes():
     assert data.validation.tensors[1].bincount().tolist() == [6] * 10
     together = torch.cat([data.train.tensors[0], data.validation.tensors[0]])
     assert together.sort().values.equal(samples.tensors[0])
+
+
+@pytest.mark.parametrize("period", [2, 3, 4, 12])
+def test_validation_samples_represent_periodic_data(period):
+    samples = TensorDataset(torch.arange(60_000), torch.arange(60_000) % period)
+    data = Data(samples, samples).with_validation(1 / 12)
+    assert data.validation is not None
+    counts = data.validation.tensors[1].bincount(minlength=period) * period / 5_000
+    assert counts.sub(1).abs().max() < 0.15
+
+
+def test_chosen_samples_are_different_and_ascending():
+    for total in (1, 2, 7, 100):
+        for count in range(1, total + 1):
+            chosen = spread(total, count)
+            assert len(chosen) == count
+            assert int(chosen[0]) >= 0
+            assert int(chosen[-1]) < total
+            assert bool((chosen.diff() > 0).all())
+    assert spread(7, 7).tolist() == [*range(7)]
 
 
 @pytest.mark.parametrize("share", [1.0, 0.999])
