@@ -65,10 +65,10 @@ class CodeLength(nn.Module):
                 self.get_buffer(f"features{number}")[: tensor.kept] @ weights
                 for number, (tensor, weights) in enumerate(zip(self._tensors, self.scales, strict=True))
             ]
-            integers = quotients(
+            counts = quotients(
                 [tensor.coefficients for tensor in self._tensors], [_level(tensor) for tensor in self._tensors]
             )
-        return bits(integers, torch.cat(scales).exp().clamp(*SCALES)).sum()
+        return bits(counts, torch.cat(scales).exp().clamp(*SCALES)).sum()
 
     @staticmethod
     def _initial(tensor: SpectralTensor, features: Tensor) -> Tensor:
@@ -81,14 +81,27 @@ class CodeLength(nn.Module):
         return falls
 
 
-def bits(integers: Tensor, scales: Tensor) -> Tensor:
-    """Return the information in each integer, in bits.
+def bits(quotients: Tensor, scales: Tensor) -> Tensor:
+    """Return the information in each coefficient once it has been rounded to a whole number of steps, in bits.
+
+    The gradient of a coefficient is that of the line between the information in the whole numbers on either side. At
+    the rounded values themselves, zeros would cost nothing: every coefficient would drift until it is no longer rounded
+    to zero, be drawn back, and so on, and chance would decide which ones are zero in the end.
 
     Args:
-        integers: whole numbers, as floats.
+        quotients: coefficients in steps.
         scales: mean magnitudes of their Laplace distributions, in the same shape.
     """
-    sizes = integers.abs()
+    sizes = quotients.abs()
+    exact = sizes.detach()
+    below = exact.floor()
+    low, high = _information(below, scales), _information(below + 1, scales)
+    # The last factor is zero.
+    return torch.where(exact.round() == below, low, high) + (high - low).detach() * (sizes - exact)
+
+
+def _information(sizes: Tensor, scales: Tensor) -> Tensor:
+    """Return the information in integers with these magnitudes and one particular sign, in bits."""
     likely = (1 - TAIL) * _probability(sizes, scales) + TAIL * _probability(sizes, WIDER * scales + 1)
     return -torch.log2(likely + 1e-9)
 

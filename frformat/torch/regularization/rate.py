@@ -32,7 +32,7 @@ INITIAL: Final = 0.1
 FREEDOM: Final = 40.0
 """Natural logarithm of the largest factor by which the integral part can change the multiplier over all steps."""
 
-EAGERNESS: Final = 4.0
+EAGERNESS: Final = 12.0
 """Inverse of the relative excess at which the integral part grows fastest."""
 
 DAMPING: Final = 4.0

@@ -110,7 +110,7 @@ def level_of(size: float) -> float:
 
 
 def quotients(coefficients: Sequence[Tensor], levels: Sequence[Tensor]) -> Tensor:
-    """Return coefficients in units of learned steps, rounded to whole numbers; the gradient ignores the rounding.
+    """Return coefficients in units of learned steps.
 
     Args:
         coefficients: floating-point tensors of shapes (k,).
@@ -121,12 +121,11 @@ def quotients(coefficients: Sequence[Tensor], levels: Sequence[Tensor]) -> Tenso
     """
     level = torch.stack(list(levels))
     growth = torch.exp2((level.detach() - level) / LEVELS)  # equals 1, and passes the gradient on
-    whole = torch.cat(list(coefficients))
-    wide = torch.promote_types(whole.dtype, torch.float32)
+    every = torch.cat(list(coefficients))
+    wide = torch.promote_types(every.dtype, torch.float32)
     counts = [len(each) for each in coefficients]
     factors = torch.cat([f.expand(n) for f, n in zip((growth / step_of(level)).to(wide), counts, strict=True)])
-    exact = whole.to(wide) * factors
-    return exact + (torch.round(exact) - exact).detach()
+    return every.to(wide) * factors
 
 
 def learned_quantize(coefficients: Tensor, level: Tensor) -> Tensor:

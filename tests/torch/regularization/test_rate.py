@@ -87,6 +87,32 @@ def test_probabilities_add_up_to_one(scale):
     assert float(total) == pytest.approx(1, abs=1e-3)
 
 
+@given(st.floats(-300, 300), st.floats(0.03, 300))
+def test_gradients_are_slopes_between_whole_numbers(quotient, scale):
+    exact = torch.tensor([quotient], dtype=torch.float64, requires_grad=True)
+    spread = torch.full_like(exact, scale)
+    value = bits(exact, spread)
+    value.sum().backward()
+    below = exact.detach().abs().floor()
+    with torch.no_grad():
+        assert torch.equal(value, bits(exact.round(), spread))
+        slope = (bits(below + 1, spread) - bits(below, spread)) * exact.sign()
+    assert torch.equal(exact.grad, slope)
+
+
+def test_training_leaves_few_coefficients_undecided():
+    """Coefficients that do not pay for themselves become zero, and do not stay where rounding changes."""
+    model, _, _ = trained_for(300)
+    fractions = torch.cat(
+        [
+            (tensor.coefficients.detach() / step_of(tensor.spectral.level)).abs()
+            for tensor in spectral_tensors(model).values()
+        ]
+    )
+    assert float(((fractions > 0.45) & (fractions < 0.55)).double().mean()) < 0.1
+    assert float((fractions < 0.25).double().mean()) > 0.5
+
+
 @pytest.mark.parametrize("size", [200, 400])
 def test_the_file_has_the_size_and_contains_the_evaluated_values(size, tmp_path):
     model, rate, inputs = trained_for(size)
