@@ -14,7 +14,8 @@ run selects an epoch: every network is tested after its last epoch, with weights
   ``frformat.torch.compress`` has compressed it, and fine-tune its weights in their compressed form.
 * The UNet with 8 channels is first trained on ISBI 2012. The result is the teacher of all runs. The dense runs, which
   are the reference, start from it; all other runs start from scratch.
-* The time of a step is processor time, averaged over a complete run, relative to LeNet-5's recipe without a limit.
+* The time of a step is processor time, averaged over a complete but short run, relative to LeNet-5's recipe without a
+  limit, and to that recipe with as many coefficients as the run for the size starts with.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from statistics import mean
 from typing import Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench import DATA, ROOT, lenet5_sizes
 from bench.compress import calibration, network
@@ -38,6 +39,7 @@ from bench.published import admm_lenet5
 from bench.records import kept, recorded
 from bench.unet import SmallUNet
 from frformat.torch import compress, save_model
+from frformat.torch.regularization import spectral_tensors
 from frformat.train import ProcessGroup, Recipe, Settings, history, setup, train
 from frformat.train.export import Outcome
 from frformat.train.group import joined
@@ -56,6 +58,9 @@ TRIAL: Final = 0.25
 
 HELD_OUT: Final = 1 / 12
 """Share of the training samples that serves as the validation set for choosing learning rates."""
+
+STEP_EPOCHS: Final = 6
+"""Number of epochs for which the time of steps is measured."""
 
 TEACHER_EPOCHS: Final = 12
 """Number of epochs for which the dense teachers are trained."""
@@ -262,20 +267,42 @@ def _mean(case: Case, size: int | None, found: Mapping[str, Json]) -> float | No
 
 
 def _steps() -> Json:
-    """Measure the steps of complete runs, by the recipe and for several sizes; the runs take turns."""
+    """Measure the steps of complete, short runs: by the recipe, for several sizes, and without a size but with equally
+    many coefficients. The runs take turns."""
     data = LeNet5OnMnist().data(str(DATA))
-    sizes = (None, *LENET5.aims)
-    runs = [Run(LeNet5OnMnist(replace(LeNet5OnMnist.defaults, size=size)), data, ProcessGroup()) for size in sizes]
-    seconds = [0.0] * len(runs)
-    for _ in range(runs[0].steps):
-        for number, run in enumerate(runs):
+    short = replace(LeNet5OnMnist.defaults, epochs=STEP_EPOCHS)
+
+    def run(**changes: Any) -> Run:
+        return Run(LeNet5OnMnist(replace(short, **changes)), data, ProcessGroup())
+
+    runs = {"recipe": run()}
+    for size in LENET5.aims:
+        runs[f"{size}"] = run(size=size)
+        runs[f"{size} regularized"] = run(rules=_rules(runs[f"{size}"].model))
+    seconds = dict.fromkeys(runs, 0.0)
+    steps = runs["recipe"].steps
+    for _ in range(steps):
+        for name, each in runs.items():
             start = time.process_time()
-            run.advance()
-            seconds[number] += time.process_time() - start
+            each.advance()
+            seconds[name] += time.process_time() - start
     return {
-        str(size or "recipe"): {"seconds": round(spent / runs[0].steps, 5), "relative": round(spent / seconds[0], 2)}
-        for size, spent in zip(sizes, seconds, strict=True)
+        f"{size}": {
+            "seconds": round(seconds[f"{size}"] / steps, 5),
+            "to_recipe": round(seconds[f"{size}"] / seconds["recipe"], 2),
+            "to_regularized": round(seconds[f"{size}"] / seconds[f"{size} regularized"], 2),
+        }
+        for size in LENET5.aims
     }
+
+
+def _rules(model: nn.Module) -> tuple[str, ...]:
+    """Return rules that keep as many coefficients as a regularized model has, in the same views."""
+    return tuple(
+        f"{name}: keep={tensor.kept}"
+        + (f" view={','.join(map(str, tensor.spectral.view))}" if tensor.spectral.view else "")
+        for name, tensor in spectral_tensors(model).items()
+    )
 
 
 if __name__ == "__main__":

@@ -84,9 +84,9 @@ class CodeLength(nn.Module):
 def bits(quotients: Tensor, scales: Tensor) -> Tensor:
     """Return the information in each coefficient once it has been rounded to a whole number of steps, in bits.
 
-    The gradient of a coefficient is that of the line between the information in the whole numbers on either side. At
-    the rounded values themselves, zeros would cost nothing: every coefficient would drift until it is no longer rounded
-    to zero, be drawn back, and so on, and chance would decide which ones are zero in the end.
+    The gradient with respect to a coefficient is the slope between the whole numbers on either side of it. The slope
+    at the rounded value is zero for zeros: they would drift outwards until they are no longer rounded to zero, be drawn
+    back, and so on, and chance would decide which coefficients are zero in the end.
 
     Args:
         quotients: coefficients in steps.
