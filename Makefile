@@ -19,15 +19,16 @@ ABIS ?= arm64-v8a,x86_64
 NNCODEC := build/nncodec/bin/python
 APK := android-decoder/demo/target/frz-demo
 
-.PHONY: suite suite-short demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz fuzz-c lint docs docs-kotlin bench techniques vectors clean
+.PHONY: suite suite-short demo test test-python test-newest test-oldest test-processors test-install test-jvm test-android apk fuzz fuzz-c lint docs docs-kotlin reference bench techniques vectors clean
 
 demo: $(READY) $(JAR) ## train, encode, inspect and rebuild a small network in Python and on the JVM, and compare
 	$(BIN)/python -m demo
 
 test: test-python test-jvm ## all tests, both languages
 
+# One thread in each process, because several processes with several threads each would mostly wait for each other.
 test-python: $(READY) $(JAR)
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 15
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 15
 
 test-newest: ## test-python with the newest release of every package, in a separate environment
 	$(MAKE) VENV=.venv-newest CONSTRAINTS= test-python
@@ -77,10 +78,13 @@ lint: $(READY) ## ruff, mypy --strict, import-linter; Kotlin is linted by `mvn v
 docs: $(READY) ## build the documentation site in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-# In a run this short, disabling the optimizing compiler saves almost half of the processor time.
-docs-kotlin: $(READY) ## build the documentation site including the API reference of the Kotlin libraries
-	MAVEN_OPTS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=128m" $(MVN) -pl reference -am process-classes dokka:dokka
+docs-kotlin: reference $(READY) ## build the documentation site including the API reference of the Kotlin libraries
 	$(MAKE) docs
+
+# In a run this short, disabling the optimizing compiler saves almost half of the processor time. This compiles some of
+# the modules of $(JAR), so the two cannot run at the same time.
+reference: $(JAR)
+	MAVEN_OPTS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=128m" $(MVN) -pl reference -am process-classes dokka:dokka
 
 suite: $(READY) ## the benchmark suite on the JVM: dense and compressed networks on every runtime
 	$(BIN)/python android-decoder/benchmark/assets.py -o $(SUITE)/assets

@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     short = arguments == ["--short"]
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        built = _build(place / "dist", ["--wheel"] if short else ["--wheel", "--sdist"])
+        built = _build(place / "dist", short)
         for archive in built:
             home = place / archive.name.partition("-")[2]
             _install(home / "venv", archive, short)
@@ -47,12 +47,14 @@ def commands() -> list[tuple[list[str], int]]:
     return found
 
 
-def _build(folder: Path, kinds: list[str]) -> list[Path]:
+def _build(folder: Path, short: bool) -> list[Path]:
     """Build distributions in an isolated environment, as an installer does."""
-    builder = folder.with_name("builder")
-    python = _environment(builder)
-    _run([python, "-m", "pip", "install", "--quiet", "build"])
-    _run([python, "-m", "build", "--quiet", *kinds, "--outdir", folder, ROOT])
+    if short:
+        _run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT])
+    else:
+        python = _environment(folder.with_name("builder"))
+        _run([python, "-m", "pip", "install", "--quiet", "build"])
+        _run([python, "-m", "build", "--quiet", "--wheel", "--sdist", "--outdir", folder, ROOT])
     return sorted(folder.iterdir(), key=lambda path: path.suffix != ".whl")
 
 

@@ -62,6 +62,19 @@ def _docstrings() -> Iterator[tuple[str, str]]:
 
 DOCSTRINGS = dict(_docstrings())
 
+FINE_TUNING = ("frformat.torch.finetuning:load_quantized", "frformat.torch.quantized:set_softness")
+"""Examples that first compress LeNet-5 to a size; it is :class:`Narrow` there, because that takes half a minute."""
+
+
+class Narrow(LeNet5):
+    """LeNet-5 with a tenth of its parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv2 = torch.nn.Conv2d(20, 20, 5)
+        self.fc1 = torch.nn.Linear(20 * 4 * 4, 100)
+        self.fc2 = torch.nn.Linear(100, 10)
+
 
 def _namespace() -> dict[str, Any]:
     """Return the objects that examples assume; to save time, ``UNet`` is LeNet-5."""
@@ -122,11 +135,17 @@ def _is_written(name: str, value: Any, module: ModuleType) -> bool:
     return not name.startswith("__") and not added
 
 
+def test_the_examples_of_fine_tuning_exist() -> None:
+    assert set(FINE_TUNING) <= set(DOCSTRINGS)
+
+
 @pytest.mark.parametrize("name", DOCSTRINGS)
 def test_the_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     module = importlib.import_module(name.partition(":")[0])
     names = _namespace() | {key: value for key, value in vars(module).items() if _is_written(key, value, module)}
+    if name in FINE_TUNING:
+        names["LeNet5"] = Narrow
     for example in doctest.DocTestParser().get_examples(DOCSTRINGS[name]):
         source = example.source.replace('device="cuda"', 'device="cpu"')
         exec(compile(source, f"<docstring of {name}>", "exec"), names)

@@ -20,6 +20,9 @@ REQUESTS = ("TIER", "NOT_FOUND", "BUDGET")
 LARGE = 1 << 20
 """Directories of at least this size are not explained twice, to save time."""
 
+SLOW = "limit-of-seeded"
+"""A file that takes more than ten seconds to rebuild, as ``diff`` does twice; tests/conformance rebuilds it once."""
+
 
 def printed(*args: str | Path) -> Outcome:
     """Return the outcome of a command, after checking that all of its text is safe for a terminal."""
@@ -56,7 +59,8 @@ def test_a_valid_file(vector: dict[str, Any]):
     assert (tiles(path).error is None) is whole
     assert (printed("dump", path, "--bytes", *base).code == 0) is whole
     assert (printed("verify", path, *base).code == 0) is whole
-    assert printed("diff", path, path, "--json").code in (0, 2)
+    if vector["name"] != SLOW:
+        assert printed("diff", path, path, "--json").code in (0, 2)
     for tensor in vector["tensors"][:2]:
         assert printed("dump", path, tensor["name"], *base).code in (0, 2)
 

@@ -11,71 +11,77 @@ import pytest
 import torch
 from torch import nn
 
-import frformat
+from frformat import load_file
 from frformat.train import ProcessGroup, joined
 from frformat.train.run import Run
+from tests.cli.command import frformat
 from tests.train.tiny import tiny
 
 RECIPE = os.path.join(os.path.dirname(__file__), "tiny.py")
-OPTIONS = ["--schedule", "tail", "--epochs", "6", "--device", "cpu", "--average-from", "0.8", "--weight-decay", "0.01"]
+TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tests.train.commands"]
 
-
-TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+PLAIN = ["--schedule", "tail", "--epochs", "6", "--average-from", "0.8", "--weight-decay", "0.01"]
+EVALUATED = {"average": ["--average-from", "0.5"], "size": ["--size", "700"]}
 
 distributed = pytest.mark.skipif(not torch.distributed.is_available(), reason="PyTorch was built without distributed")
 
 
-def run(folder, *launcher, recipe="NoNorm", options=OPTIONS):
-    command = ["-m", "frformat", "train", f"{RECIPE}:{recipe}", "-o", str(folder), *options]
+def arguments(folder, recipe, *options):
+    return ["train", f"{RECIPE}:{recipe}", "-o", str(folder), "--device", "cpu", *options]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """Return the folder with the models of several commands that two processes run, and what each process prints."""
+    folder = tmp_path_factory.mktemp("two")
+    assert frformat(*arguments(folder / "dense", "Tiny", "--dense")).code == 0
+    tuning = ["--quantized", "--from", str(folder / "dense" / "model.frz"), "--size", "500"]
+    options = {"plain": PLAIN, **{name: ["--json", *each] for name, each in {**EVALUATED, "tuned": tuning}.items()}}
+    commands = [arguments(folder / name, "NoNorm" if name == "plain" else "Tiny", *options[name]) for name in options]
+    (folder / "commands.json").write_text(json.dumps(commands), "utf-8")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()}
-    done = subprocess.run(
-        [sys.executable, *launcher, *command], env=environment, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, *TWO, str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return frformat.load_file(folder / "model.frz"), done
+    ranks = [json.loads((folder / f"{rank}.json").read_text("utf-8")) for rank in (0, 1)]
+    assert [outcome["code"] for each in ranks for outcome in each] == [0] * 2 * len(options), ranks
+    return folder, {
+        name: [outcome["out"] for outcome in outcomes] for name, *outcomes in zip(options, *ranks, strict=True)
+    }
 
 
 @distributed
-def test_two_processes_train_like_one(tmp_path):
-    alone, _ = run(tmp_path / "one")
-    two, done = run(tmp_path / "two", *TWO)
-    assert alone.keys() == two.keys()
-    for weights in (
-        alone,
-        two,
-    ):  # the gradient of the logits' common part is only noise, which Adam turns into steps
+def test_two_processes_train_like_one(two, tmp_path):
+    assert frformat(*arguments(tmp_path, "NoNorm", *PLAIN)).code == 0
+    one, both = (load_file(folder / "model.frz") for folder in (tmp_path, two[0] / "plain"))
+    assert one.keys() == both.keys()
+    for weights in (one, both):  # the gradient of the logits' common part is only noise, which Adam turns into steps
         weights["3.weight"] = weights["3.weight"] - weights["3.weight"].mean(0)
-    for name, weights in alone.items():
-        np.testing.assert_allclose(two[name], weights, rtol=1e-3, atol=1e-4, err_msg=name)
-    assert done.stdout.count("decoded from the file") == 1  # only one process prints
+    for name, weights in one.items():
+        np.testing.assert_allclose(both[name], weights, rtol=1e-3, atol=1e-4, err_msg=name)
 
 
 @distributed
-@pytest.mark.parametrize("options", [["--average-from", "0.5"], ["--size", "700"]])
-def test_two_processes_evaluate_the_model_that_they_store(options, tmp_path):
+def test_only_the_first_of_two_processes_prints(two):
+    said = two[1]
+    assert "decoded from the file" in said["plain"][0]
+    assert [second for _, second in said.values()] == [""] * len(said)
+
+
+@distributed
+@pytest.mark.parametrize("name", EVALUATED)
+def test_two_processes_evaluate_the_model_that_they_store(name, two):
     """Each process sees other samples, so its batch normalization has other running statistics."""
-    _, done = run(tmp_path, *TWO, recipe="Tiny", options=["--device", "cpu", "--json", *options])
-    outcome = json.loads(done.stdout[done.stdout.index("{") :])  # PyTorch 2.8 also prints that processes connect
+    outcome = json.loads(two[1][name][0])
     assert outcome["metrics"] == pytest.approx(outcome["decoded"], abs=1e-6)
 
 
 @distributed
-def test_two_processes_fine_tune_the_model_that_they_store(tmp_path):
-    run(tmp_path / "dense", recipe="Tiny", options=["--device", "cpu", "--dense"])
-    options = [
-        "--device",
-        "cpu",
-        "--json",
-        "--quantized",
-        "--from",
-        str(tmp_path / "dense" / "model.frz"),
-        "--size",
-        "500",
-    ]
-    weights, done = run(tmp_path / "tuned", *TWO, recipe="Tiny", options=options)
-    outcome = json.loads(done.stdout[done.stdout.index("{") :])
+def test_two_processes_fine_tune_the_model_that_they_store(two):
+    folder, said = two
+    outcome = json.loads(said["tuned"][0])
     assert outcome["metrics"] == pytest.approx(outcome["decoded"], abs=1e-6)
-    assert not [name for name in weights if "live" in name]
+    assert not [name for name in load_file(folder / "tuned" / "model.frz") if "live" in name]
 
 
 def test_a_missing_device_is_named():

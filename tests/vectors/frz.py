@@ -186,6 +186,9 @@ class Group:
             yield Block(False, now, list(tensor.values[start : start + math.prod(now)]))
         elif now:
             last = tensor.corners[-1] if tensor.corners is not None else now
+            if not any(before) and tuple(now) == tuple(last):  # as the loop would yield, but much faster
+                yield Block(False, now, list(tensor.values[: math.prod(now)]))
+                return
             for shape, indices in slabs(before, now):
                 yield Block(False, shape, [tensor.values[flat(index, last)] for index in indices])
         else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Sequence
-from fractions import Fraction
 
 DTYPES = (
     *("bool", "u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64"),
@@ -82,10 +81,12 @@ def rounded(fmt: str, value: float) -> int:
     """Return the bits of the nearest number of a float type, ties to even; overflow results in infinity."""
     fraction, least, most = DIGITS[fmt]
     sign = int(struct.pack(">d", value)[0] >> 7)
-    exact = abs(Fraction(value))
+    numerator, denominator = abs(value).as_integer_ratio()
     exponent = min(max(math.frexp(value)[1] - 1, least), most + 1) if value else least
-    unit = Fraction(2) ** (exponent - fraction)
-    units = round(exact / unit)  # ties to even
+    numerator <<= max(fraction - exponent, 0)
+    denominator <<= max(exponent - fraction, 0)
+    units, rest = divmod(numerator, denominator)
+    units += 2 * rest + units % 2 > denominator  # ties to even
     # At the least exponent, fewer than 2^fraction units are a subnormal number. A carry increments the exponent.
     pattern = units + ((exponent - least) << fraction)
     infinity = (most - least + 2) << fraction

@@ -102,15 +102,23 @@ RECORDERS = {
 }
 
 
+@pytest.fixture(scope="module")
+def results(model):
+    """Return inputs of several sizes, each with the output of the plain model and the slack of others."""
+    assert 32 * 48 < algebra.CHUNK < 200 * 208  # the last one has more pixels than are summed at a time
+    plain = unregularize(copy.deepcopy(model))
+    inputs = [torch.rand(1, 3, *size) for size in ((32, 48), (32, 32), (200, 208))]
+    with torch.no_grad():
+        return [(x, plain(x), network_slack(model, x)) for x in inputs]
+
+
 @pytest.mark.parametrize("record", RECORDERS.values(), ids=RECORDERS)
-def test_graphs_recorded_at_one_size_are_correct_at_others(model, fused, record):
+def test_graphs_recorded_at_one_size_are_correct_at_others(fused, results, record):
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         recorded = record(fused, torch.rand(1, 3, 32, 48))
-        for size in ((32, 48), (32, 32), (200, 208)):  # the last one has more pixels than are summed at a time
-            assert 32 * 48 < algebra.CHUNK < 200 * 208
-            x = torch.rand(1, 3, *size)
-            assert_same(recorded(x), unregularize(copy.deepcopy(model))(x), network_slack(model, x))
+        for x, expected, slack in results:
+            assert_same(recorded(x), expected, slack)
 
 
 def test_models_that_are_not_fused_are_refused():
