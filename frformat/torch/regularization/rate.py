@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -32,8 +33,10 @@ INITIAL: Final = 0.1
 FREEDOM: Final = 40.0
 """Natural logarithm of the largest factor by which the integral part can change the multiplier over all steps."""
 
-EAGERNESS: Final = 12.0
-"""Inverse of the relative excess at which the integral part grows fastest."""
+LENGTHS: Final = (1000, 3000)
+EAGERNESS: Final = (4.0, 12.0)
+"""Inverse of the relative excess at which the integral part grows fastest, for runs with these numbers of steps. If it
+grew as fast in short runs, it would outrun the bits, which follow the multiplier with a delay of some steps."""
 
 DAMPING: Final = 4.0
 """Natural logarithm of the proportional part, per relative excess. Bits follow the multiplier with a delay, and without
@@ -96,6 +99,7 @@ class RateTerm:
         tensors = check_truncatable(model)
         self.model, self.size, self.steps = model, parse_size(size), steps
         self._every = max(FREQUENT, steps // CALIBRATIONS)
+        self._eagerness = float(np.interp(steps, LENGTHS, EAGERNESS))
         if not tensors:
             raise ValueError(f"{type(model).__name__} has no regularized tensor: call regularize(model) first")
         if any(tensor.spectral.tiers > 1 for tensor in tensors.values()):
@@ -144,7 +148,7 @@ class RateTerm:
         if self.last_step % self._every == 0:
             self._calibrate()
         excess = self._bits / 8 * self._overhead / self.budget - 1
-        self._integral = self._integral + FREEDOM / self.steps * (EAGERNESS * excess).clamp(-1, 1)
+        self._integral = self._integral + FREEDOM / self.steps * (self._eagerness * excess).clamp(-1, 1)
         self._log_multiplier = self._integral + DAMPING * excess.clamp(-0.5, 0.5)
 
     def finish(self, model: nn.Module | None = None) -> int:

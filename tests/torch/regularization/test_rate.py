@@ -110,7 +110,7 @@ def test_training_leaves_few_coefficients_undecided():
         ]
     )
     assert float(((fractions > 0.45) & (fractions < 0.55)).double().mean()) < 0.1
-    assert float((fractions < 0.25).double().mean()) > 0.5
+    assert float((fractions < 0.25).double().mean()) > 0.4
 
 
 @pytest.mark.parametrize("size", [200, 400])
