@@ -35,6 +35,8 @@ class Entry:
         load: reads the tensor as an array, a :class:`Sparse` tensor, a :class:`Spectrum` or a :class:`CodedTensor`.
         kind: what ``load`` returns: ``dense``, ``sparse``, ``spectrum`` or ``coded``.
         format: number format for which the coefficients were trained, or ``auto``.
+        shared: whether an element shares memory with another one, of this tensor or of another. In the model, the two
+            always have the same value, so the tensor must be stored exactly.
     """
 
     dtype: str
@@ -42,6 +44,7 @@ class Entry:
     load: Callable[[], Value]
     kind: Kind = "dense"
     format: str = "auto"
+    shared: bool = False
 
     @property
     def elements(self) -> int:

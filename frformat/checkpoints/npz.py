@@ -26,6 +26,13 @@ COMMENT_BYTES: Final = 0xFFFF
 """Size of the longest comment in bytes."""
 
 
+class _NewArchive(zipfile.ZipFile):
+    """An archive that is closed only if it is complete: otherwise, closing raises an error that hides the first one."""
+
+    def __del__(self) -> None:
+        """Leave an incomplete archive as it is."""
+
+
 def load(path: str) -> Checkpoint:
     """List the arrays of an archive. The archive stays open."""
     archive = zipfile.ZipFile(path)
@@ -54,7 +61,8 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
     Bfloat16 and 8-bit floats are widened to float32.
     """
     widened = set()
-    with replacing(path) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+    with replacing(path) as out:
+        archive = _NewArchive(out, "w", zipfile.ZIP_STORED)
         for name, entry in checkpoint.untied().items():
             array = entry.array()
             if entry.dtype in WIDER:
@@ -66,6 +74,7 @@ def save(checkpoint: Checkpoint, path: str) -> list[str]:
             member.comment = comment if len(comment) <= COMMENT_BYTES else b""
             with archive.open(member, "w", force_zip64=True) as file:
                 npy.write_array(file, array, allow_pickle=False)
+        archive.close()
     notes = [f"{dtype} was written as f32 without loss: .npz does not support it" for dtype in sorted(widened)]
     return notes + checkpoint.without_metadata(".npz")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Literal
 
@@ -51,11 +52,12 @@ def load(path: str, *, entry: str | None = None, trust_pickle: bool = False) -> 
     found, gathered = gather({name: value for name, value in state.items() if isinstance(value, Tensor)}, layers)
     notes += [*chosen, *_left_out(state), *quantized, *gathered]
     aliases = tensors.aliases({name: _memory(value) for name, value in found.items()})
+    shared = tensors.overlapping(_memory(value) for name, value in found.items() if name not in aliases)
     entries = {}
     for name, value in found.items():
         if name not in aliases:
             try:
-                entries[name] = _entry(value)
+                entries[name] = replace(_entry(value), shared=id(_memory(value)) in shared)
             except EncodeError as error:
                 raise EncodeError(f"tensor {name!r}: {error}") from error
     return Checkpoint(entries, aliases, notes=notes)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 from weakref import ReferenceType, ref
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.parameter import is_lazy
@@ -141,17 +144,65 @@ def aliases(tensors: Mapping[str, Any]) -> dict[str, str]:
     return out
 
 
-def _identity(tensor: object) -> tuple[object, ReferenceType[Any] | None]:
-    """Return a key shared only by tensors with the same view of the same memory, and a weak reference to ``tensor``."""
+def overlapping(tensors: Iterable[object]) -> set[int]:
+    """Return the ids of those tensors of which an element shares memory with another one, or with another's element."""
+    by_storage: dict[object, list[Tensor]] = {}
+    for tensor in tensors:
+        storage = _storage(tensor)
+        if isinstance(tensor, Tensor) and storage is not None:
+            by_storage.setdefault((tensor.device, storage.data_ptr()), []).append(tensor)
+    return {each for group in by_storage.values() for each in _overlapping(group)}
+
+
+def _overlapping(group: Sequence[Tensor]) -> set[int]:
+    """Return the same as :func:`overlapping`, for tensors in one storage."""
+    spans = sorted((_start(tensor), _extent(tensor)) for tensor in group)
+    if all(end <= start for (_, end), (start, _) in pairwise(spans)):
+        return {id(tensor) for tensor in group if _repeats(tensor)}
+    unit = math.gcd(*(tensor.element_size() for tensor in group))
+    first, last = spans[0][0], max(end for _, end in spans)
+    used, shared = (np.zeros((last - first) // unit, bool) for _ in range(2))
+    places = []
+    for tensor in group:
+        size = tensor.element_size() // unit
+        shape, strides = (*tensor.shape, size), (*(stride * size for stride in tensor.stride()), 1)
+        own, common = (as_strided(mask[(_start(tensor) - first) // unit :], shape, strides) for mask in (used, shared))
+        common |= own
+        own[...] = True
+        places.append(common)
+    return {id(tensor) for tensor, place in zip(group, places, strict=True) if place.any() or _repeats(tensor)}
+
+
+def _repeats(tensor: Tensor) -> bool:
+    """Return whether elements of a tensor may share memory with each other."""
+    end = 0
+    for stride, length in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if length > 1:
+            if stride <= end:
+                return True
+            end += (length - 1) * stride
+    return False
+
+
+def _storage(tensor: object) -> torch.UntypedStorage | None:
+    """Return the memory of a tensor's elements; None if it has no elements, or no memory of its own."""
     if not isinstance(tensor, Tensor) or is_lazy(tensor) or tensor.is_nested or tensor.layout != torch.strided:
-        return id(tensor), _weak(tensor)
+        return None
     if tensor.device.type == "meta" or tensor.numel() == 0:
-        return id(tensor), _weak(tensor)
+        return None
     try:
         storage = tensor.untyped_storage()
-        place = tensor.device, storage.data_ptr(), tensor.storage_offset()
+        return storage if storage.data_ptr() else None
     except (RuntimeError, NotImplementedError):  # a subclass without memory of its own
+        return None
+
+
+def _identity(tensor: object) -> tuple[object, ReferenceType[Any] | None]:
+    """Return a key shared only by tensors with the same view of the same memory, and a weak reference to ``tensor``."""
+    storage = _storage(tensor)
+    if not isinstance(tensor, Tensor) or storage is None:
         return id(tensor), _weak(tensor)
+    place = tensor.device, storage.data_ptr(), tensor.storage_offset()
     return (*place, (tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.is_conj(), tensor.is_neg())), ref(
         storage
     )
@@ -164,8 +215,13 @@ def _weak(value: object) -> ReferenceType[Any] | None:
         return None
 
 
+def _start(tensor: Tensor) -> int:
+    """Return the number of bytes of a tensor's storage before its first element."""
+    return int(tensor.storage_offset()) * tensor.element_size()
+
+
 def _extent(tensor: Tensor) -> int:
-    """Return the bytes of a tensor's storage up to the end of its last element."""
+    """Return the number of bytes of a tensor's storage up to the end of its last element."""
     if tensor.numel() == 0:
         return 0
     last = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))

@@ -229,6 +229,8 @@ def digest(stored: Stored) -> str:
 
 def _coded(entry: Entry, decision: Decision, older: Older) -> tuple[Stored, TensorReport]:
     """Return one tensor in the form to be stored, and the outcome; ``older`` returns the base's tensor."""
+    if entry.shared and entry.kind == "dense" and (decision.selection is not None or decision.format != "auto"):
+        return entry.array(), TensorReport("raw", note="its elements share memory")
     if decision.selection is None and not decision.spectral:
         return _plain(entry, decision.format, older)
     if entry.dtype not in REAL_DTYPES:

@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Protocol, TypeVar
 
 from frformat.format.leftovers import FULL, temporary_file
 
@@ -18,6 +18,16 @@ NAME_BYTES: Final = 200
 """Size of the longest part of a file's name in the name of its temporary file. Most systems allow 255 bytes in all."""
 
 StrPath = str | os.PathLike[str]
+
+
+class Closable(Protocol):
+    """A file, or an archive."""
+
+    def close(self) -> None:
+        """Write what is left, and close the file."""
+
+
+Closed = TypeVar("Closed", bound=Closable)
 
 
 @contextmanager
@@ -42,7 +52,7 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
                 error.filename = given  # not the temporary name
             raise
         try:
-            with io.BufferedWriter(_Destination(temporary, given)) as file:
+            with closing(io.BufferedWriter(_Destination(temporary, given))) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -52,6 +62,21 @@ def replacing(path: StrPath) -> Iterator[IO[bytes]]:
             if error.filename is None and error.errno in FULL:  # it may be another temporary file of the folder
                 error.filename = given
             raise
+
+
+@contextmanager
+def closing(file: Closed) -> Iterator[Closed]:
+    """Close a file at the end of a ``with`` block.
+
+    Closing writes what has not been written yet, and can fail. If the block has failed, only its own error counts.
+    """
+    try:
+        yield file
+    except BaseException:
+        with suppress(Exception):
+            file.close()
+        raise
+    file.close()
 
 
 def check_writable(path: StrPath) -> None:

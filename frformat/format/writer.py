@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from frformat.errors import EncodeError, FrzError
 from frformat.format import container
-from frformat.format.atomic import replacing
+from frformat.format.atomic import closing, replacing
 from frformat.format.differences import Base
 from frformat.format.directory import Directory, Group
 from frformat.format.factors import Factors
@@ -81,7 +81,7 @@ def save_file(
     """
     options = Options.of(metadata, aliases, format, tiers, compression, progress)
     folder = os.path.dirname(os.path.realpath(path))
-    with opened(base) as held, replacing(path) as file, tempfile.TemporaryFile(dir=folder) as spool:
+    with opened(base) as held, replacing(path) as file, closing(tempfile.TemporaryFile(dir=folder)) as spool:
         if held is not None and held.is_at(path):
             raise EncodeError(
                 "a delta file cannot replace its base, without which it cannot be read: write another file"

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from frformat.checkpoints.torch_tensors import aliases, overlapping
 from frformat.errors import EncodeError
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -17,7 +18,8 @@ def copied(model: Model, replaced: dict[int, Any] | None = None) -> Model:
     """Return a deep copy of a model.
 
     ``copy.deepcopy`` refuses tensors with a history, such as the weight that :func:`torch.nn.utils.weight_norm`
-    computes before each run. The copies of these are plain tensors.
+    computes before each run. The copies of these are plain tensors. It also gives each parameter memory of its own;
+    here, elements that share memory do so in the copy, too.
 
     Args:
         model: any model.
@@ -34,12 +36,24 @@ def copied(model: Model, replaced: dict[int, Any] | None = None) -> Model:
     try:
         # The copy can be trained, and TorchScript's tensors do not remember what they were copied from.
         with torch.inference_mode(False), torch.no_grad():
+            _copy_overlapping(model, memo)
             made = copy.deepcopy(model, memo)
     except Exception as error:  # the user's modules can raise anything
         first = str(error).partition("\n")[0]
         raise EncodeError(f"{type(model).__name__} cannot be copied: {type(error).__name__}: {first}") from error
     keep_persistence(model, made)
     return made
+
+
+def _copy_overlapping(model: nn.Module, memo: dict[int, Any]) -> None:
+    """Copy the parameters that share memory with others or with themselves; those that are one tensor become one."""
+    own = {str(id(each)): each for each in (*model.parameters(), *model.buffers())}
+    shared, ties = overlapping(own.values()), aliases(own)
+    for name, each in own.items():
+        if id(each) in shared and type(each) is nn.Parameter and id(each) not in memo:
+            first = memo.get(int(ties.get(name, name)))
+            same = isinstance(first, nn.Parameter) and first.requires_grad == each.requires_grad
+            memo[id(each)] = first if same else nn.Parameter(copy.deepcopy(each.data, memo), each.requires_grad)
 
 
 def keep_persistence(model: nn.Module, copy: nn.Module) -> None:

@@ -18,9 +18,8 @@ from torch.nn.utils.parametrize import ParametrizationList
 import frformat
 from frformat import CodedTensor, FrzFile
 from frformat.checkpoints.precision import is_narrower
-from frformat.checkpoints.torch_tensors import aliases
+from frformat.checkpoints.torch_tensors import aliases, overlapping
 from frformat.format.reader import Source
-from frformat.torch import memory
 from frformat.torch.compression import inputs
 from frformat.torch.compression.structure import structure_of_all
 from frformat.torch.corners import cornered
@@ -283,11 +282,11 @@ def _owners(model: nn.Module) -> dict[int, _Tied]:
                 owners.setdefault(id(tensor), []).append((module, attribute))
                 tensors[str(id(tensor))] = tensor
     ties = aliases(tensors)
-    overlapping = memory.overlapping(tensor for name, tensor in tensors.items() if name not in ties)
+    shared = overlapping(tensor for name, tensor in tensors.items() if name not in ties)
     found: dict[int, _Tied] = {}
     for key, own in owners.items():
         first = int(ties.get(str(key), key))
-        tied = found.setdefault(first, _Tied([], [], first not in overlapping))
+        tied = found.setdefault(first, _Tied([], [], first not in shared))
         tied.ids.append(key)
         tied.owners.extend(own)
     return found

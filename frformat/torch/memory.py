@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from frformat.checkpoints.torch_tensors import overlapping
 
 
 class Write(NamedTuple):
@@ -47,25 +48,13 @@ def conflicts(writes: Iterable[Write]) -> list[str]:
 
     Nothing is changed. Values are read only for tensors that share memory.
     """
+    writes = list(writes)
+    shared = overlapping(each.tensor for each in writes)
     by_storage: dict[int, list[Write]] = defaultdict(list)
     for each in writes:
-        tensor = each.tensor
-        if tensor.layout == torch.strided and tensor.device.type != "meta" and tensor.numel():
-            by_storage[tensor.untyped_storage().data_ptr()].append(each)
-    faults = []
-    for group in by_storage.values():
-        if _overlap([each.tensor for each in group]):
-            faults += _contradictions(group)
-    return faults
-
-
-def overlapping(tensors: Iterable[Tensor]) -> set[int]:
-    """Return the ids of those tensors that share memory with others, or with themselves."""
-    by_storage: dict[int, list[Tensor]] = defaultdict(list)
-    for tensor in tensors:
-        if tensor.layout == torch.strided and tensor.device.type != "meta" and tensor.numel():
-            by_storage[tensor.untyped_storage().data_ptr()].append(tensor)
-    return {id(tensor) for group in by_storage.values() if _overlap(group) for tensor in group}
+        if id(each.tensor) in shared:
+            by_storage[each.tensor.untyped_storage().data_ptr()].append(each)
+    return [fault for group in by_storage.values() for fault in _contradictions(group)]
 
 
 def replace(model: nn.Module, others: Mapping[int, Tensor]) -> None:
@@ -90,21 +79,6 @@ def _sparse_like(value: Tensor, like: Tensor) -> Tensor:
         return value.to_sparse(like.sparse_dim())
     block = like.values().shape[1:3] if like.layout in (torch.sparse_bsr, torch.sparse_bsc) else None
     return value.to_sparse(layout=like.layout, blocksize=block, dense_dim=like.dense_dim() or None)
-
-
-def _overlap(tensors: Sequence[Tensor]) -> bool:
-    """Return whether tensors of one storage may share memory with one another, or one of them with itself."""
-    if any(torch._debug_has_internal_overlap(tensor) for tensor in tensors):
-        return True
-    spans = sorted(map(_span, tensors))
-    return any(start < end for (_, end), (start, _) in pairwise(spans))
-
-
-def _span(tensor: Tensor) -> tuple[int, int]:
-    """Return the offsets in a tensor's storage of its first byte and of the byte after its last one."""
-    start = int(tensor.storage_offset())
-    last = start + sum(int((n - 1) * stride) for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
-    return start * tensor.element_size(), (last + 1) * tensor.element_size()
 
 
 def _contradictions(group: Sequence[Write]) -> list[str]:

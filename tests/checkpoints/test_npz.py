@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -126,6 +127,20 @@ def test_the_archive_checksum_detects_damage(path: Path):
     path.write_bytes(data)
     with pytest.raises(EncodeError, match=r"file.npz: a.npy: BadZipFile: Bad CRC-32"):
         checkpoints.load(path)["a"]
+
+
+def test_an_interrupt_while_a_member_is_closed_is_reported_as_it_is(path: Path, monkeypatch: pytest.MonkeyPatch):
+    close, interrupts = zipfile._ZipWriteFile.close, [KeyboardInterrupt()]
+
+    def interrupted(member: Any) -> None:
+        if interrupts:
+            raise interrupts.pop()
+        close(member)
+
+    monkeypatch.setattr(zipfile._ZipWriteFile, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.save(checkpoint({"a": np.ones(3), "b": np.ones(3)}), path.with_name("other.npz"))
+    assert not path.with_name("other.npz").exists()
 
 
 def test_truncated_archives_are_refused(path: Path):

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from frformat import EncodeError, Spectrum
-from frformat.checkpoints.torch_tensors import TORCH_DTYPES, aliases, dtype_name, to_numpy, to_torch
+from frformat.checkpoints.torch_tensors import TORCH_DTYPES, aliases, dtype_name, overlapping, to_numpy, to_torch
 from frformat.dtypes import DTYPES
 from frformat.spectral.sparse import Sparse
 from tests.strategies import arrays, spectra
@@ -153,6 +153,35 @@ def test_different_views_are_not_aliases():
         "bits": base.view(torch.int32),
     }
     assert aliases(views) == {"again": "whole"}
+
+
+def test_tensors_that_share_elements_are_found():
+    base, numbers = torch.arange(24.0).reshape(4, 6), torch.randn(3, 4, dtype=torch.complex64)
+    tensors = {
+        "left": base[:, :3],
+        "right": base[:, 3:],
+        "whole numbers": numbers[0],
+        "real part": numbers[1:].real,
+        "imaginary part": numbers[1:].imag,
+        "empty": base[:0],
+        "sparse": torch.eye(3).to_sparse(),
+        "meta": torch.empty(3, device="meta").expand(2, 3),
+        "one": torch.ones(1).expand(1),
+    }
+    assert overlapping(tensors.values()) == set()
+    others = {"corner": base[3:, 5:], "part": numbers.imag[2], "expanded": torch.ones(1).expand(2)}
+    found = overlapping([*tensors.values(), *others.values()])
+    assert found == {id(each) for each in (tensors["right"], tensors["imaginary part"], *others.values())}
+
+
+@given(st.data())
+def test_a_view_that_repeats_elements_is_found(data: st.DataObject):
+    shape = data.draw(st.lists(st.integers(1, 4), max_size=3).map(tuple))
+    strides = tuple(data.draw(st.integers(0, 6)) for _ in shape)
+    view = torch.arange(80).as_strided(shape, strides)
+    repeats = len(view.unique()) < view.numel()
+    assert not repeats or overlapping([view]) == {id(view)}
+    assert repeats or overlapping([view.contiguous()]) == set()
 
 
 def test_freed_tensors_are_not_mistaken_for_others():

@@ -71,6 +71,18 @@ def test_weights_alone():
     assert frz.load_file("net.frz")["conv.weight"].shape == (8, 3, 3, 3)
 
 
+def test_tensors_that_share_memory_are_kept_in_every_lossy_form():
+    rows = torch.randn(1, 8, generator=torch.Generator().manual_seed(0)).expand(16, 8)
+    torch.save({"rows": rows, "others": torch.randn(8, 8)}, "net.pt")
+    for command in (["compress"], ["encode", "--format", "q8"], ["encode", "--keep", "50%"]):
+        outcome = frformat(*command, "net.pt", "-o", "net.frz", "--force")
+        assert outcome.code == 0
+        assert (
+            "rows: stored exactly, because elements share memory" in outcome.out or "rows is stored raw" in outcome.out
+        )
+        assert (frz.load_file("net.frz")["rows"] == rows.numpy()).all()
+
+
 def test_standard_input_and_output():
     frformat("compress", "net.npz", "-o", "net.frz", "--quality", "7")
     before = files()

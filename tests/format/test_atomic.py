@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from frformat.format import atomic
 from frformat.format.atomic import replacing
 
 
@@ -34,6 +35,25 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path):
         fail()
     assert target.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), ValueError("a tensor is not finite")])
+def test_a_full_disk_does_not_hide_an_earlier_error(
+    failure: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(file: object, data: object) -> int:
+        raise OSError(errno.ENOSPC, "the disk is full")
+
+    monkeypatch.setattr(atomic._Destination, "write", full)
+
+    def fail() -> None:
+        with replacing(tmp_path / "file") as file:
+            file.write(b"new")  # remains in the buffer
+            raise failure
+
+    with pytest.raises(type(failure)):
+        fail()
+    assert not list(tmp_path.iterdir())
 
 
 def test_permissions_are_those_of_the_old_file_or_of_a_new_one(tmp_path: Path):

@@ -62,6 +62,25 @@ def test_objects_can_be_replaced():
     assert model[2].bias is not bias
 
 
+def test_elements_that_share_memory_do_so_in_the_copy():
+    base = torch.randn(6, 6)
+    model = nn.Module()
+    for name, tensor in {"whole": base, "row": base[1], "again": base, "one": torch.ones(1).expand(3)}.items():
+        model.register_parameter(name, nn.Parameter(tensor))
+    model.register_buffer("columns", base[:, ::2])
+    model.frozen = nn.Parameter(base, requires_grad=False)
+    made = copied(model)
+    assert made.again is made.whole
+    assert made.frozen.data_ptr() == made.whole.data_ptr() != base.data_ptr()
+    assert not made.frozen.requires_grad
+    assert made.one.stride() == (0,)
+    with torch.no_grad():
+        made.whole.fill_(1)
+    assert made.row.tolist() == [1] * 6
+    assert made.columns.tolist() == [[1] * 3] * 6
+    assert not (model.row == 1).any()
+
+
 def test_such_models_are_factored_compressed_and_exported(tmp_path: Path):
     model = normalized()
     expected = model(X).detach()

@@ -16,8 +16,10 @@ from frformat.cli import terminal
 from frformat.cli.files import base_notes
 from frformat.cli.options import ByteCount, entry_option, json_option, output_option
 from frformat.cli.output import force_option, messages_redirected, writing
+from frformat.dtypes import REAL_DTYPES
 from frformat.errors import EncodeError
-from frformat.wording import count
+from frformat.format.tensor import CodedTensor
+from frformat.wording import count, listed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -54,6 +56,9 @@ LIMITS: Final = ("max-drop", "size", "bits", "quality")
 
 BATCH: Final = 64
 """Number of inputs in a batch."""
+
+SHOWN: Final = 5
+"""Largest number of names to list in a note."""
 
 
 @click.command(
@@ -160,7 +165,7 @@ def compress(
             result = compression.compress(
                 network, target, metadata=checkpoint.metadata, progress=_shown(bar), **options
             )
-        result.notes[:0] = checkpoint.notes
+        result.notes[:0] = [*checkpoint.notes, *(_kept(checkpoint) if architecture is None else [])]
         result.notes.extend(base_notes(target, options["base"]))
         if plot is not None:
             plotting.save(result, plot)
@@ -175,8 +180,17 @@ def _tensors(checkpoint: Checkpoint) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     for name, entry in checkpoint.entries.items():
-        found[name] = to_torch(entry.array().copy()) if entry.kind in ("dense", "coded") else checkpoint[name]
+        if entry.shared and entry.dtype in REAL_DTYPES:
+            found[name] = CodedTensor.of_array(entry.array(), "auto")  # only tensors are rounded
+        else:
+            found[name] = to_torch(entry.array().copy()) if entry.kind in ("dense", "coded") else checkpoint[name]
     return found | {name: found[target] for name, target in checkpoint.aliases.items()}
+
+
+def _kept(checkpoint: Checkpoint) -> list[str]:
+    """Return a note on the tensors that are not rounded, if there are any."""
+    names = [name for name, entry in checkpoint.entries.items() if entry.shared]
+    return [f"{listed(names, SHOWN)}: stored exactly, because elements share memory"] if names else []
 
 
 def _network(architecture: str, checkpoint: Checkpoint, source: str) -> nn.Module:

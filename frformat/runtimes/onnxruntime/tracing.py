@@ -29,6 +29,13 @@ OPSET: Final = 20
 """The version of the ONNX operator set: the newest one that ONNX Runtime 1.20 supports completely."""
 
 
+AXES: Final = 64
+"""Largest number of axes of a tensor that all of PyTorch's operators support."""
+
+VARIABLE_AXES: Final = 8
+"""Largest number of axes of an input whose lengths may vary: the time that PyTorch takes grows exponentially."""
+
+
 class Traced(NamedTuple):
     """A traced model.
 
@@ -55,6 +62,12 @@ def traced(model: nn.Module, example: tuple[Any, ...], dynamic: bool) -> Traced:
     Raises:
         ExportError: the model cannot be exported. The message says why.
     """
+    most = max((leaf.dim() for leaf in tree_flatten(example)[0] if isinstance(leaf, Tensor)), default=0)
+    if most > (VARIABLE_AXES if dynamic else AXES):
+        raise ExportError(
+            f"{type(model).__name__} cannot be exported to ONNX: an input has {most} axes, but at most "
+            f"{AXES} work; with variable lengths, {VARIABLE_AXES} (dynamic=False, or --fixed, fixes them)"
+        )
     fixed: set[tuple[int, int]] = set()
     while True:
         program = _exported(model, example, _variable(model, example, fixed) if dynamic else None)

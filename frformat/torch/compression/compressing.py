@@ -113,7 +113,8 @@ def compress(
     by layer, and later weights compensate for the rounding errors of earlier ones. Without inputs, or with only a few,
     the file is larger at the same accuracy. Batch normalization after a layer is folded into that layer's weights; its
     module remains and only adds its bias. The file therefore loads into the same architecture with
-    :func:`frformat.torch.load_model`, but only for use in evaluation mode.
+    :func:`frformat.torch.load_model`, but only for use in evaluation mode. Tensors whose elements share memory, such as
+    expanded ones, are stored exactly, apart from tied weights.
 
     Two copies of the model process all batches side by side, layer by layer. Peak memory is therefore twice what the
     activations of all batches occupy at one layer.
@@ -276,6 +277,8 @@ def _notes(weighed: Weighed, contents: Contents) -> list[str]:
         notes.append(
             f"batch normalizations folded into the preceding weights: {number}; the file is for inference only"
         )
+    if weighed.structure.overlapping:
+        notes.append(f"{_shown(weighed.structure.overlapping)}: stored exactly, because elements share memory")
     chance = _chance(weighed)
     if weighed.doubt > FEW:
         notes.append(

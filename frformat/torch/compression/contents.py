@@ -66,7 +66,7 @@ class Contents:
         self._ties = {names[n]: names[t] for n, t in tied(tensors).items() if n in names and t in names}
         self._names, self._plans = names, plans
         self._base: FrzFile | None = None
-        self._dtypes = {name: dtype_name(value.dtype) for name, value in tensors.items()}
+        self._dtypes = {name: _dtype(name, value) for name, value in tensors.items()}
         own = {name: value for name, value in tensors.items() if names.get(name) not in self._ties}
         self._elements = sum(value.numel() for value in own.values() if value.is_floating_point())
         self.quantized = max(1, sum(tensors[name].numel() for name in plans))
@@ -193,6 +193,13 @@ def _even(sizes: NDArray[np.float64], array: Array) -> bool:
     if array.min() >= 0 or array.max() <= 0:
         return bool(sizes.max() < RANGE * sizes.min())
     return bool(sizes.max() < RANGE * np.sqrt(np.square(sizes).mean()))
+
+
+def _dtype(name: str, value: Tensor) -> str:
+    try:
+        return dtype_name(value.dtype)
+    except EncodeError as error:
+        raise EncodeError(f"tensor {name!r}: {error}") from error
 
 
 def _array(name: str, value: Tensor) -> Array:

@@ -25,7 +25,7 @@ from frformat.torch.compression.quantizing import Weighed
 from frformat.torch.compression.recording import FLOATS, Site
 from frformat.torch.compression.remainder import settle, unknown
 from frformat.torch.compression.sensitivity import correct
-from frformat.torch.compression.state import Bag, state_of
+from frformat.torch.compression.state import Bag, overlapping, state_of
 from frformat.torch.compression.structure import Structure, fold, structure_of_all
 
 Doubles = NDArray[np.float64]
@@ -49,12 +49,13 @@ def prepare(
         seed: seed of the random numbers.
         told: progress callback.
     """
+    shared = overlapping(model)
     if not batches:
-        return _guessed(model)
+        return _guessed(model, shared)
     found = structure_of_all(model, [partial(outputs.run, model, batch) for batch in batches])
     if (
         not found.sites
-        and not _guesses(model)
+        and not _guesses(model, shared)
         and all(isinstance(value, Tensor) for value in state_of(model)[0].values())
     ):
         raise CompressionError(
@@ -83,10 +84,10 @@ def prepare(
     share = doubt(sum(decisions))
     known = {site: _doubted(model, site, each, share) for site, each in known.items()} if share else known
     used = covering(found.sites, known, model)
-    guesses = _guesses(model, except_for={site.name for site in used})
+    guesses = _guesses(model, {*shared, *(site.name for site in used)})
     silent = [site for site in silent if site in used]
     weighed = Weighed(model, found, known | guesses, {}, batches, [*guesses, *used], list(guesses), silent, share)
-    weighed, contents = planned(weighed, unknown(model))
+    weighed, contents = planned(weighed, [*shared, *unknown(model)])
     settle(weighed, contents, outputs)
     correct(weighed, outputs, scale_of(USUAL, contents.quantized), told)
     return weighed, contents
@@ -101,13 +102,14 @@ def _doubted(model: nn.Module, site: Site, known: Statistics, share: float) -> S
     return Statistics(inputs, DoubtedOutputs(measured, assumed, share) if isinstance(measured, Gradients) else measured)
 
 
-def _guessed(model: nn.Module) -> tuple[Weighed, Contents]:
-    """Return the same as :func:`prepare`, for a model that cannot be run."""
-    guesses = _guesses(model)
-    return planned(Weighed(model, Structure(sites=list(guesses)), guesses, {}, sites=list(guesses)), unknown(model))
+def _guessed(model: nn.Module, shared: Sequence[str]) -> tuple[Weighed, Contents]:
+    """Return the same as :func:`prepare`, for a model that cannot be run, some of whose tensors share memory."""
+    guesses = _guesses(model, shared)
+    found = Structure(sites=list(guesses), overlapping=list(shared))
+    return planned(Weighed(model, found, guesses, {}, sites=list(guesses)), [*shared, *unknown(model)])
 
 
-def _guesses(model: nn.Module, except_for: Collection[str] = ()) -> dict[Site, Statistics]:
+def _guesses(model: nn.Module, except_for: Collection[str]) -> dict[Site, Statistics]:
     """Return guessed statistics of a model's parameters, except for those named. Buffers are never included."""
     state, _ = state_of(model)
     weights = state if isinstance(model, Bag) else {name for name, _ in model.named_parameters()}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -78,14 +80,24 @@ class Weighed:
     def adjustable(self, site: Site) -> str | None:
         """Return the name of the bias that can compensate for a change of a layer's mean output."""
         bias = self.structure.biases.get(site)
-        alone = sum(each == bias for each in self.structure.biases.values()) == 1
-        return bias if alone and self.alone(site) else None
+        return bias if self._users[bias] == 1 and self.alone(site) else None
 
     def alone(self, site: Site) -> bool:
         """Return whether the rows of a site are used only once in a run."""
-        others = [each for each in self.structure.sites if each.name == site.name and each != site]
+        others = [each for each in self._by_name.get(site.name, ()) if each != site]
         overlap = any(each.start < site.stop and site.start < each.stop for each in others)
         return self.structure.calls[site] == 1 and not overlap
+
+    @cached_property
+    def _users(self) -> Counter[str | None]:
+        return Counter(self.structure.biases.values())
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Site]]:
+        found: dict[str, list[Site]] = {}
+        for site in self.structure.sites:
+            found.setdefault(site.name, []).append(site)
+        return found
 
 
 @torch.no_grad()

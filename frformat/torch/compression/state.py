@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from frformat.checkpoints import torch_tensors
 from frformat.checkpoints.torch_tensors import aliases, gathered, to_numpy, to_torch
 from frformat.errors import EncodeError
 from frformat.torch import copying
@@ -23,11 +24,17 @@ from frformat.torch.wrappers import plain_names, unwrap, unwrapped
 
 
 class Bag(nn.Module):
-    """A mapping of tensors by name that takes the place of a model."""
+    """A mapping of tensors by name that takes the place of a model.
+
+    Attributes:
+        tensors: copies of the tensors, each in memory of its own.
+        overlapping: see :func:`overlapping`.
+    """
 
     def __init__(self, tensors: Mapping[str, Any]) -> None:
         super().__init__()
         ties = aliases(tensors)
+        self.overlapping = _overlapping({name: value for name, value in tensors.items() if name not in ties})
         own = {name: _own(value) for name, value in tensors.items() if name not in ties}
         self.tensors = {name: own[ties.get(name, name)] for name in tensors}
 
@@ -58,6 +65,22 @@ def state_of(model: nn.Module) -> tuple[dict[str, Any], dict[str, str]]:
         return model.tensors, {name: name for name in model.tensors}
     state: dict[str, Any] = spectral_state(model)
     return state, plain_names(model, state)
+
+
+def overlapping(model: nn.Module) -> list[str]:
+    """Return the names of tensors that share memory with themselves or, apart from tied parameters, with others.
+
+    Where they do, their elements must remain equal, so they can only be stored exactly.
+    """
+    if isinstance(model, Bag):
+        return model.overlapping
+    names = dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers(remove_duplicate=False))
+    return _overlapping(names)
+
+
+def _overlapping(tensors: Mapping[str, Any]) -> list[str]:
+    found = torch_tensors.overlapping({id(each): each for each in tensors.values()}.values())
+    return [name for name, each in tensors.items() if id(each) in found]
 
 
 def copied(model: nn.Module | Mapping[str, Any]) -> nn.Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 from frformat.torch.batch_norm import BATCH_NORMS, owners, reset_statistics, scale
 from frformat.torch.compression.recording import Call, Recorder, Site
+from frformat.torch.compression.state import overlapping
 
 MARK: Final = "_frz_made_by"
 """Name of the attribute of a layer's output tensor that stores the tensor's origin."""
@@ -35,10 +36,11 @@ class Structure:
     Attributes:
         sites: weights in the order of their first use.
         calls: number of uses of each site in a run; the largest number if it differs between runs.
-        biases: name of each site's bias; None if there is none or it differs between uses.
+        biases: name of each site's bias; None if there is none that can be rounded, or it differs between uses.
         folds: for each site whose output is used only by batch normalization, the path of that module. No other module
             owns a tensor of either.
         positions: number of positions at which each site was applied in a run; the mean over several runs.
+        overlapping: names of the tensors that share memory, none of which is a site or a bias.
     """
 
     sites: list[Site] = field(default_factory=list)
@@ -46,6 +48,7 @@ class Structure:
     biases: dict[Site, str | None] = field(default_factory=dict)
     folds: dict[Site, str] = field(default_factory=dict)
     positions: Counter[Site] = field(default_factory=Counter)
+    overlapping: list[str] = field(default_factory=list)
 
 
 class _Made:
@@ -71,14 +74,16 @@ def structure(model: nn.Module, run: Any) -> Structure:
         model: the model, in evaluation mode.
         run: a function without arguments that runs the model.
     """
-    found = Structure()
+    found = Structure(overlapping=overlapping(model))
     count = owners(model)
-    norms = _norms(model, count)
+    norms = _norms(model, count, found.overlapping)
     made: list[_Made] = []
 
     def after(call: Call, out: Tensor) -> Tensor:
         use(None, (call.input,), {}, None)
         site = call.site
+        if site.name in found.overlapping:
+            return out
         if site not in found.calls:
             found.sites.append(site)
             found.biases[site] = call.bias
@@ -104,12 +109,13 @@ def structure(model: nn.Module, run: Any) -> Structure:
         run()
     counts = Counter(each.norm for each in made)
     for each in made:
-        own = [model.get_parameter(name) for name in (each.site.name, found.biases[each.site]) if name is not None]
-        if any(count[id(parameter)] != 1 for parameter in own):
+        names = [name for name in (each.site.name, found.biases[each.site]) if name is not None]
+        if any(name in found.overlapping or count[id(model.get_parameter(name))] != 1 for name in names):
             continue
         whole = (each.site.start, each.site.stop) == (0, len(model.get_parameter(each.site.name)))
         if each.uses == 1 and each.norm and counts[each.norm] == 1 and found.calls[each.site] == 1 and whole:
             found.folds[each.site] = each.norm
+    found.biases = {site: None if bias in found.overlapping else bias for site, bias in found.biases.items()}
     return found
 
 
@@ -121,7 +127,8 @@ def structure_of_all(model: nn.Module, runs: Sequence[Callable[[], Any]]) -> Str
         runs: functions without arguments that each run the model. They are called until all weights have been used.
     """
     missing = {name for name, parameter in model.named_parameters() if parameter.dim() > 1 and parameter.numel()}
-    found, total, count = Structure(), Counter[Site](), 0
+    found, total, count = Structure(overlapping=overlapping(model)), Counter[Site](), 0
+    missing -= set(found.overlapping)
     for run in runs:
         latest = structure(model, run)
         _merge(found, latest)
@@ -153,19 +160,21 @@ def _merge(found: Structure, latest: Structure) -> None:
     found.folds = {site: path for site, path in found.folds.items() if counts[path] == 1}
 
 
-def _norms(model: nn.Module, count: Counter[int]) -> dict[int, str]:
+def _norms(model: nn.Module, count: Counter[int], shared: Collection[str]) -> dict[int, str]:
     """Return the paths of the batch normalizations that can be folded, by the identity of their running means.
 
     Args:
         model: the model.
         count: see :func:`owners`.
+        shared: names of tensors that share memory and must not change.
     """
     found = {}
     for path, module in model.named_modules():
         plain = type(module) in BATCH_NORMS and module.track_running_stats and not module.training
         if not plain or not module.affine or module.running_mean is None:
             continue
-        if all(count[id(each)] == 1 for each in (*module._parameters.values(), *module._buffers.values())):
+        own = module._parameters | module._buffers
+        if all(count[id(each)] == 1 and f"{path}.{name}" not in shared for name, each in own.items()):
             found[id(module.running_mean)] = path
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from frformat.torch.compression.measuring import Measure
 from frformat.torch.compression.outputs import Outputs
 from frformat.torch.compression.quantizing import Integers, Weighed, codes, quantize, roughly
 from frformat.torch.compression.state import state_of
+from frformat.torch.copying import copied
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Trials:
         Raises:
             CompressionError: the outputs or the metric are not finite.
         """
-        model = copy.deepcopy(self._weighed.original)
+        model = copied(self._weighed.original)
         with torch.no_grad():
             self._contents.give(state_of(model)[0])
         number = len(self.points) + 1

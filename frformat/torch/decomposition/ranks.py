@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 
+from frformat.checkpoints.torch_tensors import overlapping
 from frformat.torch.decomposition.vbmf import evbmf
 from frformat.torch.lowrank.factors import KINDS
 from frformat.torch.lowrank.tucker import Tucker, form_of
@@ -77,12 +78,13 @@ class Layer:
 def layers(model: nn.Module) -> list[Layer]:
     """Return the convolutions and linear layers, whether or not they can be decomposed."""
     uses = Counter(id(parameter) for _, parameter in model.named_parameters(remove_duplicate=False))
+    shared = overlapping((*model.parameters(), *model.buffers()))
     found = []
     for path, module in model.named_modules():
         kind: Any = type_before_parametrizations(module)
         if kind in KINDS:
             name, axes = f"{path}.weight" if path else "weight", (0,) if kind is nn.Linear else (0, 1)
-            found.append(Layer(name, module, axes, _problem(module, uses)))
+            found.append(Layer(name, module, axes, _problem(module, uses, shared)))
     return found
 
 
@@ -171,7 +173,7 @@ def _rank(layer: Layer, axis: int, given: Rank) -> int:
     return rank
 
 
-def _problem(module: Any, uses: Mapping[int, int]) -> str:
+def _problem(module: Any, uses: Mapping[int, int], shared: Set[int]) -> str:
     """Return why a layer cannot be decomposed, or an empty string."""
     if form_of(module) is not None:
         return "it is already decomposed"
@@ -180,6 +182,8 @@ def _problem(module: Any, uses: Mapping[int, int]) -> str:
     weight = module.weight
     if uses[id(weight)] > 1:
         return "its weight is tied"
+    if id(weight) in shared:
+        return "its elements share memory with others"
     if getattr(module, "groups", 1) != 1:
         return "its channels are in groups"
     if is_sharded(weight):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList, register_parametrization
 
 import frformat
+from frformat.checkpoints.torch_tensors import overlapping
 from frformat.torch.batch_norm import BATCH_NORMS
 from frformat.torch.capacity import set_tier, tier_count
 from frformat.torch.copying import copied
@@ -211,6 +212,10 @@ def _install(
     tied = [name for name in (*corners, *apart) if name not in known and name not in buffers]
     if tied:
         raise ValueError(f"{', '.join(tied)}: tied to other tensors, which cannot have tiers")
+    shared = overlapping((*known.values(), *buffers.values()))
+    entangled = [name for name in (*corners, *apart) if id((known | buffers)[name]) in shared]
+    if entangled:
+        raise ValueError(f"{', '.join(entangled)}: elements share memory with others, so they cannot have tiers")
     for name, each in corners.items():
         path, _, attribute = name.rpartition(".")
         register_parametrization(modules[path], attribute, Corner(each), unsafe=True)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from frformat.runtimes import LengthError, export
+from frformat.runtimes import ExportError, LengthError, export
 from frformat.runtimes.onnxruntime import session
 from frformat.torch import save_model
 from tests.runtimes.onnxruntime import networks
@@ -315,6 +315,15 @@ def test_images_of_any_size(name: str, tmp_path: Path):
     made = session(exported(model, tmp_path, torch.rand(shape)), tmp_path / "model.frz")
     inputs = [(torch.rand(n, 3, h, w),) for n in (1, 2) for h, w in ((1, 1), (2, 7), (3, 4), (8, 14), (13, 9))]
     assert_valid(valid(model, made, inputs), range(len(inputs)))
+
+
+def test_inputs_with_many_axes_need_fixed_lengths(tmp_path: Path):
+    example, path = torch.zeros((1,) * 100), tmp_path / "model.onnx"
+    for dynamic in (True, False):
+        with pytest.raises(ExportError, match=r"has 100 axes, .* at most 64 work; with variable lengths, 8 \("):
+            export(nn.Linear(1, 1), path, example=example, dynamic=dynamic)
+    assert not path.exists()
+    export(nn.Linear(1, 1), path, example=torch.zeros((1,) * 9), dynamic=False)
 
 
 def test_the_number_of_features_stays_a_rule(tmp_path: Path):

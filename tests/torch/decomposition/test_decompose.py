@@ -305,6 +305,15 @@ def test_tied_weights_are_skipped_with_a_reason() -> None:
         decompose(model, 0.25)
 
 
+def test_weights_that_share_memory_are_skipped_with_a_reason() -> None:
+    values = torch.randn(16 * 16 + 8)
+    model = nn.Sequential(nn.Linear(16, 16), nn.Linear(16, 16), nn.Linear(16, 16))
+    model[0].weight, model[1].weight = (nn.Parameter(values[start:][:256].view(16, 16)) for start in (0, 8))
+    decompose(model, 0.25)
+    reasons = [each.why for each in summary(model).layers]
+    assert reasons == ["its elements share memory with others"] * 2 + [""]
+
+
 def test_columns_are_in_the_order_of_hosvd() -> None:
     weight = torch.randn(12, 10, 3, 3, generator=torch.Generator().manual_seed(0))
     core, factors = partial_tucker(weight, {0: 6, 1: 5})

@@ -282,6 +282,10 @@ def test_networks_that_cannot_have_tiers():
     tied.other.bias = tied.fc2.bias
     with pytest.raises(ValueError, match=r"other\.bias: tied"):
         make_nested(tied, GROUPS, WIDTHS)
+    overlapping = digits()
+    overlapping.conv1.bias = nn.Parameter(torch.zeros(1).expand_as(overlapping.conv1.bias))
+    with pytest.raises(ValueError, match=r"conv1\.bias: elements share memory"):
+        make_nested(overlapping, GROUPS, WIDTHS)
 
 
 def test_state_dicts_are_read_as_the_largest_tier():
