@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Final
@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from frformat import Spectrum
-from frformat.checkpoints.torch_tensors import to_numpy
+from frformat.checkpoints.torch_tensors import overlapping, to_numpy
 from frformat.encoding.rules import Rule
 from frformat.encoding.selection import Keep, Selection
 from frformat.encoding.source import Weights
@@ -75,11 +75,12 @@ def choose(
     """
     found = list(found)
     default = Keep(_amount(keep))
+    shared = overlapping(candidate.parameter for candidate in found)
     chosen = []
     for candidate, rule in zip(found, _rules_for(found, rules), strict=True):
         if rule.raw if rule else not _by_default(candidate.parameter):
             continue
-        name, problem, rule = candidate.names[0], _problem(candidate), rule or Rule()
+        name, problem, rule = candidate.names[0], _problem(candidate, shared), rule or Rule()
         if problem:
             raise ValueError(f"{name} {problem}; exclude it with the rule {_excluding(candidate)!r}")
         view = rule.view or next((views[known] for known in candidate.names if known in views), None)
@@ -133,8 +134,13 @@ def _by_default(parameter: nn.Parameter) -> bool:
     return parameter.requires_grad and parameter.dtype in DTYPES and matrix
 
 
-def _problem(candidate: Candidate) -> str | None:
-    """Return why a parameter cannot be regularized."""
+def _problem(candidate: Candidate, shared: Set[int]) -> str | None:
+    """Return why a parameter cannot be regularized.
+
+    Args:
+        candidate: the parameter.
+        shared: see :func:`~frformat.checkpoints.torch_tensors.overlapping`.
+    """
     parameter = candidate.parameter
     if is_lazy(parameter):
         return "has no shape until the model has run once: run it"
@@ -146,6 +152,8 @@ def _problem(candidate: Candidate) -> str | None:
         return f"is on device {parameter.device} in layout {parameter.layout}, where its elements are not available"
     if hasattr(parameter, "full_tensor"):
         return "is sharded; regularize the model before fully_shard(model)"
+    if id(parameter) in shared:
+        return "has elements that share memory with one another or with another parameter, and so cannot differ"
     problems = (_problem_of(module, attribute) for module, attribute in candidate.owners)
     return next(filter(None, problems), None)
 

@@ -184,6 +184,13 @@ def large() -> nn.Module:
     return holder(torch.full((512, 512), 200.0))
 
 
+def overlapped():
+    """Return two layers whose weights share a row."""
+    model, memory = nn.Sequential(nn.Linear(4, 6), nn.Linear(4, 6)), torch.randn(11, 4)
+    model[0].weight, model[1].weight = nn.Parameter(memory[:6]), nn.Parameter(memory[5:])
+    return model
+
+
 @pytest.mark.filterwarnings("ignore:`torch.jit")
 @pytest.mark.parametrize(
     ("make", "keep", "rules", "message"),
@@ -221,6 +228,8 @@ def large() -> nn.Module:
         (lambda: nn.Linear(4, 6), 9, ["weight: keep=9 format=q40"], "q40"),
         (large, 1.0, ["weight: keep=9 format=f16"], "weight: a value of 102400 is too large for f16"),
         (lambda: holder(torch.full((2, 2), math.nan)), 1.0, (), "weight: a weight is not finite"),
+        (lambda: holder(torch.ones(6, 1).expand(6, 4)), 9, (), "weight has elements that share .* 'weight: raw'"),
+        (overlapped, 9, (), "0.weight has elements that share memory with one another or with another parameter"),
     ],
 )  # fmt: skip
 def test_impossible_requests_are_reported_and_change_nothing(make, keep, rules, message):
