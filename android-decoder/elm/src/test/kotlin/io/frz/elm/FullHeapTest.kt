@@ -26,9 +26,9 @@ class FullHeapTest {
 
 /** Adds and removes examples with a certain amount of free memory, and compares with a learner that has enough. */
 object FullHeap {
-    const val ROUNDS = 400
+    const val ROUNDS = 120
     private const val CLASSES = 20
-    private const val STEPS = 60
+    private const val STEPS = 40
 
     private val hidden = javaClass.getResourceAsStream("/curve.frz")!!.use { FrzFile.open(it.readBytes()) }
         .use(HiddenLayer::of)

@@ -31,9 +31,9 @@ class FullHeapTest {
 
 /** Repeatedly loads a network in the background with a certain amount of free memory, and counts the outcomes. */
 object FullHeap {
-    const val ROUNDS = 320
-    private const val FINE = 290
-    private const val COARSE = 20
+    const val ROUNDS = 100
+    private const val FINE = 80
+    private const val COARSE = 50
 
     /** One thread that exists in advance and runs tasks. Neither it nor waiting for it allocates memory. */
     private class Single : Executor {

@@ -34,7 +34,7 @@ class FullHeapTest {
 
 /** Repeatedly resumes a coroutine with a certain amount of free memory, and counts how often this succeeds. */
 object FullHeap {
-    const val ROUNDS = 100
+    const val ROUNDS = 40
     private val arrays = arrayOfNulls<ByteArray>(1 shl 12)
     private var size = 0
 
