@@ -32,8 +32,7 @@ internal class Basis(private val axes: Axes) : Computed {
     override val tables: Long get() = 0
     override val working: Long get() = Math.multiplyExact(elements, 3L)
 
-    override fun compute(coefficients: Elements?, check: () -> Unit): FloatArray =
-        rounded(axes.basis(check), check)
+    override fun compute(coefficients: Elements?, check: () -> Unit): FloatArray = rounded(axes.basis(check), check)
 }
 
 /** Rows of the basis of [left] from [start] on, transposed, times the basis of [right]. */
