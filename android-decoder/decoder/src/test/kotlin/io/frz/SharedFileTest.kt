@@ -66,6 +66,8 @@ class SharedFileTest {
         val pool = Executors.newFixedThreadPool(THREADS)
         try {
             for (entry in vectors.getAsJsonArray("valid").map { it.asJsonObject }) {
+                // Some of these take seconds to load; ConformanceTest loads them once.
+                if (entry["name"].asString.startsWith("limit-")) continue
                 val expected = open(entry).use { file -> names(file).associateWith { loaded(file, it) } }
                 if (expected.isEmpty() || null in expected.values) continue
                 open(entry).use { file ->

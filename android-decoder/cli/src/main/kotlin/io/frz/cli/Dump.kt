@@ -73,13 +73,18 @@ internal class Dump : Runnable {
         return "× $step" + if (info.offsets.isEmpty()) "" else info.offsets.joinToString(",", " offsets ")
     }
 
+    /** Prints a table. Cells wider than [WIDE] do not widen their columns, and a wide name has a line of its own. */
     private fun print(headings: List<String>, rows: List<List<String>>, out: PrintWriter) {
         val columns = headings.indices.filter { column -> rows.any { it[column].isNotEmpty() } }
-        val widths = columns.map { column -> (rows + listOf(headings)).maxOf { it[column].length } }
-        for (row in listOf(headings) + rows) {
+        val lines = (listOf(headings) + rows).flatMap { row ->
+            val others = row.drop(1)
+            if (row[0].length <= WIDE) listOf(row) else listOf(row.take(1) + others.map { "" }, listOf("") + others)
+        }
+        val widths = columns.map { column -> lines.maxOf { row -> row[column].length.takeIf { it <= WIDE } ?: 0 } }
+        for (line in lines) {
             out.println(
                 columns.zip(widths).joinToString("  ", "  ") { (column, width) ->
-                    row[column].padEnd(width)
+                    line[column].padEnd(width)
                 }.trimEnd()
             )
         }
@@ -124,6 +129,7 @@ internal class Dump : Runnable {
             CharCategory.LINE_SEPARATOR,
             CharCategory.PARAGRAPH_SEPARATOR
         )
+        const val WIDE = 60
         val HEADINGS = listOf("tensor", "dtype", "shape", "view", "bases", "box", "kept", "values")
 
         fun axes(shape: LongArray) = if (shape.isEmpty()) "scalar" else shape.joinToString("×")

@@ -61,6 +61,20 @@ class CommandTest {
     }
 
     @Test
+    fun `long names and long lists do not widen tables`() {
+        val file = File(vectors, "valid/names-of-1024-bytes.frz")
+        val names = json(frz("dump", "--json", file).out).getAsJsonArray("tensors")
+            .map { it.asJsonObject["name"].asString }
+        val lines = frz("dump", file).out.lines()
+        for (name in names) assertTrue("  $name" in lines, name)
+        for (vector in listOf("names-of-1024-bytes", "tiers-256")) {
+            val wide = frz("dump", File(vectors, "valid/$vector.frz")).out.lines().filter { it.length > 120 }
+            assertTrue(wide.none { "    ".repeat(20) in it }, wide.joinToString("\n"))
+        }
+        assertTrue(lines.none { it.length > 120 && it.trim() !in names && !it.startsWith("alias ") })
+    }
+
+    @Test
     fun `a base that cannot be opened is an error only if the file needs one`(@TempDir folder: File) {
         val text = File(folder, "old.frz").apply { writeText("not a base") }
         val refused = frz("dump", File(vectors, "valid/delta-steps.frz"), "--base", text)

@@ -20,16 +20,16 @@ import java.security.MessageDigest
  * val model = learner.solve()
  * ```
  *
- * For n features, the sums take 4 · n² bytes, and [solve] temporarily needs the same amount again. Instances are
- * thread-safe.
+ * For n features, the sums take 4 · n² bytes, and [solve] temporarily needs the same amount again. If a method throws,
+ * even because memory has run out, the examples are the same as before. Instances are thread-safe.
  *
  * @property hidden the hidden layer
  */
 public class ElmLearner(public val hidden: HiddenLayer) {
     private val equations = NormalEquations(hidden.features)
 
-    /** For each label, the digests of its examples, each with the number of times that it was added. */
-    private val digests = LinkedHashMap<String, HashMap<Long, Int>>()
+    /** The classes, in the order of the outputs. */
+    private val classes = ArrayList<Learned>()
 
     /** The number of examples that have been added and not removed. */
     public val examples: Int @Synchronized get() = equations.samples
@@ -75,37 +75,70 @@ public class ElmLearner(public val hidden: HiddenLayer) {
     @Synchronized
     public fun solve(ridge: Double = RIDGE): ElmModel {
         require(ridge > 0 && ridge < Double.POSITIVE_INFINITY) { "the ridge $ridge is not positive" }
-        check(digests.size >= 2) {
-            "add examples of at least two classes (examples: ${equations.samples}, classes: ${digests.size})"
+        check(classes.size >= 2) {
+            "add examples of at least two classes (examples: ${equations.samples}, classes: ${classes.size})"
         }
-        return ElmModel(hidden, digests.keys.toList(), equations.solve(ridge))
+        return ElmModel(hidden, classes.map { it.label }, equations.solve(ridge))
     }
 
+    /** Everything that can fail, because memory can run out, comes before the first change. */
     @Synchronized
     private fun add(features: DoubleArray, label: String) {
-        val known = digests.getOrPut(label) {
-            equations.addOutput(OTHER)
-            HashMap()
-        }
         val digest = digest(features)
-        known[digest] = (known[digest] ?: 0) + 1
-        equations.accumulate(features, targets(label), 1.0)
+        val number = number(label)
+        val learned = if (number < classes.size) classes[number] else Learned(label)
+        val targets = DoubleArray(maxOf(classes.size, number + 1)) { if (it == number) OWN else OTHER }
+        val times = learned.times(digest)
+        if (number == classes.size) {
+            classes.ensureCapacity(number + 1)
+            equations.addOutput(OTHER)
+            classes.add(learned)
+        }
+        times.count++
+        learned.examples++
+        equations.accumulate(features, targets, 1.0)
     }
 
+    /** Everything that can fail comes before the first change, as in [add]. */
     @Synchronized
     private fun forget(features: DoubleArray, label: String) {
-        val known = digests[label]
         val digest = digest(features)
-        val times = known?.get(digest)
-        require(known != null && times != null) { "no such example has the label \"$label\"" }
-        equations.accumulate(features, targets(label), -1.0)
-        if (times > 1) known[digest] = times - 1 else known.remove(digest)
-        if (known.isNotEmpty()) return
-        equations.removeOutput(digests.keys.indexOf(label))
-        digests.remove(label)
+        val number = number(label)
+        val learned = classes.getOrNull(number)
+        val times = learned?.known?.get(digest)?.takeIf { it.count > 0 }
+        require(learned != null && times != null) { "no such example has the label \"$label\"" }
+        val targets = DoubleArray(classes.size) { if (it == number) OWN else OTHER }
+        if (times.count == 1) learned.known.remove(digest)
+        times.count--
+        learned.examples--
+        equations.accumulate(features, targets, -1.0)
+        if (learned.examples > 0) return
+        equations.removeOutput(number)
+        classes.removeAt(number)
     }
 
-    private fun targets(label: String) = digests.keys.map { if (it == label) OWN else OTHER }.toDoubleArray()
+    /** Returns the number of the class [label], which is the number of classes if it is new. */
+    private fun number(label: String): Int {
+        val known = classes.indexOfFirst { it.label == label }
+        return if (known < 0) classes.size else known
+    }
+
+    /** A class and its examples. */
+    private class Learned(val label: String) {
+        /** How often each example was added and not removed, by its digest. */
+        val known = HashMap<Long, Times>()
+
+        /** The number of all examples. */
+        var examples = 0
+
+        /** Returns how often the example with this [digest] was added; if it is new, 0 times. */
+        fun times(digest: Long): Times = known.getOrPut(digest) { Times() }
+    }
+
+    /** How often an example was added and not removed: an object, so that counting allocates no memory. */
+    private class Times {
+        var count = 0
+    }
 
     private companion object {
         const val RIDGE = 1e-3

@@ -55,9 +55,6 @@ class LoadingTest {
         assertEquals(Delivery.values().map { it.name.lowercase() }.toSet(), found.keySet())
         fun heap(name: String) = found.getAsJsonObject(name)["tenth_heap_bytes"].asLong
         assertTrue(heap("bytes") >= complete.length() && heap("mapped") < complete.length() / 2, out)
-        val (_, table, _) = host("loading", *args)
-        assertEquals(1 + Delivery.values().size, table.trim().lines().size)
-        assertTrue("1.00 ×" in table.lines().first { it.startsWith(Delivery.FRZ.label) }, table)
     }
 
     @Test
@@ -66,12 +63,11 @@ class LoadingTest {
         RandomAccessFile(large, "rw").use { it.setLength(100L shl 20) }
         val (code, out, _) = host("loading", skeleton, weights, large, "--runs", 1, "--heap", 64)
         assertEquals(1, code)
-        val rows = out.lines()
+        val rows = out.trim().lines()
+        assertEquals(1 + Delivery.values().size, rows.size)
         assertTrue("1.00 ×" in rows.first { it.startsWith(Delivery.FRZ.label) }, out)
         assertTrue("out of memory" in rows.first { it.startsWith(Delivery.BYTES.label) }, out)
         assertTrue("ONNX Runtime cannot load" in rows.first { it.startsWith(Delivery.FILE.label) }, out)
-        val (_, report, _) = host("loading", skeleton, weights, large, "--runs", 1, "--heap", 64, "--json")
-        assertTrue("out of memory" in json(report).getAsJsonObject("bytes")["failure"].asString, report)
     }
 
     @Test
@@ -81,12 +77,12 @@ class LoadingTest {
         assertTrue("none.onnx: no such file" in err && err.trim().lines().size == 1, err)
         assertEquals(2, host("loading", skeleton, weights, complete, "--runs", 0).code)
         assertEquals(2, host("loading", skeleton, weights, complete, "--heap", 0).code)
-        val (_, out, _) = host("loading", skeleton, skeleton, complete, "--runs", 1)
-        assertTrue("${Delivery.FRZ.label}: $skeleton: MAGIC: " in out, out)
         // ONNX Runtime also prints a warning, because it does not know where the weights of the skeleton are.
-        val (_, rows, _) = host("loading", skeleton, weights, skeleton, "--runs", 1)
+        val (_, out, _) = host("loading", skeleton, skeleton, skeleton, "--runs", 1, "--json")
+        fun failure(delivery: Delivery) = json(out).getAsJsonObject(delivery.name.lowercase())["failure"].asString
+        assertTrue(failure(Delivery.FRZ).startsWith("$skeleton: MAGIC: "), out)
         for (delivery in listOf(Delivery.BYTES, Delivery.MAPPED)) {
-            assertTrue("${delivery.label}: ONNX Runtime cannot load $skeleton: " in rows, rows)
+            assertTrue(failure(delivery).startsWith("ONNX Runtime cannot load $skeleton: "), out)
         }
     }
 }

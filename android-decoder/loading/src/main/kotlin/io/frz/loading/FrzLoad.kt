@@ -13,21 +13,32 @@ import java.io.IOException
  * @property options the options of the load
  */
 public class FrzLoad internal constructor(public val options: FrzLoadOptions, internal val cancellation: Cancellation) {
-    /** The error with which the listener has ended the load, or null. */
-    private var ofListener: OutOfMemoryError? = null
+    /** What the listener has thrown to end the load, or null. */
+    internal var ofListener: Throwable? = null
+        private set
 
     /** Throws a [FrzLoadException] with [FrzLoadException.Kind.CANCELLED] if loading has been cancelled. */
     @Throws(FrzLoadException::class)
     public fun checkCancelled(): Unit = cancellation.check()
 
-    /** Reports that [done] of [total] bytes of weights are ready. */
+    /** Reports that [done] of [total] bytes of weights are ready. Throws what the listener throws. */
     public fun report(done: Long, total: Long) {
         try {
             options.progress?.onProgress(done, total)
-        } catch (e: OutOfMemoryError) {
+        } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
             ofListener = e
             throw e
         }
+    }
+
+    /**
+     * Runs [work], which loads a network. If the listener ends the load, throws what the listener has thrown, which
+     * says nothing about the parts or the runtime.
+     */
+    internal inline fun <T> listening(work: () -> T): T = try {
+        work()
+    } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
+        throw ofListener ?: e
     }
 
     /**
@@ -75,7 +86,6 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
                     try {
                         use(file)
                     } catch (e: OutOfMemoryError) {
-                        if (e === ofListener) throw e
                         val problem = "there is not enough memory to load the network"
                         throw FrzException(ErrorCode.BUDGET, problem, cause = e)
                     }
@@ -151,12 +161,14 @@ public class FrzLoad internal constructor(public val options: FrzLoadOptions, in
         public fun <T> withWeights(weights: FrzPart, options: FrzLoadOptions, use: (FrzFile, FrzLoad) -> T): T {
             val load = FrzLoad(options.claimed(), Cancellation.INTERRUPT)
             val own = weights.claim()
-            try {
-                return load.opened(own) { use(it, load) }
-            } catch (e: FrzLoadException) {
-                throw own.label?.let { e.about(it, FrzLoadException.ABOUT_WEIGHTS) } ?: e
-            } finally {
-                FrzPart.close(listOfNotNull(own, load.options.base))
+            return load.listening {
+                try {
+                    load.opened(own) { use(it, load) }
+                } catch (e: FrzLoadException) {
+                    throw own.label?.let { e.about(it, FrzLoadException.ABOUT_WEIGHTS) } ?: e
+                } finally {
+                    FrzPart.close(listOfNotNull(own, load.options.base))
+                }
             }
         }
     }

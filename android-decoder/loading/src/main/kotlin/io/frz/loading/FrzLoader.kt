@@ -12,8 +12,9 @@ import java.io.IOException
  *
  * Loading fails only with an [IOException]: an [io.frz.FrzException] if the weights cannot be decoded, for example
  * because they are damaged or exceed the memory budget, and a [FrzLoadException] in all other cases. Both name the file
- * or asset at fault. A failed load leaves nothing behind. Loaders are thread-safe and can be used any number of times,
- * unless the skeleton, the weights or the base are read from a stream.
+ * or asset at fault. The exceptions of the app's own [FrzProgress] are passed through. A failed load leaves nothing
+ * behind. Loaders are thread-safe and can be used any number of times, unless the skeleton, the weights or the base are
+ * read from a stream.
  *
  * @property runtime the runtime that runs the network
  */
@@ -40,17 +41,19 @@ public class FrzLoader<N : Any>(
     /** Returns a loader for one load, which closes the parts; see [FrzPart.claim]. */
     private fun claimed() = FrzLoader(runtime, skeleton.claim(), weights.claim())
 
-    private fun load(load: FrzLoad): N = try {
-        load.checkCancelled()
-        val intact = load.accessing(skeleton, "the skeleton") { intact(load) }
-        load.opened(weights) {
+    private fun load(load: FrzLoad): N = load.listening {
+        try {
             load.checkCancelled()
-            runtime.start(intact, it, load)
+            val intact = load.accessing(skeleton, "the skeleton") { intact(load) }
+            load.opened(weights) {
+                load.checkCancelled()
+                runtime.start(intact, it, load)
+            }
+        } catch (e: FrzLoadException) {
+            throw skeleton.label?.let { e.about(it, FrzLoadException.ABOUT_SKELETON) } ?: e
+        } finally {
+            FrzPart.close(parts(load.options))
         }
-    } catch (e: FrzLoadException) {
-        throw skeleton.label?.let { e.about(it, FrzLoadException.ABOUT_SKELETON) } ?: e
-    } finally {
-        FrzPart.close(parts(load.options))
     }
 
     private fun parts(options: FrzLoadOptions) = listOfNotNull(skeleton, weights, options.base)

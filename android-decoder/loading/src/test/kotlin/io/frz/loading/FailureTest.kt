@@ -39,14 +39,42 @@ class FailureTest {
     }
 
     @Test
-    fun `if memory runs out in a listener, the load did not exceed the budget`() {
-        val error = OutOfMemoryError("a fault of the app")
-        val listening = options.progress { done, _ -> if (done > 0) throw error }.build()
-        assertSame(error, assertThrows(OutOfMemoryError::class.java) { load(listening) })
-        val replacing = assertThrows(OutOfMemoryError::class.java) {
-            FrzLoad.withWeights(part("wide.frz"), listening) { _, load -> load.report(1, 2) }
+    fun `what a listener throws reaches the caller unchanged`() {
+        val (problem, cause) = "a fault of the app" to IOException("its cause")
+        for (failure in listOf(
+            OutOfMemoryError(problem),
+            IOException(problem),
+            FrzException(ErrorCode.VALUE, problem),
+            FrzLoadException(Kind.MISMATCH, problem, cause),
+            FrzLoadException(Kind.CACHE, problem),
+            IllegalStateException(problem)
+        )) {
+            val listening = options.progress { done, _ -> if (done > 0) throw failure }.build()
+            assertSame(failure, assertThrows(Throwable::class.java) { load(listening) })
+            val replacing = assertThrows(Throwable::class.java) {
+                FrzLoad.withWeights(part("wide.frz"), listening) { _, load -> load.report(1, 2) }
+            }
+            assertSame(failure, replacing)
+            val interrupted = options.progress { _, _ -> throw failure.also { Thread.currentThread().interrupt() } }
+            assertSame(failure, assertThrows(Throwable::class.java) { load(interrupted.build()) })
+            assertTrue(Thread.interrupted())
         }
-        assertSame(error, replacing)
+    }
+
+    @Test
+    fun `a runtime does not hide what a listener throws`() {
+        val failure = IOException("a fault of the app")
+        val hiding = object : FrzRuntime<Net> by Fake() {
+            override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad): Net = try {
+                load.report(0, 1)
+                Net(0)
+            } catch (e: IOException) {
+                throw FrzLoadException(Kind.RUNTIME_FAILED, "native code failed", e)
+            }
+        }
+        val loader = FrzLoader(hiding, part("tiny.ptl"), part("tiny.frz"))
+        val listening = options.progress { _, _ -> throw failure }.build()
+        assertSame(failure, assertThrows(Throwable::class.java) { loader.load(listening) })
     }
 
     @Test

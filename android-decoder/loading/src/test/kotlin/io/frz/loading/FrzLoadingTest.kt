@@ -1,5 +1,6 @@
 package io.frz.loading
 
+import io.frz.ErrorCode
 import io.frz.FrzException
 import io.frz.loading.Fake.Companion.loader
 import io.frz.loading.Fake.Companion.part
@@ -76,18 +77,32 @@ class FrzLoadingTest {
     }
 
     @Test
-    fun `a listener or an executor without memory is reported as such`() {
-        val error = OutOfMemoryError("unable to create native thread")
-        fun check(options: FrzLoadOptions) {
-            start(options = options)
+    fun `a failure of a listener or an executor is reported as such`() {
+        val problem = "a fault of the app"
+        fun check(error: Throwable, options: FrzLoadOptions.Builder) {
+            start(options = options.build())
             val failure = told.only() as FrzLoadException
             assertEquals(Kind.RUNTIME_FAILED to error, failure.kind to failure.cause)
-            assertTrue("unable to create native thread" in failure.message!!, failure.message)
+            assertTrue(problem in failure.message!!, failure.message)
         }
-        check(direct.newBuilder().progress { _, _ -> throw error }.build())
-        check(direct.newBuilder().progress { _, _ -> }.callbacks { throw error }.build())
-        check(direct.newBuilder().callbacks { throw error }.build())
-        check(direct.newBuilder().background { throw error }.build())
+        val error = OutOfMemoryError(problem)
+        for (each in listOf(error, IOException(problem), FrzException(ErrorCode.VALUE, problem))) {
+            check(each, direct.newBuilder().progress { _, _ -> throw each })
+        }
+        check(error, direct.newBuilder().progress { _, _ -> }.callbacks { throw error })
+        check(error, direct.newBuilder().callbacks { throw error })
+        check(error, direct.newBuilder().background { throw error })
+    }
+
+    @Test
+    fun `a failure that cannot be described is reported nevertheless`() {
+        val error = object : Error() {
+            override fun toString(): String = throw StackOverflowError()
+        }
+        start(options = direct.newBuilder().progress { _, _ -> throw error }.build())
+        val failure = told.only() as FrzLoadException
+        assertEquals(Kind.RUNTIME_FAILED, failure.kind)
+        assertTrue("not enough memory" in failure.message!!, failure.message)
     }
 
     @Test

@@ -21,7 +21,9 @@ import java.nio.ByteBuffer
  * val module = Module.load(file.path)
  * ```
  *
- * Filling fails as described for [FrzLoader].
+ * Filling fails as described for [FrzLoader]. Its time is bounded even if a template was made to do harm: by the size
+ * of the filled file, which counts against the memory budget, by the size of the weights, and by a limit of 2^35 on the
+ * products and elements that a template can have computed, which take about a minute.
  */
 public object FrzTemplate {
     /**

@@ -49,6 +49,28 @@ class HostileTest : OnSynthetic() {
         for (at in end until filled.size step 64) assertArrayEquals(expected, filled.copyOfRange(at, at + 64))
     }
 
+    /** Returns a template with one small place and [count] products of bases, each of which adds up 2^30 numbers. */
+    private fun computing(count: Int): ByteArray {
+        val names = FrzFile.open(weights).use { file -> file.tensors.map { it.name } + file.aliases.keys }
+        val map = Fields().text("test").text("test").number(4)
+        map.numbers(1).text("fc.weight").numbers(2, 5, 4, 0, 0) // One tensor, and no normalizations.
+        map.numbers(1L + count, 0, 1)
+        repeat(count) { map.numbers(5, 1, 4096, 512, 0, 1, 4096, 512) }
+        map.numbers(1, 0, 0, 0, 0, 0, 0).texts(names - "fc.weight")
+        return map.bytes.toByteArray().let { template(it, it.size) }
+    }
+
+    @Test
+    fun `a small template cannot have numbers computed for hours`() {
+        val thrown = fault(computing(100_000))
+        assertEquals(Kind.SKELETON_DAMAGED, thrown.kind)
+        assertTrue(Regex("its values take 10\\d+ steps .* at most 34359738368").containsMatchIn(thrown.message!!))
+        val options = FrzLoadOptions.builder().progress { _, _ -> Thread.currentThread().interrupt() }.build()
+        val cancelled = assertThrows(FrzLoadException::class.java) { fill(computing(20), weights, options) }
+        assertEquals(Kind.CANCELLED, cancelled.kind)
+        assertTrue(Thread.interrupted())
+    }
+
     /** Returns intact weights with the same directory as [weights], but other values. */
     private fun otherValues(): ByteArray {
         val end = weights.size - Int.SIZE_BYTES

@@ -84,15 +84,15 @@ internal class DirectoryParser(private val bytes: ByteArray, private val allowan
         allowance.take(ALIAS_BYTES * count)
         return IntArray(count) {
             reader.array("an alias", 2)
-            val position = reader.position
-            val name = reader.stringBytes("an alias")
+            val at = reader.position
+            val name = names.read("an alias", 0, reader, at)
             val target = reader.string("a target")
             val number = names.find(target)
             if (number !in 0 until tensors) {
-                throw reader.at(position).fault(ErrorCode.NAME, "an alias refers to ${quote(target)}, not to a tensor")
+                throw reader.fault(ErrorCode.NAME, "an alias refers to ${quote(target)}, not to a tensor", at = at)
             }
             allowance.take(2L * Char.SIZE_BYTES * name.size)
-            names.add(0, name, reader.at(position))
+            names.add(0, name, reader, at)
             number
         }
     }

@@ -27,9 +27,9 @@ internal class MessageReader(
     /** Returns a separate reader for the value at [position]. */
     fun at(position: Int): MessageReader = MessageReader(bytes, allowance, position)
 
-    /** Returns an error with [code] at the position of the next value. */
-    fun fault(code: ErrorCode, problem: String, cause: Throwable? = null): FrzException =
-        FrzException(code, "$problem, at byte $position of the directory", cause = cause)
+    /** Returns an error with [code] at the position [at], by default that of the next value. */
+    fun fault(code: ErrorCode, problem: String, cause: Throwable? = null, at: Int = position): FrzException =
+        FrzException(code, "$problem, at byte $at of the directory", cause = cause)
 
     fun isNil(): Boolean = expecting("a value") { it.nextFormat == MessageFormat.NIL }
 
@@ -78,11 +78,12 @@ internal class MessageReader(
         it.unpackMapHeader().also { count -> requireRoom(2L * count, what) }
     }
 
-    /** Reads a string and returns its bytes, which are valid UTF-8. */
-    fun stringBytes(what: String): ByteArray = expecting(what) {
+    /** Reads a string and returns its bytes, which are valid UTF-8. [check] can refuse their number in advance. */
+    inline fun stringBytes(what: String, check: (Int) -> Unit = {}): ByteArray = expecting(what) {
         if (it.nextFormat.valueType != ValueType.STRING) throw fault(ErrorCode.DIRECTORY, "$what is not a string")
         val length = it.unpackRawStringHeader()
         requireRoom(length.toLong(), what)
+        check(length)
         val string = it.readPayload(length)
         if (!isUtf8(string)) throw fault(ErrorCode.DIRECTORY, "$what is not UTF-8")
         string

@@ -50,14 +50,14 @@ internal class NameBytes(private val allowance: Allowance) {
         total += length
     }
 
-    /** Returns what is wrong with the last name, or null. */
+    /** Returns what is wrong with the last name, as the end of a sentence, or null. */
     fun problem(): String? {
         val chunk = chunk(size - 1)
         val start = offset(size - 1)
         val end = start + length(size - 1)
         return when {
-            !isUtf8(chunk, start, end) -> "a name is not UTF-8"
-            hasControls(chunk, start, end) -> "a name has control characters"
+            !isUtf8(chunk, start, end) -> "is not UTF-8"
+            hasControls(chunk, start, end) -> "has control characters"
             else -> null
         }
     }

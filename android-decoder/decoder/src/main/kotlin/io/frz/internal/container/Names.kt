@@ -28,14 +28,21 @@ internal class Names(private val allowance: Allowance) {
         return if (number >= 0 && bytes[number] == name) number else -1
     }
 
-    /** Adds a name read by [reader]: the first [prefix] bytes of the previous name, followed by [rest]. */
-    fun add(prefix: Int, rest: ByteArray, reader: MessageReader) {
-        checkLength(prefix + rest.size.toLong(), reader)
+    /**
+     * Reads the bytes of [what], the next name, after its first [prefix]. Its entry starts at the position [at]. A name
+     * that is too long is not read.
+     */
+    fun read(what: String, prefix: Int, reader: MessageReader, at: Int): ByteArray =
+        reader.stringBytes(what) { checkLength(prefix + it.toLong(), reader, at) }
+
+    /**
+     * Adds the next name: the first [prefix] bytes of the previous one, followed by [rest]. Its entry starts at the
+     * position [at] of [reader].
+     */
+    fun add(prefix: Int, rest: ByteArray, reader: MessageReader, at: Int) {
         bytes.add(prefix, rest)
-        bytes.problem()?.let { throw reader.fault(ErrorCode.NAME, it) }
-        if (!table.add(size - 1)) {
-            throw reader.fault(ErrorCode.NAME, "the name ${quote(bytes[size - 1])} is used twice")
-        }
+        bytes.problem()?.let { throw fault(reader, at, "name ${size - 1} $it") }
+        if (!table.add(size - 1)) throw fault(reader, at, "the name ${quote(bytes[size - 1])} is used twice")
     }
 
     /** Reads the [count] front-coded names of a group from [reader]. */
@@ -43,24 +50,28 @@ internal class Names(private val allowance: Allowance) {
         val first = size
         var last = 0
         repeat(count) {
+            val at = reader.position
             val prefix = reader.uint("a prefix length")
             if (prefix > last) {
-                throw reader.fault(ErrorCode.NAME, "a prefix of $prefix bytes is longer than the previous name")
+                throw fault(reader, at, "name $size has a prefix of $prefix bytes, but the previous name has $last")
             }
-            val rest = reader.stringBytes("a name")
-            add(prefix.toInt(), rest, reader)
+            val rest = read("a name", prefix.toInt(), reader, at)
+            add(prefix.toInt(), rest, reader, at)
             last = prefix.toInt() + rest.size
         }
         return NameRange(::get, first, count)
     }
 
-    private fun checkLength(length: Long, reader: MessageReader) {
-        if (length == 0L) throw reader.fault(ErrorCode.NAME, "a name is empty")
+    private fun checkLength(length: Long, reader: MessageReader, at: Int) {
+        if (length == 0L) throw fault(reader, at, "name $size is empty")
         if (length > Limits.NAME_BYTES) {
-            throw reader.fault(ErrorCode.NAME, "a name is longer than ${Limits.NAME_BYTES} bytes")
+            throw fault(reader, at, "name $size has $length bytes, and a name has at most ${Limits.NAME_BYTES}")
         }
         if (bytes.total + length > Limits.NAMES_BYTES) {
-            throw reader.fault(ErrorCode.LIMIT, "all names together are longer than ${Limits.NAMES_BYTES} bytes")
+            val problem = "names 0 to $size together are longer than ${Limits.NAMES_BYTES} bytes"
+            throw reader.fault(ErrorCode.LIMIT, problem, at = at)
         }
     }
+
+    private fun fault(reader: MessageReader, at: Int, problem: String) = reader.fault(ErrorCode.NAME, problem, at = at)
 }

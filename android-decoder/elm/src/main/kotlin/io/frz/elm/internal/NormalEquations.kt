@@ -29,7 +29,7 @@ internal class NormalEquations(private val features: Int) {
         products.removeAt(number)
     }
 
-    /** Adds a sample ([sign] = 1) or removes it ([sign] = −1). */
+    /** Adds a sample ([sign] = 1) or removes it ([sign] = −1). Allocates no memory, so this cannot fail halfway. */
     fun accumulate(sample: DoubleArray, targets: DoubleArray, sign: Double) {
         for (i in 0 until features) {
             val scale = sign * sample[i]
@@ -41,7 +41,8 @@ internal class NormalEquations(private val features: Int) {
         // Rounding errors remain of removed samples.
         if (sign < 0) residue += 2 * Math.ulp(sample.maxOf { it * it })
         if (samples > 0) return
-        (gram + products).forEach { it.fill(0.0) }
+        for (row in gram) row.fill(0.0)
+        for (output in products.indices) products[output].fill(0.0)
         residue = 0.0
     }
 

@@ -49,9 +49,22 @@ internal class Resuming<N : Any>(
     private val continuation: CancellableContinuation<N>,
     private val runtime: FrzRuntime<N>
 ) : FrzCallback<N> {
+    /** Memory that resuming can use if memory has run out, because a coroutine that is not resumed waits forever. */
+    private var reserve: ByteArray? = ByteArray(RESERVE)
+
     @OptIn(ExperimentalCoroutinesApi::class)
-    override fun onLoaded(network: N) = continuation.resume(network) { runtime.free(network) }
+    override fun onLoaded(network: N) {
+        reserve = null
+        continuation.resume(network) { runtime.free(network) }
+    }
 
     /** Fails the coroutine; has no effect if it has been cancelled. */
-    override fun onFailed(cause: IOException) = continuation.resumeWithException(cause)
+    override fun onFailed(cause: IOException) {
+        reserve = null
+        continuation.resumeWithException(cause)
+    }
+
+    private companion object {
+        const val RESERVE = 1 shl 14
+    }
 }

@@ -81,6 +81,18 @@ class FrzCoroutinesTest {
         assertEquals(Kind.UNREADABLE, missing.kind)
     }
 
+    @Test
+    fun `a failure of a listener is not blamed on the weights`() {
+        val failure = IOException("a fault of the app")
+        val thrown = assertThrows(FrzLoadException::class.java) {
+            runBlocking { load(options = direct.newBuilder().progress { _, _ -> throw failure }.build()) }
+        }
+        // Coroutines can copy exceptions in order to add stack traces.
+        val found = generateSequence<Throwable>(thrown) { it.cause }
+        assertEquals(Kind.RUNTIME_FAILED, thrown.kind)
+        assertTrue(failure in found, "$thrown")
+    }
+
     /** Returns the exception thrown by a load that is cancelled after it has started. */
     @OptIn(ExperimentalCoroutinesApi::class)
     private fun cancelled(options: FrzLoadOptions, begun: CountDownLatch): Throwable? = runBlocking {

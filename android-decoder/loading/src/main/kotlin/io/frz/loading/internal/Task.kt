@@ -12,7 +12,12 @@ import java.io.IOException
 import java.util.concurrent.RejectedExecutionException
 import java.util.concurrent.atomic.AtomicBoolean
 
-/** Runs [load] in the background and delivers the resulting network or, if loading has been cancelled, frees it. */
+/**
+ * Runs [load] in the background and delivers the resulting network or, if loading has been cancelled, frees it.
+ *
+ * Everything that telling the callback requires is allocated in advance, because an app that is never told waits
+ * forever, even if memory has run out.
+ */
 internal class Task<N : Any>(
     private val runtime: FrzRuntime<N>,
     private val callback: FrzCallback<N>,
@@ -27,23 +32,31 @@ internal class Task<N : Any>(
     private var thread: Thread? = null
     private var network: N? = null
 
+    private val own = FrzLoad(onCallbacks(), Cancellation { isCancelled || Thread.currentThread().isInterrupted })
+    private val loading = Runnable { run() }
+    private val delivery = Runnable { take()?.let { callback.onLoaded(it) } }
+    private val report = Report(callback)
+    private val cancelled = Cancellation.failure(null)
+    private val unexplained =
+        FrzLoadException(Kind.RUNTIME_FAILED, "loading failed, and there is not enough memory to say why")
+
     override val isCancelled: Boolean get() = synchronized(lock) { state == State.CANCELLED }
 
     override val isDone: Boolean get() = synchronized(lock) { state >= State.DELIVERED }
 
-    override fun cancel(): Boolean = end(State.CANCELLED) { Cancellation.failure(null) }
+    override fun cancel(): Boolean = end(State.CANCELLED) { cancelled }
 
     /** Submits the task to the background executor. */
     fun start() {
         try {
-            options.background.execute(::run)
+            options.background.execute(loading)
         } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
             if (!end(State.FAILED) { refused(e) }) throw e
         }
     }
 
     /** Ends loading if it has not ended: frees what has been loaded and reports the [failure]. */
-    private fun end(last: State, failure: () -> IOException): Boolean {
+    private inline fun end(last: State, failure: () -> IOException): Boolean {
         val unused: N?
         val wasQueued: Boolean
         synchronized(lock) {
@@ -54,11 +67,19 @@ internal class Task<N : Any>(
             network = null
             thread?.interrupt()
         }
+        val reported = try {
+            failure()
+        } catch (_: Throwable) {
+            unexplained
+        }
         try {
-            unused?.let(runtime::free)
+            unused?.let { runtime.free(it) }
         } finally {
-            if (wasQueued) FrzPart.close(parts)
-            tell(failure())
+            try {
+                if (wasQueued) FrzPart.close(parts)
+            } finally {
+                tell(reported)
+            }
         }
         return true
     }
@@ -70,7 +91,7 @@ internal class Task<N : Any>(
             thread = Thread.currentThread()
         }
         val result = try {
-            load(FrzLoad(onCallbacks(), Cancellation { isCancelled || Thread.currentThread().isInterrupted }))
+            load(own)
         } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
             release()
             end(State.FAILED) { failureOf(e) }
@@ -97,7 +118,7 @@ internal class Task<N : Any>(
         }
         if (!isWanted) return runtime.free(result)
         try {
-            options.callbacks.execute { take()?.let(callback::onLoaded) }
+            options.callbacks.execute(delivery)
         } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
             // Either the executor rejects tasks, or it ran the callback directly and the callback threw.
             if (!end(State.FAILED) { refused(e) }) throw e
@@ -115,14 +136,13 @@ internal class Task<N : Any>(
     }
 
     private fun tell(failure: IOException) {
-        // An executor can accept a task and throw nevertheless.
-        val isTold = AtomicBoolean()
-        val call = Runnable { if (isTold.compareAndSet(false, true)) callback.onFailed(failure) }
+        report.failure = failure
         try {
-            options.callbacks.execute(call)
+            options.callbacks.execute(report)
         } catch (@Suppress("TooGenericExceptionCaught") e: Throwable) {
-            if (isTold.get()) throw e
-            call.run()
+            // An executor can accept a task and throw nevertheless.
+            if (report.isTold.get()) throw e
+            report.run()
         }
     }
 
@@ -133,9 +153,9 @@ internal class Task<N : Any>(
         }.build()
     }
 
-    private fun failureOf(thrown: Throwable): IOException = when (thrown) {
-        is IOException -> thrown
-        is RejectedExecutionException -> refused(thrown)
+    private fun failureOf(thrown: Throwable): IOException = when {
+        thrown is RejectedExecutionException -> refused(thrown)
+        thrown is IOException && thrown !== own.ofListener -> thrown
         else -> FrzLoadException(Kind.RUNTIME_FAILED, "loading failed: $thrown", thrown)
     }
 
@@ -143,5 +163,17 @@ internal class Task<N : Any>(
         FrzLoadException(Kind.RUNTIME_FAILED, "loading failed: an executor threw $cause", cause)
     } else {
         FrzLoadException(Kind.CANCELLED, "loading was cancelled: an executor accepts no more tasks", cause)
+    }
+
+    /** Reports [failure] to [callback] once, however often an executor runs this. */
+    private class Report(private val callback: FrzCallback<*>) : Runnable {
+        val isTold = AtomicBoolean()
+
+        @Volatile
+        lateinit var failure: IOException
+
+        override fun run() {
+            if (isTold.compareAndSet(false, true)) callback.onFailed(failure)
+        }
     }
 }

@@ -17,8 +17,8 @@ internal class Axes(val lengths: LongArray, val ranks: LongArray) {
     val elements: Long = Math.multiplyExact(rows, columns)
 
     /**
-     * Returns the joint basis in row-major order. This function calls [check] now and then, which can cancel it by an
-     * exception.
+     * Returns the joint basis in row-major order. This function calls [check] every few milliseconds, which can cancel
+     * it by an exception.
      */
     fun basis(check: () -> Unit): DoubleArray {
         var table = doubleArrayOf(1.0)
@@ -30,6 +30,7 @@ internal class Axes(val lengths: LongArray, val ranks: LongArray) {
             val before = table
             val wide = columns
             table = DoubleArray(before.size * one.size) {
+                if (it % MANY == 0) check()
                 val row = it / (wide * r)
                 val column = it % (wide * r)
                 before[row / n * wide + column / r] * one[row % n * r + column % r]
@@ -56,8 +57,8 @@ internal object Cosines {
         val other = Math.sqrt(2.0 / n)
         val table = DoubleArray(Math.multiplyExact(n, r))
         for (x in 0 until n) {
-            check()
             for (i in 0 until r) {
+                if (i % MANY == 0) check()
                 table[x * r + i] = cosine((2L * x + 1) * i, n.toLong()) * if (i == 0) first else other
             }
         }

@@ -95,11 +95,10 @@ internal class Filler(
 
     private fun literal(target: ByteBuffer) {
         for ((start, end) in layout.holes) {
-            load.checkCancelled()
-            stream.copy(start - target.position(), target)
+            stream.copy(start - target.position(), target, load::checkCancelled)
             target.position(end.toInt())
         }
-        stream.copy(layout.size - target.position(), target)
+        stream.copy(layout.size - target.position(), target, load::checkCancelled)
         stream.finish()
     }
 

@@ -19,6 +19,8 @@ internal class LayoutParser private constructor(private val map: MapReader) {
         map.list(read = ::tensor)
         val normalizations = map.list(read = ::normalization)
         val values = map.list { value(normalizations) }
+        val steps = values.sumOf { it.computed?.steps ?: lengths.getValue(it) }
+        require(steps <= STEPS) { "its values take $steps steps to compute, and may take at most $STEPS" }
         var end = 0L
         val places = map.list { place(end, values).also { end = it.end } }
         end = 0L
@@ -155,6 +157,9 @@ internal class LayoutParser private constructor(private val map: MapReader) {
         private const val RANK = 8L
         private const val PARTS = 4
         private const val TERMS = 1L shl 34
+
+        /** The maximum number of steps to compute all values of a template, which takes about a minute. */
+        private const val STEPS = 1L shl 35
 
         /**
          * Parses [template], whose checksum has been verified, and passes the map and the stream of literal bytes to

@@ -18,10 +18,11 @@ internal class Stream(bytes: ByteArray, start: Int, end: Int) : Closeable {
         return bytes
     }
 
-    /** Copies the next [size] bytes to [target]. */
-    fun copy(size: Long, target: ByteBuffer) {
+    /** Copies the next [size] bytes to [target]. Calls [check] between chunks, which can cancel it by an exception. */
+    fun copy(size: Long, target: ByteBuffer, check: () -> Unit) {
         var left = size
         while (left > 0) {
+            check()
             val count = inflate(chunk, 0, minOf(left, CHUNK.toLong()).toInt())
             target.put(chunk, 0, count)
             left -= count

@@ -4,11 +4,12 @@ package io.frz.template.internal
 internal object Zigzag {
     /**
      * Returns the places of the first [count] indices of the shape [lengths], as positions in row-major order in their
-     * [box].
+     * [box]. This function calls [check] every few milliseconds, which can cancel it by an exception.
      */
-    fun places(lengths: LongArray, box: IntArray, count: Int): IntArray {
+    fun places(lengths: LongArray, box: IntArray, count: Int, check: () -> Unit): IntArray {
         val index = IntArray(box.size)
         return IntArray(count) { i ->
+            if (i % MANY == 0) check()
             if (i > 0) next(index, lengths)
             var place = 0
             for (axis in index.indices) {
