@@ -17,7 +17,7 @@ from frformat.train.recipe import Data, Recipe, StrPath, model_inputs, returned
 SAMPLE = 2
 """Number of samples to run through the model once, to find views."""
 
-PER_BYTE: Final = 3.0
+PER_BYTE: Final = 2.0
 """Initial number of coefficients per byte of the file, in a run for a given file size."""
 
 PRUNINGS: Final = 100
