@@ -59,7 +59,7 @@ TRIAL: Final = 0.25
 HELD_OUT: Final = 1 / 12
 """Share of the training samples that serves as the validation set for choosing learning rates."""
 
-STEP_EPOCHS: Final = 6
+STEP_EPOCHS: Final = 3
 """Number of epochs for which the time of steps is measured."""
 
 TEACHER_EPOCHS: Final = 12

@@ -73,8 +73,8 @@ class RateTerm:
     >>> save_model(model, "model.frz")
 
     As soon as the term exists, the model's forward pass uses exactly the coefficients that the file would contain.
-    Learning rates should fall to 0 at the end. The model should start with a few times as many coefficients as the file
-    will have bytes.
+    Learning rates should fall to 0 at the end. The model should start with about twice as many coefficients as the file
+    will have bytes, and training should take a thousand steps or more.
 
     Attributes:
         model: the model.
