@@ -148,7 +148,7 @@ def overlapping(tensors: Iterable[object]) -> set[int]:
     """Return the ids of those tensors of which an element shares memory with another one, or with another's element."""
     by_storage: dict[object, list[Tensor]] = {}
     for tensor in tensors:
-        storage = _storage(tensor)
+        storage = storage_of(tensor)
         if isinstance(tensor, Tensor) and storage is not None:
             by_storage.setdefault((tensor.device, storage.data_ptr()), []).append(tensor)
     return {each for group in by_storage.values() for each in _overlapping(group)}
@@ -184,7 +184,7 @@ def _repeats(tensor: Tensor) -> bool:
     return False
 
 
-def _storage(tensor: object) -> torch.UntypedStorage | None:
+def storage_of(tensor: object) -> torch.UntypedStorage | None:
     """Return the memory of a tensor's elements; None if it has no elements, or no memory of its own."""
     if not isinstance(tensor, Tensor) or is_lazy(tensor) or tensor.is_nested or tensor.layout != torch.strided:
         return None
@@ -199,7 +199,7 @@ def _storage(tensor: object) -> torch.UntypedStorage | None:
 
 def _identity(tensor: object) -> tuple[object, ReferenceType[Any] | None]:
     """Return a key shared only by tensors with the same view of the same memory, and a weak reference to ``tensor``."""
-    storage = _storage(tensor)
+    storage = storage_of(tensor)
     if not isinstance(tensor, Tensor) or storage is None:
         return id(tensor), _weak(tensor)
     place = tensor.device, storage.data_ptr(), tensor.storage_offset()

@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
-from frformat.checkpoints.torch_tensors import aliases, dtype_name
+from frformat.checkpoints.torch_tensors import aliases, dtype_name, storage_of
 from frformat.runtimes.contract import Contract, Wanted
 from frformat.runtimes.errors import ExportError
 from frformat.torch import copying, recompose, unregularize
@@ -138,13 +138,8 @@ def _same_view(other: Tensor, weight: Tensor, view: Tensor) -> Tensor:
 
 def _memory(tensor: Any) -> tuple[torch.device, int] | None:
     """Return a key that tensors in the same memory share; None if a tensor has no memory of its own."""
-    if not isinstance(tensor, Tensor) or is_lazy(tensor) or tensor.layout != torch.strided or not tensor.numel():
-        return None
-    try:
-        address = tensor.untyped_storage().data_ptr()
-    except (RuntimeError, NotImplementedError):  # a subclass without memory of its own
-        return None
-    return (tensor.device, address) if address else None
+    storage = storage_of(tensor)
+    return None if storage is None else (tensor.device, storage.data_ptr())
 
 
 def check_views(models: Iterable[nn.Module], constants: Mapping[str, Tensor]) -> None:

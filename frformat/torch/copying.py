@@ -48,7 +48,8 @@ def copied(model: Model, replaced: dict[int, Any] | None = None) -> Model:
 def _copy_overlapping(model: nn.Module, memo: dict[int, Any]) -> None:
     """Copy the parameters that share memory with others or with themselves; those that are one tensor become one."""
     own = {str(id(each)): each for each in (*model.parameters(), *model.buffers())}
-    shared, ties = overlapping(own.values()), aliases(own)
+    shared = overlapping(own.values())
+    ties = aliases(own) if shared else {}
     for name, each in own.items():
         if id(each) in shared and type(each) is nn.Parameter and id(each) not in memo:
             first = memo.get(int(ties.get(name, name)))

@@ -49,10 +49,10 @@ def prepare(
         seed: seed of the random numbers.
         told: progress callback.
     """
-    shared = overlapping(model)
     if not batches:
-        return _guessed(model, shared)
+        return _guessed(model, overlapping(model))
     found = structure_of_all(model, [partial(outputs.run, model, batch) for batch in batches])
+    shared = found.overlapping
     if (
         not found.sites
         and not _guesses(model, shared)

@@ -67,22 +67,23 @@ class _Made:
 
 
 @torch.no_grad()
-def structure(model: nn.Module, run: Any) -> Structure:
+def structure(model: nn.Module, run: Any, shared: Collection[str] | None = None) -> Structure:
     """Run a model once to find its structure.
 
     Args:
         model: the model, in evaluation mode.
         run: a function without arguments that runs the model.
+        shared: the names of tensors that share memory, if they are known.
     """
-    found = Structure(overlapping=overlapping(model))
-    count = owners(model)
-    norms = _norms(model, count, found.overlapping)
+    shared = overlapping(model) if shared is None else shared
+    found, count = Structure(overlapping=list(shared)), owners(model)
+    norms = _norms(model, count, shared)
     made: list[_Made] = []
 
     def after(call: Call, out: Tensor) -> Tensor:
         use(None, (call.input,), {}, None)
         site = call.site
-        if site.name in found.overlapping:
+        if site.name in shared:
             return out
         if site not in found.calls:
             found.sites.append(site)
@@ -110,12 +111,12 @@ def structure(model: nn.Module, run: Any) -> Structure:
     counts = Counter(each.norm for each in made)
     for each in made:
         names = [name for name in (each.site.name, found.biases[each.site]) if name is not None]
-        if any(name in found.overlapping or count[id(model.get_parameter(name))] != 1 for name in names):
+        if any(name in shared or count[id(model.get_parameter(name))] != 1 for name in names):
             continue
         whole = (each.site.start, each.site.stop) == (0, len(model.get_parameter(each.site.name)))
         if each.uses == 1 and each.norm and counts[each.norm] == 1 and found.calls[each.site] == 1 and whole:
             found.folds[each.site] = each.norm
-    found.biases = {site: None if bias in found.overlapping else bias for site, bias in found.biases.items()}
+    found.biases = {site: None if bias in shared else bias for site, bias in found.biases.items()}
     return found
 
 
@@ -130,7 +131,7 @@ def structure_of_all(model: nn.Module, runs: Sequence[Callable[[], Any]]) -> Str
     found, total, count = Structure(overlapping=overlapping(model)), Counter[Site](), 0
     missing -= set(found.overlapping)
     for run in runs:
-        latest = structure(model, run)
+        latest = structure(model, run, found.overlapping)
         _merge(found, latest)
         total += latest.positions
         count += 1

@@ -209,11 +209,12 @@ def _install(
     if cumulative:
         raise ValueError(f"{', '.join(cumulative)}: averages over all batches cannot have tiers; set momentum")
     known, buffers = dict(model.named_parameters()), dict(model.named_buffers())
-    tied = [name for name in (*corners, *apart) if name not in known and name not in buffers]
+    tensors = known | buffers
+    tied = [name for name in (*corners, *apart) if name not in tensors]
     if tied:
         raise ValueError(f"{', '.join(tied)}: tied to other tensors, which cannot have tiers")
-    shared = overlapping((*known.values(), *buffers.values()))
-    entangled = [name for name in (*corners, *apart) if id((known | buffers)[name]) in shared]
+    shared = overlapping(tensors.values())
+    entangled = [name for name in (*corners, *apart) if id(tensors[name]) in shared]
     if entangled:
         raise ValueError(f"{', '.join(entangled)}: elements share memory with others, so they cannot have tiers")
     for name, each in corners.items():

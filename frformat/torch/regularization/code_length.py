@@ -65,10 +65,10 @@ class CodeLength(nn.Module):
                 self.get_buffer(f"features{number}")[: tensor.kept] @ weights
                 for number, (tensor, weights) in enumerate(zip(self._tensors, self.scales, strict=True))
             ]
-            counts = quotients(
+            exact = quotients(
                 [tensor.coefficients for tensor in self._tensors], [_level(tensor) for tensor in self._tensors]
             )
-        return bits(counts, torch.cat(scales).exp().clamp(*SCALES)).sum()
+        return bits(exact, torch.cat(scales).exp().clamp(*SCALES)).sum()
 
     @staticmethod
     def _initial(tensor: SpectralTensor, features: Tensor) -> Tensor:
