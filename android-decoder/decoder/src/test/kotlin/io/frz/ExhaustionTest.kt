@@ -1,10 +1,10 @@
 package io.frz
 
+import io.frz.testing.runOnSmallHeap
 import java.io.File
 import java.nio.ByteBuffer
 import java.util.Random
 import java.util.TreeMap
-import java.util.concurrent.TimeUnit
 import java.util.zip.CRC32
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
@@ -14,21 +14,10 @@ import org.junit.jupiter.api.io.TempDir
 
 /** Tests requests that exhaust the heap. */
 class ExhaustionTest {
-    private fun run(main: Class<*>, vararg arguments: String): String {
-        val java = File(System.getProperty("java.home"), "bin/java").path
-        val command = listOf(java, "-XX:+UseSerialGC", "-Xmx32m", "-XX:TieredStopAtLevel=1", "-cp") +
-            System.getProperty("java.class.path") + main.name + arguments
-        val process = ProcessBuilder(command).redirectErrorStream(true).start()
-        val output = process.inputStream.bufferedReader().readText()
-        assertTrue(process.waitFor(1, TimeUnit.MINUTES))
-        assertEquals(0, process.exitValue(), output)
-        return output
-    }
-
     @Test
     fun `a nearly full heap causes only errors of the format, and never wrong weights`() {
         for (threads in listOf("1", "4")) {
-            val outcomes = run(NearlyFullHeap::class.java, threads).trim()
+            val outcomes = runOnSmallHeap(NearlyFullHeap::class.java, 32, threads, flags = emptyList()).trim()
             val counts = Regex("(\\w+)=(\\d+)").findAll(outcomes).associate { it.groupValues[1] to it.groupValues[2] }
             assertEquals(setOf("BUDGET", "right"), counts.keys, outcomes)
             assertEquals(120, counts.values.sumOf { it.toInt() })

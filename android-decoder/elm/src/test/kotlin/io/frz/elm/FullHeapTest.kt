@@ -1,9 +1,10 @@
 package io.frz.elm
 
 import io.frz.FrzFile
-import java.io.File
+import io.frz.testing.Hog
+import io.frz.testing.NO_RESERVES
+import io.frz.testing.runOnSmallHeap
 import java.util.Random
-import java.util.concurrent.TimeUnit
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
@@ -12,13 +13,7 @@ import org.junit.jupiter.api.Test
 class FullHeapTest {
     @Test
     fun `if memory runs out, the examples are the same as before`() {
-        val java = File(System.getProperty("java.home"), "bin/java").path
-        val flags = listOf("-XX:+UseSerialGC", "-XX:-UseTLAB", "-Xmx8m", "-XX:TieredStopAtLevel=1")
-        val command = listOf(java) + flags + listOf("-cp", System.getProperty("java.class.path"))
-        val process = ProcessBuilder(command + FullHeap::class.java.name).redirectErrorStream(true).start()
-        val output = process.inputStream.bufferedReader().readText()
-        assertTrue(process.waitFor(1, TimeUnit.MINUTES))
-        assertEquals(0, process.exitValue(), output)
+        val output = runOnSmallHeap(FullHeap::class.java, 8, flags = NO_RESERVES)
         val (done, failed) = Regex("\\d+").findAll(output).map { it.value.toInt() }.toList()
         assertTrue(done > FullHeap.ROUNDS / 5 && failed > FullHeap.ROUNDS / 5, output)
     }
@@ -55,7 +50,7 @@ object FullHeap {
             val isAdding = random.nextInt(5) > 1 || current.isEmpty()
             val new = Example(floatArrayOf(random.nextInt(100) / 100f), "${random.nextInt(2 * CLASSES)}")
             val example = if (isAdding) new else current[random.nextInt(current.size)]
-            val hog = Hog()
+            val hog = Hog(1 shl 13, 48)
             hog.free(round % STEPS)
             try {
                 change(learner, example, isAdding)
@@ -81,34 +76,5 @@ object FullHeap {
         val (a, b) = listOf(found, wanted).map { it.solve() }
         check(a.labels == b.labels) { "classes ${a.labels}, not ${b.labels}" }
         for (output in a.labels.indices) check(a.weights(output).contentEquals(b.weights(output))) { "other weights" }
-    }
-
-    /** Arrays that fill the heap: large ones, then small ones in the place of the last large one. */
-    private class Hog {
-        private val arrays = arrayOfNulls<ByteArray>(1 shl 12)
-        private var size = 0
-
-        init {
-            fill(1 shl 13)
-            free(1)
-            fill(SMALL)
-        }
-
-        private fun fill(bytes: Int) {
-            try {
-                while (true) arrays[size++] = ByteArray(bytes)
-            } catch (_: OutOfMemoryError) {
-                size--
-            }
-        }
-
-        /** Frees the last [count] arrays. */
-        fun free(count: Int) = repeat(count) { arrays[--size] = null }
-
-        fun clear() = arrays.fill(null)
-
-        private companion object {
-            const val SMALL = 48
-        }
     }
 }

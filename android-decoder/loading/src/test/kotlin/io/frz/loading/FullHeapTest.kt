@@ -2,27 +2,21 @@ package io.frz.loading
 
 import io.frz.loading.Fake.Companion.loader
 import io.frz.loading.Fake.Companion.resource
-import java.io.File
+import io.frz.testing.Hog
+import io.frz.testing.NO_RESERVES
+import io.frz.testing.runOnSmallHeap
 import java.io.IOException
 import java.util.TreeMap
 import java.util.concurrent.Executor
-import java.util.concurrent.TimeUnit
 import java.util.concurrent.locks.LockSupport
 import org.junit.jupiter.api.Assertions.assertEquals
-import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
 /** Tests loading in the background on a full heap. */
 class FullHeapTest {
     @Test
     fun `every load tells its callback, however little memory is left`() {
-        val java = File(System.getProperty("java.home"), "bin/java").path
-        val flags = listOf("-XX:+UseSerialGC", "-XX:-UseTLAB", "-Xmx16m", "-XX:TieredStopAtLevel=1")
-        val command = listOf(java) + flags + listOf("-cp", System.getProperty("java.class.path"))
-        val process = ProcessBuilder(command + FullHeap::class.java.name).redirectErrorStream(true).start()
-        val output = process.inputStream.bufferedReader().readText()
-        assertTrue(process.waitFor(1, TimeUnit.MINUTES))
-        assertEquals(0, process.exitValue(), output)
+        val output = runOnSmallHeap(FullHeap::class.java, 16, flags = NO_RESERVES)
         val counts = Regex("(\\w+)=(\\d+)").findAll(output).associate { it.groupValues[1] to it.groupValues[2].toInt() }
         assertEquals(setOf("failed", "loaded", "unstarted"), counts.keys, output)
         assertEquals(FullHeap.ROUNDS, counts.values.sum(), output)
@@ -102,7 +96,7 @@ object FullHeap {
         val outcomes = TreeMap<String, Int>()
         for (round in 0 until ROUNDS) {
             val told = Told()
-            val hog = Hog()
+            val hog = Hog(1 shl 14, 48)
             hog.free(if (round < FINE) round else FINE + COARSE * (round - FINE))
             try {
                 loader.loadAsync(told, options)
@@ -114,34 +108,5 @@ object FullHeap {
             outcomes[told.outcome] = (outcomes[told.outcome] ?: 0) + 1
         }
         println(outcomes)
-    }
-
-    /** Arrays that fill the heap: large ones, then small ones in the place of the last large one. */
-    private class Hog {
-        private val arrays = arrayOfNulls<ByteArray>(1 shl 12)
-        private var size = 0
-
-        init {
-            fill(1 shl 14)
-            free(1)
-            fill(SMALL)
-        }
-
-        private fun fill(bytes: Int) {
-            try {
-                while (true) arrays[size++] = ByteArray(bytes)
-            } catch (_: OutOfMemoryError) {
-                size--
-            }
-        }
-
-        /** Frees the last [count] arrays. */
-        fun free(count: Int) = repeat(count) { arrays[--size] = null }
-
-        fun clear() = arrays.fill(null)
-
-        private companion object {
-            const val SMALL = 48
-        }
     }
 }

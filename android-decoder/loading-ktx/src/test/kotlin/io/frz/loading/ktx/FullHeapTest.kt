@@ -5,29 +5,23 @@ import io.frz.loading.FrzCallback
 import io.frz.loading.FrzLoad
 import io.frz.loading.FrzRuntime
 import io.frz.loading.FrzSkeleton
-import java.io.File
+import io.frz.testing.Hog
+import io.frz.testing.NO_RESERVES
+import io.frz.testing.runOnSmallHeap
 import java.io.IOException
-import java.util.concurrent.TimeUnit
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.suspendCancellableCoroutine
 import org.junit.jupiter.api.Assertions.assertEquals
-import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
 /** Tests resuming coroutines on a full heap. */
 class FullHeapTest {
     @Test
     fun `every coroutine is resumed, however little memory is left`() {
-        val java = File(System.getProperty("java.home"), "bin/java").path
-        val flags = listOf("-XX:+UseSerialGC", "-XX:-UseTLAB", "-Xmx16m", "-XX:TieredStopAtLevel=1")
-        val command = listOf(java) + flags + listOf("-cp", System.getProperty("java.class.path"))
-        val process = ProcessBuilder(command + FullHeap::class.java.name).redirectErrorStream(true).start()
-        val output = process.inputStream.bufferedReader().readText()
-        assertTrue(process.waitFor(1, TimeUnit.MINUTES))
-        assertEquals(0, process.exitValue(), output)
+        val output = runOnSmallHeap(FullHeap::class.java, 16, flags = NO_RESERVES)
         assertEquals("resumed ${FullHeap.ROUNDS}", output.trim())
     }
 }
@@ -35,8 +29,6 @@ class FullHeapTest {
 /** Repeatedly resumes a coroutine with a certain amount of free memory, and counts how often this succeeds. */
 object FullHeap {
     const val ROUNDS = 40
-    private val arrays = arrayOfNulls<ByteArray>(1 shl 12)
-    private var size = 0
 
     private object Nothing : FrzRuntime<Any> {
         override fun start(skeleton: FrzSkeleton, weights: FrzFile, load: FrzLoad) = Any()
@@ -60,32 +52,16 @@ object FullHeap {
                 }
                 isResumed = true
             }
-            if (round >= 0) fill(round)
+            val hog = Hog(1 shl 14, 1 shl 4)
+            if (round < 0) hog.clear() else hog.free(round)
             try {
                 if (round % 2 == 0) callback.onFailed(failure) else callback.onLoaded(network)
             } catch (_: OutOfMemoryError) {
                 // Then the coroutine waits forever.
             }
-            arrays.fill(null)
+            hog.clear()
             if (round >= 0 && isResumed) resumed++
         }
         println("resumed $resumed")
-    }
-
-    /** Fills the heap, and then frees [free] small arrays. */
-    private fun fill(free: Int) {
-        size = 0
-        fillWith(1 shl 14)
-        arrays[--size] = null
-        fillWith(1 shl 4)
-        repeat(free) { arrays[--size] = null }
-    }
-
-    private fun fillWith(bytes: Int) {
-        try {
-            while (true) arrays[size++] = ByteArray(bytes)
-        } catch (_: OutOfMemoryError) {
-            size--
-        }
     }
 }
